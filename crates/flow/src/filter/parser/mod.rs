@@ -1,0 +1,166 @@
+//! Makes an expression of a text, by recursive descent.
+//!
+//! ```text
+//! filter     := [ either ]                              nothing is everything
+//! either     := both { ("or" | "||") both }
+//! both       := negated { ("and" | "&&") negated }
+//! negated    := { "not" | "!" } ( "(" either ")" | term )
+//! term       := protocol [ [ends] "port" values ]       tcp · udp dst port 53
+//!             | "icmp" [ "type" values ] [ "code" values ]
+//!             | [ends] noun values                      src or dst net 10.0.0.0/8
+//!             | column values | "ipv4" | "ipv6" | "any"
+//!             | value                                   belongs to the words before it, or is an address
+//! values     := [ "=" | "==" | "!=" | "<" | "<=" | ">" | ">=" ] value
+//!             | [ "not" ] [ "in" ] "[" value { [","] value } "]"
+//!             | "(" either ")"                          port (80 or 443)
+//! ```
+
+mod comparison;
+mod term;
+
+use super::expr::Expr;
+use super::lexer::{Kind, Token, lex};
+use super::mistake::nearest;
+use super::subject::Subject;
+use super::{DEPTH_MAX, Mistake, Names, TEXT_BYTES_MAX};
+
+/// Reads a filter.
+pub(super) fn parse(text: &str, names: &Names) -> Result<Expr, Mistake> {
+    if text.len() > TEXT_BYTES_MAX {
+        let message = format!("the filter is {} bytes long; at most {TEXT_BYTES_MAX} are read", text.len());
+        return Err(Mistake::new(0..0, message));
+    }
+    let mut parser = Parser { tokens: lex(text)?, at: 0, depth: 0, names, last: None };
+    if parser.peek().kind == Kind::End {
+        return Ok(Expr::EVERYTHING);
+    }
+    let expr = parser.either()?;
+    if parser.peek().kind == Kind::End { Ok(expr) } else { Err(parser.left_over()) }
+}
+
+/// Where the parser stands in the text.
+struct Parser<'t> {
+    /// The last one is [`Kind::End`].
+    tokens: Vec<Token<'t>>,
+    at: usize,
+    /// How many parentheses are open.
+    depth: usize,
+    names: &'t Names,
+    /// What a value without words before it is about: that of the comparison before, as in `port 80 or 443`.
+    last: Option<Subject>,
+}
+
+impl<'t> Parser<'t> {
+    /// The token to be read next.
+    fn peek(&self) -> &Token<'t> {
+        self.peek_at(0)
+    }
+
+    /// The token so many places further; at the end, the end.
+    fn peek_at(&self, ahead: usize) -> &Token<'t> {
+        static NONE: Token<'static> = Token { kind: Kind::End, text: "", place: 0..0 };
+        self.tokens.get(self.at + ahead).or(self.tokens.last()).unwrap_or(&NONE)
+    }
+
+    /// Takes the next token.
+    fn next(&mut self) -> Token<'t> {
+        let token = self.peek().clone();
+        self.at += 1;
+        token
+    }
+
+    /// Takes the next token if it is of this kind.
+    fn take(&mut self, kind: &Kind) -> bool {
+        let found = self.peek().kind == *kind;
+        self.at += usize::from(found);
+        found
+    }
+
+    /// Takes the next token if it is this word.
+    fn take_word(&mut self, word: &str) -> bool {
+        let found = self.peek().is(word);
+        self.at += usize::from(found);
+        found
+    }
+
+    fn either(&mut self) -> Result<Expr, Mistake> {
+        let mut expr = self.both()?;
+        while self.take(&Kind::Or) {
+            expr = expr.or(self.both()?);
+        }
+        Ok(expr)
+    }
+
+    fn both(&mut self) -> Result<Expr, Mistake> {
+        let mut expr = self.negated()?;
+        while self.take(&Kind::And) {
+            expr = expr.and(self.negated()?);
+        }
+        Ok(expr)
+    }
+
+    fn negated(&mut self) -> Result<Expr, Mistake> {
+        let mut negative = false;
+        while self.take(&Kind::Not) {
+            negative = !negative;
+        }
+        let expr = if self.peek().kind == Kind::Open { self.enclosed()? } else { self.term()? };
+        Ok(if negative { expr.negate() } else { expr })
+    }
+
+    /// What stands in parentheses; the next token is the opening one.
+    fn enclosed(&mut self) -> Result<Expr, Mistake> {
+        let open = self.next();
+        if self.depth == DEPTH_MAX {
+            let message = format!("parentheses are more than {DEPTH_MAX} deep");
+            return Err(Mistake::new(open.place, message));
+        }
+        if self.peek().kind == Kind::Close {
+            return Err(Mistake::new(
+                open.place.start..self.peek().place.end,
+                "there is nothing in these parentheses",
+            ));
+        }
+        self.depth += 1;
+        let expr = self.either()?;
+        self.depth -= 1;
+        if self.take(&Kind::Close) {
+            return Ok(expr);
+        }
+        if self.peek().kind == Kind::End {
+            let line =
+                format!("a parenthesis is open that began with `{}`", self.beginning(open.place.start));
+            return Err(Mistake::new(self.peek().place.clone(), line).suggest(")"));
+        }
+        Err(self.left_over())
+    }
+
+    /// The few tokens from a place on, to remind the reader of it.
+    fn beginning(&self, from: usize) -> String {
+        let tokens = self.tokens.iter().filter(|token| token.place.start >= from).take(3);
+        tokens.map(|token| token.text).collect::<Vec<_>>().join(" ")
+    }
+
+    /// The mistake of a token that follows a whole condition and does not continue it.
+    fn left_over(&self) -> Mistake {
+        let token = self.peek();
+        let mistake = |message: String| Mistake::new(token.place.clone(), message);
+        match token.kind {
+            Kind::Close => mistake("this parenthesis was never opened".into()),
+            Kind::ListOpen | Kind::ListClose | Kind::Comma => {
+                mistake(format!("`{}` belongs to a list like `port in [80, 443]`", token.text))
+            }
+            Kind::Compare(_) => mistake(format!("`{}` has nothing before it to compare", token.text)),
+            _ => {
+                let mistake = mistake(format!("`and` or `or` is missing before `{}`", token.text));
+                // A word in this place may be a misspelt `and`, if something follows that it would join.
+                let joins = token.kind == Kind::Word && self.peek_at(1).kind != Kind::End;
+                match nearest(token.text, ["and", "or"]).filter(|_| joins) {
+                    Some(word) => mistake.suggest(word),
+                    None if self.is_bare_value() => mistake.suggest(format!("or {}", token.text)),
+                    None => mistake.suggest(format!("and {}", token.text)),
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,297 @@
+//! The words a condition begins with.
+
+use super::super::address;
+use super::super::expr::{Expr, Set, Test};
+use super::super::lexer::{Kind, Token, quote};
+use super::super::mistake::nearest_all;
+use super::super::range::Ranges;
+use super::super::subject::{Domain, Subject};
+use super::super::{Mistake, protocol, service, value};
+use super::Parser;
+use crate::schema::Column;
+
+/// Words that begin a condition and are not subjects.
+const LEADING: &[&str] =
+    &["src", "dst", "in", "out", "own", "peer", "any", "not", "ipv4", "ipv6", "dscp", "icmp"];
+
+impl Parser<'_> {
+    /// One condition.
+    pub(super) fn term(&mut self) -> Result<Expr, Mistake> {
+        let token = self.peek().clone();
+        match &token.kind {
+            Kind::Word => self.words(&token),
+            Kind::Quoted(name) => {
+                let mistake =
+                    Mistake::new(token.place.clone(), "a name needs a word before it that says whose it is");
+                Err(mistake.suggest(format!("tenant {}", quote(name))))
+            }
+            Kind::End => Err(Mistake::new(token.place, "a condition is missing at the end")),
+            Kind::Compare(_) => Err(Mistake::new(
+                token.place.clone(),
+                format!("`{}` has nothing before it to compare", token.text),
+            )),
+            Kind::ListOpen => {
+                Err(Mistake::new(token.place, "a list needs words before it, like `port in [80, 443]`"))
+            }
+            _ => Err(Mistake::new(
+                token.place.clone(),
+                format!("a condition is missing before `{}`", token.text),
+            )),
+        }
+    }
+
+    /// A condition that begins with this word, which is the next token.
+    fn words(&mut self, token: &Token<'_>) -> Result<Expr, Mistake> {
+        let word = token.text.to_lowercase();
+        if let Some(expr) = self.value_alone(token) {
+            return expr;
+        }
+        self.next();
+        match word.as_str() {
+            "any" | "all" => Ok(Expr::EVERYTHING),
+            "src" | "dst" => self.ends(if word == "src" { "src" } else { "dst" }),
+            "in" | "ingress" => self.qualified("in"),
+            "out" | "egress" => self.qualified("out"),
+            "own" => self.qualified("own"),
+            "peer" => self.qualified("peer"),
+            "ipv4" | "ip4" | "inet" => Ok(family("0.0.0.0/0")),
+            "ipv6" | "ip6" | "inet6" => Ok(family("::/0")),
+            "dscp" => self.dscp(),
+            _ => {
+                if let Some(subject) = Subject::by_word(&word) {
+                    return self.values(subject);
+                }
+                match protocol::number(&word) {
+                    Some(number) => self.protocol(number),
+                    None => Err(self.unknown(token)),
+                }
+            }
+        }
+    }
+
+    /// `src` or `dst`, which has been read, and what follows: `src or dst port 80` is either end, `src and dst`
+    /// both.
+    fn ends(&mut self, first: &'static str) -> Result<Expr, Mistake> {
+        let second = if first == "src" { "dst" } else { "src" };
+        let both = matches!(self.peek().kind, Kind::And | Kind::Or) && self.peek_at(1).is(second);
+        if !both {
+            return self.qualified(first);
+        }
+        let either = self.next().kind == Kind::Or;
+        self.next();
+        if either {
+            let subject = self.noun("")?;
+            return self.values(subject);
+        }
+        // The values are read once for each end.
+        let at = self.at;
+        let expr = self.qualified(first)?;
+        self.at = at;
+        Ok(expr.and(self.qualified(second)?))
+    }
+
+    /// What follows a qualifier: a noun and its values.
+    fn qualified(&mut self, qualifier: &str) -> Result<Expr, Mistake> {
+        let subject = self.noun(qualifier)?;
+        self.values(subject)
+    }
+
+    /// The noun after a qualifier. Where an address follows at once, `host` is meant.
+    fn noun(&mut self, qualifier: &str) -> Result<Subject, Mistake> {
+        let token = self.peek().clone();
+        let word = token.text.to_lowercase();
+        if token.kind == Kind::Word {
+            if let Some(subject) = Subject::by_phrase(qualifier, &word) {
+                self.next();
+                return Ok(subject);
+            }
+            if address::looks_like(token.text)
+                && let Some(subject) = Subject::by_phrase(qualifier, "host")
+            {
+                return Ok(subject);
+            }
+        }
+        let nouns: Vec<&str> = Subject::nouns(qualifier).collect();
+        let after = if qualifier.is_empty() { String::new() } else { format!(" after `{qualifier}`") };
+        let mistake = Mistake::new(token.place.clone(), format!("{} is expected{after}", either(&nouns)));
+        let number = token.text.bytes().all(|b| b.is_ascii_digit()) && !token.text.is_empty();
+        match (number, nouns.contains(&"port"), nouns.as_slice()) {
+            (true, true, _) => Err(mistake.suggest(format!("port {}", token.text))),
+            (true, false, [noun]) => Err(mistake.suggest(format!("{noun} {}", token.text))),
+            _ => Err(mistake.suggest_maybe(self.fitting(&token, &nouns))),
+        }
+    }
+
+    /// A protocol by its name alone, and the ports that may follow it: `tcp dst port 80`.
+    fn protocol(&mut self, number: u8) -> Result<Expr, Mistake> {
+        let proto = test(Column::Proto, number.into(), number.into());
+        if protocol::name(number.into()).is_some_and(|name| name.starts_with("icmp")) {
+            return self.icmp(proto);
+        }
+        if self.peek().is("src")
+            || self.peek().is("dst")
+            || self.peek().is("port")
+            || self.peek().is("portrange")
+        {
+            return Ok(proto.and(self.term()?));
+        }
+        Ok(proto)
+    }
+
+    /// What may follow `icmp`: `type 3`, `code 1`.
+    fn icmp(&mut self, proto: Expr) -> Result<Expr, Mistake> {
+        let mut expr = proto;
+        if self.take_word("type") {
+            expr = expr.and(self.values(Subject::column(Column::IcmpType))?);
+        }
+        if self.take_word("code") {
+            expr = expr.and(self.values(Subject::column(Column::IcmpCode))?);
+        }
+        Ok(expr)
+    }
+
+    /// `dscp 46` or `dscp ef` (RFC 2474, 2597, 3246): the six upper bits of `tos`.
+    fn dscp(&mut self) -> Result<Expr, Mistake> {
+        self.take(&Kind::Compare(super::super::lexer::Comparison::Equal));
+        let token = self.next();
+        self.last = None;
+        match dscp(&token.text.to_lowercase()).filter(|_| token.kind == Kind::Word) {
+            Some(point) => Ok(test(Column::Tos, u128::from(point) << 2, (u128::from(point) << 2) | 3)),
+            None => Err(Mistake::new(
+                token.place,
+                "`dscp` needs a code point: 0 to 63, ef, cs0 to cs7 or af11 to af43",
+            )),
+        }
+    }
+
+    /// Whether the next token is a value that needs no words before it here.
+    pub(super) fn is_bare_value(&self) -> bool {
+        let token = self.peek();
+        token.kind == Kind::Word && self.subject_alone(token).is_some()
+    }
+
+    /// A value that stands alone, as a condition.
+    fn value_alone(&mut self, token: &Token<'_>) -> Option<Result<Expr, Mistake>> {
+        let subject = self.subject_alone(token)?;
+        Some(self.values(subject))
+    }
+
+    /// What a value that stands alone is about: what the comparison before was about, if it can be, or addresses.
+    fn subject_alone(&self, token: &Token<'_>) -> Option<Subject> {
+        let is_address = address::looks_like(token.text);
+        if let Some(last) = self.last {
+            let fits = match last.domain() {
+                Domain::Addr => is_address,
+                Domain::Number(_) | Domain::As => starts_with_digit(token) && !is_address,
+                Domain::Port | Domain::Proto => {
+                    let word = token.text.to_lowercase();
+                    let named = Subject::by_word(&word).is_none() && protocol::number(&word).is_none();
+                    let known = last.domain() == Domain::Port && named && service::port(&word).is_some();
+                    known || (starts_with_digit(token) && !is_address)
+                }
+                _ => false,
+            };
+            if fits {
+                return Some(last);
+            }
+        }
+        let mac = token.text.matches(':').count() == 5 && value::means(token.text, Domain::Mac).is_some();
+        match (is_address, mac) {
+            (_, true) => Subject::by_phrase("", "mac"),
+            (true, _) => Subject::by_phrase("", "host"),
+            _ => None,
+        }
+    }
+
+    /// The mistake of a word that begins no condition; it has been read.
+    fn unknown(&self, token: &Token<'_>) -> Mistake {
+        let word = token.text.to_lowercase();
+        let mistake = Mistake::new(token.place.clone(), format!("`{}` is no word of filters", token.text));
+        if starts_with_digit(token) && value::means(&word, Domain::Port).is_some() {
+            let message = format!("`{}` needs a word before it that says what it is", token.text);
+            return Mistake { message, ..mistake }.suggest(format!("port {}", token.text));
+        }
+        if service::port(&word).is_some() {
+            let message = format!("`{}` is the name of a service", token.text);
+            return Mistake { message, ..mistake }.suggest(format!("port {}", token.text));
+        }
+        if self.names.tenants.iter().any(|name| name == token.text) {
+            return mistake.suggest(format!("tenant {}", token.text));
+        }
+        if self.names.exporters.iter().any(|(name, _)| name == token.text) {
+            return mistake.suggest(format!("exporter {}", token.text));
+        }
+        let words: Vec<&str> =
+            Subject::words().chain(LEADING.iter().copied()).chain(protocol::names()).collect();
+        mistake.suggest_maybe(self.fitting_before(token, &words, self.peek()))
+    }
+
+    /// The word nearest to the next token, and of equally near ones that which the token after it suits.
+    fn fitting(&self, token: &Token<'_>, words: &[&'static str]) -> Option<&'static str> {
+        self.fitting_before(token, words, self.peek_at(1))
+    }
+
+    fn fitting_before(
+        &self,
+        token: &Token<'_>,
+        words: &[&'static str],
+        next: &Token<'_>,
+    ) -> Option<&'static str> {
+        let near = nearest_all(token.text, words.iter().copied());
+        let suits = |word: &&str| {
+            let subject = Subject::by_word(word);
+            subject.is_some_and(|subject| value::read(next, subject.domain(), self.names).is_ok())
+        };
+        near.iter().copied().find(suits).or_else(|| near.first().copied())
+    }
+}
+
+fn starts_with_digit(token: &Token<'_>) -> bool {
+    token.text.starts_with(|c: char| c.is_ascii_digit())
+}
+
+/// `a`, `b` or `c`.
+fn either(words: &[&str]) -> String {
+    let quoted: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
+    match quoted.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, others)) => format!("{} or {last}", others.join(", ")),
+        None => "something else".into(),
+    }
+}
+
+/// A column's value lies between these.
+fn test(column: Column, low: u128, high: u128) -> Expr {
+    Expr::Test(Test::ranges(Subject::column(column), Ranges::between(low, high)))
+}
+
+/// Either end of the flow itself, not of its translation, is of this family.
+fn family(prefix: &str) -> Expr {
+    let ranges = address::read(prefix).unwrap_or_else(|_| Ranges::between(0, u128::MAX));
+    let end =
+        |column| Expr::Test(Test { subject: Subject::column(column), set: Set::Ranges(ranges.clone()) });
+    end(Column::SrcAddr).or(end(Column::DstAddr))
+}
+
+/// The number of a differentiated services code point.
+fn dscp(text: &str) -> Option<u8> {
+    if text == "ef" {
+        return Some(46);
+    }
+    let digits = |text: &str| -> Option<Vec<u8>> {
+        text.bytes().map(|b| b.checked_sub(b'0').filter(|d| *d < 10)).collect()
+    };
+    if let Some(class) = text.strip_prefix("cs") {
+        return match digits(class)?.as_slice() {
+            [class @ 0..=7] => Some(class * 8),
+            _ => None,
+        };
+    }
+    if let Some(class) = text.strip_prefix("af") {
+        return match digits(class)?.as_slice() {
+            [class @ 1..=4, drop @ 1..=3] => Some(class * 8 + drop * 2),
+            _ => None,
+        };
+    }
+    u8::try_from(value::means(text, Domain::Number(63))?.0).ok()
+}

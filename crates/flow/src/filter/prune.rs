@@ -1,0 +1,133 @@
+//! What a filter implies about single columns: enough to leave most of a month unread.
+//!
+//! Statistics of a file say "the values of this column lie between here and there". A filter answers with
+//! conditions of the same form. They are necessary, not sufficient: rows are still tested.
+
+use super::expr::{Expr, Set, Test};
+use super::range::Ranges;
+use super::subject::{Subject, columns};
+use crate::Addr;
+use crate::schema::{Column, Kind};
+use std::net::Ipv6Addr;
+
+/// A condition that every matching row meets: at least one of these bounds holds in it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Conjunct {
+    /// The alternatives; never empty.
+    pub any: Vec<Bounds>,
+}
+
+/// The row has a value in this column, and it lies between two bounds. A row without a value does not meet it,
+/// so a column that is absent throughout rules the bounds out.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Bounds {
+    /// Which column.
+    pub column: Column,
+    /// The least value, included.
+    pub low: Bound,
+    /// The greatest value, included; of the same variant as `low`.
+    pub high: Bound,
+}
+
+/// An end of [`Bounds`].
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Bound {
+    /// Of numbers, and of MAC addresses as their 48 bits.
+    Unsigned(u64),
+    /// Of times, in ms since 1970.
+    Time(i64),
+    /// Of addresses, in the order of [`Addr`].
+    Addr(Addr),
+    /// Of words and names, in the order of their octets. Words and names always come as bounds of one value.
+    Text(String),
+}
+
+/// More ranges than this in one column become one range from the first to the last: a list of ten thousand
+/// addresses must not be held against every page.
+const RANGES_MAX: usize = 64;
+
+/// More conjuncts than this from an `or` of `and`s are left out; each alone is right.
+const PRODUCT_MAX: usize = 16;
+
+/// The necessary conditions of an expression.
+pub(super) fn conjuncts(expr: &Expr) -> Vec<Conjunct> {
+    implied(expr, false)
+}
+
+/// The necessary conditions of an expression, or of its complement.
+fn implied(expr: &Expr, negated: bool) -> Vec<Conjunct> {
+    match (expr, negated) {
+        (Expr::Not(inner), _) => implied(inner, !negated),
+        (Expr::All(members), false) | (Expr::Any(members), true) => {
+            members.iter().flat_map(|e| implied(e, negated)).collect()
+        }
+        (Expr::Any(members), false) | (Expr::All(members), true) => either(members, negated),
+        (Expr::Test(test), false) => of_test(test).into_iter().collect(),
+        // Rows without a value are in the complement too, so it bounds nothing.
+        (Expr::Test(_), true) => Vec::new(),
+    }
+}
+
+/// Of alternatives: one condition of each, in every combination up to the limit.
+fn either(members: &[Expr], negated: bool) -> Vec<Conjunct> {
+    let mut product = vec![Conjunct { any: Vec::new() }];
+    for member in members {
+        let mut next = Vec::new();
+        for condition in implied(member, negated) {
+            for begun in product.iter().take(PRODUCT_MAX.saturating_sub(next.len())) {
+                let any = begun.any.iter().chain(&condition.any).cloned().collect();
+                next.push(Conjunct { any });
+            }
+        }
+        product = next;
+    }
+    // Of no alternatives there is nothing to say either.
+    product.retain(|conjunct| !conjunct.any.is_empty());
+    product
+}
+
+fn of_test(test: &Test) -> Option<Conjunct> {
+    let Subject::Columns(mask) = test.subject else { return None };
+    let any: Vec<Bounds> = columns(mask).flat_map(|column| of_column(column, &test.set)).collect();
+    (!any.is_empty()).then_some(Conjunct { any })
+}
+
+fn of_column(column: Column, set: &Set) -> Vec<Bounds> {
+    match (set, column.kind()) {
+        (Set::Ranges(ranges), Kind::Word(words)) => of_words(column, ranges, words),
+        (Set::Ranges(ranges), _) => of_ranges(column, ranges),
+        (Set::Bits { mask, value }, _) => {
+            let (low, high) = (u64::from(*value), u64::from(*value | !*mask));
+            vec![Bounds { column, low: Bound::Unsigned(low), high: Bound::Unsigned(high) }]
+        }
+        (Set::Names { names, excluded: false }, _) => {
+            names.iter().map(|name| of_text(column, name)).collect()
+        }
+        (Set::Names { excluded: true, .. }, _) => Vec::new(),
+    }
+}
+
+fn of_words(column: Column, ranges: &Ranges, words: &[&str]) -> Vec<Bounds> {
+    let held = words.iter().enumerate().filter(|(code, _)| ranges.contains(*code as u128));
+    held.map(|(_, word)| of_text(column, word)).collect()
+}
+
+fn of_text(column: Column, text: &str) -> Bounds {
+    Bounds { column, low: Bound::Text(text.into()), high: Bound::Text(text.into()) }
+}
+
+fn of_ranges(column: Column, ranges: &Ranges) -> Vec<Bounds> {
+    let hull = ranges.hull();
+    let pairs = if ranges.pairs().len() > RANGES_MAX { hull.as_slice() } else { ranges.pairs() };
+    let bound = |number| bound(column.kind(), number);
+    pairs.iter().map(|(low, high)| Bounds { column, low: bound(*low), high: bound(*high) }).collect()
+}
+
+/// The bound of a number as [`Ranges`] hold it.
+fn bound(kind: Kind, number: u128) -> Bound {
+    match kind {
+        Kind::Addr => Bound::Addr(Addr::v6(Ipv6Addr::from_bits(number).octets())),
+        Kind::Time => Bound::Time(super::value::time_ms(number)),
+        _ => Bound::Unsigned(u64::try_from(number).unwrap_or(u64::MAX)),
+    }
+}

@@ -1,0 +1,146 @@
+//! What moved and what was lost, counted where it happens.
+//!
+//! Counters travel with the rows they speak of: a [`Batch`](crate::Batch) carries the [`Row`]s that were
+//! counted since the last one, the journal writes both in one frame, and so after a crash the counters and
+//! the records agree. Values are signed, because a datagram that arrives late takes its loss back.
+
+use crate::Addr;
+
+macro_rules! counters {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal),+ $(,)?) => {
+        /// What is counted.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        #[repr(u8)]
+        pub enum Counter { $($(#[$doc])* $variant),+ }
+
+        impl Counter {
+            /// Every counter, in the order of the codes.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+            const NAMES: &'static [&'static str] = &[$($name),+];
+
+            /// The stable name: in the store's `health` files, in JSON, in metrics.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                Self::NAMES.get(self as usize).copied().unwrap_or_default()
+            }
+
+            /// The counter of this name.
+            #[must_use]
+            pub fn by_name(name: &str) -> Option<Self> {
+                let at = Self::NAMES.iter().position(|n| *n == name)?;
+                Self::ALL.get(at).copied()
+            }
+        }
+    };
+}
+
+counters! {
+    /// Datagrams that arrived, whatever became of them.
+    Datagrams = "datagrams",
+    /// Templates defined or refreshed.
+    Templates = "templates",
+    /// Options templates defined or refreshed.
+    OptionsTemplates = "options_templates",
+    /// Options data records.
+    OptionsRecords = "options_records",
+    /// Flow records decoded, before anything else became of them.
+    Records = "records",
+    /// Rows that the records became: a biflow record becomes two.
+    Flows = "flows",
+    /// Octets of those rows, sampling undone.
+    Octets = "octets",
+    /// Packets of those rows, sampling undone.
+    Packets = "packets",
+    /// Octets of those rows as measured.
+    MeasuredOctets = "measured_octets",
+    /// Packets of those rows as measured.
+    MeasuredPackets = "measured_packets",
+    /// Datagrams of which nothing could be used.
+    Undecodable = "undecodable",
+    /// Parts (sets, samples, templates, records) that could not be used within otherwise good datagrams.
+    Malformed = "malformed",
+    /// Data sets that wait for their template (less those since decoded).
+    Awaiting = "awaiting_template",
+    /// Data sets that waited and were decoded when their template came.
+    Released = "released",
+    /// Data sets given up: the room for waiting sets was full, or their template came and did not fit.
+    HeldDropped = "held_dropped",
+    /// Records that the exporter sent and that did not arrive, by its sequence numbers.
+    RecordsLost = "records_lost",
+    /// Datagrams that the exporter sent and that did not arrive.
+    DatagramsLost = "datagrams_lost",
+    /// Octets of the lost records, estimated by the exporter's recent mean.
+    OctetsLostEstimate = "octets_lost_estimate",
+    /// Datagrams that arrived late, in another order than sent.
+    Reordered = "reordered",
+    /// Datagrams that arrived again and were not counted again.
+    DuplicateDatagrams = "duplicate_datagrams",
+    /// Records within those.
+    DuplicateRecords = "duplicate_records",
+    /// Times the exporter began its sequence anew.
+    Restarts = "restarts",
+    /// Records whose sampling interval is unknown.
+    UnknownSamplingRecords = "unknown_sampling_records",
+    /// Octets that stand for sampled ones: octets of rows whose interval is above 1.
+    SampledOctets = "sampled_octets",
+    /// Records whose times were absent or absurd and were replaced.
+    ClockDoubts = "clock_doubts",
+    /// Records that report an event (NAT, firewall) and carry no traffic.
+    Events = "events",
+    /// Datagrams dropped by the kernel because this socket's queue was full.
+    SocketDrops = "socket_drops",
+    /// Sessions or templates forgotten because a limit was reached.
+    Evictions = "evictions",
+    /// Counter samples (sFlow) read and not kept.
+    CounterSamples = "counter_samples",
+    /// 32-bit counters that stand at their maximum: at least so much.
+    Saturated = "saturated",
+    /// Samples that hold no packet weir can account (no IP header in them).
+    NotIp = "not_ip",
+}
+
+/// One count, to be added up by whoever asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Start of the 5-minute bin of arrival, ms since 1970.
+    pub bin: i64,
+    /// Who sent it.
+    pub exporter: Addr,
+    /// The observation domain.
+    pub domain: u32,
+    /// What was counted: a [`Counter`]'s name, with `:reason` after it where there are reasons.
+    pub what: std::borrow::Cow<'static, str>,
+    /// How many; negative takes back.
+    pub value: i64,
+}
+
+impl Row {
+    /// The counter, and the reason where `what` names one.
+    #[must_use]
+    pub fn counter(&self) -> (Option<Counter>, Option<&str>) {
+        match self.what.split_once(':') {
+            Some((name, reason)) => (Counter::by_name(name), Some(reason)),
+            None => (Counter::by_name(&self.what), None),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_lead_back_to_their_counters() {
+        for counter in Counter::ALL {
+            assert_eq!(Counter::by_name(counter.name()), Some(*counter));
+        }
+        let row = Row {
+            bin: 0,
+            exporter: Addr::UNSPECIFIED,
+            domain: 0,
+            what: "undecodable:truncated".into(),
+            value: 1,
+        };
+        assert_eq!(row.counter(), (Some(Counter::Undecodable), Some("truncated")));
+    }
+}

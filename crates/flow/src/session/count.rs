@@ -1,0 +1,79 @@
+//! Counts per exporter and observation domain, gathered in plain integers and handed over as health rows.
+
+use crate::health::{Counter, Row};
+use crate::{Addr, Batch, time};
+
+const COUNTERS: usize = Counter::ALL.len();
+
+/// What was counted for one exporter and domain since it was last handed over.
+#[derive(Debug)]
+pub(super) struct Counts {
+    exporter: Addr,
+    domain: u32,
+    /// The bin of arrival that the values belong to.
+    bin: i64,
+    values: [i64; COUNTERS],
+    /// Values with a reason: few, so a list.
+    reasons: Vec<(Counter, &'static str, i64)>,
+    dirty: bool,
+}
+
+impl Counts {
+    pub(super) fn new(exporter: Addr, domain: u32) -> Self {
+        Self { exporter, domain, bin: i64::MIN, values: [0; COUNTERS], reasons: Vec::new(), dirty: false }
+    }
+
+    /// Begins to count for a datagram that arrived at `received`; what belongs to an older bin is handed over.
+    pub(super) fn at(&mut self, received: i64, batch: &mut Batch) {
+        let bin = time::bin(received);
+        if bin != self.bin {
+            self.hand_over(batch);
+            self.bin = bin;
+        }
+    }
+
+    #[inline]
+    pub(super) fn add(&mut self, counter: Counter, value: i64) {
+        if let Some(v) = self.values.get_mut(counter as usize) {
+            *v = v.saturating_add(value);
+            self.dirty = true;
+        }
+    }
+
+    /// The same for amounts of traffic, which the wire gives as unsigned numbers.
+    pub(super) fn add_amount(&mut self, counter: Counter, value: u64) {
+        self.add(counter, i64::try_from(value).unwrap_or(i64::MAX));
+    }
+
+    /// The same for numbers of things in memory.
+    pub(super) fn add_len(&mut self, counter: Counter, value: usize) {
+        self.add(counter, i64::try_from(value).unwrap_or(i64::MAX));
+    }
+
+    pub(super) fn add_reason(&mut self, counter: Counter, reason: &'static str) {
+        self.dirty = true;
+        match self.reasons.iter_mut().find(|(c, r, _)| *c == counter && *r == reason) {
+            Some((_, _, value)) => *value = value.saturating_add(1),
+            None => self.reasons.push((counter, reason, 1)),
+        }
+    }
+
+    /// Moves what was counted into the batch, as rows.
+    pub(super) fn hand_over(&mut self, batch: &mut Batch) {
+        if !std::mem::take(&mut self.dirty) {
+            return;
+        }
+        let (bin, exporter, domain) = (self.bin, self.exporter, self.domain);
+        let mut row = |what, value| {
+            if value != 0 {
+                batch.health.push(Row { bin, exporter, domain, what, value });
+            }
+        };
+        for (counter, value) in Counter::ALL.iter().zip(&mut self.values) {
+            row(counter.name().into(), std::mem::take(value));
+        }
+        for (counter, reason, value) in self.reasons.drain(..) {
+            row(format!("{}:{reason}", counter.name()).into(), value);
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! IPFIX: the sequence number counts data records, options included, per domain and transport session.
+
+use super::clock::Clock;
+use super::template::Read;
+use super::{Arrival, Session, Shared, Unit};
+use crate::Batch;
+use weir_wire::ipfix;
+
+impl Session {
+    pub(super) fn ingest_ipfix(
+        &mut self,
+        arrival: &Arrival<'_>,
+        message: &ipfix::Message<'_>,
+        shared: &mut Shared,
+        batch: &mut Batch,
+    ) -> Read {
+        let header = message.header();
+        let verdict = self.judge(arrival, header.sequence, None, Unit::Records);
+        if verdict.is_again() {
+            return Read::default();
+        }
+        let clock = Clock {
+            received: arrival.received,
+            export: Some(i64::from(header.export_s) * 1000),
+            uptime: None,
+            init: None,
+        };
+        let read = self.ingest_sets(message.sets(), clock, shared, batch);
+        self.advance(verdict, header.sequence, read.records);
+        read
+    }
+}

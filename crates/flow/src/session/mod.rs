@@ -1,0 +1,527 @@
+//! Sessions: all that a decoder must remember of an exporter.
+//!
+//! A session is an exporter's address and port, the protocol, and the observation domain (for v5 the engine, for
+//! sFlow the sub-agent). [`Sessions::ingest`] takes a datagram, finds its session, judges its sequence number, and
+//! writes its flow records straight into the columns of a batch; [`Sessions::finish`] gives the batch its last
+//! touch before it leaves.
+//!
+//! Decoding yields records *and* problems: a malformed set costs that set, a malformed datagram itself; each is
+//! counted by reason, and the first [`Problem`] of a datagram is handed back for the log. Everything that the
+//! network can make grow has a stated maximum and a counter.
+//!
+//! | file | what it knows |
+//! |---|---|
+//! | `v1` `v5` `v7` `v9` `ipfix` `sflow` | what is particular to a protocol |
+//! | `legacy` | the fixed records of v1, v5 and v7 |
+//! | `template`, `plan`, `gather` | templates, compiled into column moves |
+//! | `hold` | data sets that came before their template |
+//! | `options`, `sampling` | what exporters say about themselves |
+//! | `sequence` | lost, late, doubled, begun anew |
+//! | `clock` | uptimes and the rest to milliseconds since 1970 |
+//! | `rows`, `normal` | what all protocols do with their rows |
+//! | `count` | counters on their way into health rows |
+
+mod clock;
+mod count;
+mod gather;
+mod hold;
+mod ipfix;
+mod legacy;
+mod normal;
+mod options;
+mod plan;
+mod rows;
+mod sampling;
+mod sequence;
+mod sflow;
+mod template;
+#[cfg(test)]
+mod tests;
+mod v1;
+mod v5;
+mod v7;
+mod v9;
+
+use crate::health::Counter;
+use crate::names::Version;
+use crate::schema::Column;
+use crate::{Addr, Batch};
+use clock::Clock;
+use count::Counts;
+use hashbrown::HashMap;
+use rows::Origin;
+use sequence::{Sequence, Verdict, Worth};
+use std::hash::BuildHasher;
+use weir_wire::{Error, Protocol, Reason};
+
+/// Sessions remembered. Ten thousand exporters of several domains fit; whoever forges source addresses does
+/// not get more.
+pub const SESSIONS_MAX: usize = 65_536;
+/// Exporters of which nothing could be decoded that are counted apart.
+const STRAYS_MAX: usize = 4096;
+/// Octets of data sets held for their template, in all.
+pub const HELD_BYTES_MAX: usize = 64 << 20;
+
+/// What the operator says about exporters.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// Sampling intervals that override what the exporter says, by exporter.
+    pub sampling: std::collections::HashMap<Addr, u32>,
+    /// The sampling interval of exporters that say nothing.
+    pub sampling_default: Option<u32>,
+}
+
+/// A datagram's arrival.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrival<'a> {
+    /// When it came, ms since 1970.
+    pub received: i64,
+    /// The address it came from: the exporter.
+    pub from: Addr,
+    /// The port it came from: with the address, the transport session.
+    pub port: u16,
+    /// The UDP payload.
+    pub payload: &'a [u8],
+}
+
+/// What was wrong with a datagram, for one line of the log. It has been counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Problem {
+    /// Who sent it.
+    pub exporter: Addr,
+    /// What, and at which octet of the datagram.
+    pub error: Error,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Key {
+    from: Addr,
+    port: u16,
+    protocol: Protocol,
+    domain: u32,
+}
+
+/// What a sequence number counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unit {
+    Records,
+    Datagrams,
+}
+
+/// What one exporter sent lately, for estimating what a loss was worth.
+#[derive(Debug, Default, Clone, Copy)]
+struct Seen {
+    datagrams: u64,
+    records: u64,
+    octets: u64,
+}
+
+/// One session.
+#[derive(Debug)]
+struct Session {
+    exporter: Addr,
+    domain: u32,
+    version: Version,
+    counts: Counts,
+    sequence: Sequence,
+    /// What v9 counts, once that is known.
+    unit: v9::Counting,
+    uptime: Option<u32>,
+    seen: Seen,
+    sampling: sampling::Sampling,
+    templates: template::Templates,
+    held: hold::Holding,
+    /// When the exporter started, if its options say so.
+    init: Option<i64>,
+    /// Copies of the first datagram, while it is open whether the exporter counts.
+    copies: Option<Copies>,
+}
+
+/// Copies of one datagram that may be duplicates.
+#[derive(Debug)]
+struct Copies {
+    number: u32,
+    received: i64,
+    payload: Box<[u8]>,
+}
+
+/// What sessions share: room to work in, and the budget for held sets.
+#[derive(Debug)]
+struct Shared {
+    scratch: template::Scratch,
+    held_bytes: usize,
+    held_bytes_max: usize,
+}
+
+/// All sessions that one worker keeps.
+#[derive(Debug)]
+pub struct Sessions {
+    settings: Settings,
+    sessions: HashMap<Key, Session, foldhash::fast::RandomState>,
+    strays: HashMap<Addr, Counts, foldhash::fast::RandomState>,
+    shared: Shared,
+}
+
+impl Sessions {
+    /// No sessions yet.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        let shared =
+            Shared { scratch: template::Scratch::default(), held_bytes: 0, held_bytes_max: HELD_BYTES_MAX };
+        Self { settings, sessions: HashMap::default(), strays: HashMap::default(), shared }
+    }
+
+    /// How many sessions there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.sessions.is_empty()
+    }
+
+    /// Data sets that wait for their template, and how many octets they are.
+    #[must_use]
+    pub fn awaiting(&self) -> (usize, usize) {
+        self.sessions.values().map(|s| s.held.len()).fold((0, 0), |(n, b), (dn, db)| (n + dn, b + db))
+    }
+
+    /// Takes in a datagram: appends its flow records to the batch and counts everything. The first problem,
+    /// if there was one, is handed back to be logged.
+    pub fn ingest(&mut self, arrival: &Arrival<'_>, batch: &mut Batch) -> Option<Problem> {
+        let base = batch.len();
+        let result = self.dispatch(arrival, base, batch);
+        let error = match result {
+            Ok(problem) => problem?,
+            Err(error) => {
+                self.stray(arrival, error, batch);
+                error
+            }
+        };
+        Some(Problem { exporter: arrival.from, error })
+    }
+
+    /// Gives the batch its last touch before it leaves: rows are normalised, columns filled up, and what was
+    /// counted since the last batch goes with it. Call once for each batch, also for an empty one at the end.
+    ///
+    /// Copies of an exporter's first datagram, of which it is still open whether they are duplicates or the
+    /// exporter does not number what it sends, are counted now.
+    pub fn finish(&mut self, batch: &mut Batch) {
+        self.count_copies(batch);
+        batch.seal();
+        normal::normalise(batch, 0);
+        for session in self.sessions.values_mut() {
+            session.counts.hand_over(batch);
+        }
+        for counts in self.strays.values_mut() {
+            counts.hand_over(batch);
+        }
+    }
+
+    /// Counts what happened outside of decoding (socket drops) for this exporter, or for nobody in particular
+    /// (`Addr::UNSPECIFIED`).
+    pub fn count(&mut self, received: i64, exporter: Addr, counter: Counter, value: i64, batch: &mut Batch) {
+        let counts = self.stray_counts(exporter);
+        counts.at(received, batch);
+        counts.add(counter, value);
+    }
+
+    /// Takes in the copies that nothing showed to be duplicates.
+    fn count_copies(&mut self, batch: &mut Batch) {
+        let open: Vec<(Key, Copies)> = self
+            .sessions
+            .iter_mut()
+            .filter_map(|(key, session)| {
+                let copies = session.copies.take()?;
+                session.sequence.stands_still();
+                Some((*key, copies))
+            })
+            .collect();
+        for (key, copies) in open {
+            let (from, port) = (key.from, key.port);
+            let arrival = Arrival { received: copies.received, from, port, payload: &copies.payload };
+            for _ in 0..copies.number {
+                let base = batch.len();
+                // They were good once, and counted as arrived then.
+                if self.dispatch(&arrival, base, batch).is_ok() {
+                    self.count(copies.received, from, Counter::Datagrams, -1, batch);
+                }
+            }
+        }
+    }
+
+    fn dispatch(
+        &mut self,
+        arrival: &Arrival<'_>,
+        base: usize,
+        batch: &mut Batch,
+    ) -> Result<Option<Error>, Error> {
+        use weir_wire::{ipfix, netflow, sflow};
+        let payload = arrival.payload;
+        let protocol = weir_wire::detect(payload).ok_or(Error::new(Reason::BadVersion, 0))?;
+        let engine = |kind: u8, id: u8| u32::from(kind) << 8 | u32::from(id);
+        macro_rules! with {
+            ($domain:expr, $method:ident($datagram:expr $(, $shared:ident)?)) => {{
+                let (session, shared) = self.session(arrival, protocol, $domain, batch);
+                let _ = &shared;
+                let problem = Found::from(session.$method(arrival, $datagram $(, with!(@$shared shared))?, batch));
+                session.learn(base, batch);
+                Ok(problem.0)
+            }};
+            (@shared $shared:ident) => { $shared };
+        }
+        match protocol {
+            Protocol::NetflowV1 => {
+                let datagram = netflow::v1::Datagram::new_checked(payload)?;
+                with!(0, ingest_v1(&datagram))
+            }
+            Protocol::NetflowV5 => {
+                let datagram = netflow::v5::Datagram::new_checked(payload)?;
+                let header = datagram.header();
+                with!(engine(header.engine_type, header.engine_id), ingest_v5(&datagram))
+            }
+            Protocol::NetflowV7 => {
+                let datagram = netflow::v7::Datagram::new_checked(payload)?;
+                with!(0, ingest_v7(&datagram))
+            }
+            Protocol::NetflowV9 => {
+                let message = netflow::v9::Message::new_checked(payload)?;
+                with!(message.header().source_id, ingest_v9(&message, shared))
+            }
+            Protocol::Ipfix => {
+                let message = ipfix::Message::from_datagram(payload)?;
+                with!(message.header().domain, ingest_ipfix(&message, shared))
+            }
+            Protocol::SflowV5 => {
+                let datagram = sflow::Datagram::new_checked(payload)?;
+                with!(datagram.header().sub_agent, ingest_sflow(&datagram))
+            }
+        }
+    }
+
+    /// The session a datagram belongs to, made if it is new.
+    fn session(
+        &mut self,
+        arrival: &Arrival<'_>,
+        protocol: Protocol,
+        domain: u32,
+        batch: &mut Batch,
+    ) -> (&mut Session, &mut Shared) {
+        let key = Key { from: arrival.from, port: arrival.port, protocol, domain };
+        if self.sessions.len() >= SESSIONS_MAX && !self.sessions.contains_key(&key) {
+            self.evict(arrival.received, batch);
+        }
+        let settings = &self.settings;
+        let session = self.sessions.entry(key).or_insert_with(|| Session::new(&key, settings));
+        session.counts.at(arrival.received, batch);
+        session.counts.add(Counter::Datagrams, 1);
+        (session, &mut self.shared)
+    }
+
+    /// Makes room: an eighth of the sessions, whichever come first, are forgotten. They are learned again
+    /// from the next templates; what they had counted goes with the batch.
+    fn evict(&mut self, received: i64, batch: &mut Batch) {
+        let mut left = SESSIONS_MAX / 8;
+        let shared = &mut self.shared;
+        let mut forgotten = 0;
+        self.sessions.retain(|_, session| {
+            if left == 0 {
+                return true;
+            }
+            left -= 1;
+            forgotten += 1;
+            let (sets, bytes) = session.held.len();
+            shared.held_bytes = shared.held_bytes.saturating_sub(bytes);
+            session.counts.add_len(Counter::HeldDropped, sets);
+            session.counts.add(Counter::Awaiting, -i64::try_from(sets).unwrap_or_default());
+            session.counts.hand_over(batch);
+            false
+        });
+        let counts = self.stray_counts(Addr::UNSPECIFIED);
+        counts.at(received, batch);
+        counts.add(Counter::Evictions, forgotten);
+    }
+
+    /// Counts a datagram of which nothing could be used.
+    fn stray(&mut self, arrival: &Arrival<'_>, error: Error, batch: &mut Batch) {
+        let counts = self.stray_counts(arrival.from);
+        counts.at(arrival.received, batch);
+        counts.add(Counter::Datagrams, 1);
+        counts.add_reason(Counter::Undecodable, error.reason.as_str());
+    }
+
+    /// Counters of an exporter without a session; beyond the maximum all share one.
+    fn stray_counts(&mut self, exporter: Addr) -> &mut Counts {
+        let room = self.strays.len() < STRAYS_MAX || self.strays.contains_key(&exporter);
+        let exporter = if room { exporter } else { Addr::UNSPECIFIED };
+        self.strays.entry(exporter).or_insert_with(|| Counts::new(exporter, 0))
+    }
+}
+
+/// What a protocol hands back: the first problem of a datagram, or nothing where there can be none.
+struct Found(Option<Error>);
+
+impl From<()> for Found {
+    fn from((): ()) -> Self {
+        Self(None)
+    }
+}
+
+impl From<template::Read> for Found {
+    fn from(read: template::Read) -> Self {
+        Self(read.problem)
+    }
+}
+
+impl From<Option<Error>> for Found {
+    fn from(problem: Option<Error>) -> Self {
+        Self(problem)
+    }
+}
+
+impl Session {
+    fn new(key: &Key, settings: &Settings) -> Self {
+        let version = match key.protocol {
+            Protocol::NetflowV1 => Version::V1,
+            Protocol::NetflowV5 => Version::V5,
+            Protocol::NetflowV7 => Version::V7,
+            Protocol::NetflowV9 => Version::V9,
+            Protocol::Ipfix => Version::Ipfix,
+            Protocol::SflowV5 => Version::Sflow,
+        };
+        Self {
+            exporter: key.from,
+            domain: key.domain,
+            version,
+            counts: Counts::new(key.from, key.domain),
+            sequence: Sequence::default(),
+            unit: v9::Counting::default(),
+            uptime: None,
+            seen: Seen::default(),
+            sampling: sampling::Sampling::new(
+                settings.sampling.get(&key.from).copied(),
+                settings.sampling_default,
+            ),
+            templates: template::Templates::default(),
+            held: hold::Holding::default(),
+            init: None,
+            copies: None,
+        }
+    }
+
+    fn origin(&self, clock: Clock) -> Origin {
+        Origin { exporter: self.exporter, domain: self.domain, version: self.version, clock }
+    }
+
+    /// Judges a datagram's sequence number and counts what it shows.
+    fn judge(&mut self, arrival: &Arrival<'_>, sequence: u32, uptime: Option<u32>, unit: Unit) -> Verdict {
+        let fingerprint = FINGERPRINT.hash_one(arrival.payload);
+        let rebooted = self.rebooted(uptime);
+        let worth = self.seen.worth(unit);
+        let verdict = self.sequence.judge(sequence, fingerprint, rebooted, worth);
+        match verdict {
+            Verdict::Expected => {}
+            Verdict::Gap(units) => {
+                self.count_loss(i64::from(units), worth);
+                self.counts.add(Counter::DatagramsLost, self.seen.datagrams(units, unit));
+            }
+            Verdict::Late => {
+                self.counts.add(Counter::Reordered, 1);
+                self.counts.add(Counter::DatagramsLost, -1);
+            }
+            Verdict::Duplicate => self.counts.add(Counter::DuplicateDatagrams, 1),
+            Verdict::Copy => {
+                let (received, payload) = (arrival.received, arrival.payload);
+                let copies = || Copies { number: 0, received, payload: payload.into() };
+                self.copies.get_or_insert_with(copies).number += 1;
+            }
+            Verdict::Restart => self.counts.add(Counter::Restarts, 1),
+        }
+        if self.sequence.has_moved() {
+            // It counts: the copies were duplicates.
+            let copies = self.copies.take().map_or(0, |copies| copies.number);
+            self.counts.add(Counter::DuplicateDatagrams, copies.into());
+        }
+        if !verdict.is_again() && verdict != Verdict::Late {
+            self.uptime = uptime;
+        }
+        verdict
+    }
+
+    /// Takes in how many units the datagram held; a late one takes its loss back.
+    fn advance(&mut self, verdict: Verdict, sequence: u32, units: Option<u32>) {
+        let filled = self.sequence.advance(verdict, sequence, units);
+        if filled.units > 0 {
+            self.count_loss(-i64::from(filled.units), filled.worth);
+        }
+    }
+
+    fn count_loss(&mut self, units: i64, worth: Worth) {
+        self.counts.add(Counter::RecordsLost, units.saturating_mul(worth.records.into()));
+        let octets = i64::try_from(worth.octets).unwrap_or(i64::MAX);
+        self.counts.add(Counter::OctetsLostEstimate, units.saturating_mul(octets));
+    }
+
+    /// Whether the uptime shows a restart since the last datagram: it went back, and not by wrapping.
+    fn rebooted(&self, uptime: Option<u32>) -> bool {
+        const SLACK_MS: u32 = 60_000;
+        const NEAR_WRAP_MS: u32 = 86_400_000;
+        let (Some(last), Some(now)) = (self.uptime, uptime) else { return false };
+        let wrapped = last > u32::MAX - NEAR_WRAP_MS && now < NEAR_WRAP_MS;
+        last > now && last - now > SLACK_MS && !wrapped
+    }
+
+    /// Remembers what the datagram at hand was worth.
+    fn learn(&mut self, base: usize, batch: &Batch) {
+        let octets = batch.u64s(Column::Octets).get(base..).unwrap_or_default();
+        let sum = octets.iter().fold(0u64, |sum, x| sum.saturating_add(*x));
+        self.seen.add(octets.len(), sum);
+    }
+}
+
+/// Two datagrams are the same if their octets hash to the same number. The hash need not be secret: who can
+/// make two datagrams collide could as well not send the second.
+static FINGERPRINT: std::sync::LazyLock<foldhash::fast::FixedState> =
+    std::sync::LazyLock::new(foldhash::fast::FixedState::default);
+
+impl Seen {
+    fn add(&mut self, records: usize, octets: u64) {
+        self.datagrams += 1;
+        self.records = self.records.saturating_add(u64::try_from(records).unwrap_or_default());
+        self.octets = self.octets.saturating_add(octets);
+        // Lately, not ever: half of the past is forgotten every thousand datagrams.
+        if self.datagrams >= 2000 {
+            *self =
+                Self { datagrams: self.datagrams / 2, records: self.records / 2, octets: self.octets / 2 };
+        }
+    }
+
+    /// What one unit is worth, by the mean.
+    fn worth(&self, unit: Unit) -> Worth {
+        let mean = |sum: u64, n: u64| (sum + n / 2).checked_div(n).unwrap_or_default();
+        match unit {
+            Unit::Records => Worth { records: 1, octets: mean(self.octets, self.records) },
+            Unit::Datagrams => Worth {
+                records: u32::try_from(mean(self.records, self.datagrams)).unwrap_or(u32::MAX),
+                octets: mean(self.octets, self.datagrams),
+            },
+        }
+    }
+
+    /// How many datagrams so many missing units are, at least one.
+    fn datagrams(&self, units: u32, unit: Unit) -> i64 {
+        let units = u64::from(units);
+        let datagrams = match unit {
+            Unit::Datagrams => units,
+            // units × datagrams ÷ records, rounded.
+            Unit::Records => (units.saturating_mul(self.datagrams) + self.records / 2)
+                .checked_div(self.records)
+                .unwrap_or(units)
+                .max(1),
+        };
+        i64::try_from(datagrams).unwrap_or(i64::MAX)
+    }
+}

@@ -1,0 +1,57 @@
+//! NetFlow v5: the sequence number counts flow records, per engine.
+
+use super::clock::Clock;
+use super::legacy;
+use super::sequence::Verdict;
+use super::{Arrival, Session, Unit};
+use crate::Batch;
+use crate::health::Counter;
+use weir_wire::netflow::v5;
+
+impl Session {
+    pub(super) fn ingest_v5(
+        &mut self,
+        arrival: &Arrival<'_>,
+        datagram: &v5::Datagram<'_>,
+        batch: &mut Batch,
+    ) {
+        let header = datagram.header();
+        let units = u32::try_from(datagram.records().len()).unwrap_or(u32::MAX);
+        let verdict = self.judge(arrival, header.sequence, Some(header.uptime_ms), Unit::Records);
+        if verdict.is_again() {
+            let again = i64::from(verdict == Verdict::Duplicate) * i64::from(units);
+            self.counts.add(Counter::DuplicateRecords, again);
+            return;
+        }
+        self.advance(verdict, header.sequence, Some(units));
+        let clock = Clock {
+            received: arrival.received,
+            export: Some(legacy::export_ms(header.export_s, header.export_ns)),
+            uptime: Some(header.uptime_ms),
+            init: None,
+        };
+        let records = datagram.records().map(|r| legacy::Record {
+            src_addr: r.src_addr,
+            dst_addr: r.dst_addr,
+            next_hop: r.next_hop,
+            ingress_if: r.ingress_if,
+            egress_if: r.egress_if,
+            packets: r.packets,
+            octets: r.octets,
+            first_ms: r.first_ms,
+            last_ms: r.last_ms,
+            src_port: r.src_port,
+            dst_port: r.dst_port,
+            tcp_flags: r.tcp_flags,
+            proto: r.proto,
+            tos: r.tos,
+            src_as: r.src_as,
+            dst_as: r.dst_as,
+            src_mask: r.src_mask,
+            dst_mask: r.dst_mask,
+        });
+        let header_interval = header.sampling.one_in().map(|n| u32::from(n.get()));
+        let interval = self.sampling.uniform(header_interval);
+        legacy::append(records, legacy::V5, &self.origin(clock), interval, batch, &mut self.counts);
+    }
+}

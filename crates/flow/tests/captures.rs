@@ -1,0 +1,125 @@
+//! Real captures against totals on which independent decoders agree (`../shared/captures/truth.tsv`).
+//!
+//! Octets and packets of the truth are elements 1 and 2 of flow records. Where a record has other counters only,
+//! or the decoders agree on something that weir does on purpose in another way, `DIFFER` says what is right.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use weir_flow::session::{Arrival, Sessions, Settings};
+use weir_flow::{Addr, Batch};
+use weir_wire::packet::{Transport, dissect};
+use weir_wire::{file, ipfix};
+
+/// What one file came to, by counter.
+type Totals = BTreeMap<String, i64>;
+
+/// Decodes a capture of export datagrams, or a file of IPFIX messages.
+fn decode(bytes: &[u8]) -> Totals {
+    let mut sessions = Sessions::new(Settings::default());
+    let mut batch = Batch::new();
+    let mut datagrams = 0;
+    let mut ingest = |received, from: Addr, port, payload: &[u8]| {
+        datagrams += 1;
+        sessions.ingest(&Arrival { received, from, port, payload }, &mut batch);
+    };
+    if file::detect(bytes).is_some() {
+        for frame in file::frames(bytes).map_while(Result::ok) {
+            let packet = dissect(frame.link, frame.bytes);
+            let (Some(ip), Some(Transport::Ports { src_port, .. })) = (packet.network, packet.transport)
+            else {
+                continue;
+            };
+            let received = i64::try_from(frame.at_ns.unwrap() / 1_000_000).unwrap();
+            ingest(received, ip.src.into(), src_port, packet.payload);
+        }
+    } else {
+        let mut at = 0;
+        while let Ok(message) = ipfix::Message::from_datagram(&bytes[at..]) {
+            let received = i64::from(message.header().export_s) * 1000;
+            ingest(received, Addr::UNSPECIFIED, 0, &bytes[at..at + message.len()]);
+            at += message.len();
+        }
+    }
+    sessions.finish(&mut batch);
+    let mut totals = Totals::from([("seen".into(), datagrams), ("rows".into(), batch.len() as i64)]);
+    for row in &batch.health {
+        *totals.entry(row.what.to_string()).or_default() += row.value;
+    }
+    totals
+}
+
+/// Where weir differs from the truth: file, counter, what is right, why.
+const DIFFER: &[(&str, &str, i64, &str)] = &[
+    ("nf5-invalid-01.pcap", "records", 0, COUNT),
+    ("nf5-invalid-01.pcap", "measured_octets", 0, COUNT),
+    ("nf5-invalid-01.pcap", "measured_packets", 0, COUNT),
+    ("nf5-invalid-02.pcap", "records", 0, COUNT),
+    ("nf5-invalid-02.pcap", "measured_octets", 0, COUNT),
+    ("nf5-invalid-02.pcap", "measured_packets", 0, COUNT),
+    ("nf9-cisco-asa.pcap", "measured_octets", 888, TOTAL),
+    ("nf9-cisco-asa-2.pcap", "measured_octets", 1131 + 129_231, BOTH_WAYS),
+    ("ipfix-yaf-basic-with-applabel.pcap", "measured_octets", 304 + 292, TOTAL),
+    ("ipfix-yaf-basic-with-applabel.pcap", "measured_packets", 6 + 4, TOTAL),
+    ("ipfix-telegraf-example.pcap", "measured_octets", 111_492 + 465_945, TOTAL),
+    ("ipfix-telegraf-example.pcap", "measured_packets", 457 + 613, TOTAL),
+    ("nf9-graylog-nprobe-4.pcap", "records", 15, HELD),
+    ("nf9-graylog-nprobe-4.pcap", "measured_octets", 33_915, HELD),
+    ("nf9-graylog-nprobe-4.pcap", "measured_packets", 74, HELD),
+    ("ipfix-vflow-variable-length.pcap", "records", 4, HELD),
+    ("ipfix-vflow-variable-length.pcap", "measured_octets", 2_038, HELD),
+    ("ipfix-vflow-variable-length.pcap", "measured_packets", 22, HELD),
+];
+const COUNT: &str = "the header's count cannot be true: the datagram is refused whole, it must not be billed";
+const TOTAL: &str = "the only counter of the record is a total (85, 86) and its reverse (RFC 5103)";
+const BOTH_WAYS: &str = "initiator's and responder's octets (231, 232) are the only counters";
+const HELD: &str = "data before its template waits for it; decoders that forget it see less";
+
+#[test]
+fn totals_agree_with_independent_decoders() {
+    let Some(shared) = weir_testkit::shared() else {
+        return weir_testkit::skip("totals_agree_with_independent_decoders", "no ../shared");
+    };
+    let truth = std::fs::read_to_string(shared.join("captures/truth.tsv")).unwrap();
+    let mut wrong = Vec::new();
+    let mut compared = 0;
+    for line in truth.lines().skip(1) {
+        let cell: Vec<&str> = line.split('\t').collect();
+        let agreed = cell[9].split('+').count() >= 2;
+        if !(cell[0].starts_with("nf") || cell[0].starts_with("ipfix")) || !agreed {
+            continue;
+        }
+        compared += 1;
+        if let Err(difference) = compare(&shared.join("captures").join(cell[0]), &cell) {
+            wrong.push(format!("{}: {difference}", cell[0]));
+        }
+    }
+    assert!(compared > 80, "only {compared} rows");
+    assert!(wrong.is_empty(), "{} of {compared} differ:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+fn compare(path: &Path, cell: &[&str]) -> Result<(), String> {
+    let got = decode(&std::fs::read(path).unwrap());
+    let get = |name: &str| got.get(name).copied().unwrap_or_default();
+    let (templates, options) = cell[2].trim_end_matches("opt").split_once('+').unwrap();
+    let number = |i: usize| cell[i].parse::<i64>().unwrap();
+    let mut expected: Vec<(&str, i64)> = vec![
+        ("seen", number(1)),
+        ("templates", templates.parse().unwrap()),
+        ("options_templates", options.parse().unwrap()),
+        ("options_records", number(3)),
+        ("records", number(4)),
+        ("measured_octets", number(5)),
+        ("measured_packets", number(6)),
+    ];
+    for (name, value) in &mut expected {
+        if let Some((_, _, right, _)) = DIFFER.iter().find(|d| d.0 == cell[0] && d.1 == *name) {
+            *value = *right;
+        }
+    }
+    let wrong: Vec<String> = expected
+        .iter()
+        .filter(|(name, value)| get(name) != *value)
+        .map(|(name, value)| format!("{name} is {}, should be {value}", get(name)))
+        .collect();
+    if wrong.is_empty() { Ok(()) } else { Err(format!("{} [{}] {got:?}", wrong.join(", "), cell[7])) }
+}

@@ -1,0 +1,1 @@
+//! Information elements: to be written.

@@ -1,0 +1,47 @@
+//! NetFlow: the fixed records of versions 1, 5 and 7, and the templates of version 9.
+//!
+//! The fixed versions are a header and `count` records of a constant size, nothing else. The number of records
+//! comes from the bytes: a datagram whose count does not fit them is rejected whole, for there is no telling
+//! which part of it is true, and it must not be billed.
+
+use crate::error::{Error, Reason};
+
+pub mod v1;
+pub mod v5;
+pub mod v7;
+pub mod v9;
+
+/// The records behind a header of `header_len` octets, if `count` (which is at octet 2 of every fixed version)
+/// is from 1 to `count_max` and exactly so many are there.
+///
+/// Zeros behind the last record are let pass, of any number: they cannot have been counted, and some exporters
+/// send their whole buffer. Anything else behind it contradicts the count.
+#[inline]
+fn checked_records<const LEN: usize>(
+    after_header: &[u8],
+    count: u16,
+    count_max: usize,
+) -> Result<&[[u8; LEN]], Error> {
+    let count = usize::from(count);
+    let (records, _) = after_header.as_chunks::<LEN>();
+    let mismatch = Error::new(Reason::CountMismatch, 2);
+    if count == 0 || count > count_max {
+        return Err(mismatch);
+    }
+    let (records, _) = records.split_at_checked(count).ok_or(mismatch)?;
+    let tail = after_header.get(records.as_flattened().len()..).unwrap_or_default();
+    if tail.iter().all(|&octet| octet == 0) { Ok(records) } else { Err(mismatch) }
+}
+
+/// The first `LEN` octets, if they begin with this version.
+#[inline]
+pub(crate) fn checked_header<const LEN: usize>(
+    bytes: &[u8],
+    version: u16,
+) -> Result<(&[u8; LEN], &[u8]), Error> {
+    if !bytes.starts_with(&version.to_be_bytes()) {
+        let reason = if bytes.len() < 2 { Reason::Truncated } else { Reason::BadVersion };
+        return Err(Error::new(reason, 0));
+    }
+    bytes.split_first_chunk().ok_or(Error::new(Reason::Truncated, bytes.len()))
+}
