@@ -94,7 +94,7 @@ impl Figures {
                 Ok(Sample::Flow(flow)) => self.flow(&flow),
                 Ok(Sample::Counter(counter)) => {
                     self.counters += 1;
-                    self.problems.extend(counter.records().filter_map(|r| r.err()).map(|error| error.reason));
+                    self.problems.extend(counter.records().filter_map(Result::err).map(|error| error.reason));
                 }
                 Ok(Sample::Other { .. }) => self.others += 1,
                 Err(error) => self.problems.push(error.reason),

@@ -46,7 +46,7 @@ impl fmt::Display for Test {
         match &self.set {
             Set::Ranges(ranges) => {
                 let (sign, items) = compared(self.subject, ranges);
-                write!(f, "{name}{sign}{}", listed(&items))
+                write!(f, "{name}{sign}{}", listed(sign, &items))
             }
             Set::Bits { mask, value } if mask == value => write!(f, "{name} {}", flag::letters(*value)),
             Set::Bits { mask, value } => {
@@ -60,16 +60,16 @@ impl fmt::Display for Test {
                     (false, 1) => " ",
                     (false, _) => " in ",
                 };
-                write!(f, "{name}{sign}{}", listed(&items))
+                write!(f, "{name}{sign}{}", listed(sign, &items))
             }
         }
     }
 }
 
-/// One item as it is, several as a list.
-fn listed(items: &[String]) -> String {
+/// After a sign the item as it is, after `in` a list.
+fn listed(sign: &str, items: &[String]) -> String {
     match items {
-        [single] => single.clone(),
+        [single] if !sign.ends_with("in ") => single.clone(),
         several => format!("[{}]", several.join(", ")),
     }
 }
@@ -94,8 +94,10 @@ fn compared(subject: Subject, ranges: &Ranges) -> (&'static str, Vec<String>) {
     let items = written(ranges, domain);
     if items.len() > 1 && !subject.is_several() {
         let others = written(&ranges.complement(domain.max()), domain);
-        if others.len() == 1 {
-            return (" != ", others);
+        match others.as_slice() {
+            [single] if !single.contains("..") => return (" != ", others),
+            fewer if (1..items.len()).contains(&fewer.len()) => return (" not in ", others),
+            _ => {}
         }
     }
     match (items.len(), domain) {

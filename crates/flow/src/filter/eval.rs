@@ -13,68 +13,71 @@ use crate::{Addr, Batch};
 
 /// Says of each row whether it matches.
 pub(super) fn eval(expr: &Expr, batch: &Batch, matches: &mut Vec<bool>) {
-    let mut spare = Vec::new();
-    run(expr, batch, &mut spare, matches);
+    let held = batch.present().iter().fold(0, |held, mask| held | mask);
+    Evaluation { batch, held, spare: Vec::new() }.run(expr, matches);
 }
 
-/// Writes the truth of `expr` into `out`. `spare` holds vectors that deeper levels can use again.
-fn run(expr: &Expr, batch: &Batch, spare: &mut Vec<Vec<bool>>, out: &mut Vec<bool>) {
-    out.clear();
-    match expr {
-        Expr::Test(test) => {
-            out.resize(batch.len(), false);
-            compare(test, batch, out);
-        }
-        Expr::Not(inner) => {
-            run(inner, batch, spare, out);
-            out.iter_mut().for_each(|truth| *truth = !*truth);
-        }
-        Expr::All(members) => {
-            out.resize(batch.len(), true);
-            combine(members, batch, spare, out, false);
-        }
-        Expr::Any(members) => {
-            out.resize(batch.len(), false);
-            combine(members, batch, spare, out, true);
+/// One filter on one batch.
+struct Evaluation<'b> {
+    batch: &'b Batch,
+    /// The columns in which any row has a value; the others need not be looked at.
+    held: u64,
+    /// Vectors that deeper levels can use again.
+    spare: Vec<Vec<bool>>,
+}
+
+impl Evaluation<'_> {
+    /// Writes the truth of `expr` into `out`.
+    fn run(&mut self, expr: &Expr, out: &mut Vec<bool>) {
+        out.clear();
+        match expr {
+            Expr::Test(test) => {
+                out.resize(self.batch.len(), false);
+                self.compare(test, out);
+            }
+            Expr::Not(inner) => {
+                self.run(inner, out);
+                out.iter_mut().for_each(|truth| *truth = !*truth);
+            }
+            Expr::All(members) => self.combine(members, out, false),
+            Expr::Any(members) => self.combine(members, out, true),
         }
     }
-}
 
-/// Combines the members with `and`, or (if `either`) with `or`, into `out`, which holds the neutral truth. What
-/// can no longer change is not worked out.
-fn combine(members: &[Expr], batch: &Batch, spare: &mut Vec<Vec<bool>>, out: &mut Vec<bool>, either: bool) {
-    for (i, member) in members.iter().enumerate() {
-        if i == 0 {
-            run(member, batch, spare, out);
-            continue;
-        }
-        if out.iter().all(|truth| *truth == either) {
+    /// Combines the members with `and`, or (if `either`) with `or`. What can no longer change is not worked out.
+    fn combine(&mut self, members: &[Expr], out: &mut Vec<bool>, either: bool) {
+        let Some((first, others)) = members.split_first() else {
+            out.resize(self.batch.len(), !either);
             return;
+        };
+        self.run(first, out);
+        for member in others {
+            if out.iter().all(|truth| *truth == either) {
+                return;
+            }
+            let mut more = self.spare.pop().unwrap_or_default();
+            self.run(member, &mut more);
+            for (truth, more) in out.iter_mut().zip(&more) {
+                *truth = if either { *truth | more } else { *truth & more };
+            }
+            self.spare.push(more);
         }
-        let mut other = spare.pop().unwrap_or_default();
-        run(member, batch, spare, &mut other);
-        for (truth, more) in out.iter_mut().zip(&other) {
-            *truth = if either { *truth | more } else { *truth & more };
-        }
-        spare.push(other);
     }
-}
 
-fn compare(test: &Test, batch: &Batch, out: &mut [bool]) {
-    match test.subject {
-        Subject::Columns(mask) => {
-            for column in columns(mask).filter(|c| batch.is_loaded(*c)) {
-                match &test.set {
-                    Set::Ranges(ranges) => compare_ranges(batch, column, ranges, out),
-                    Set::Bits { mask, value } => compare_bits(batch, column, *mask, *value, out),
-                    Set::Names { names, excluded } => compare_names(batch, column, names, *excluded, out),
+    fn compare(&self, test: &Test, out: &mut [bool]) {
+        let batch = self.batch;
+        match (test.subject, &test.set) {
+            (Subject::Columns(mask), set) => {
+                for column in columns(mask & self.held).filter(|c| batch.is_loaded(*c)) {
+                    match set {
+                        Set::Ranges(ranges) => compare_ranges(batch, column, ranges, out),
+                        Set::Bits { mask, value } => compare_bits(batch, column, *mask, *value, out),
+                        Set::Names { names, excluded } => compare_names(batch, column, names, *excluded, out),
+                    }
                 }
             }
-        }
-        derived => {
-            if let Set::Ranges(ranges) = &test.set {
-                compare_derived(derived, batch, ranges, out);
-            }
+            (derived, Set::Ranges(ranges)) => compare_derived(derived, batch, ranges, out),
+            (_, Set::Bits { .. } | Set::Names { .. }) => {}
         }
     }
 }
@@ -88,14 +91,10 @@ fn mark<T: Copy>(batch: &Batch, column: Column, values: &[T], out: &mut [bool], 
 }
 
 fn compare_ranges(batch: &Batch, column: Column, ranges: &Ranges, out: &mut [bool]) {
-    /// One range is two comparisons a row; several are a search.
     macro_rules! numbers {
         ($values:ident, $type:ty) => {{
             let pairs = clip(ranges, <$type>::MAX.into(), |n| <$type>::try_from(n).unwrap_or(<$type>::MAX));
-            match pairs.as_slice() {
-                [(low, high)] => mark(batch, column, $values, out, |v| (*low <= v) & (v <= *high)),
-                pairs => mark(batch, column, $values, out, |v| among(pairs, v)),
-            }
+            compare_pairs(batch, column, $values, &pairs, out, |v| v);
         }};
     }
     match batch.values(column) {
@@ -105,15 +104,35 @@ fn compare_ranges(batch: &Batch, column: Column, ranges: &Ranges, out: &mut [boo
         Values::U64(values) => numbers!(values, u64),
         Values::Time(values) => {
             let pairs = clip(ranges, u64::MAX.into(), time_ms);
-            mark(batch, column, values, out, |v| among(&pairs, v));
+            compare_pairs(batch, column, values, &pairs, out, |v| v);
         }
-        Values::Addr(values) => match ranges.pairs() {
-            [(low, high)] => mark(batch, column, values, out, |v: Addr| {
-                let bits = v.bits();
-                (*low <= bits) & (bits <= *high)
-            }),
-            pairs => mark(batch, column, values, out, |v: Addr| among(pairs, v.bits())),
-        },
+        Values::Addr(values) => compare_pairs(batch, column, values, ranges.pairs(), out, Addr::bits),
+    }
+}
+
+/// So many ranges are compared one after the other, which has no branches to guess; more are searched.
+const COMPARED_MAX: usize = 8;
+
+fn compare_pairs<V: Copy, N: PartialOrd + Copy>(
+    batch: &Batch,
+    column: Column,
+    values: &[V],
+    pairs: &[(N, N)],
+    out: &mut [bool],
+    number: impl Fn(V) -> N,
+) {
+    let within = |(low, high): &(N, N), n: N| (*low <= n) & (n <= *high);
+    match pairs {
+        [single] => mark(batch, column, values, out, |v| within(single, number(v))),
+        few if few.len() <= COMPARED_MAX => mark(batch, column, values, out, |v| {
+            let n = number(v);
+            few.iter().fold(false, |found, pair| found | within(pair, n))
+        }),
+        many => mark(batch, column, values, out, |v| {
+            let n = number(v);
+            let at = many.partition_point(|(_, high)| *high < n);
+            many.get(at).is_some_and(|(low, _)| *low <= n)
+        }),
     }
 }
 
@@ -121,12 +140,6 @@ fn compare_ranges(batch: &Batch, column: Column, ranges: &Ranges, out: &mut [boo
 fn clip<T>(ranges: &Ranges, max: u128, number: impl Fn(u128) -> T) -> Vec<(T, T)> {
     let pairs = ranges.pairs().iter().filter(|(low, _)| *low <= max);
     pairs.map(|(low, high)| (number(*low), number(*high.min(&max)))).collect()
-}
-
-/// Whether the value lies in one of these sorted ranges.
-fn among<T: PartialOrd>(pairs: &[(T, T)], value: T) -> bool {
-    let at = pairs.partition_point(|(_, high)| *high < value);
-    pairs.get(at).is_some_and(|(low, _)| *low <= value)
 }
 
 fn compare_bits(batch: &Batch, column: Column, mask: u16, wanted: u16, out: &mut [bool]) {

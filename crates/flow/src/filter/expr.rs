@@ -66,30 +66,26 @@ impl Expr {
         Self::All(members)
     }
 
-    /// At least one is true. Neighbours that compare the same subject become one comparison.
-    pub(super) fn or(self, other: Self) -> Self {
-        let mut members = match self {
-            Self::Any(members) => members,
-            single => vec![single],
-        };
-        let more = match other {
-            Self::Any(more) => more,
-            single => vec![single],
-        };
-        for member in more {
-            match (members.last_mut(), member) {
-                (Some(Self::Test(last)), Self::Test(test)) => {
-                    if let Some(test) = last.merge(test) {
-                        members.push(Self::Test(test));
+    /// At least one of these is true; there is at least one. Neighbours that compare the same subject become one
+    /// comparison: `port 80 or port 443` is `port in [80, 443]`.
+    pub(super) fn any_of(alternatives: Vec<Self>) -> Self {
+        let mut members: Vec<Self> = Vec::with_capacity(alternatives.len());
+        for alternative in alternatives {
+            match alternative {
+                Self::Any(inner) => {
+                    for member in inner {
+                        push_alternative(&mut members, member);
                     }
                 }
-                (_, member) => members.push(member),
+                member => push_alternative(&mut members, member),
             }
         }
-        if members.len() == 1 {
-            return members.remove(0);
+        for member in &mut members {
+            if let Self::Test(test) = member {
+                test.set.settle();
+            }
         }
-        Self::Any(members)
+        if members.len() == 1 { members.remove(0) } else { Self::Any(members) }
     }
 
     /// It is not true.
@@ -115,22 +111,44 @@ impl Test {
     pub(super) fn ranges(subject: Subject, ranges: Ranges) -> Self {
         Self { subject, set: Set::Ranges(ranges) }
     }
+}
 
-    /// Takes the other comparison in, so that this one is true where either was; gives it back where it is of
-    /// another kind.
-    fn merge(&mut self, other: Self) -> Option<Self> {
-        if self.subject != other.subject {
-            return Some(other);
+/// Adds an alternative to the others, or to the comparison that is the last of them.
+fn push_alternative(members: &mut Vec<Expr>, member: Expr) {
+    match (members.last_mut(), member) {
+        (Some(Expr::Test(last)), Expr::Test(test)) if last.subject == test.subject => {
+            let subject = test.subject;
+            if let Some(set) = last.set.join(test.set) {
+                members.push(Expr::Test(Test { subject, set }));
+            }
         }
-        match (&mut self.set, other.set) {
-            (Set::Ranges(mine), Set::Ranges(theirs)) => *mine = mine.union(&theirs),
-            (Set::Names { names, excluded: false }, Set::Names { names: theirs, excluded: false }) => {
-                names.extend(theirs);
+        (_, member) => members.push(member),
+    }
+}
+
+impl Set {
+    /// Takes another set in, or gives it back where it is of another kind. After the last one comes
+    /// [`Set::settle`]; putting a long list in order at every step would take the square of its length.
+    pub(super) fn join(&mut self, other: Self) -> Option<Self> {
+        match (self, other) {
+            (Self::Ranges(mine), Self::Ranges(more)) => mine.join(more),
+            (Self::Names { names, excluded: false }, Self::Names { names: more, excluded: false }) => {
+                names.extend(more);
+            }
+            (_, other) => return Some(other),
+        }
+        None
+    }
+
+    /// Puts what was joined in order.
+    pub(super) fn settle(&mut self) {
+        match self {
+            Self::Ranges(ranges) => ranges.settle(),
+            Self::Names { names, .. } => {
                 names.sort_unstable();
                 names.dedup();
             }
-            (_, set) => return Some(Self { subject: other.subject, set }),
+            Self::Bits { .. } => {}
         }
-        None
     }
 }

@@ -42,11 +42,12 @@
 //! ```
 //!
 //! # How it works
-//! [`lexer`] cuts the text into tokens, [`parser`] makes an [`expr`] of them with the values read by [`value`];
-//! every comparison has become "the subject has a value in this set". [`eval`] runs that column by column,
-//! [`prune`] says what it means for a file's statistics, [`display`] writes it down again.
+//! `lexer` cuts the text into tokens, `parser` makes an `expr` of them with the values read by `value`; every
+//! comparison has become "the subject has a value in this set". `eval` runs that column by column, `prune` says
+//! what it means for a file's statistics, `display` writes it down again.
 
 mod address;
+mod amount;
 mod date;
 mod display;
 mod eval;
@@ -71,6 +72,7 @@ pub use prune::{Bound, Bounds, Conjunct};
 use crate::{Addr, Batch};
 use expr::Expr;
 use std::fmt;
+use std::str::FromStr;
 
 /// The longest text of a filter, in bytes: room for some ten thousand addresses in a list, and little enough
 /// that no text keeps the parser busy for long.
@@ -155,6 +157,15 @@ impl Filter {
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self(self.0.and(other.0))
+    }
+}
+
+/// [`Filter::parse`].
+impl FromStr for Filter {
+    type Err = Mistake;
+
+    fn from_str(text: &str) -> Result<Self, Mistake> {
+        Self::parse(text)
     }
 }
 

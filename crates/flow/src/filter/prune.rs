@@ -38,7 +38,7 @@ pub enum Bound {
     Time(i64),
     /// Of addresses, in the order of [`Addr`].
     Addr(Addr),
-    /// Of words and names, in the order of their octets. Words and names always come as bounds of one value.
+    /// Of words and names, in the order of their octets.
     Text(String),
 }
 
@@ -46,7 +46,10 @@ pub enum Bound {
 /// addresses must not be held against every page.
 const RANGES_MAX: usize = 64;
 
-/// More conjuncts than this from an `or` of `and`s are left out; each alone is right.
+/// More alternatives than this in one condition become one range for each column.
+const ALTERNATIVES_MAX: usize = 256;
+
+/// More conditions than this from an `or` of `and`s are not combined; each alone is right.
 const PRODUCT_MAX: usize = 16;
 
 /// The necessary conditions of an expression.
@@ -70,26 +73,72 @@ fn implied(expr: &Expr, negated: bool) -> Vec<Conjunct> {
 
 /// Of alternatives: one condition of each, in every combination up to the limit.
 fn either(members: &[Expr], negated: bool) -> Vec<Conjunct> {
-    let mut product = vec![Conjunct { any: Vec::new() }];
-    for member in members {
-        let mut next = Vec::new();
-        for condition in implied(member, negated) {
-            for begun in product.iter().take(PRODUCT_MAX.saturating_sub(next.len())) {
-                let any = begun.any.iter().chain(&condition.any).cloned().collect();
-                next.push(Conjunct { any });
+    let mut product: Vec<Conjunct> = Vec::new();
+    for (i, member) in members.iter().enumerate() {
+        let mut conditions = implied(member, negated);
+        if i == 0 {
+            conditions.truncate(PRODUCT_MAX);
+            product = conditions;
+            continue;
+        }
+        conditions.truncate(PRODUCT_MAX / product.len().max(1));
+        product = match conditions.as_slice() {
+            // The usual case, and the one that may be long: nothing is copied but what is new.
+            [single] => {
+                for begun in &mut product {
+                    let new = single.any.iter().filter(|bounds| !begun.any.contains(bounds));
+                    let new: Vec<Bounds> = new.cloned().collect();
+                    begun.any.extend(new);
+                }
+                product
+            }
+            several => several.iter().flat_map(|condition| extended(&product, condition)).collect(),
+        };
+        product.iter_mut().for_each(Conjunct::limit);
+        if product.is_empty() {
+            return product;
+        }
+    }
+    product
+}
+
+/// Each conjunct with one more alternative.
+fn extended(product: &[Conjunct], condition: &Conjunct) -> Vec<Conjunct> {
+    let extend =
+        |begun: &Conjunct| Conjunct { any: begun.any.iter().chain(&condition.any).cloned().collect() };
+    product.iter().map(extend).collect()
+}
+
+impl Conjunct {
+    /// Makes one range of all alternatives in a column, if there are too many.
+    fn limit(&mut self) {
+        if self.any.len() <= ALTERNATIVES_MAX {
+            return;
+        }
+        let mut spans: Vec<Bounds> = Vec::new();
+        for bounds in self.any.drain(..) {
+            match spans.iter_mut().find(|span| span.column == bounds.column) {
+                Some(span) => {
+                    if bounds.low < span.low {
+                        span.low = bounds.low;
+                    }
+                    if bounds.high > span.high {
+                        span.high = bounds.high;
+                    }
+                }
+                None => spans.push(bounds),
             }
         }
-        product = next;
+        self.any = spans;
     }
-    // Of no alternatives there is nothing to say either.
-    product.retain(|conjunct| !conjunct.any.is_empty());
-    product
 }
 
 fn of_test(test: &Test) -> Option<Conjunct> {
     let Subject::Columns(mask) = test.subject else { return None };
     let any: Vec<Bounds> = columns(mask).flat_map(|column| of_column(column, &test.set)).collect();
-    (!any.is_empty()).then_some(Conjunct { any })
+    let mut conjunct = Conjunct { any };
+    conjunct.limit();
+    (!conjunct.any.is_empty()).then_some(conjunct)
 }
 
 fn of_column(column: Column, set: &Set) -> Vec<Bounds> {

@@ -15,34 +15,28 @@ impl Ranges {
     }
 
     /// The numbers in any of these ranges.
-    pub(super) fn from_pairs(mut pairs: Vec<(u128, u128)>) -> Self {
-        pairs.retain(|(low, high)| low <= high);
-        pairs.sort_unstable();
-        let mut merged: Vec<(u128, u128)> = Vec::with_capacity(pairs.len());
-        for (low, high) in pairs {
-            match merged.last_mut() {
-                Some(last) if low <= last.1.saturating_add(1) => last.1 = last.1.max(high),
-                _ => merged.push((low, high)),
-            }
-        }
-        Self(merged)
+    pub(super) fn from_pairs(pairs: Vec<(u128, u128)>) -> Self {
+        let mut ranges = Self(pairs);
+        ranges.settle();
+        ranges
     }
 
-    /// The numbers in either set.
-    pub(super) fn union(&self, other: &Self) -> Self {
-        Self::from_pairs(self.0.iter().chain(&other.0).copied().collect())
-    }
-
-    /// Takes the ranges of another set in without putting them in order: for building long lists, each end of
-    /// which calls [`Ranges::settled`].
-    pub(super) fn with(mut self, other: Self) -> Self {
+    /// Takes the numbers of another set in. After the last one comes [`Ranges::settle`].
+    pub(super) fn join(&mut self, other: Self) {
         self.0.extend(other.0);
-        self
     }
 
-    /// The set that [`Ranges::with`] collected.
-    pub(super) fn settled(self) -> Self {
-        Self::from_pairs(self.0)
+    /// Puts what was joined in order.
+    pub(super) fn settle(&mut self) {
+        self.0.retain(|(low, high)| low <= high);
+        self.0.sort_unstable();
+        self.0.dedup_by(|(low, high), last| {
+            let touches = *low <= last.1.saturating_add(1);
+            if touches {
+                last.1 = last.1.max(*high);
+            }
+            touches
+        });
     }
 
     /// The numbers from 0 to `max` that are not in the set.
@@ -106,10 +100,15 @@ mod tests {
         fn sets_are_sets(a in prop::collection::vec((0u128..20, 0u128..20), 0..5),
                          b in prop::collection::vec((0u128..20, 0u128..20), 0..5)) {
             let holds = |pairs: &[(u128, u128)], n: u128| pairs.iter().any(|(l, h)| *l <= n && n <= *h);
+            let union = |mut x: Ranges, y| {
+                x.join(y);
+                x.settle();
+                x
+            };
             let (x, y) = (Ranges::from_pairs(a.clone()), Ranges::from_pairs(b.clone()));
             for n in 0..20 {
                 prop_assert_eq!(x.contains(n), holds(&a, n));
-                prop_assert_eq!(x.union(&y).contains(n), holds(&a, n) || holds(&b, n));
+                prop_assert_eq!(union(x.clone(), y.clone()).contains(n), holds(&a, n) || holds(&b, n));
                 prop_assert_eq!(x.complement(19).contains(n), !holds(&a, n));
             }
             for pair in x.pairs().windows(2) {

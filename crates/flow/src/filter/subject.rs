@@ -79,12 +79,14 @@ pub(super) const PHRASES: &[(&str, u64)] = &[
     ("mac", pair(Column::SrcMac, Column::DstMac)),
     ("src mac", Column::SrcMac.bit()),
     ("dst mac", Column::DstMac.bit()),
+    ("mask", pair(Column::SrcMask, Column::DstMask)),
     ("src mask", Column::SrcMask.bit()),
     ("dst mask", Column::DstMask.bit()),
     ("tenant", pair(Column::Tenant, Column::PeerTenant)),
     ("own tenant", Column::Tenant.bit()),
     ("peer tenant", Column::PeerTenant.bit()),
     ("flags", Column::TcpFlags.bit()),
+    ("proto", Column::Proto.bit()),
 ];
 
 /// Figures that are worked out from several columns.
@@ -105,6 +107,7 @@ const ALIASES: &[(&str, &str)] = &[
     ("interface", "if"),
     ("iface", "if"),
     ("ether", "mac"),
+    ("protocol", "proto"),
 ];
 
 impl Subject {
@@ -154,9 +157,14 @@ impl Subject {
             .chain(COLUMNS.iter().map(|d| d.name))
     }
 
-    /// The nouns that may follow a qualifier; after none, those that have a source and a destination.
+    /// Either end, of a subject that is one end; others stay as they are.
+    pub(super) fn with_other_end(self) -> Self {
+        let noun = self.name().split_once(' ').filter(|(end, _)| matches!(*end, "src" | "dst"));
+        noun.and_then(|(_, noun)| Self::by_phrase("", noun)).unwrap_or(self)
+    }
+
+    /// The nouns that may follow a qualifier.
     pub(super) fn nouns(qualifier: &str) -> impl Iterator<Item = &'static str> {
-        let qualifier = if qualifier.is_empty() { "src" } else { qualifier };
         let split = PHRASES.iter().filter_map(|(phrase, _)| phrase.split_once(' '));
         let nouns = split.filter(move |(first, _)| *first == qualifier).map(|(_, noun)| noun);
         nouns.flat_map(|noun| if noun == "host" { vec![noun, "net"] } else { vec![noun] })
@@ -247,6 +255,18 @@ mod tests {
             if let Subject::Columns(mask) = subject {
                 assert!(columns(mask).all(|c| domain(c) == subject.domain()), "{}", subject.name());
             }
+        }
+    }
+
+    #[test]
+    fn both_ends_are_the_columns_of_either() {
+        for noun in Subject::nouns("src") {
+            let (src, dst) =
+                (Subject::by_phrase("src", noun).unwrap(), Subject::by_phrase("dst", noun).unwrap());
+            assert_eq!((src.with_other_end(), dst.with_other_end()), {
+                let both = Subject::Columns(src.reads() | dst.reads());
+                (both, both)
+            });
         }
     }
 

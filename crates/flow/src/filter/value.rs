@@ -4,6 +4,7 @@
 //! port is a range of one, `80-90` of eleven, a day of 86,400,000 ms, a prefix of its addresses.
 
 use super::address::{self, Trouble};
+use super::amount::{self, Why};
 use super::expr::Set;
 use super::lexer::{Kind, Token};
 use super::mistake::nearest;
@@ -167,16 +168,6 @@ fn within(token: &Token<'_>, domain: Domain, range: (u128, u128)) -> Result<(u12
     Err(Mistake::new(token.place.clone(), message))
 }
 
-/// Why a text is not a value.
-enum Why {
-    /// It is not of the form.
-    Form,
-    /// It lacks its unit.
-    Unit,
-    /// It is more than any number that can be held.
-    Large,
-}
-
 impl Why {
     fn into_mistake(self, token: &Token<'_>, domain: Domain) -> Mistake {
         let text = token.text;
@@ -230,37 +221,31 @@ fn read_single(text: &str, domain: Domain) -> Result<(u128, u128), Why> {
             let (low, high) = date::read(text).ok_or(Why::Form)?;
             return Ok((time_number(low), time_number(high)));
         }
-        Domain::Duration => read_duration(&lower)?,
-        Domain::Count => read_count(&lower)?,
-        Domain::Port => service::port(&lower).map_or_else(|| read_number(&lower), |port| Ok(port.into()))?,
-        Domain::Proto => {
-            protocol::number(&lower).map_or_else(|| read_number(&lower), |number| Ok(number.into()))?
+        Domain::Duration => amount::read_duration(&lower)?,
+        Domain::Count => amount::read_count(&lower)?,
+        Domain::Port => {
+            service::port(&lower).map_or_else(|| amount::read_number(&lower), |port| Ok(port.into()))?
         }
+        Domain::Proto => protocol::number(&lower)
+            .map_or_else(|| amount::read_number(&lower), |number| Ok(number.into()))?,
         Domain::As => read_as(&lower)?,
-        Domain::Flags => flag::bits(text).map_or_else(|| read_number(&lower), |bits| Ok(bits.into()))?,
+        Domain::Flags => {
+            flag::bits(text).map_or_else(|| amount::read_number(&lower), |bits| Ok(bits.into()))?
+        }
         Domain::Mac => read_mac(&lower).ok_or(Why::Form)?,
         Domain::Word(words) => read_word(&lower, words).ok_or(Why::Form)?,
-        Domain::Number(_) => read_number(&lower)?,
+        Domain::Number(_) => amount::read_number(&lower)?,
         // These are not held as single numbers; `read` has dealt with them.
         Domain::Addr | Domain::Exporter | Domain::Name => return Err(Why::Form),
     };
     Ok((number, number))
 }
 
-/// Digits, or `0x` and hexadecimal digits.
-fn read_number(text: &str) -> Result<u128, Why> {
-    let (digits, radix) = text.strip_prefix("0x").map_or((text, 10), |hex| (hex, 16));
-    if digits.is_empty() || !digits.chars().all(|c| c.is_digit(radix)) {
-        return Err(Why::Form);
-    }
-    u128::from_str_radix(digits, radix).map_err(|_| Why::Large)
-}
-
 /// `64500`, `AS64500`, or `1.10` (RFC 5396 asdot).
 fn read_as(text: &str) -> Result<u128, Why> {
     let text = text.strip_prefix("as").unwrap_or(text);
-    let Some((high, low)) = text.split_once('.') else { return read_number(text) };
-    let half = |text| read_number(text).ok().filter(|n| *n <= u16::MAX.into()).ok_or(Why::Form);
+    let Some((high, low)) = text.split_once('.') else { return amount::read_number(text) };
+    let half = |text| amount::read_number(text).ok().filter(|n| *n <= u16::MAX.into()).ok_or(Why::Form);
     Ok((half(high)? << 16) + half(low)?)
 }
 
@@ -279,62 +264,6 @@ fn read_word(text: &str, words: &[&str]) -> Option<u128> {
     place(text).or_else(|| place(version?)).or_else(|| if text == "ipfix" { place("10") } else { None })
 }
 
-/// Units of amounts: of 1000, and of 1024 as IEC 80000-13 has them.
-const AMOUNTS: &[(&str, u128)] = &[
-    ("", 1),
-    ("k", 1000),
-    ("m", 1_000_000),
-    ("g", 1_000_000_000),
-    ("t", 1_000_000_000_000),
-    ("p", 1_000_000_000_000_000),
-    ("ki", 1 << 10),
-    ("mi", 1 << 20),
-    ("gi", 1 << 30),
-    ("ti", 1 << 40),
-    ("pi", 1 << 50),
-];
-
-/// Units of lengths of time, in ms.
-const LENGTHS: &[(&str, u128)] =
-    &[("ms", 1), ("s", 1000), ("m", 60_000), ("min", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
-
-fn read_count(text: &str) -> Result<u128, Why> {
-    let (digits, unit) = split_unit(text);
-    // `10MB` and `4GiB` mean octets, which is what is counted.
-    let unit = if unit.len() > 1 { unit.strip_suffix('b').unwrap_or(unit) } else { unit };
-    scaled(digits, unit, AMOUNTS)
-}
-
-fn read_duration(text: &str) -> Result<u128, Why> {
-    let (digits, unit) = split_unit(text);
-    match (read_number(digits), unit) {
-        // No time is the same in every unit.
-        (Ok(0), "") => Ok(0),
-        (Ok(_), "") => Err(Why::Unit),
-        _ => scaled(digits, unit, LENGTHS),
-    }
-}
-
-fn split_unit(text: &str) -> (&str, &str) {
-    let at = text.find(|c: char| c.is_alphabetic()).unwrap_or(text.len());
-    text.split_at_checked(at).unwrap_or((text, ""))
-}
-
-/// A decimal number of units, if it comes to a whole one.
-fn scaled(digits: &str, unit: &str, units: &[(&str, u128)]) -> Result<u128, Why> {
-    let (_, factor) = units.iter().find(|(name, _)| *name == unit).ok_or(Why::Form)?;
-    let Some((whole, fraction)) = digits.split_once('.') else {
-        return read_number(digits)?.checked_mul(*factor).ok_or(Why::Large);
-    };
-    let places =
-        u32::try_from(fraction.len()).ok().filter(|places| (1..=18).contains(places)).ok_or(Why::Form)?;
-    let divisor = 10u128.pow(places);
-    let all = read_number(whole)?.checked_mul(divisor).ok_or(Why::Large)?;
-    let scaled =
-        all.checked_add(read_number(fraction)?).and_then(|n| n.checked_mul(*factor)).ok_or(Why::Large)?;
-    if scaled % divisor == 0 { Ok(scaled / divisor) } else { Err(Why::Form) }
-}
-
 /// A number as a text that is read as this number and no other.
 pub(super) fn write(number: u128, domain: Domain) -> String {
     match domain {
@@ -347,10 +276,8 @@ pub(super) fn write(number: u128, domain: Domain) -> String {
 pub(super) fn write_first(number: u128, domain: Domain) -> String {
     match domain {
         Domain::Time => date::write(time_ms(number)),
-        Domain::Duration if number == 0 => "0s".into(),
-        Domain::Duration => with_unit(number, LENGTHS).unwrap_or_else(|| format!("{number}ms")),
-        Domain::Count => with_unit(number, AMOUNTS)
-            .map_or_else(|| number.to_string(), |t| t.to_uppercase().replace('I', "i")),
+        Domain::Duration => amount::write_duration(number),
+        Domain::Count => amount::write_count(number),
         Domain::Proto => protocol::name(number).map_or_else(|| number.to_string(), Into::into),
         Domain::Flags => flag::letters(u16::try_from(number).unwrap_or(u16::MAX)),
         Domain::Mac => Mac(u64::try_from(number).unwrap_or(u64::MAX)).to_string(),
@@ -361,14 +288,6 @@ pub(super) fn write_first(number: u128, domain: Domain) -> String {
     }
 }
 
-/// The number in the greatest unit that it is a multiple of.
-fn with_unit(number: u128, units: &[(&str, u128)]) -> Option<String> {
-    let fitting =
-        units.iter().filter(|(_, factor)| number != 0 && number.is_multiple_of(*factor) && *factor > 1);
-    let (unit, factor) = fitting.max_by_key(|(unit, factor)| (*factor, std::cmp::Reverse(unit.len())))?;
-    Some(format!("{}{unit}", number / factor))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -377,34 +296,6 @@ mod tests {
         let range = read_single(text, domain).ok()?;
         assert_eq!(range.0, range.1);
         Some(range.0)
-    }
-
-    #[test]
-    fn amounts_have_units_of_1000_and_of_1024() {
-        let count = |text| one(text, Domain::Count);
-        assert_eq!(count("10M"), Some(10_000_000));
-        assert_eq!(count("10MB"), Some(10_000_000));
-        assert_eq!(count("4Gi"), Some(4_294_967_296));
-        assert_eq!(count("1.5k"), Some(1500));
-        assert_eq!(count("0.5KiB"), Some(512));
-        assert_eq!(count("18446744073709551615"), Some(u64::MAX.into()));
-        for text in
-            ["", "M", "-1", "+1", "1.", ".5", "1.5", "1,5", "1x", "10b", "1..2", "1.0000000000000000000"]
-        {
-            assert_eq!(count(text), None, "{text}");
-        }
-    }
-
-    #[test]
-    fn lengths_of_time_say_their_unit() {
-        let ms = |text| one(text, Domain::Duration);
-        let read = ["60s", "500ms", "1.5m", "2h", "1d", "0"].map(ms);
-        assert_eq!(read, [60_000, 500, 90_000, 7_200_000, 86_400_000, 0].map(Some));
-        assert!(matches!(read_single("60", Domain::Duration), Err(Why::Unit)));
-        assert!(matches!(
-            read_single("99999999999999999999999999999999999999s", Domain::Duration),
-            Err(Why::Large)
-        ));
     }
 
     #[test]

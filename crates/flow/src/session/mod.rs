@@ -489,7 +489,8 @@ static FINGERPRINT: std::sync::LazyLock<foldhash::fast::FixedState> =
 
 impl Seen {
     fn add(&mut self, records: usize, octets: u64) {
-        self.datagrams += 1;
+        // Datagrams of templates only say nothing about what is usually in one.
+        self.datagrams += u64::from(records > 0);
         self.records = self.records.saturating_add(u64::try_from(records).unwrap_or_default());
         self.octets = self.octets.saturating_add(octets);
         // Lately, not ever: half of the past is forgotten every thousand datagrams.

@@ -213,8 +213,8 @@ mod tests {
     use super::*;
     use crate::packet::dissect;
 
-    /// The shortest IPv4 header: 20 octets, no payload, protocol 59.
-    const IPV4_HEADER: [u8; 20] = [0x45, 0, 0, 20, 0, 0, 0, 0, 64, 59, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2];
+    /// The shortest IPv4 header: 20 octets, no payload, protocol 59, with its checksum.
+    const IPV4_HEADER: [u8; 20] = [0x45, 0, 0, 20, 0, 0, 0, 0, 64, 59, 0x66, 0xad, 10, 0, 0, 1, 10, 0, 0, 2];
 
     fn version_of(link: Link, prefix: &[u8]) -> Option<u8> {
         let mut frame = std::vec::Vec::from(prefix);

@@ -4,10 +4,12 @@
 //! one entry, 32 bits:  label 20 | traffic class 3 | bottom of stack 1 | TTL 8
 //! ```
 //! Nothing in the stack says what follows it. As routers and analysers do, IP is recognised by its version
-//! field; anything else (a pseudowire, whose control word begins with 0) is not looked into.
+//! field; anything else (a pseudowire, whose control word begins with 0) is not looked into. A pseudowire
+//! without control word begins with a hardware address, which may begin with 4 as well (RFC 4928 §3): what
+//! looks like IPv4 must have the right header checksum. IPv6 has none.
 
-use super::Packet;
 use super::link::Next;
+use super::{Packet, checksum};
 use crate::error::{Error, Reason};
 use crate::reader::Reader;
 
@@ -50,14 +52,22 @@ pub(super) fn parse(reader: &mut Reader<'_>, packet: &mut Packet<'_>) -> Result<
         let entry = reader.u32()?;
         packet.mpls.push(entry >> 12);
         if entry & 0x100 != 0 {
-            return Ok(match reader.rest().first().map(|octet| octet >> 4) {
-                Some(4) => Next::Ipv4,
-                Some(6) => Next::Ipv6,
-                _ => Next::Other,
-            });
+            return Ok(payload(reader.rest()));
         }
     }
     Err(reader.error(Reason::LimitExceeded))
+}
+
+/// What `bytes` behind the bottom of a stack seem to be.
+fn payload(bytes: &[u8]) -> Next {
+    match bytes.first().map(|octet| (octet >> 4, octet & 0x0f)) {
+        Some((4, words)) => {
+            let header = bytes.get(..usize::from(words).saturating_mul(4)).unwrap_or(bytes);
+            if checksum::internet(header) == 0 { Next::Ipv4 } else { Next::Other }
+        }
+        Some((6, _)) => Next::Ipv6,
+        _ => Next::Other,
+    }
 }
 
 #[cfg(test)]
@@ -65,10 +75,13 @@ mod tests {
     use super::*;
     use crate::packet::{Link, dissect};
 
+    /// 20 octets, no payload, protocol 59, with its checksum.
+    const IPV4_HEADER: [u8; 20] = [0x45, 0, 0, 20, 0, 0, 0, 0, 64, 59, 0x66, 0xad, 10, 0, 0, 1, 10, 0, 0, 2];
+
     #[test]
     fn deconstruct_three_labels() {
         let mut frame = std::vec![0x00, 0x01, 0x00, 0xff, 0x00, 0x02, 0x06, 0xff, 0xff, 0xff, 0xf1, 0x40];
-        frame.extend_from_slice(&[0x45, 0, 0, 20, 0, 0, 0, 0, 64, 59, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2]);
+        frame.extend_from_slice(&IPV4_HEADER);
         let packet = dissect(Link::Mpls, &frame);
         assert_eq!(packet.mpls.labels(), [16, 32, 0xf_ffff]);
         assert_eq!(packet.mpls.depth(), 3);
@@ -89,6 +102,12 @@ mod tests {
     fn a_pseudowire_is_not_looked_into() {
         let packet = dissect(Link::Mpls, &[0x00, 0x01, 0x01, 0xff, 0, 0, 0, 0, 0x45]);
         assert_eq!((packet.network, packet.problem), (None, None));
+        // Without a control word: a frame to 45:00:00:14:00:00, which is no IPv4 header.
+        let mut frame = std::vec![0x00, 0x01, 0x01, 0xff];
+        frame.extend_from_slice(&IPV4_HEADER);
+        assert!(dissect(Link::Mpls, &frame).network.is_some());
+        frame[4 + 10] = 0;
+        assert_eq!(dissect(Link::Mpls, &frame).network, None);
     }
 
     #[test]

@@ -74,16 +74,18 @@ impl Parser<'_> {
                 _ => return Err(value::missing(&token, subject.domain())),
             }
             let set = self.read(&token, subject)?;
-            sum = Some(match sum {
-                Some(sum) => joined(sum, set),
-                None => set,
-            });
+            match &mut sum {
+                // All values of one subject are of one kind.
+                Some(sum) => drop(sum.join(set)),
+                None => sum = Some(set),
+            }
             self.take(&Kind::Comma);
         }
         let end = self.tokens.get(self.at - 1).map_or(open.place.end, |token| token.place.end);
-        let Some(sum) = sum.map(settled) else {
+        let Some(mut sum) = sum else {
             return Err(Mistake::new(open.place.start..end, "there is nothing in this list"));
         };
+        sum.settle();
         self.last = Some(subject);
         let comparison = if negative { Comparison::Unequal } else { Comparison::Equal };
         compared(subject, comparison, sum, start..end)
@@ -112,31 +114,6 @@ impl Parser<'_> {
 /// Signs as words, as nfdump has them.
 const SIGNS: &[(&str, &str)] =
     &[("eq", "="), ("ne", "!="), ("lt", "<"), ("le", "<="), ("gt", ">"), ("ge", ">="), ("is", "=")];
-
-/// Both sets of a list; ranges are put in order at its end.
-fn joined(sum: Set, more: Set) -> Set {
-    match (sum, more) {
-        (Set::Ranges(a), Set::Ranges(b)) => Set::Ranges(a.with(b)),
-        (Set::Names { mut names, excluded }, Set::Names { names: more, .. }) => {
-            names.extend(more);
-            Set::Names { names, excluded }
-        }
-        (sum, _) => sum,
-    }
-}
-
-/// The set of a whole list.
-fn settled(set: Set) -> Set {
-    match set {
-        Set::Ranges(ranges) => Set::Ranges(ranges.settled()),
-        Set::Names { mut names, excluded } => {
-            names.sort_unstable();
-            names.dedup();
-            Set::Names { names, excluded }
-        }
-        bits @ Set::Bits { .. } => bits,
-    }
-}
 
 /// The expression of `subject comparison set`, which stands at `place`.
 fn compared(

@@ -46,7 +46,7 @@ struct Parser<'t> {
     /// How many parentheses are open.
     depth: usize,
     names: &'t Names,
-    /// What a value without words before it is about: that of the comparison before, as in `port 80 or 443`.
+    /// What a value without words before it is about: that of the comparison right before, as in `port 80 or 443`.
     last: Option<Subject>,
 }
 
@@ -84,11 +84,11 @@ impl<'t> Parser<'t> {
     }
 
     fn either(&mut self) -> Result<Expr, Mistake> {
-        let mut expr = self.both()?;
+        let mut alternatives = vec![self.both()?];
         while self.take(&Kind::Or) {
-            expr = expr.or(self.both()?);
+            alternatives.push(self.both()?);
         }
-        Ok(expr)
+        Ok(Expr::any_of(alternatives))
     }
 
     fn both(&mut self) -> Result<Expr, Mistake> {
@@ -104,7 +104,13 @@ impl<'t> Parser<'t> {
         while self.take(&Kind::Not) {
             negative = !negative;
         }
-        let expr = if self.peek().kind == Kind::Open { self.enclosed()? } else { self.term()? };
+        let expr = if self.peek().kind == Kind::Open {
+            let expr = self.enclosed()?;
+            self.last = None;
+            expr
+        } else {
+            self.term()?
+        };
         Ok(if negative { expr.negate() } else { expr })
     }
 

@@ -14,6 +14,30 @@ use crate::schema::Column;
 const LEADING: &[&str] =
     &["src", "dst", "in", "out", "own", "peer", "any", "not", "ipv4", "ipv6", "dscp", "icmp"];
 
+/// Words of other tools and what they are called here.
+const MEANT: &[(&str, &str)] = &[
+    ("bytes", "octets"),
+    ("size", "octets"),
+    ("rate", "bps"),
+    ("router", "exporter"),
+    ("agent", "exporter"),
+    ("device", "exporter"),
+    ("customer", "tenant"),
+    ("client", "tenant"),
+    ("sport", "src port"),
+    ("dport", "dst port"),
+    ("src_ip", "src_addr"),
+    ("dst_ip", "dst_addr"),
+    ("srcip", "src_addr"),
+    ("dstip", "dst_addr"),
+    ("input", "in if"),
+    ("output", "out if"),
+    ("iif", "in if"),
+    ("oif", "out if"),
+    ("first", "start"),
+    ("last", "end"),
+];
+
 impl Parser<'_> {
     /// One condition.
     pub(super) fn term(&mut self) -> Result<Expr, Mistake> {
@@ -43,8 +67,10 @@ impl Parser<'_> {
     /// A condition that begins with this word, which is the next token.
     fn words(&mut self, token: &Token<'_>) -> Result<Expr, Mistake> {
         let word = token.text.to_lowercase();
-        if let Some(expr) = self.value_alone(token) {
-            return expr;
+        // A value belongs to the condition right before it, not to one further back.
+        let last = self.last.take();
+        if let Some(subject) = subject_alone(token, last) {
+            return self.values(subject);
         }
         self.next();
         match word.as_str() {
@@ -79,13 +105,17 @@ impl Parser<'_> {
         }
         let either = self.next().kind == Kind::Or;
         self.next();
-        if either {
-            let subject = self.noun("")?;
-            return self.values(subject);
-        }
-        // The values are read once for each end.
         let at = self.at;
-        let expr = self.qualified(first)?;
+        let one = self.noun(first)?;
+        if either {
+            return self.values(one.with_other_end());
+        }
+        if self.peek().kind == Kind::Open {
+            // Values are read once for each end; within parentheses that would double with every pair of them.
+            let message = "after `src and dst` a list is wanted, like `in [10.0.0.0/8, 192.168.0.0/16]`";
+            return Err(Mistake::new(self.peek().place.clone(), message));
+        }
+        let expr = self.values(one)?;
         self.at = at;
         Ok(expr.and(self.qualified(second)?))
     }
@@ -112,8 +142,8 @@ impl Parser<'_> {
             }
         }
         let nouns: Vec<&str> = Subject::nouns(qualifier).collect();
-        let after = if qualifier.is_empty() { String::new() } else { format!(" after `{qualifier}`") };
-        let mistake = Mistake::new(token.place.clone(), format!("{} is expected{after}", either(&nouns)));
+        let mistake =
+            Mistake::new(token.place.clone(), format!("{} is expected after `{qualifier}`", either(&nouns)));
         let number = token.text.bytes().all(|b| b.is_ascii_digit()) && !token.text.is_empty();
         match (number, nouns.contains(&"port"), nouns.as_slice()) {
             (true, true, _) => Err(mistake.suggest(format!("port {}", token.text))),
@@ -167,40 +197,7 @@ impl Parser<'_> {
     /// Whether the next token is a value that needs no words before it here.
     pub(super) fn is_bare_value(&self) -> bool {
         let token = self.peek();
-        token.kind == Kind::Word && self.subject_alone(token).is_some()
-    }
-
-    /// A value that stands alone, as a condition.
-    fn value_alone(&mut self, token: &Token<'_>) -> Option<Result<Expr, Mistake>> {
-        let subject = self.subject_alone(token)?;
-        Some(self.values(subject))
-    }
-
-    /// What a value that stands alone is about: what the comparison before was about, if it can be, or addresses.
-    fn subject_alone(&self, token: &Token<'_>) -> Option<Subject> {
-        let is_address = address::looks_like(token.text);
-        if let Some(last) = self.last {
-            let fits = match last.domain() {
-                Domain::Addr => is_address,
-                Domain::Number(_) | Domain::As => starts_with_digit(token) && !is_address,
-                Domain::Port | Domain::Proto => {
-                    let word = token.text.to_lowercase();
-                    let named = Subject::by_word(&word).is_none() && protocol::number(&word).is_none();
-                    let known = last.domain() == Domain::Port && named && service::port(&word).is_some();
-                    known || (starts_with_digit(token) && !is_address)
-                }
-                _ => false,
-            };
-            if fits {
-                return Some(last);
-            }
-        }
-        let mac = token.text.matches(':').count() == 5 && value::means(token.text, Domain::Mac).is_some();
-        match (is_address, mac) {
-            (_, true) => Subject::by_phrase("", "mac"),
-            (true, _) => Subject::by_phrase("", "host"),
-            _ => None,
-        }
+        token.kind == Kind::Word && subject_alone(token, self.last).is_some()
     }
 
     /// The mistake of a word that begins no condition; it has been read.
@@ -214,6 +211,9 @@ impl Parser<'_> {
         if service::port(&word).is_some() {
             let message = format!("`{}` is the name of a service", token.text);
             return Mistake { message, ..mistake }.suggest(format!("port {}", token.text));
+        }
+        if let Some((_, meant)) = MEANT.iter().find(|(said, _)| *said == word) {
+            return mistake.suggest(*meant);
         }
         if self.names.tenants.iter().any(|name| name == token.text) {
             return mistake.suggest(format!("tenant {}", token.text));
@@ -246,6 +246,33 @@ impl Parser<'_> {
     }
 }
 
+/// What a value that stands alone is about: what the comparison before was about, if it can be, or addresses.
+fn subject_alone(token: &Token<'_>, last: Option<Subject>) -> Option<Subject> {
+    let is_address = address::looks_like(token.text);
+    if let Some(last) = last {
+        let fits = match last.domain() {
+            Domain::Addr => is_address,
+            Domain::Number(_) | Domain::As => starts_with_digit(token) && !is_address,
+            Domain::Port | Domain::Proto => {
+                let word = token.text.to_lowercase();
+                let named = Subject::by_word(&word).is_none() && protocol::number(&word).is_none();
+                let known = last.domain() == Domain::Port && named && service::port(&word).is_some();
+                known || (starts_with_digit(token) && !is_address)
+            }
+            _ => false,
+        };
+        if fits {
+            return Some(last);
+        }
+    }
+    let mac = token.text.matches(':').count() == 5 && value::means(token.text, Domain::Mac).is_some();
+    match (is_address, mac) {
+        (_, true) => Subject::by_phrase("", "mac"),
+        (true, _) => Subject::by_phrase("", "host"),
+        _ => None,
+    }
+}
+
 fn starts_with_digit(token: &Token<'_>) -> bool {
     token.text.starts_with(|c: char| c.is_ascii_digit())
 }
@@ -270,7 +297,7 @@ fn family(prefix: &str) -> Expr {
     let ranges = address::read(prefix).unwrap_or_else(|_| Ranges::between(0, u128::MAX));
     let end =
         |column| Expr::Test(Test { subject: Subject::column(column), set: Set::Ranges(ranges.clone()) });
-    end(Column::SrcAddr).or(end(Column::DstAddr))
+    Expr::any_of(vec![end(Column::SrcAddr), end(Column::DstAddr)])
 }
 
 /// The number of a differentiated services code point.

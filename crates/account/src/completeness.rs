@@ -1,0 +1,380 @@
+//! The completeness line: what is missing beside the sum, and from whom.
+//!
+//! The counters come from [`weir_flow::health`], where a datagram that arrives late takes its loss back with a
+//! negative row. So sums are signed while they are added up; if a span holds only the taking back, the figure is
+//! 0 and not less.
+
+use crate::sums::Overflow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use weir_flow::Addr;
+use weir_flow::health::{Counter, Row};
+
+/// An hour, as hours without data are told.
+const HOUR_MS: i64 = 3_600_000;
+
+/// How complete, in hundredths of a percent, never rounded up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Percent {
+    hundredths: u16,
+}
+
+impl Percent {
+    /// `part` of `whole`, rounded down. `None` if there is no whole.
+    fn of(part: u128, whole: u128) -> Option<Self> {
+        let hundredths = part.checked_mul(10_000)?.checked_div(whole)?;
+        Some(Self { hundredths: u16::try_from(hundredths).ok()? })
+    }
+
+    /// The number of hundredths of a percent: 9997 is 99.97 %.
+    #[must_use]
+    pub const fn hundredths(self) -> u16 {
+        self.hundredths
+    }
+}
+
+impl fmt::Display for Percent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (whole, rest) = (self.hundredths.checked_div(100), self.hundredths.checked_rem(100));
+        write!(f, "{}.{:02} %", whole.unwrap_or_default(), rest.unwrap_or_default())
+    }
+}
+
+/// What moved and what is missing: of everything, or of one observation domain of one exporter.
+///
+/// The fields named as in the contract's JSON are the line itself; the others say why.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Datagrams that arrived.
+    pub datagrams_received: u64,
+    /// Datagrams of which nothing could be used.
+    pub datagrams_undecodable: u64,
+    /// Parts of otherwise good datagrams that could not be used.
+    pub malformed: u64,
+    /// Data sets still waiting for their template.
+    pub records_awaiting_template: u64,
+    /// Data sets given up before their template came.
+    pub held_dropped: u64,
+    /// Flow records decoded.
+    pub records: u64,
+    /// Records that were sent and did not arrive, by the exporter's sequence numbers.
+    pub records_lost: u64,
+    /// Datagrams that were sent and did not arrive.
+    pub datagrams_lost: u64,
+    /// Octets of the lost records, estimated by the exporter's recent mean.
+    pub octets_lost_estimate: u64,
+    /// Datagrams dropped by the kernel because the socket's queue was full.
+    pub socket_drops: u64,
+    /// Octets that stand for sampled ones.
+    pub sampled_octets: u64,
+    /// Records whose sampling interval is unknown.
+    pub unknown_sampling_records: u64,
+    /// Datagrams that arrived again and were not counted again.
+    pub duplicate_datagrams: u64,
+    /// Records within those.
+    pub duplicate_records: u64,
+    /// Datagrams that arrived in another order than sent.
+    pub reordered: u64,
+    /// Times an exporter began its sequence anew.
+    pub restarts: u64,
+    /// Records whose times were absent or absurd and were replaced.
+    pub clock_doubts: u64,
+    /// 32-bit counters that stand at their maximum: at least so much.
+    pub saturated: u64,
+    /// Samples that hold no IP packet.
+    pub not_ip: u64,
+    /// Records of events, which carry no traffic.
+    pub events: u64,
+    /// Sessions or templates forgotten because a limit was reached.
+    pub evictions: u64,
+}
+
+impl Counts {
+    /// Whether something that was sent is not in the sums, as far as counters can tell.
+    #[must_use]
+    pub fn is_missing_any(&self) -> bool {
+        [
+            self.datagrams_undecodable,
+            self.malformed,
+            self.records_awaiting_template,
+            self.held_dropped,
+            self.records_lost,
+            self.datagrams_lost,
+            self.octets_lost_estimate,
+            self.socket_drops,
+            self.saturated,
+        ]
+        .into_iter()
+        .any(|count| count > 0)
+    }
+}
+
+/// One observation domain of one exporter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// Where the datagrams came from.
+    pub exporter: Addr,
+    /// The observation domain.
+    pub domain: u32,
+    /// What moved and what is missing.
+    pub counts: Counts,
+}
+
+/// A stretch of whole hours without any datagram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Silence {
+    /// Start of the first silent hour, ms since 1970.
+    pub from_ms: i64,
+    /// End of the last, ms since 1970.
+    pub to_ms: i64,
+}
+
+/// The completeness of a span.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Completeness {
+    /// Everything.
+    pub total: Counts,
+    /// By exporter and domain, in this order.
+    pub sources: Vec<Source>,
+    /// Counters that have reasons, by `counter:reason`, and those this version does not know. Zeros are left
+    /// out; negative values are rows of the kind that take back.
+    pub reasons: Vec<(String, i64)>,
+    /// The octets that arrived of those estimated to have been sent. `None` if nothing was, or nothing is known
+    /// of the span. Below 100.00 % whenever anything is missing.
+    pub percent: Option<Percent>,
+    /// Whole hours without any datagram; `None` if nobody asked.
+    pub silences: Option<Vec<Silence>>,
+}
+
+/// Adds up health rows.
+#[derive(Clone, Debug, Default)]
+pub struct Builder {
+    total: Signed,
+    sources: BTreeMap<(Addr, u32), Signed>,
+    reasons: BTreeMap<String, i64>,
+    /// Hours since 1970 with a datagram.
+    hours: BTreeSet<i64>,
+    silences: Option<Vec<Silence>>,
+}
+
+impl Completeness {
+    /// Begins to add up.
+    #[must_use]
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+}
+
+impl Builder {
+    /// Adds a row.
+    ///
+    /// # Errors
+    /// [`Overflow`]
+    pub fn add(&mut self, row: &Row) -> Result<(), Overflow> {
+        let (counter, reason) = row.counter();
+        if reason.is_some() || counter.is_none() {
+            let value = self.reasons.entry(row.what.clone().into_owned()).or_default();
+            *value = value.checked_add(row.value).ok_or(Overflow)?;
+        }
+        let Some(counter) = counter else { return Ok(()) };
+        if counter == Counter::Datagrams && row.value > 0 {
+            self.hours.insert(row.bin.div_euclid(HOUR_MS));
+        }
+        self.total.add(counter, row.value)?;
+        self.sources.entry((row.exporter, row.domain)).or_default().add(counter, row.value)
+    }
+
+    /// Looks for whole hours (UTC) within `[from_ms, to_ms)` without any datagram. Call after all rows were
+    /// added, with an end that is not in the future.
+    #[must_use]
+    pub fn with_silences(mut self, from_ms: i64, to_ms: i64) -> Self {
+        let first = from_ms.saturating_add(HOUR_MS.saturating_sub(1)).div_euclid(HOUR_MS);
+        let end = to_ms.div_euclid(HOUR_MS);
+        let mut silences: Vec<Silence> = Vec::new();
+        let mut quiet_from = first;
+        // Each hour with data ends a silence; the end of the span the last.
+        let busy = self.hours.range(first.min(end)..end).copied().chain([end]);
+        for hour in busy {
+            if quiet_from < hour {
+                silences.push(Silence {
+                    from_ms: quiet_from.saturating_mul(HOUR_MS),
+                    to_ms: hour.saturating_mul(HOUR_MS),
+                });
+            }
+            quiet_from = hour.saturating_add(1);
+        }
+        self.silences = Some(silences);
+        self
+    }
+
+    /// The result. `octets` is what was decoded in the span, which the estimated loss is compared with.
+    #[must_use]
+    pub fn finish(self, octets: u64) -> Completeness {
+        let total = self.total.counts();
+        let is_missing_any = total.is_missing_any() || self.silences.as_ref().is_some_and(|s| !s.is_empty());
+        let sources = self
+            .sources
+            .iter()
+            .map(|((exporter, domain), signed)| Source {
+                exporter: *exporter,
+                domain: *domain,
+                counts: signed.counts(),
+            })
+            .collect();
+        Completeness {
+            total,
+            sources,
+            reasons: self.reasons.into_iter().filter(|(_, value)| *value != 0).collect(),
+            percent: percent(octets, &total, is_missing_any),
+            silences: self.silences,
+        }
+    }
+}
+
+/// The octets that arrived of those estimated to have been sent.
+fn percent(octets: u64, total: &Counts, is_missing_any: bool) -> Option<Percent> {
+    let arrived = u128::from(octets);
+    let sent = arrived.saturating_add(total.octets_lost_estimate.into());
+    let percent = match Percent::of(arrived, sent) {
+        Some(percent) => percent,
+        // Exporters that spoke of no traffic at all spoke completely.
+        None if total.datagrams_received > 0 => Percent { hundredths: 10_000 },
+        None => return None,
+    };
+    Some(if is_missing_any { percent.min(Percent { hundredths: 9_999 }) } else { percent })
+}
+
+/// Sums by counter, in the order of [`Counter::ALL`], while they are added up.
+#[derive(Clone, Debug, Default)]
+struct Signed(BTreeMap<Counter, i64>);
+
+impl Signed {
+    fn add(&mut self, counter: Counter, value: i64) -> Result<(), Overflow> {
+        let sum = self.0.entry(counter).or_default();
+        *sum = sum.checked_add(value).ok_or(Overflow)?;
+        Ok(())
+    }
+
+    fn counts(&self) -> Counts {
+        let of = |counter| self.0.get(&counter).map_or(0, |sum| u64::try_from(*sum).unwrap_or(0));
+        Counts {
+            datagrams_received: of(Counter::Datagrams),
+            datagrams_undecodable: of(Counter::Undecodable),
+            malformed: of(Counter::Malformed),
+            records_awaiting_template: of(Counter::Awaiting),
+            held_dropped: of(Counter::HeldDropped),
+            records: of(Counter::Records),
+            records_lost: of(Counter::RecordsLost),
+            datagrams_lost: of(Counter::DatagramsLost),
+            octets_lost_estimate: of(Counter::OctetsLostEstimate),
+            socket_drops: of(Counter::SocketDrops),
+            sampled_octets: of(Counter::SampledOctets),
+            unknown_sampling_records: of(Counter::UnknownSamplingRecords),
+            duplicate_datagrams: of(Counter::DuplicateDatagrams),
+            duplicate_records: of(Counter::DuplicateRecords),
+            reordered: of(Counter::Reordered),
+            restarts: of(Counter::Restarts),
+            clock_doubts: of(Counter::ClockDoubts),
+            saturated: of(Counter::Saturated),
+            not_ip: of(Counter::NotIp),
+            events: of(Counter::Events),
+            evictions: of(Counter::Evictions),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: Addr = Addr::v4([192, 0, 2, 1]);
+    const B: Addr = Addr::v4([192, 0, 2, 2]);
+
+    fn row(exporter: Addr, what: &'static str, value: i64) -> Row {
+        Row { bin: 0, exporter, domain: 7, what: what.into(), value }
+    }
+
+    fn finish(rows: &[Row], octets: u64) -> Completeness {
+        let mut builder = Completeness::builder();
+        for row in rows {
+            builder.add(row).unwrap();
+        }
+        builder.finish(octets)
+    }
+
+    #[test]
+    fn the_line_names_each_loss_and_its_source() {
+        let found = finish(
+            &[
+                row(A, "datagrams", 100),
+                row(B, "datagrams", 50),
+                row(B, "undecodable:truncated", 2),
+                row(B, "undecodable:version", 1),
+                row(A, "records_lost", 105),
+                row(A, "datagrams_lost", 5),
+                row(A, "octets_lost_estimate", 300),
+                row(A, "awaiting_template", 4),
+                row(A, "awaiting_template", -3),
+                row(A, "from_the_future", 9),
+            ],
+            999_700,
+        );
+        assert_eq!(found.total.datagrams_received, 150);
+        assert_eq!(found.total.datagrams_undecodable, 3);
+        assert_eq!(found.total.records_awaiting_template, 1);
+        assert_eq!(found.total.records_lost, 105);
+        assert_eq!(found.percent.map(|p| p.to_string()).as_deref(), Some("99.97 %"));
+        assert_eq!(
+            found.reasons,
+            [
+                ("from_the_future".to_owned(), 9),
+                ("undecodable:truncated".to_owned(), 2),
+                ("undecodable:version".to_owned(), 1)
+            ]
+        );
+        let by_source: Vec<_> =
+            found.sources.iter().map(|s| (s.exporter, s.domain, s.counts.records_lost)).collect();
+        assert_eq!(by_source, [(A, 7, 105), (B, 7, 0)]);
+    }
+
+    #[test]
+    fn what_is_taken_back_is_not_less_than_nothing() {
+        let found = finish(&[row(A, "datagrams", 1), row(A, "records_lost", -21)], 10);
+        assert_eq!(found.total.records_lost, 0);
+        assert_eq!(found.percent.map(Percent::hundredths), Some(10_000));
+    }
+
+    #[test]
+    fn a_hundred_percent_means_nothing_is_missing() {
+        let percent = |rows: &[Row], octets| finish(rows, octets).percent.map(|p| p.to_string());
+        let datagrams = row(A, "datagrams", 1);
+        assert_eq!(percent(&[], 0), None);
+        assert_eq!(percent(std::slice::from_ref(&datagrams), 0).as_deref(), Some("100.00 %"));
+        assert_eq!(percent(std::slice::from_ref(&datagrams), 5).as_deref(), Some("100.00 %"));
+        // One octet of very many: 99.9999… is not 100.
+        let lost = |octets| [datagrams.clone(), row(A, "octets_lost_estimate", octets)];
+        assert_eq!(percent(&lost(1), u64::MAX).as_deref(), Some("99.99 %"));
+        assert_eq!(percent(&lost(i64::MAX), 1).as_deref(), Some("0.00 %"));
+        assert_eq!(percent(&lost(1), 1).as_deref(), Some("50.00 %"));
+        assert_eq!(percent(&lost(9_995), 90_005).as_deref(), Some("90.00 %"));
+        // Missing, of unknown size.
+        assert_eq!(percent(&[datagrams.clone(), row(A, "socket_drops", 1)], 5).as_deref(), Some("99.99 %"));
+        assert_eq!(percent(&[datagrams, row(A, "undecodable:x", 1)], 5).as_deref(), Some("99.99 %"));
+    }
+
+    #[test]
+    fn silent_hours_are_joined() {
+        let mut builder = Completeness::builder();
+        for hour in [2, 3, 6] {
+            builder.add(&Row { bin: hour * HOUR_MS + 300_000, ..row(A, "datagrams", 1) }).unwrap();
+        }
+        // From half past midnight, so the first whole hour is 1.
+        let found = builder.clone().with_silences(HOUR_MS / 2, 9 * HOUR_MS).finish(5);
+        let hours: Vec<_> =
+            found.silences.unwrap().iter().map(|s| (s.from_ms / HOUR_MS, s.to_ms / HOUR_MS)).collect();
+        assert_eq!(hours, [(1, 2), (4, 6), (7, 9)]);
+        assert_eq!(found.percent.map(|p| p.to_string()).as_deref(), Some("99.99 %"));
+        assert_eq!(builder.clone().with_silences(2 * HOUR_MS, 4 * HOUR_MS).finish(5).silences, Some(vec![]));
+        assert_eq!(builder.with_silences(HOUR_MS, HOUR_MS).finish(5).silences, Some(vec![]));
+    }
+}

@@ -1,0 +1,43 @@
+//! From traffic to accounts: who it belongs to, where it is counted, over which civil period, and whether the
+//! sums close.
+//!
+//! [`tenant`] says whose networks are whose; [`attribution`] puts every flow record into exactly one place of
+//! the trial balance; [`usage`] adds up what the store's bins say; [`balance`] shows that every octet lies in
+//! one place, and [`completeness`] what is missing; [`period`] and [`span`] say over which time, in a civil
+//! [`zone`]; a [`statement`] holds all of it for one tenant. Rendering, files and clocks are the program's.
+//!
+//! # Architecture invariants
+//! * Everything here is integers with checked arithmetic (`clippy::arithmetic_side_effects` is denied): a sum
+//!   that does not fit is an error, never a wrap. There is no float.
+//! * No I/O and no clock: time zones come from the database compiled into the program, "now" is an argument.
+//!   The same data and the same arguments give the same figures on every machine.
+//! * Parts sum to the whole, or a constructor refuses ([`statement::Statement::new`]).
+
+#![forbid(unsafe_code)]
+#![deny(clippy::float_arithmetic)]
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
+
+pub mod attribution;
+pub mod balance;
+pub mod completeness;
+mod lookup;
+pub mod period;
+pub mod prefix;
+pub mod span;
+pub mod statement;
+pub mod sums;
+pub mod tenant;
+pub mod usage;
+pub mod zone;
+
+pub use attribution::{Attribution, Count};
+pub use balance::Balance;
+pub use completeness::Completeness;
+pub use period::Period;
+pub use prefix::Prefix;
+pub use span::Span;
+pub use statement::{Statement, StatementError, Unit};
+pub use sums::{Overflow, Sums};
+pub use tenant::{Tenant, Tenants};
+pub use usage::{Usage, UsageError};
+pub use zone::Zone;

@@ -1,0 +1,350 @@
+//! Usage: what the store's bins say, added up per tenant, per host, per exporter and per kind.
+//!
+//! Nothing here decides anything: attribution did. A bin row that contradicts itself (traffic *in* without a
+//! tenant) is refused rather than put somewhere.
+
+use crate::sums::{Overflow, Sums};
+use std::collections::BTreeMap;
+use std::fmt;
+use weir_flow::Addr;
+
+/// What a bin row counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// To a tenant from the outside.
+    In,
+    /// From a tenant to the outside.
+    Out,
+    /// Between tenants or inside one, at the destination's side.
+    LocalIn,
+    /// The same, at the source's side.
+    LocalOut,
+    /// Neither end is ours.
+    Transit,
+    /// An end is ours or unknown, and no tenant answers for it.
+    Unmatched,
+    /// Seen where the operator does not account it.
+    Duplicate,
+    /// Every record once, whatever became of it: what the other kinds must sum to.
+    Decoded,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 8] = [
+        Self::In,
+        Self::Out,
+        Self::LocalIn,
+        Self::LocalOut,
+        Self::Transit,
+        Self::Unmatched,
+        Self::Duplicate,
+        Self::Decoded,
+    ];
+
+    /// The word in the store's bins.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::In => "in",
+            Self::Out => "out",
+            Self::LocalIn => "local_in",
+            Self::LocalOut => "local_out",
+            Self::Transit => "transit",
+            Self::Unmatched => "unmatched",
+            Self::Duplicate => "duplicate",
+            Self::Decoded => "decoded",
+        }
+    }
+
+    /// The kind of this word.
+    #[must_use]
+    pub fn by_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// Whether rows of this kind belong to a tenant.
+    #[must_use]
+    pub const fn has_tenant(self) -> bool {
+        matches!(self, Self::In | Self::Out | Self::LocalIn | Self::LocalOut)
+    }
+}
+
+/// Why a bin row cannot be added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UsageError {
+    /// A sum does not fit.
+    Overflow,
+    /// The kind belongs to a tenant and none is named.
+    TenantMissing(Kind),
+    /// A tenant or host is named where the kind has none.
+    TenantUnexpected(Kind),
+}
+
+impl fmt::Display for UsageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Overflow => Overflow.fmt(f),
+            Self::TenantMissing(kind) => {
+                write!(f, "a bin counts traffic \"{}\" of no tenant: run `weir verify`", kind.name())
+            }
+            Self::TenantUnexpected(kind) => {
+                write!(f, "a bin counts traffic \"{}\" of a tenant or host: run `weir verify`", kind.name())
+            }
+        }
+    }
+}
+
+impl std::error::Error for UsageError {}
+
+impl From<Overflow> for UsageError {
+    fn from(_: Overflow) -> Self {
+        Self::Overflow
+    }
+}
+
+/// What a tenant, a host or a day used, by direction.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Used {
+    /// From the outside.
+    pub r#in: Sums,
+    /// To the outside.
+    pub out: Sums,
+    /// From tenants, or from itself.
+    pub local_in: Sums,
+    /// To tenants, or to itself.
+    pub local_out: Sums,
+}
+
+impl Used {
+    /// Adds to one direction; kinds that belong to no tenant are passed over.
+    ///
+    /// # Errors
+    /// [`Overflow`]
+    pub fn add(&mut self, kind: Kind, sums: Sums) -> Result<(), Overflow> {
+        match kind {
+            Kind::In => self.r#in.add(sums),
+            Kind::Out => self.out.add(sums),
+            Kind::LocalIn => self.local_in.add(sums),
+            Kind::LocalOut => self.local_out.add(sums),
+            Kind::Transit | Kind::Unmatched | Kind::Duplicate | Kind::Decoded => Ok(()),
+        }
+    }
+
+    /// Both, direction by direction.
+    ///
+    /// # Errors
+    /// [`Overflow`]
+    pub fn plus(self, other: Self) -> Result<Self, Overflow> {
+        Ok(Self {
+            r#in: self.r#in.plus(other.r#in)?,
+            out: self.out.plus(other.out)?,
+            local_in: self.local_in.plus(other.local_in)?,
+            local_out: self.local_out.plus(other.local_out)?,
+        })
+    }
+
+    /// All directions together: what a list is sorted by, never what is billed (a local octet is in it twice
+    /// where both ends are the same tenant's).
+    ///
+    /// # Errors
+    /// [`Overflow`]
+    pub fn total(&self) -> Result<Sums, Overflow> {
+        Sums::sum([self.r#in, self.out, self.local_in, self.local_out])
+    }
+}
+
+/// What one tenant used.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TenantUsage {
+    /// The whole.
+    pub used: Used,
+    /// By the tenant's own address; together the whole, less what bins name no host for.
+    pub hosts: BTreeMap<Addr, Used>,
+}
+
+/// All traffic by its place in the trial balance: of everything, or of one exporter.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// By direction, all tenants together.
+    pub used: Used,
+    /// Neither end is ours.
+    pub transit: Sums,
+    /// An end is ours or unknown, and no tenant answers for it.
+    pub unmatched: Sums,
+    /// Seen where the operator does not account it.
+    pub duplicate: Sums,
+    /// Decoded and then discarded, for all reasons together.
+    pub discarded: Sums,
+    /// Everything, counted apart from the rest.
+    pub decoded: Sums,
+}
+
+impl Tally {
+    fn add(&mut self, kind: Kind, sums: Sums) -> Result<(), Overflow> {
+        match kind {
+            Kind::In | Kind::Out | Kind::LocalIn | Kind::LocalOut => self.used.add(kind, sums),
+            Kind::Transit => self.transit.add(sums),
+            Kind::Unmatched => self.unmatched.add(sums),
+            Kind::Duplicate => self.duplicate.add(sums),
+            Kind::Decoded => self.decoded.add(sums),
+        }
+    }
+}
+
+/// Everything that was used in a span.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    tenants: BTreeMap<Box<str>, TenantUsage>,
+    exporters: BTreeMap<Addr, Tally>,
+    total: Tally,
+    discarded: BTreeMap<Box<str>, Sums>,
+}
+
+impl Usage {
+    /// Nothing yet. Tenants that are `declared` appear even without traffic.
+    #[must_use]
+    pub fn new<'a>(declared: impl IntoIterator<Item = &'a str>) -> Self {
+        let tenants = declared.into_iter().map(|name| (name.into(), TenantUsage::default())).collect();
+        Self { tenants, ..Self::default() }
+    }
+
+    /// Adds a bin row.
+    ///
+    /// # Errors
+    /// See [`UsageError`]; the usage is then of no use.
+    pub fn add(
+        &mut self,
+        kind: Kind,
+        tenant: Option<&str>,
+        host: Option<Addr>,
+        exporter: Addr,
+        sums: Sums,
+    ) -> Result<(), UsageError> {
+        match (kind.has_tenant(), tenant) {
+            (true, Some(tenant)) => self.add_to_tenant(kind, tenant, host, sums)?,
+            (true, None) => return Err(UsageError::TenantMissing(kind)),
+            (false, None) if host.is_none() => {}
+            // What was decoded is everybody's; a store may break it down, which is no contradiction.
+            (false, _) if kind == Kind::Decoded => {}
+            (false, _) => return Err(UsageError::TenantUnexpected(kind)),
+        }
+        self.exporters.entry(exporter).or_default().add(kind, sums)?;
+        self.total.add(kind, sums)?;
+        Ok(())
+    }
+
+    fn add_to_tenant(
+        &mut self,
+        kind: Kind,
+        tenant: &str,
+        host: Option<Addr>,
+        sums: Sums,
+    ) -> Result<(), Overflow> {
+        if !self.tenants.contains_key(tenant) {
+            self.tenants.insert(tenant.into(), TenantUsage::default());
+        }
+        let Some(tenant) = self.tenants.get_mut(tenant) else { return Ok(()) };
+        tenant.used.add(kind, sums)?;
+        match host {
+            Some(host) => tenant.hosts.entry(host).or_default().add(kind, sums),
+            None => Ok(()),
+        }
+    }
+
+    /// Adds what was decoded and then discarded, which no bin holds: to the discarded and to the decoded.
+    ///
+    /// # Errors
+    /// [`UsageError::Overflow`]
+    pub fn add_discarded(&mut self, reason: &str, exporter: Addr, sums: Sums) -> Result<(), UsageError> {
+        for tally in [self.exporters.entry(exporter).or_default(), &mut self.total] {
+            tally.discarded.add(sums)?;
+            tally.decoded.add(sums)?;
+        }
+        self.discarded.entry(reason.into()).or_default().add(sums)?;
+        Ok(())
+    }
+
+    /// Each tenant's usage, by name: those declared and those the bins name.
+    pub fn tenants(&self) -> impl Iterator<Item = (&str, &TenantUsage)> {
+        self.tenants.iter().map(|(name, usage)| (name.as_ref(), usage))
+    }
+
+    /// One tenant's usage.
+    #[must_use]
+    pub fn tenant(&self, name: &str) -> Option<&TenantUsage> {
+        self.tenants.get(name)
+    }
+
+    /// Each exporter's traffic, by address.
+    pub fn exporters(&self) -> impl Iterator<Item = (Addr, &Tally)> {
+        self.exporters.iter().map(|(exporter, tally)| (*exporter, tally))
+    }
+
+    /// All traffic.
+    #[must_use]
+    pub fn total(&self) -> &Tally {
+        &self.total
+    }
+
+    /// What was discarded, by reason.
+    pub fn discarded(&self) -> impl Iterator<Item = (&str, Sums)> {
+        self.discarded.iter().map(|(reason, sums)| (reason.as_ref(), *sums))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CORE: Addr = Addr::v4([192, 0, 2, 1]);
+    const HOST: Addr = Addr::v4([192, 168, 31, 2]);
+
+    #[test]
+    fn bins_are_added_to_tenant_host_and_exporter() {
+        let mut usage = Usage::new(["quiet", "busy"]);
+        usage.add(Kind::In, Some("busy"), Some(HOST), CORE, Sums::new(100, 2, 1)).unwrap();
+        usage.add(Kind::In, Some("busy"), Some(HOST), CORE, Sums::new(50, 1, 0)).unwrap();
+        usage.add(Kind::Out, Some("busy"), None, CORE, Sums::new(7, 1, 1)).unwrap();
+        usage.add(Kind::LocalIn, Some("undeclared"), Some(HOST), CORE, Sums::new(9, 1, 1)).unwrap();
+        usage.add(Kind::Decoded, None, None, CORE, Sums::new(166, 5, 3)).unwrap();
+
+        let busy = usage.tenant("busy").unwrap();
+        assert_eq!(busy.used.r#in, Sums::new(150, 3, 1));
+        assert_eq!(busy.used.out, Sums::new(7, 1, 1));
+        assert_eq!(busy.hosts.len(), 1);
+        assert_eq!(busy.hosts[&HOST].r#in, Sums::new(150, 3, 1));
+        assert_eq!(busy.used.total(), Ok(Sums::new(157, 4, 2)));
+        assert_eq!(usage.tenant("quiet"), Some(&TenantUsage::default()));
+        assert_eq!(
+            usage.tenants().map(|(name, _)| name).collect::<Vec<_>>(),
+            ["busy", "quiet", "undeclared"]
+        );
+        assert_eq!(usage.exporters().collect::<Vec<_>>(), [(CORE, usage.total())]);
+        assert_eq!(usage.total().decoded, Sums::new(166, 5, 3));
+    }
+
+    #[test]
+    fn contradictions_are_refused() {
+        let mut usage = Usage::default();
+        let sums = Sums::new(u64::MAX, 1, 1);
+        assert_eq!(
+            usage.add(Kind::In, None, Some(HOST), CORE, sums),
+            Err(UsageError::TenantMissing(Kind::In))
+        );
+        assert_eq!(
+            usage.add(Kind::Transit, Some("a"), None, CORE, sums),
+            Err(UsageError::TenantUnexpected(Kind::Transit))
+        );
+        usage.add(Kind::Transit, None, None, CORE, sums).unwrap();
+        assert_eq!(usage.add(Kind::Transit, None, None, CORE, sums), Err(UsageError::Overflow));
+    }
+
+    #[test]
+    fn kinds_have_words() {
+        for kind in Kind::ALL {
+            assert_eq!(Kind::by_name(kind.name()), Some(kind));
+        }
+        assert_eq!(Kind::by_name("local"), None);
+    }
+}

@@ -1,0 +1,379 @@
+//! Random filters on random rows, against an evaluator that knows no columns, ranges or sets: it goes row by row
+//! and compares values as they stand. It shares nothing with the filter but the batch.
+
+use super::super::{Bound, Conjunct, Filter};
+use super::{eval, names};
+use crate::batch::{RowBuilder, Value};
+use crate::names::Direction;
+use crate::schema::Column;
+use crate::{Addr, Batch};
+use proptest::prelude::*;
+use std::net::IpAddr;
+
+/// A filter as the naive evaluator sees it.
+#[derive(Clone, Debug)]
+enum Naive {
+    Both(Box<Naive>, Box<Naive>),
+    Either(Box<Naive>, Box<Naive>),
+    Not(Box<Naive>),
+    Test(Test),
+}
+
+/// A comparison: how it is written, the columns of which any may match, and what a value must be.
+#[derive(Clone, Debug)]
+struct Test {
+    text: String,
+    columns: Vec<&'static str>,
+    wanted: Wanted,
+}
+
+#[derive(Clone, Debug)]
+enum Wanted {
+    /// Compares as this sign says.
+    Number(&'static str, u64),
+    /// One of these.
+    OneOf(Vec<u64>),
+    /// None of these.
+    NoneOf(Vec<u64>),
+    /// Within the first so many bits of this address.
+    Within(IpAddr, u32),
+    /// Any address outside that.
+    Outside(IpAddr, u32),
+    Name(&'static str),
+    Word(&'static str),
+    /// All of these bits are set.
+    Bits(u64),
+    Time(&'static str, i64),
+    /// `end - start` compares as this sign says.
+    Duration(&'static str, u64),
+}
+
+fn compares<T: PartialOrd + Copy>(sign: &str, value: T, with: T) -> bool {
+    match sign {
+        "=" | "==" | "" => value == with,
+        "!=" => value != with,
+        "<" => value < with,
+        "<=" => value <= with,
+        ">" => value > with,
+        ">=" => value >= with,
+        _ => unreachable!(),
+    }
+}
+
+fn within(addr: Addr, ip: IpAddr, length: u32) -> bool {
+    match (IpAddr::from(addr), ip) {
+        (IpAddr::V4(a), IpAddr::V4(b)) => {
+            (0..length).all(|i| (a.to_bits() ^ b.to_bits()) & (1 << (31 - i)) == 0)
+        }
+        (IpAddr::V6(a), IpAddr::V6(b)) => {
+            (0..length).all(|i| (a.to_bits() ^ b.to_bits()) & (1 << (127 - i)) == 0)
+        }
+        _ => false,
+    }
+}
+
+impl Naive {
+    fn text(&self) -> String {
+        match self {
+            Self::Both(a, b) => format!("({}) and ({})", a.text(), b.text()),
+            Self::Either(a, b) => format!("({}) || ({})", a.text(), b.text()),
+            Self::Not(a) => format!("not ({})", a.text()),
+            Self::Test(test) => test.text.clone(),
+        }
+    }
+
+    fn holds(&self, batch: &Batch, row: usize) -> bool {
+        match self {
+            Self::Both(a, b) => a.holds(batch, row) && b.holds(batch, row),
+            Self::Either(a, b) => a.holds(batch, row) || b.holds(batch, row),
+            Self::Not(a) => !a.holds(batch, row),
+            Self::Test(test) => test.holds(batch, row),
+        }
+    }
+}
+
+impl Test {
+    fn holds(&self, batch: &Batch, row: usize) -> bool {
+        if let Wanted::Duration(sign, ms) = self.wanted {
+            let (Some(Value::Time(start)), Some(Value::Time(end))) =
+                (batch.get(row, Column::Start), batch.get(row, Column::End))
+            else {
+                return false;
+            };
+            return compares(sign, i128::from(end - start).max(0), ms.into());
+        }
+        let values = self.columns.iter().filter_map(|name| batch.get(row, Column::by_name(name).unwrap()));
+        values.into_iter().any(|value| match (&self.wanted, value) {
+            (Wanted::Number(sign, with), Value::Unsigned(v)) => compares(sign, v, *with),
+            (Wanted::OneOf(list), Value::Unsigned(v)) => list.contains(&v),
+            (Wanted::NoneOf(list), Value::Unsigned(v)) => !list.contains(&v),
+            (Wanted::Within(ip, length), Value::Addr(v)) => within(v, *ip, *length),
+            (Wanted::Outside(ip, length), Value::Addr(v)) => !within(v, *ip, *length),
+            (Wanted::Name(name), Value::Name(v)) => v == *name,
+            (Wanted::Word(word), Value::Word(v)) => v == *word,
+            (Wanted::Bits(bits), Value::Unsigned(v)) => v & bits == *bits,
+            (Wanted::Time(sign, with), Value::Time(v)) => compares(sign, v, *with),
+            (wanted, value) => panic!("{wanted:?} of {value:?}"),
+        })
+    }
+}
+
+const SIGNS: [&str; 7] = ["=", "==", "!=", "<", "<=", ">", ">="];
+
+/// Addresses that lie near each other and near the edges of both families.
+fn ip() -> impl Strategy<Value = IpAddr> {
+    let four = (prop::sample::select(vec![0u32, 0x0a00_0000, 0xc0a8_1f00, 0xffff_ff00]), 0u32..4)
+        .prop_map(|(base, host)| IpAddr::V4((base | host).into()));
+    let six =
+        (prop::sample::select(vec![0u128, 0xffff_0000, 0x1_0000_0000_0000, 0x2001_0db8 << 96]), 0u128..4)
+            .prop_map(|(base, host)| IpAddr::V6((base | host).into()));
+    prop_oneof![four, six]
+}
+
+/// An address with the bits beyond the length cleared.
+fn prefix() -> impl Strategy<Value = (IpAddr, u32)> {
+    (ip(), prop::sample::select(vec![0u32, 1, 8, 24, 30, 31, 32])).prop_map(|(ip, length)| match ip {
+        IpAddr::V4(v4) => {
+            (IpAddr::V4((v4.to_bits() & u32::MAX.checked_shl(32 - length).unwrap_or(0)).into()), length)
+        }
+        IpAddr::V6(v6) => {
+            let length = length * 4;
+            (IpAddr::V6((v6.to_bits() & u128::MAX.checked_shl(128 - length).unwrap_or(0)).into()), length)
+        }
+    })
+}
+
+fn test() -> impl Strategy<Value = Test> {
+    prop_oneof![address_test(), number_test(), pair_test(), word_test(), time_test()]
+}
+
+fn sign() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(SIGNS.to_vec())
+}
+
+fn address_test() -> impl Strategy<Value = Test> {
+    let sides = prop::sample::select(vec![
+        ("host", vec!["src_addr", "dst_addr", "nat_src_addr", "nat_dst_addr"]),
+        ("net", vec!["src_addr", "dst_addr", "nat_src_addr", "nat_dst_addr"]),
+        ("src net", vec!["src_addr", "nat_src_addr"]),
+        ("dst", vec!["dst_addr", "nat_dst_addr"]),
+        ("own host", vec!["host"]),
+        ("exporter", vec!["exporter"]),
+        ("next_hop", vec!["next_hop"]),
+    ]);
+    let inside = (sides, prefix()).prop_map(|((word, columns), (ip, length))| Test {
+        text: format!("{word} {ip}/{length}"),
+        columns,
+        wanted: Wanted::Within(ip, length),
+    });
+    let outside = prefix().prop_map(|(ip, length)| Test {
+        text: format!("src_addr != {ip}/{length}"),
+        columns: vec!["src_addr"],
+        wanted: Wanted::Outside(ip, length),
+    });
+    prop_oneof![3 => inside, 1 => outside]
+}
+
+fn number_test() -> impl Strategy<Value = Test> {
+    let columns =
+        ["src_port", "dst_port", "proto", "tos", "ingress_if", "src_as", "octets", "tcp_flags", "src_vlan"];
+    let columns = prop::sample::select(columns.to_vec());
+    let number = (columns.clone(), sign(), 1u64..7).prop_map(|(column, sign, n)| Test {
+        text: format!("{column} {sign} {n}"),
+        columns: vec![column],
+        wanted: Wanted::Number(sign, n),
+    });
+    let list =
+        (columns, prop::collection::vec(0u64..8, 1..4), any::<bool>()).prop_map(|(column, list, not)| {
+            let items = list.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
+            let (word, wanted) =
+                if not { ("not in", Wanted::NoneOf(list)) } else { ("in", Wanted::OneOf(list)) };
+            Test { text: format!("{column} {word} [{items}]"), columns: vec![column], wanted }
+        });
+    prop_oneof![number, list]
+}
+
+fn pair_test() -> impl Strategy<Value = Test> {
+    let pairs = prop::sample::select(vec![
+        ("port", "src_port", "dst_port"),
+        ("as", "src_as", "dst_as"),
+        ("if", "ingress_if", "egress_if"),
+        ("vlan", "src_vlan", "dst_vlan"),
+    ]);
+    (pairs, 0u64..4, 0u64..4).prop_map(|((word, a, b), low, more)| Test {
+        text: format!("{word} {low}-{}", low + more),
+        columns: vec![a, b],
+        wanted: Wanted::OneOf((low..=low + more).collect()),
+    })
+}
+
+fn word_test() -> impl Strategy<Value = Test> {
+    let tenant = prop::sample::select(vec!["avtotrade", "ООО Авто", "x"]).prop_map(|name| Test {
+        text: format!("tenant \"{name}\""),
+        columns: vec!["tenant", "peer_tenant"],
+        wanted: Wanted::Name(name),
+    });
+    let direction = prop::sample::select(Direction::WORDS.to_vec()).prop_map(|word| Test {
+        text: format!("direction {word}"),
+        columns: vec!["direction"],
+        wanted: Wanted::Word(word),
+    });
+    let flags = vec![("F", 1u64), ("S", 2), ("FS", 3), ("R", 4), ("RF", 5)];
+    let flags = prop::sample::select(flags).prop_map(|(letters, bits)| Test {
+        text: format!("flags {letters}"),
+        columns: vec!["tcp_flags"],
+        wanted: Wanted::Bits(bits),
+    });
+    prop_oneof![tenant, direction, flags]
+}
+
+fn time_test() -> impl Strategy<Value = Test> {
+    let time = (sign(), -4i64..5).prop_map(|(sign, ms)| Test {
+        text: format!("start {sign} {ms}"),
+        columns: vec!["start"],
+        wanted: Wanted::Time(sign, ms),
+    });
+    let duration = (sign(), 1u64..5).prop_map(|(sign, ms)| Test {
+        text: format!("duration {sign} {ms}ms"),
+        columns: vec![],
+        wanted: Wanted::Duration(sign, ms),
+    });
+    prop_oneof![time, duration]
+}
+
+fn naive() -> impl Strategy<Value = Naive> {
+    test().prop_map(Naive::Test).prop_recursive(4, 24, 2, |inner| {
+        prop_oneof![
+            (inner.clone(), inner.clone()).prop_map(|(a, b)| Naive::Both(a.into(), b.into())),
+            (inner.clone(), inner.clone()).prop_map(|(a, b)| Naive::Either(a.into(), b.into())),
+            inner.prop_map(|a| Naive::Not(a.into())),
+        ]
+    })
+}
+
+/// A row in which every value may be absent.
+fn row() -> impl Strategy<Value = RowBuilder> {
+    let addresses = ["src_addr", "dst_addr", "nat_src_addr", "nat_dst_addr", "host", "exporter", "next_hop"];
+    let numbers = [
+        "src_port",
+        "dst_port",
+        "proto",
+        "tos",
+        "ingress_if",
+        "egress_if",
+        "src_as",
+        "dst_as",
+        "octets",
+        "tcp_flags",
+        "src_vlan",
+        "dst_vlan",
+    ];
+    let below = [("tenant", 2u64), ("peer_tenant", 2), ("direction", 6)];
+    (
+        prop::collection::vec(prop::option::of(ip()), addresses.len()),
+        prop::collection::vec(prop::option::of(0u64..8), numbers.len()),
+        prop::collection::vec(prop::option::of(0u64..6), below.len()),
+        prop::collection::vec(prop::option::of(-5i64..6), 2),
+    )
+        .prop_map(move |(ips, values, codes, times)| {
+            let column = |name: &str| Column::by_name(name).unwrap();
+            let mut row = RowBuilder::new();
+            for (name, ip) in addresses.iter().zip(ips) {
+                row = ip.map_or(row.clone(), |ip| row.addr(column(name), ip.into()));
+            }
+            for (name, value) in numbers.iter().zip(values) {
+                row = value.map_or(row.clone(), |value| row.unsigned(column(name), value));
+            }
+            for ((name, below), code) in below.iter().zip(codes) {
+                row = code.map_or(row.clone(), |code| row.unsigned(column(name), code % below));
+            }
+            for (name, time) in ["start", "end"].iter().zip(times) {
+                row = time.map_or(row.clone(), |time| row.time(column(name), time));
+            }
+            row
+        })
+}
+
+fn batch(rows: &[RowBuilder]) -> Batch {
+    let mut batch = Batch::new();
+    batch.set_names(["avtotrade".into(), "ООО Авто".into()].into());
+    rows.iter().for_each(|row| row.push(&mut batch));
+    batch
+}
+
+/// Whether a row meets a conjunct, as someone with statistics of a single row would decide.
+fn meets(conjunct: &Conjunct, batch: &Batch, row: usize) -> bool {
+    conjunct.any.iter().any(|bounds| {
+        let value = batch.get(row, bounds.column).map(|value| match value {
+            Value::Time(ms) => Bound::Time(ms),
+            Value::Addr(addr) => Bound::Addr(addr),
+            Value::Mac(mac) => Bound::Unsigned(mac.0),
+            Value::Unsigned(n) => Bound::Unsigned(n),
+            Value::Word(word) => Bound::Text(word.into()),
+            Value::Name(name) => Bound::Text(name.into()),
+        });
+        value.is_some_and(|value| {
+            let same = std::mem::discriminant(&value);
+            assert_eq!(
+                (std::mem::discriminant(&bounds.low), std::mem::discriminant(&bounds.high)),
+                (same, same)
+            );
+            bounds.low <= value && value <= bounds.high
+        })
+    })
+}
+
+/// Pieces of filters, to be put together without sense.
+const PIECES: &str = "src dst net host port 80 443 80-90 10.0.0.0/8 10.0.0.1 ::1 and or not ( ) [ ] , in if 5 = != < >= \
+    tcp icmp type 8 flags S S/SA tenant \"é\" avtotrade exporter core octets 10M duration 60s start 2026-10-01 any own \
+    peer direction out local ipv6 dscp ef && | ! # proto 6 mac 02:00:5e:00:00:01 as 1.10 src_port bps 0x1f http prot \
+    é \\ ' code 3 nat_src_addr 10.0.0.1-10.0.0.9 2026-10-01T08:00Z..2026-10-02 packets sflow protocol_version";
+
+fn piece() -> impl Strategy<Value = String> {
+    let known: Vec<String> = PIECES.split_whitespace().map(String::from).collect();
+    prop_oneof![9 => prop::sample::select(known), 1 => any::<String>()]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    #[test]
+    fn columns_rows_and_statistics_agree(naive in naive(), rows in prop::collection::vec(row(), 1..12)) {
+        let text = naive.text();
+        let filter = Filter::parse(&text).map_err(|m| TestCaseError::fail(m.render(&text)))?;
+        let batch = batch(&rows);
+        let found = eval(&filter, &batch);
+        let expected: Vec<bool> = (0..batch.len()).map(|row| naive.holds(&batch, row)).collect();
+        prop_assert_eq!(&found, &expected, "{}", text);
+
+        let written = filter.to_string();
+        let again = Filter::parse(&written).map_err(|m| TestCaseError::fail(m.render(&written)))?;
+        prop_assert_eq!(&again, &filter, "{}", written);
+
+        // Reading no more than the columns it names gives the same answer.
+        let read = crate::schema::COLUMNS.iter().map(|d| d.column).filter(|c| filter.columns() & c.bit() != 0);
+        let columns = read.map(|c| (c, batch.values(c).clone())).collect();
+        let part = Batch::from_columns(batch.present().to_vec(), columns, batch.names().clone());
+        prop_assert_eq!(eval(&filter, &part), found.clone());
+
+        let conjuncts = filter.conjuncts();
+        for (row, found) in found.iter().enumerate() {
+            for conjunct in conjuncts.iter().filter(|_| *found) {
+                prop_assert!(meets(conjunct, &batch, row), "{}: {:?}", text, conjunct);
+            }
+        }
+    }
+
+    #[test]
+    fn no_text_is_too_strange(pieces in prop::collection::vec(piece(), 0..14)) {
+        for text in [pieces.join(" "), pieces.concat()] {
+            match Filter::parse_with(&text, &names()) {
+                Ok(filter) => prop_assert_eq!(Filter::parse(&filter.to_string()), Ok(filter), "{}", text),
+                Err(mistake) => {
+                    prop_assert!(text.get(mistake.place.clone()).is_some(), "{:?} of {}", mistake.place, text);
+                    prop_assert!(mistake.render(&text).lines().count() >= 3);
+                }
+            }
+        }
+    }
+}

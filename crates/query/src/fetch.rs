@@ -1,0 +1,207 @@
+//! Bringing in the columns of a part: first those that decide, then the others for what matched.
+
+use crate::error::Error;
+use crate::plan::{Part, Source};
+use crate::query::Condition;
+use crate::rows::Rows;
+use crate::select::Selector;
+use crate::span::Spans;
+use weir_flow::schema::{COLUMNS, Kind};
+use weir_flow::{Batch, Column, Values};
+
+/// Gaps of fewer rows than this between rows that matched are read over.
+const GAP_ROWS: usize = 64;
+
+/// If at least one row in so many matched, the other columns are read for all rows: pages are decoded as a whole
+/// anyway, and picking rows costs more than it saves.
+const DENSE: usize = 8;
+
+/// The matching rows of a part with the columns asked for.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) batch: Batch,
+    /// Which of its rows matched; `None` is all.
+    pub(crate) places: Option<Vec<u32>>,
+}
+
+impl Found {
+    /// The rows that matched.
+    pub(crate) fn rows(&self) -> Rows<'_> {
+        match &self.places {
+            Some(places) => Rows::Picked(places),
+            None => Rows::Span(0, self.batch.len()),
+        }
+    }
+}
+
+/// Reads what matches of a part, in these columns (and perhaps others). `None` if nothing does.
+///
+/// # Errors
+/// The part's file cannot be read.
+pub(crate) fn matching(
+    part: &Part<'_>,
+    condition: &Condition<'_>,
+    columns: u64,
+    selector: &mut Selector,
+) -> Result<Option<Found>, Error> {
+    let columns = columns & !part.absent;
+    let deciding = condition.columns() & !part.absent;
+    if !condition.asks() {
+        let batch = read(part, columns, &part.rows)?;
+        return Ok((!batch.is_empty()).then_some(Found { batch, places: None }));
+    }
+    let first = read(part, deciding, &part.rows)?;
+    let rows = selector.select(&first, condition);
+    if rows.len() == 0 {
+        return Ok(None);
+    }
+    let missing = missing(columns, deciding);
+    if missing == 0 {
+        let places = picked(rows, first.len());
+        return Ok(Some(Found { batch: first, places }));
+    }
+    let tail = matches!(part.source, Source::Tail(_));
+    if tail || rows.len().saturating_mul(DENSE) >= first.len() {
+        let places = picked(rows, first.len());
+        let second = read(part, missing, &part.rows)?;
+        return Ok(Some(Found { batch: join(first, second, missing), places }));
+    }
+    let places: Vec<u32> = rows.places().collect();
+    let second = rows_at(part, missing, &numbers(&part.rows, &places))?;
+    Ok(Some(Found { batch: join(first.gather(&places), second, missing), places: None }))
+}
+
+/// Reads these rows of a part, by their numbers in the row group (or batch), rising: exactly these, in this order.
+///
+/// # Errors
+/// The part's file cannot be read.
+pub(crate) fn rows_at(part: &Part<'_>, columns: u64, numbers: &[usize]) -> Result<Batch, Error> {
+    if let Source::Tail(entry) = part.source {
+        let places: Vec<u32> =
+            numbers.iter().map(|number| u32::try_from(*number).unwrap_or(u32::MAX)).collect();
+        return Ok(entry.read(columns).gather(&places));
+    }
+    let spans = Spans::of_places(numbers.iter().copied(), GAP_ROWS);
+    let batch = read(part, columns, &spans)?;
+    if batch.len() == numbers.len() {
+        return Ok(batch);
+    }
+    Ok(batch.gather(&ranks(&spans, numbers)))
+}
+
+/// These rows of a part in these columns. A batch of the journal is always read as a whole.
+///
+/// # Errors
+/// The part's file cannot be read.
+pub(crate) fn read(part: &Part<'_>, columns: u64, rows: &Spans) -> Result<Batch, Error> {
+    let columns = columns & !part.absent;
+    match &part.source {
+        Source::Group(reader, group) => Ok(reader.read(*group, columns, rows.as_slice())?),
+        Source::Tail(entry) => Ok(entry.read(columns)),
+    }
+}
+
+/// Which columns are still to be read. Names of two readings are numbered differently, so that where one column
+/// of names is missing, all are read again.
+fn missing(columns: u64, loaded: u64) -> u64 {
+    let names = COLUMNS.iter().filter(|d| d.kind == Kind::Name).fold(0, |mask, d| mask | d.column.bit());
+    let missing = columns & !loaded;
+    if missing & names == 0 { missing } else { missing | columns & names }
+}
+
+/// The places of the rows, unless they are all rows of the batch.
+fn picked(rows: Rows<'_>, len: usize) -> Option<Vec<u32>> {
+    (rows.len() < len).then(|| rows.places().collect())
+}
+
+/// The batch with the columns in `added` from `second`, which has the same rows.
+fn join(mut first: Batch, mut second: Batch, added: u64) -> Batch {
+    let columns = COLUMNS.iter().map(|definition| definition.column);
+    let mut joined: Vec<(Column, Values)> = Vec::new();
+    for column in columns {
+        let from = if added & column.bit() != 0 { &mut second } else { &mut first };
+        if from.is_loaded(column) {
+            joined.push((column, std::mem::replace(from.values_mut(column), Values::new(column.kind()))));
+        }
+    }
+    let present = first.present().iter().zip(second.present()).map(|(a, b)| a & !added | b & added).collect();
+    let names_added = COLUMNS.iter().any(|d| d.kind == Kind::Name && added & d.column.bit() != 0);
+    let names = if names_added { second.names() } else { first.names() }.clone();
+    Batch::from_columns(present, joined, names)
+}
+
+/// The row numbers at these places of a set of rows, both rising.
+pub(crate) fn numbers(rows: &Spans, places: &[u32]) -> Vec<usize> {
+    let mut numbers = Vec::with_capacity(places.len());
+    let mut spans = rows.as_slice().iter();
+    let (mut span, mut before) = (spans.next(), 0);
+    for place in places {
+        while let Some(here) = span {
+            if (*place as usize) < before + here.len() {
+                numbers.push(here.start + (*place as usize - before));
+                break;
+            }
+            before += here.len();
+            span = spans.next();
+        }
+    }
+    numbers
+}
+
+/// The places of these row numbers in a set of rows that holds them all, both rising.
+fn ranks(rows: &Spans, numbers: &[usize]) -> Vec<u32> {
+    let mut ranks = Vec::with_capacity(numbers.len());
+    let mut spans = rows.as_slice().iter();
+    let (mut span, mut before) = (spans.next(), 0);
+    for number in numbers {
+        while let Some(here) = span {
+            if *number < here.end {
+                let rank = before + number.saturating_sub(here.start);
+                ranks.push(u32::try_from(rank).unwrap_or(u32::MAX));
+                break;
+            }
+            before += here.len();
+            span = spans.next();
+        }
+    }
+    ranks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use weir_flow::batch::{RowBuilder, Value};
+
+    #[test]
+    fn numbers_and_ranks_are_each_others_inverse() {
+        let rows = Spans::of_places([3, 4, 5, 9, 20, 21].into_iter(), 1);
+        assert_eq!(numbers(&rows, &[0, 2, 3, 5]), [3, 5, 9, 21]);
+        assert_eq!(ranks(&rows, &[3, 5, 9, 21]), [0, 2, 3, 5]);
+        assert!(numbers(&rows, &[]).is_empty());
+    }
+
+    #[test]
+    fn joined_batches_keep_their_own_names_and_presence() {
+        let tenant = |number, names: [&str; 2], column| {
+            let mut batch = Batch::with_columns(Column::Proto.bit() | Column::Tenant.bit() | column);
+            batch.set_names(names.map(Box::from).into());
+            let row = RowBuilder::new().unsigned(Column::Tenant, number);
+            if column == 0 {
+                row.unsigned(Column::Proto, 6)
+            } else {
+                row.unsigned(Column::PeerTenant, 1 - number)
+            }
+            .push(&mut batch);
+            batch
+        };
+        let first = tenant(0, ["a", "b"], 0);
+        let second = tenant(1, ["b", "a"], Column::PeerTenant.bit());
+        let added = missing(Column::PeerTenant.bit() | Column::Tenant.bit(), Column::Tenant.bit());
+        let joined = join(first, second, added);
+        assert_eq!(joined.get(0, Column::Tenant), Some(Value::Name("a")));
+        assert_eq!(joined.get(0, Column::PeerTenant), Some(Value::Name("b")));
+        assert_eq!(joined.get(0, Column::Proto), Some(Value::Unsigned(6)));
+        assert_eq!(joined.get(0, Column::DstPort), None);
+        assert!(!joined.is_loaded(Column::DstPort));
+    }
+}

@@ -1,0 +1,175 @@
+//! Grouping: from the rows of many batches to one sum for each distinct key.
+//!
+//! Each thread has a [`Grouping`] of its own. Rows come as a batch and the places in it that matched; their keys
+//! are packed into words column by column ([`key`]), the words are looked up ([`index`]), and each measure's
+//! column is added in one loop ([`sum`]). At the end the threads' groups are merged and ordered ([`top`]).
+
+mod index;
+mod key;
+mod map;
+mod sum;
+mod top;
+
+use crate::budget::{Budget, Full};
+use crate::error::Error;
+use crate::name::Names;
+use crate::query::{Key, Query};
+use crate::rows::Rows;
+use crate::table::Table;
+use foldhash::fast::RandomState;
+use key::Layout;
+use map::{Groups, Scheme};
+use std::fmt;
+use std::sync::Arc;
+use weir_flow::Batch;
+
+/// What the groupings of all threads of one query share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    scheme: Scheme,
+    names: Names,
+    budget: Budget,
+    keys: Vec<Key>,
+}
+
+impl Shared {
+    /// For this query, in so much memory.
+    pub(crate) fn new(query: &Query, memory_bytes: usize) -> Self {
+        let scheme = Scheme {
+            layout: Layout::new(&query.keys),
+            measures: query.summed(),
+            seed: RandomState::default(),
+        };
+        Self { scheme, names: Names::default(), budget: Budget::new(memory_bytes), keys: query.keys.clone() }
+    }
+
+    /// The error that says what to narrow.
+    fn full(&self, groups: usize) -> Error {
+        let keys: Vec<String> = self.keys.iter().map(Key::to_string).collect();
+        let of = format!("groups by {}", keys.join(", "));
+        Error::Memory { count: groups, of, limit_bytes: self.budget.limit_bytes() }
+    }
+}
+
+/// The groups of one thread.
+pub(crate) struct Grouping<'a> {
+    shared: &'a Shared,
+    /// Rows whose keys are all known.
+    complete: Box<dyn Groups>,
+    /// Rows where at least one key is unknown.
+    partial: Box<dyn Groups>,
+    totals: Vec<u128>,
+    /// The names of the last batch and their numbers: batches of one segment share them.
+    translated: (Arc<[Box<str>]>, Vec<u32>),
+    /// Places of rows, kept for the memory only.
+    split: (Vec<u32>, Vec<u32>),
+}
+
+impl fmt::Debug for Grouping<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let groups = self.complete.len() + self.partial.len();
+        f.debug_struct("Grouping").field("groups", &groups).finish_non_exhaustive()
+    }
+}
+
+impl<'a> Grouping<'a> {
+    /// No groups yet.
+    pub(crate) fn new(shared: &'a Shared) -> Self {
+        Self {
+            shared,
+            complete: shared.scheme.complete(),
+            partial: shared.scheme.partial(),
+            totals: vec![0; shared.scheme.measures.len()],
+            translated: Default::default(),
+            split: Default::default(),
+        }
+    }
+
+    /// Adds these rows.
+    ///
+    /// # Errors
+    /// There is no memory left for the groups.
+    pub(crate) fn add(&mut self, batch: &Batch, rows: Rows<'_>) -> Result<(), Error> {
+        sum::total(batch, rows, &self.shared.scheme.measures, &mut self.totals);
+        self.translate(batch);
+        let mask = self.shared.scheme.layout.mask();
+        let mut all = u64::MAX;
+        rows.each(batch.present(), |_, present| all &= present);
+        let added = if all & mask == mask {
+            self.add_complete(batch, rows)
+        } else {
+            let (mut known, mut unknown) = std::mem::take(&mut self.split);
+            known.clear();
+            unknown.clear();
+            let present = batch.present();
+            for place in rows.places() {
+                let known_here = present.get(place as usize).is_some_and(|p| p & mask == mask);
+                if known_here { known.push(place) } else { unknown.push(place) }
+            }
+            let added = self
+                .add_complete(batch, Rows::Picked(&known))
+                .and_then(|()| self.add_partial(batch, Rows::Picked(&unknown)));
+            self.split = (known, unknown);
+            added
+        };
+        added.map_err(|Full| self.full())
+    }
+
+    fn add_complete(&mut self, batch: &Batch, rows: Rows<'_>) -> Result<(), Full> {
+        let Shared { scheme, budget, .. } = self.shared;
+        self.complete.add(batch, rows, &self.translated.1, scheme, budget)
+    }
+
+    fn add_partial(&mut self, batch: &Batch, rows: Rows<'_>) -> Result<(), Full> {
+        let Shared { scheme, budget, .. } = self.shared;
+        self.partial.add(batch, rows, &self.translated.1, scheme, budget)
+    }
+
+    /// Sees to it that this batch's names have numbers.
+    fn translate(&mut self, batch: &Batch) {
+        if self.shared.scheme.layout.has_names() && !Arc::ptr_eq(batch.names(), &self.translated.0) {
+            self.translated = (Arc::clone(batch.names()), self.shared.names.translate(batch.names()));
+        }
+    }
+
+    /// Adds the groups of another thread.
+    pub(crate) fn merge(&mut self, other: &Self) -> Result<(), Error> {
+        for (mine, theirs) in self.totals.iter_mut().zip(&other.totals) {
+            *mine += theirs;
+        }
+        let budget = &self.shared.budget;
+        let merged = self
+            .complete
+            .merge(other.complete.as_ref(), budget)
+            .and_then(|()| self.partial.merge(other.partial.as_ref(), budget));
+        merged.map_err(|Full| self.full())
+    }
+
+    fn full(&self) -> Error {
+        self.shared.full(self.complete.len() + self.partial.len())
+    }
+
+    /// The table that the query asks for.
+    ///
+    /// # Errors
+    /// There is no memory left for its rows.
+    pub(crate) fn table(&self, query: &Query) -> Result<Table, Error> {
+        let parts = [self.complete.as_ref(), self.partial.as_ref()];
+        let names = self.shared.names.list();
+        let ranking = top::Ranking { parts, scheme: &self.shared.scheme, names: &names };
+        let shown =
+            ranking.best(query.order, query.limit, &self.shared.budget).map_err(|Full| self.full())?;
+
+        let shown_measures = query.measures.len();
+        let total = self.totals.iter().take(shown_measures).copied().collect();
+        let mut table = Table::new(query.keys.clone(), query.measures.clone(), total);
+        table.groups = parts.iter().map(|part| part.len() as u64).sum();
+        for place in &shown {
+            let part = parts[usize::from(place.partial)];
+            let cells = self.shared.scheme.layout.cells(part.key(place.group as usize), &names);
+            let sums = (0..shown_measures).map(|at| part.sums().get(place.group as usize, at));
+            table.push(cells, sums);
+        }
+        Ok(table)
+    }
+}

@@ -1,0 +1,73 @@
+//! Answers a typed question with a table.
+//!
+//! A [`Query`] groups records and adds them up; a [`Listing`] shows them, oldest first. Both are answered from
+//! what a store has committed or from batches in memory.
+//!
+//! # How a question is answered
+//! [`query`] says what can be asked, [`table`] what comes back. A store is divided into parts that can be read
+//! independently ([`plan`]), less what cannot match ([`prune`]). Of each part the columns that the filter reads are
+//! brought in first ([`fetch`]), the matching rows found ([`select`]), and the other columns brought in for these.
+//! [`group`] adds rows up, on all threads ([`scan`]); [`list`] hands them out in the order of time. [`memory`] does
+//! both for batches without a store.
+//!
+//! # Architecture invariants
+//! * The answer depends on the records and the question only: not on the number of threads, nor on what pruning
+//!   left out, nor on how records are spread over segments and the journal (but for the order of records that
+//!   start in the same millisecond).
+//! * Memory is bounded by [`Options`]; what does not fit is an error that says what to narrow, never a part of the
+//!   answer.
+//! * Nothing but the store's files is read, and nothing is written.
+
+#![forbid(unsafe_code)]
+
+mod assemble;
+mod budget;
+mod error;
+mod fetch;
+mod group;
+mod list;
+mod memory;
+mod name;
+mod plan;
+mod prune;
+pub mod query;
+mod rows;
+mod scan;
+mod select;
+mod span;
+pub mod table;
+
+pub use error::Error;
+pub use list::list;
+pub use memory::{list_batches, run_batches};
+pub use query::{Key, Listing, Measure, Order, Query};
+pub use scan::run;
+pub use table::{Cell, Row, Statistics, Table};
+
+/// What an answer may cost.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Options {
+    /// How many threads read and group; 0 is as many as the machine has processors.
+    pub threads: usize,
+    /// The memory for groups, or for the places of a listing's records, in all threads together. What is being
+    /// read comes on top: one row group in the columns needed for each thread.
+    pub memory_bytes: usize,
+    /// Whether what cannot match is left unread. The answer is the same without; only slower.
+    pub prune: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { threads: 0, memory_bytes: 1 << 30, prune: true }
+    }
+}
+
+impl Options {
+    /// The number of threads meant.
+    fn threads(&self) -> usize {
+        match self.threads {
+            0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            threads => threads,
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! What is to be read for a question, and in which parts.
+//!
+//! A part is a row group of a segment, less the rows that cannot match, or a batch of the journal that is not in
+//! a segment yet. Parts are independent of each other; threads take them one by one from a [`Queue`], which opens
+//! a segment only when its turn comes, so that a year of segments needs no more open files than a day.
+
+use crate::error::Error;
+use crate::prune::Pruner;
+use crate::span::Spans;
+use crate::table::Statistics;
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use weir_store::segment::Reader;
+use weir_store::{SegmentEntry, Snapshot, TailEntry};
+
+/// Where the rows of a part come from.
+#[derive(Clone, Debug)]
+pub(crate) enum Source<'a> {
+    /// A row group of a segment.
+    Group(Arc<Reader>, usize),
+    /// A batch of the journal.
+    Tail(&'a TailEntry),
+}
+
+/// Rows that are read in one go.
+#[derive(Clone, Debug)]
+pub(crate) struct Part<'a> {
+    pub(crate) source: Source<'a>,
+    /// The rows that may match.
+    pub(crate) rows: Spans,
+    /// Columns known to have no value in any row.
+    pub(crate) absent: u64,
+    /// No row starts earlier; ms since 1970.
+    pub(crate) start_min: i64,
+    /// No row starts later.
+    pub(crate) start_max: i64,
+}
+
+/// Opens a segment and says what of it may match. What was left out is counted.
+///
+/// # Errors
+/// It cannot be opened.
+pub(crate) fn of_segment(
+    segment: &SegmentEntry,
+    pruner: &Pruner,
+    statistics: &mut Statistics,
+) -> Result<Vec<Part<'static>>, Error> {
+    let reader = Arc::new(segment.open()?);
+    let mut parts = Vec::new();
+    for (at, group) in reader.row_groups().iter().enumerate() {
+        let left = pruner.left(&reader, at, group);
+        statistics.row_groups += 1;
+        statistics.pages += left.pages;
+        statistics.pages_read += left.pages_left;
+        if !left.rows.is_empty() {
+            statistics.row_groups_read += 1;
+            parts.push(Part {
+                source: Source::Group(Arc::clone(&reader), at),
+                rows: left.rows,
+                absent: left.absent,
+                start_min: group.start_min,
+                start_max: group.start_max,
+            });
+        }
+    }
+    statistics.segments_read += u64::from(!parts.is_empty());
+    Ok(parts)
+}
+
+/// All of a batch of the journal, of which nothing but its times is known beforehand.
+pub(crate) fn of_tail(entry: &TailEntry) -> Part<'_> {
+    let TailEntry { start_min, start_max, .. } = *entry;
+    Part { source: Source::Tail(entry), rows: Spans::all(entry.rows), absent: 0, start_min, start_max }
+}
+
+/// What there is before anything is read.
+pub(crate) fn stored(snapshot: &Snapshot) -> Statistics {
+    let sealed: u64 = snapshot.segments.iter().map(|segment| segment.rows).sum();
+    let tail: u64 = snapshot.tail.iter().map(|entry| entry.rows as u64).sum();
+    let segments = snapshot.segments.len() as u64;
+    Statistics { segments, stored_records: sealed + tail, ..Statistics::default() }
+}
+
+/// The parts of a store, for several threads to take from.
+#[derive(Debug)]
+pub(crate) struct Queue<'a> {
+    snapshot: &'a Snapshot,
+    pruner: &'a Pruner,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug)]
+struct State {
+    next_segment: usize,
+    next_tail: usize,
+    /// Parts of opened segments.
+    ready: VecDeque<Part<'static>>,
+    /// How many threads are opening a segment, whose parts others may wait for.
+    opening: usize,
+    ended: bool,
+    statistics: Statistics,
+}
+
+/// A segment is being opened; ends when dropped, also by a panic, for others wait for it.
+struct Opening<'q, 'a>(&'q Queue<'a>);
+
+impl Drop for Opening<'_, '_> {
+    fn drop(&mut self) {
+        self.0.lock().opening -= 1;
+        self.0.changed.notify_all();
+    }
+}
+
+impl<'a> Queue<'a> {
+    /// All parts of the snapshot that may match.
+    pub(crate) fn new(snapshot: &'a Snapshot, pruner: &'a Pruner) -> Self {
+        let state = State {
+            next_segment: 0,
+            next_tail: 0,
+            ready: VecDeque::new(),
+            opening: 0,
+            ended: false,
+            statistics: stored(snapshot),
+        };
+        Self { snapshot, pruner, state: Mutex::new(state), changed: Condvar::new() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next part; `None` when there are no more.
+    ///
+    /// # Errors
+    /// A segment cannot be opened.
+    pub(crate) fn next(&self) -> Result<Option<Part<'a>>, Error> {
+        let mut state = self.lock();
+        loop {
+            if state.ended {
+                return Ok(None);
+            }
+            if let Some(part) = state.ready.pop_front() {
+                return Ok(Some(part));
+            }
+            if let Some(segment) = self.snapshot.segments.get(state.next_segment) {
+                state.next_segment += 1;
+                if self.pruner.may_overlap(segment.start_min, segment.end_max) {
+                    state.opening += 1;
+                    drop(state);
+                    self.open(segment)?;
+                    state = self.lock();
+                }
+            } else if let Some(entry) = self.snapshot.tail.get(state.next_tail) {
+                state.next_tail += 1;
+                if entry.rows > 0 && self.pruner.may_overlap(entry.start_min, entry.end_max) {
+                    return Ok(Some(of_tail(entry)));
+                }
+            } else if state.opening > 0 {
+                state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            } else {
+                return Ok(None);
+            }
+        }
+    }
+
+    fn open(&self, segment: &SegmentEntry) -> Result<(), Error> {
+        let opening = Opening(self);
+        let mut statistics = Statistics::default();
+        let parts = of_segment(segment, self.pruner, &mut statistics)?;
+        let mut state = self.lock();
+        state.ready.extend(parts);
+        state.statistics.add(&statistics);
+        drop(state);
+        drop(opening);
+        Ok(())
+    }
+
+    /// No more parts are given out: somebody failed.
+    pub(crate) fn end(&self) {
+        self.lock().ended = true;
+        self.changed.notify_all();
+    }
+
+    /// What there was, and what was left out.
+    pub(crate) fn statistics(&self) -> Statistics {
+        self.lock().statistics
+    }
+}

@@ -1,0 +1,99 @@
+//! Grouping what a store has committed, on several threads.
+//!
+//! Each thread takes parts of the store from the plan, brings in what matches of them ([`fetch`]: first the columns
+//! that the filter reads, and of the others only what is around the rows that matched) and groups it. At the end
+//! the threads' groups are merged.
+
+use crate::error::Error;
+use crate::group::{Grouping, Shared};
+use crate::plan::{Part, Queue};
+use crate::prune::Pruner;
+use crate::query::{Condition, Query};
+use crate::select::Selector;
+use crate::table::{Statistics, Table};
+use crate::{Options, fetch};
+use weir_store::Snapshot;
+
+/// Answers a query from what a store has committed.
+///
+/// # Errors
+/// A file of the store cannot be read ([`Error::Store`]), or there are more groups than `options` allow memory
+/// for ([`Error::Memory`]).
+pub fn run(snapshot: &Snapshot, query: &Query, options: &Options) -> Result<Table, Error> {
+    let condition = query.condition();
+    let pruner = Pruner::new(options.prune.then_some(&condition));
+    let queue = Queue::new(snapshot, &pruner);
+    let shared = Shared::new(query, options.memory_bytes);
+    let work = || {
+        let done = Worker::new(query, &shared).work(&queue);
+        if done.is_err() {
+            queue.end();
+        }
+        done
+    };
+    let mut workers = on_threads(options.threads(), work)?.into_iter();
+    let Some(mut first) = workers.next() else { return Err(Error::Thread) };
+    for other in workers {
+        first.grouping.merge(&other.grouping)?;
+        first.statistics.add(&other.statistics);
+    }
+    let mut table = first.grouping.table(query)?;
+    table.statistics = queue.statistics();
+    table.statistics.add(&first.statistics);
+    Ok(table)
+}
+
+/// Does the same work on so many threads, this one among them.
+///
+/// # Errors
+/// The first error of the work; [`Error::Thread`] if it panicked.
+fn on_threads<R: Send>(threads: usize, work: impl Fn() -> Result<R, Error> + Sync) -> Result<Vec<R>, Error> {
+    if threads <= 1 {
+        return Ok(vec![work()?]);
+    }
+    std::thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(&work)).collect();
+        let mine = work();
+        let others = others.into_iter().map(|thread| thread.join().unwrap_or(Err(Error::Thread)));
+        std::iter::once(mine).chain(others).collect()
+    })
+}
+
+/// One thread's part of the work.
+struct Worker<'a> {
+    condition: Condition<'a>,
+    /// The columns that keys and measures read.
+    columns: u64,
+    grouping: Grouping<'a>,
+    selector: Selector,
+    statistics: Statistics,
+}
+
+impl<'a> Worker<'a> {
+    fn new(query: &'a Query, shared: &'a Shared) -> Self {
+        Self {
+            condition: query.condition(),
+            columns: query.value_columns(),
+            grouping: Grouping::new(shared),
+            selector: Selector::default(),
+            statistics: Statistics::default(),
+        }
+    }
+
+    /// Takes parts until there are none.
+    fn work(mut self, queue: &Queue<'_>) -> Result<Self, Error> {
+        while let Some(part) = queue.next()? {
+            self.part(&part)?;
+        }
+        Ok(self)
+    }
+
+    fn part(&mut self, part: &Part<'_>) -> Result<(), Error> {
+        self.statistics.scanned_records += part.rows.rows() as u64;
+        let Some(found) = fetch::matching(part, &self.condition, self.columns, &mut self.selector)? else {
+            return Ok(());
+        };
+        self.statistics.matched_records += found.rows().len() as u64;
+        self.grouping.add(&found.batch, found.rows())
+    }
+}

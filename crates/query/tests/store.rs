@@ -1,0 +1,79 @@
+//! Questions over a store, held against answers worked out row by row over the same records: however they are
+//! spread over segments and the journal, with and without pruning, on one thread and on two.
+
+#![expect(clippy::unwrap_used, reason = "a test may fail")]
+
+mod world;
+
+use proptest::prelude::*;
+use std::path::Path;
+use weir_flow::Batch;
+use weir_query::{Options, list, run};
+use weir_store::{Snapshot, Writer};
+
+/// A store of these batches: after each that is marked, everything before is sealed.
+fn store(path: &Path, batches: &[(Batch, bool)]) -> Snapshot {
+    let options = weir_store::Options { seal_rows: u64::MAX, seal_ms: i64::MAX, ..Default::default() };
+    let (mut writer, _) = Writer::open(path, options).unwrap();
+    for (batch, seal) in batches {
+        if !batch.is_empty() {
+            writer.append(batch, world::EPOCH_MS).unwrap();
+        }
+        if *seal {
+            writer.seal(world::EPOCH_MS).unwrap();
+        }
+    }
+    writer.sync().unwrap();
+    Snapshot::open(path).unwrap()
+}
+
+fn batches() -> impl Strategy<Value = Vec<(Batch, bool)>> {
+    prop::collection::vec((world::batch(0..40), any::<bool>()), 0..5)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_table_says_what_adding_row_by_row_says(
+        parts in batches(), queries in prop::collection::vec(world::query(), 8),
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let snapshot = store(&folder.path().join("store"), &parts);
+        let batches: Vec<Batch> = parts.into_iter().map(|(batch, _)| batch).collect();
+        for query in &queries {
+            let truth = world::truth(&batches, query);
+            for (threads, prune) in [(1, true), (1, false), (2, true), (2, false)] {
+                let options = Options { threads, prune, ..Options::default() };
+                let table = run(&snapshot, query, &options).unwrap();
+                prop_assert_eq!(&world::said(&table), &truth, "threads {} prune {} {:?}", threads, prune, query);
+                let stored: usize = batches.iter().map(Batch::len).sum();
+                prop_assert_eq!(table.statistics.stored_records, stored as u64);
+                prop_assert!(prune || table.statistics.scanned_records == stored as u64);
+            }
+        }
+    }
+
+    #[test]
+    fn a_listing_has_every_record_once_and_the_oldest_first(
+        parts in batches(), listings in prop::collection::vec(world::listing(), 6),
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let snapshot = store(&folder.path().join("store"), &parts);
+        let batches: Vec<Batch> = parts.into_iter().map(|(batch, _)| batch).collect();
+        for listing in &listings {
+            let mut answers = Vec::new();
+            // Hardly any memory: many rounds; the order must not depend on it, nor on pruning.
+            for (memory_bytes, prune) in [(1 << 30, true), (0, true), (0, false)] {
+                let options = Options { memory_bytes, prune, ..Options::default() };
+                answers.push(world::listed(|each| {
+                    let statistics = list(&snapshot, listing, &options, &mut *each).unwrap();
+                    assert!(statistics.matched_records <= batches.iter().map(|b| b.len() as u64).sum());
+                }));
+            }
+            world::check_listing(&answers[0], &batches, listing);
+            prop_assert_eq!(&answers[0], &answers[1]);
+            prop_assert_eq!(&answers[0], &answers[2]);
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Bins as files.
+
+use super::accumulator::NOBODY;
+use super::{Accumulator, BinRow, Counts, Kind};
+use crate::Error;
+use crate::disk::Disk;
+use crate::manifest::BinsFile;
+use crate::table::{self, Definition, Table, nullable, required};
+use std::ops::Range;
+use std::path::Path;
+use weir_flow::schema::Kind as Type;
+use weir_flow::{Addr, Values};
+
+/// The columns of a file of bins.
+const COLUMNS: [Definition; 10] = [
+    required("bin", Type::Time),
+    required("exporter", Type::Addr),
+    required("kind", Type::Word(Kind::WORDS)),
+    nullable("tenant", Type::Name),
+    nullable("host", Type::Addr),
+    required("octets", Type::Unsigned(64)),
+    required("packets", Type::Unsigned(64)),
+    required("flows", Type::Unsigned(64)),
+    required("measured_octets", Type::Unsigned(64)),
+    required("measured_packets", Type::Unsigned(64)),
+];
+/// Bits of the columns that rows may lack, and of all others.
+const TENANT: u64 = 1 << 3;
+const HOST: u64 = 1 << 4;
+const ALWAYS: u64 = ((1 << COLUMNS.len()) - 1) & !TENANT & !HOST;
+
+/// Writes accounts as the file of this name.
+pub(crate) fn write(disk: &Disk, name: &str, bins: &Accumulator) -> Result<BinsFile, Error> {
+    let rows = bins.sorted();
+    let span = (
+        rows.iter().map(|(k, _)| k.bin).min().unwrap_or_default(),
+        rows.iter().map(|(k, _)| k.bin).max().unwrap_or_default(),
+    );
+    let numbers = |f: fn(&Counts) -> u64| Values::U64(rows.iter().map(|(_, c)| f(c)).collect());
+    let table = Table {
+        present: rows
+            .iter()
+            .map(|(k, _)| {
+                let tenant = if k.tenant == NOBODY { 0 } else { TENANT };
+                ALWAYS | tenant | if k.host.is_some() { HOST } else { 0 }
+            })
+            .collect(),
+        columns: vec![
+            Values::Time(rows.iter().map(|(k, _)| k.bin).collect()),
+            Values::Addr(rows.iter().map(|(k, _)| k.exporter).collect()),
+            Values::U8(rows.iter().map(|(k, _)| k.kind as u8).collect()),
+            Values::U32(rows.iter().map(|(k, _)| k.tenant).collect()),
+            Values::Addr(rows.iter().map(|(k, _)| k.host.unwrap_or_default()).collect()),
+            numbers(|c| c.octets),
+            numbers(|c| c.packets),
+            numbers(|c| c.flows),
+            numbers(|c| c.measured_octets),
+            numbers(|c| c.measured_packets),
+        ],
+        names: bins.tenants().to_vec(),
+    };
+    table::write(disk, name, &COLUMNS, &table, span)
+}
+
+/// Calls `f` with every account of the file whose bin lies in the range.
+pub(crate) fn read(
+    path: &Path,
+    entry: &BinsFile,
+    range: &Range<i64>,
+    f: &mut dyn FnMut(&BinRow<'_>),
+) -> Result<(), Error> {
+    let table = table::read(path, entry, &COLUMNS)?;
+    let [
+        Values::Time(bin),
+        Values::Addr(exporter),
+        Values::U8(kind),
+        Values::U32(tenant),
+        Values::Addr(host),
+        Values::U64(octets),
+        Values::U64(packets),
+        Values::U64(flows),
+        Values::U64(measured_octets),
+        Values::U64(measured_packets),
+    ] = &table.columns[..]
+    else {
+        return Err(Error::damaged(path, "it has other columns"));
+    };
+    let number = |values: &[u64], row: usize| values.get(row).copied().unwrap_or_default();
+    for (row, (bin, mask)) in bin.iter().copied().zip(&table.present).enumerate() {
+        if !range.contains(&bin) {
+            continue;
+        }
+        let name = |place: &u32| table.names.get(*place as usize).map(|n| &**n);
+        let kind = kind.get(row).and_then(|k| Kind::from_code(*k));
+        f(&BinRow {
+            bin,
+            exporter: exporter.get(row).copied().unwrap_or_default(),
+            kind: kind.ok_or_else(|| Error::damaged(path, "it has an unknown kind"))?,
+            tenant: tenant.get(row).filter(|_| mask & TENANT != 0).and_then(name),
+            host: host.get(row).copied().filter(|_: &Addr| mask & HOST != 0),
+            counts: Counts {
+                octets: number(octets, row),
+                packets: number(packets, row),
+                flows: number(flows, row),
+                measured_octets: number(measured_octets, row),
+                measured_packets: number(measured_packets, row),
+            },
+        });
+    }
+    Ok(())
+}

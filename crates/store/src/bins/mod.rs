@@ -1,0 +1,141 @@
+//! Bins: the accounts of five minutes, by exporter, kind, tenant and host.
+//!
+//! A row's octets and packets are spread over the bins its flow lies in, by
+//! [`spread`](weir_flow::time::spread), so the parts sum to the whole. Each row adds to the kind of its
+//! direction; a local row adds to two: `local_out` of the source's tenant and host, and `local_in` of the
+//! destination's. Every row also adds to `decoded`, by a pass of its own straight from its octets and packets.
+//! So for every exporter and bin
+//!
+//! > decoded = in + out + local_out + transit + unmatched + duplicate
+//!
+//! and a report can print both sides as the trial balance.
+
+mod accumulator;
+mod file;
+#[cfg(test)]
+mod tests;
+
+pub use accumulator::Accumulator;
+pub(crate) use file::{read, write};
+
+use weir_flow::Addr;
+use weir_flow::schema::Column;
+
+/// What an account counts: a place in the trial balance.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[repr(u8)]
+pub enum Kind {
+    /// To a tenant from the outside.
+    In,
+    /// From a tenant to the outside.
+    Out,
+    /// Local traffic, at its destination: the mirror of `LocalOut`, not another part of the sum.
+    LocalIn,
+    /// Local traffic, at its source.
+    LocalOut,
+    /// Neither end is ours.
+    Transit,
+    /// No tenant answers for it; also rows that nobody attributed.
+    Unmatched,
+    /// Seen where the operator does not account it.
+    Duplicate,
+    /// Everything that was decoded, added up apart from the others.
+    Decoded,
+}
+
+impl Kind {
+    /// Every kind, in the order of the codes.
+    pub const ALL: &'static [Self] = &[
+        Self::In,
+        Self::Out,
+        Self::LocalIn,
+        Self::LocalOut,
+        Self::Transit,
+        Self::Unmatched,
+        Self::Duplicate,
+        Self::Decoded,
+    ];
+    /// Their words, in the same order.
+    pub const WORDS: &'static [&'static str] =
+        &["in", "out", "local_in", "local_out", "transit", "unmatched", "duplicate", "decoded"];
+
+    /// The kind with this code.
+    #[must_use]
+    pub fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(code)).copied()
+    }
+
+    /// Its word in files and reports.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        Self::WORDS.get(usize::from(self as u8)).copied().unwrap_or_default()
+    }
+
+    /// Whether its octets are a part of the trial balance's sum.
+    #[must_use]
+    pub fn is_part(self) -> bool {
+        !matches!(self, Self::LocalIn | Self::Decoded)
+    }
+}
+
+/// What an account says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Octets, sampling undone.
+    pub octets: u64,
+    /// Packets, sampling undone.
+    pub packets: u64,
+    /// Flows that begin in the bin.
+    pub flows: u64,
+    /// Octets as measured.
+    pub measured_octets: u64,
+    /// Packets as measured.
+    pub measured_packets: u64,
+}
+
+impl Counts {
+    /// Both together; `None` if any sum exceeds 64 bits.
+    #[must_use]
+    pub fn checked_add(self, other: Self) -> Option<Self> {
+        Some(Self {
+            octets: self.octets.checked_add(other.octets)?,
+            packets: self.packets.checked_add(other.packets)?,
+            flows: self.flows.checked_add(other.flows)?,
+            measured_octets: self.measured_octets.checked_add(other.measured_octets)?,
+            measured_packets: self.measured_packets.checked_add(other.measured_packets)?,
+        })
+    }
+}
+
+/// An account of one bin. The same bin, exporter, kind, tenant and host may come in several rows (from several
+/// files, or because one would exceed 64 bits): they add up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BinRow<'a> {
+    /// Start of the bin, ms since 1970.
+    pub bin: i64,
+    /// Who exported.
+    pub exporter: Addr,
+    /// The place in the trial balance.
+    pub kind: Kind,
+    /// The tenant, of kinds in, out and local.
+    pub tenant: Option<&'a str>,
+    /// The tenant's host, of the same.
+    pub host: Option<Addr>,
+    /// What was counted.
+    pub counts: Counts,
+}
+
+/// The columns that bins are made from.
+pub const COLUMNS: u64 = Column::Start.bit()
+    | Column::End.bit()
+    | Column::Exporter.bit()
+    | Column::DstAddr.bit()
+    | Column::NatDstAddr.bit()
+    | Column::Octets.bit()
+    | Column::Packets.bit()
+    | Column::MeasuredOctets.bit()
+    | Column::MeasuredPackets.bit()
+    | Column::Tenant.bit()
+    | Column::PeerTenant.bit()
+    | Column::Direction.bit()
+    | Column::Host.bit();

@@ -1,0 +1,200 @@
+//! Accounts against a computation row by row, in exact arithmetic.
+
+use super::*;
+use crate::sample;
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use tempfile::TempDir;
+use weir_flow::Batch;
+use weir_flow::batch::{RowBuilder, Value};
+use weir_flow::names::Direction;
+use weir_flow::time::{BIN_MS, Part, spread};
+
+type Account = (i64, Addr, &'static str, Option<String>, Option<Addr>);
+/// Octets, packets, flows, measured octets, measured packets.
+type Sums = [u128; 5];
+
+/// What the documentation says, as directly as it can be written.
+fn naive(batches: &[Batch]) -> BTreeMap<Account, Sums> {
+    let mut sums: BTreeMap<Account, Sums> = BTreeMap::new();
+    for batch in batches {
+        for row in 0..batch.len() {
+            let number = |c| match batch.get(row, c) {
+                Some(Value::Unsigned(v)) => v,
+                _ => 0,
+            };
+            let addr = |c| match batch.get(row, c) {
+                Some(Value::Addr(a)) => Some(a),
+                _ => None,
+            };
+            let name = |c| match batch.get(row, c) {
+                Some(Value::Name(n)) => Some(n.to_owned()),
+                _ => None,
+            };
+            let (Some(Value::Time(start)), Some(Value::Time(end))) =
+                (batch.get(row, Column::Start), batch.get(row, Column::End))
+            else {
+                panic!("every row has times")
+            };
+            let exporter = addr(Column::Exporter).unwrap();
+            let own = (name(Column::Tenant), addr(Column::Host));
+            let peer = (name(Column::PeerTenant), addr(Column::NatDstAddr).or(addr(Column::DstAddr)));
+            let nobody = || (None, None);
+            let mut accounts = vec![("decoded", nobody())];
+            match batch.get(row, Column::Direction) {
+                Some(Value::Word("in")) => accounts.push(("in", own)),
+                Some(Value::Word("out")) => accounts.push(("out", own)),
+                Some(Value::Word("local")) => accounts.extend([("local_out", own), ("local_in", peer)]),
+                Some(Value::Word("transit")) => accounts.push(("transit", nobody())),
+                Some(Value::Word("duplicate")) => accounts.push(("duplicate", nobody())),
+                _ => accounts.push(("unmatched", nobody())),
+            }
+            let mut parts: BTreeMap<i64, Sums> = BTreeMap::new();
+            spread(start, end, number(Column::Octets), number(Column::Packets), |p: Part| {
+                let slot = parts.entry(p.bin).or_default();
+                slot[0] += u128::from(p.octets);
+                slot[1] += u128::from(p.packets);
+                slot[2] += u128::from(p.flows);
+            });
+            spread(start, end, number(Column::MeasuredOctets), number(Column::MeasuredPackets), |p: Part| {
+                let slot = parts.entry(p.bin).or_default();
+                slot[3] += u128::from(p.octets);
+                slot[4] += u128::from(p.packets);
+            });
+            for (kind, (tenant, host)) in accounts {
+                for (bin, add) in &parts {
+                    let sum = sums.entry((*bin, exporter, kind, tenant.clone(), host)).or_default();
+                    sum.iter_mut().zip(add).for_each(|(s, a)| *s += a);
+                }
+            }
+        }
+    }
+    sums
+}
+
+/// Adds rows of the same account, in exact arithmetic.
+fn collect(sums: &mut BTreeMap<Account, Sums>, row: &BinRow<'_>) {
+    let key = (row.bin, row.exporter, row.kind.word(), row.tenant.map(str::to_owned), row.host);
+    let c = row.counts;
+    let add = [c.octets, c.packets, c.flows, c.measured_octets, c.measured_packets];
+    sums.entry(key).or_default().iter_mut().zip(add).for_each(|(s, a)| *s += u128::from(a));
+}
+
+fn accumulated(batches: &[Batch]) -> Accumulator {
+    let mut accumulator = Accumulator::new();
+    batches.iter().for_each(|b| accumulator.add(b));
+    accumulator
+}
+
+/// Writes accounts and reads them back.
+fn through_a_file(bins: &Accumulator, range: Range<i64>) -> BTreeMap<Account, Sums> {
+    let folder = TempDir::new().unwrap();
+    let disk = crate::disk::Disk::new(folder.path());
+    let entry = write(&disk, "bins/day/1-0.parquet", bins).unwrap();
+    let mut sums = BTreeMap::new();
+    read(&disk.path(&entry.name), &entry, &range, &mut |row| collect(&mut sums, row)).unwrap();
+    sums
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn accounts_are_what_the_naive_computation_says(batches in prop::collection::vec(sample::batch(30), 1..4)) {
+        let want = naive(&batches);
+        let bins = accumulated(&batches);
+        let mut got = BTreeMap::new();
+        bins.for_each(|row| collect(&mut got, row));
+        prop_assert_eq!(&got, &want);
+        prop_assert_eq!(through_a_file(&bins, i64::MIN..i64::MAX), want);
+        // The trial balance, by exporter and bin.
+        let mut balance: BTreeMap<(i64, Addr), [i128; 5]> = BTreeMap::new();
+        bins.for_each(|row| {
+            let sign = if row.kind == Kind::Decoded { -1 } else { i128::from(row.kind.is_part()) };
+            let c = row.counts;
+            let add = [c.octets, c.packets, c.flows, c.measured_octets, c.measured_packets];
+            let slot = balance.entry((row.bin, row.exporter)).or_default();
+            slot.iter_mut().zip(add).for_each(|(s, a)| *s += sign * i128::from(a));
+        });
+        prop_assert!(balance.values().all(|b| *b == [0; 5]));
+    }
+}
+
+fn flow(start: i64, length: i64, octets: u64) -> RowBuilder {
+    RowBuilder::new()
+        .time(Column::Start, start)
+        .time(Column::End, start + length)
+        .addr(Column::Exporter, "192.0.2.1".parse().unwrap())
+        .unsigned(Column::Octets, octets)
+        .unsigned(Column::Packets, 3)
+}
+
+#[test]
+fn one_transfer_in_figures() {
+    let mut batch = Batch::new();
+    batch.set_names(["acme".into(), "zeta".into()].into());
+    // acme to zeta, behind NAT there, over three whole bins from an edge: 15,001 octets are 5,001 + 5,000 + 5,000.
+    flow(600_000, 900_000, 15_001)
+        .direction(Direction::Local)
+        .unsigned(Column::Tenant, 0)
+        .addr(Column::Host, "10.0.0.1".parse().unwrap())
+        .unsigned(Column::PeerTenant, 1)
+        .addr(Column::DstAddr, "198.51.100.1".parse().unwrap())
+        .addr(Column::NatDstAddr, "10.9.9.9".parse().unwrap())
+        .push(&mut batch);
+    let mut got = Vec::new();
+    accumulated(&[batch]).for_each(|r| {
+        let host = r.host.map_or(String::new(), |h| h.to_string());
+        got.push((
+            r.kind.word(),
+            r.tenant.unwrap_or_default().to_owned(),
+            host,
+            r.bin,
+            r.counts.octets,
+            r.counts.flows,
+        ));
+    });
+    let row = |kind, tenant: &str, host: &str, bin, octets, flows| {
+        (kind, tenant.to_owned(), host.to_owned(), bin, octets, flows)
+    };
+    assert_eq!(
+        got,
+        [
+            row("local_in", "zeta", "10.9.9.9", 600_000, 5_001, 1),
+            row("local_in", "zeta", "10.9.9.9", 900_000, 5_000, 0),
+            row("local_in", "zeta", "10.9.9.9", 1_200_000, 5_000, 0),
+            row("local_out", "acme", "10.0.0.1", 600_000, 5_001, 1),
+            row("local_out", "acme", "10.0.0.1", 900_000, 5_000, 0),
+            row("local_out", "acme", "10.0.0.1", 1_200_000, 5_000, 0),
+            row("decoded", "", "", 600_000, 5_001, 1),
+            row("decoded", "", "", 900_000, 5_000, 0),
+            row("decoded", "", "", 1_200_000, 5_000, 0),
+        ]
+    );
+}
+
+#[test]
+fn an_account_that_would_overflow_goes_on_in_a_second_row() {
+    let mut batch = Batch::new();
+    for _ in 0..3 {
+        flow(0, 0, u64::MAX).direction(Direction::Transit).push(&mut batch);
+    }
+    let bins = accumulated(&[batch]);
+    let mut rows = Vec::new();
+    bins.for_each(|r| rows.push((r.kind, r.counts.octets, r.counts.flows)));
+    assert_eq!(rows.len(), 6);
+    assert!(rows.iter().all(|r| (r.1, r.2) == (u64::MAX, 1)));
+    let total: u128 = through_a_file(&bins, 0..1).values().map(|s| s[0]).sum();
+    assert_eq!(total, 6 * u128::from(u64::MAX));
+}
+
+#[test]
+fn a_range_is_half_open() {
+    let mut batch = Batch::new();
+    for bin in 0..4 {
+        flow(bin * BIN_MS, 0, 1).direction(Direction::Transit).push(&mut batch);
+    }
+    let bins: Vec<i64> =
+        through_a_file(&accumulated(&[batch]), BIN_MS..3 * BIN_MS).keys().map(|k| k.0 / BIN_MS).collect();
+    assert_eq!(bins, [1, 1, 2, 2]);
+}

@@ -1,0 +1,200 @@
+//! The few steps that change a disk, each in one place.
+//!
+//! Every step that a crash can come between goes through [`Disk`], so that tests can stop the world before any
+//! of them ([`Disk::step`]) and look at what a next process finds.
+
+use crate::Error;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+#[cfg(test)]
+use std::sync::{Arc, atomic::AtomicI64};
+
+/// The store's folder, and the only way its files are created, named and removed.
+#[derive(Clone, Debug)]
+pub(crate) struct Disk {
+    root: PathBuf,
+    /// How many more steps this process lives, in tests of crashes.
+    #[cfg(test)]
+    pub(crate) life: Option<Arc<AtomicI64>>,
+}
+
+/// What a finished file is known by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Written {
+    /// Its length in bytes.
+    pub bytes: u64,
+    /// CRC-32C of all its bytes.
+    pub crc: u32,
+}
+
+impl Disk {
+    /// The store in this folder.
+    pub(crate) fn new(root: &Path) -> Self {
+        Self {
+            root: root.to_path_buf(),
+            #[cfg(test)]
+            life: None,
+        }
+    }
+
+    /// The store's folder.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The full path of a name in the manifest.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.root.join(name)
+    }
+
+    /// A step that changes the disk begins; in tests, the process may die here.
+    #[cfg(test)]
+    pub(crate) fn step(&self, path: &Path) -> Result<(), Error> {
+        use std::sync::atomic::Ordering;
+        let Some(life) = &self.life else { return Ok(()) };
+        if life.fetch_sub(1, Ordering::SeqCst) <= 0 {
+            return Err(Error::io(path, "go on with (crash test)", io::Error::other("the process died")));
+        }
+        Ok(())
+    }
+
+    /// A step that changes the disk begins.
+    #[cfg(not(test))]
+    #[expect(clippy::unnecessary_wraps, clippy::unused_self, reason = "tests stop the world here")]
+    pub(crate) fn step(&self, _path: &Path) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Creates a folder and what leads to it, durably.
+    pub(crate) fn create_folder(&self, folder: &Path) -> Result<(), Error> {
+        if folder.is_dir() {
+            return Ok(());
+        }
+        self.step(folder)?;
+        fs::create_dir_all(folder).map_err(Error::doing(folder, "create"))?;
+        if let Some(parent) = folder.parent() {
+            sync_folder(parent)?;
+        }
+        Ok(())
+    }
+
+    /// Writes a whole new file so that it is there under its name complete and durable, or not at all: to a
+    /// temporary name, flushed, renamed, and the folder flushed. `write` may write in any pieces.
+    pub(crate) fn create(
+        &self,
+        name: &str,
+        write: impl FnOnce(&mut Sink, &Path) -> Result<(), Error>,
+    ) -> Result<Written, Error> {
+        let path = self.path(name);
+        let folder = path.parent().unwrap_or(&self.root).to_path_buf();
+        self.create_folder(&folder)?;
+        let temporary = path.with_extension("tmp");
+        self.step(&temporary)?;
+        let file = File::create(&temporary).map_err(Error::doing(&temporary, "create"))?;
+        let mut sink =
+            Sink { file, buffer: Vec::with_capacity(SINK_BYTES), written: Written { bytes: 0, crc: 0 } };
+        let result = write(&mut sink, &temporary)
+            .and_then(|()| sink.flush().map_err(Error::doing(&temporary, "write")))
+            .and_then(|()| self.step(&temporary))
+            .and_then(|()| sink.file.sync_all().map_err(Error::doing(&temporary, "flush")))
+            .and_then(|()| self.step(&path))
+            .and_then(|()| fs::rename(&temporary, &path).map_err(Error::doing(&path, "name")))
+            .and_then(|()| self.step(&folder))
+            .and_then(|()| sync_folder(&folder));
+        match result {
+            Ok(()) => Ok(sink.written),
+            Err(error) => {
+                // A failure other than a crash leaves no debris; what a crash leaves, the next writer removes.
+                if self.step(&temporary).is_ok() {
+                    let _ = fs::remove_file(&temporary);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Opens (or creates) a file that is only ever appended to.
+    pub(crate) fn append_to(&self, path: &Path) -> Result<File, Error> {
+        self.step(path)?;
+        let new = !path.exists();
+        let file =
+            OpenOptions::new().append(true).create(true).open(path).map_err(Error::doing(path, "open"))?;
+        if new && let Some(folder) = path.parent() {
+            sync_folder(folder)?;
+        }
+        Ok(file)
+    }
+
+    /// Appends bytes in one write, which a reader sees as a whole or as a torn tail.
+    pub(crate) fn append(&self, mut file: &File, path: &Path, bytes: &[u8]) -> Result<(), Error> {
+        self.step(path)?;
+        file.write_all(bytes).map_err(Error::doing(path, "append to"))
+    }
+
+    /// Makes what was appended durable.
+    pub(crate) fn sync(&self, file: &File, path: &Path) -> Result<(), Error> {
+        self.step(path)?;
+        file.sync_data().map_err(Error::doing(path, "flush"))
+    }
+
+    /// Cuts a file to its first `len` bytes, durably.
+    pub(crate) fn cut(&self, path: &Path, len: u64) -> Result<(), Error> {
+        self.step(path)?;
+        let file = OpenOptions::new().write(true).open(path).map_err(Error::doing(path, "open"))?;
+        file.set_len(len).and_then(|()| file.sync_all()).map_err(Error::doing(path, "cut"))
+    }
+
+    /// Removes a file; one that is gone already is as good as removed.
+    pub(crate) fn remove(&self, path: &Path) -> Result<(), Error> {
+        self.step(path)?;
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io(path, "remove", error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Gives a file another name in the same folder.
+    pub(crate) fn rename(&self, from: &Path, to: &Path) -> Result<(), Error> {
+        self.step(from)?;
+        fs::rename(from, to).map_err(Error::doing(from, "rename"))
+    }
+}
+
+/// Flushes a folder, so that names in it survive a power failure.
+fn sync_folder(folder: &Path) -> Result<(), Error> {
+    File::open(folder).and_then(|f| f.sync_all()).map_err(Error::doing(folder, "flush"))
+}
+
+/// So much is gathered before it is written: few system calls, little memory.
+const SINK_BYTES: usize = 1 << 18;
+
+/// A file being written, that knows its length and checksum.
+pub(crate) struct Sink {
+    file: File,
+    buffer: Vec<u8>,
+    written: Written,
+}
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.buffer.len() + bytes.len() > SINK_BYTES {
+            self.file.write_all(&self.buffer)?;
+            self.buffer.clear();
+        }
+        if bytes.len() >= SINK_BYTES {
+            self.file.write_all(bytes)?;
+        } else {
+            self.buffer.extend_from_slice(bytes);
+        }
+        self.written.bytes += bytes.len() as u64;
+        self.written.crc = crc32c::crc32c_append(self.written.crc, bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.write_all(&self.buffer)?;
+        self.buffer.clear();
+        self.file.flush()
+    }
+}

@@ -1,0 +1,180 @@
+//! How a batch is written into the payload of a journal's frame. [`Frame`](super::Frame) takes it out again.
+//!
+//! All numbers are little-endian. A payload is: the number of rows; the presence masks as runs; the names that
+//! name columns point into; the columns of which any row has a value, each in the shortest of three forms
+//! ([`Form`]); the counts. FORMAT.md has the bytes.
+
+use weir_flow::schema::{COLUMNS, Column, Kind};
+use weir_flow::{Addr, Batch, Values};
+
+/// How the values of a column lie in a payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// One value that all rows have.
+    Constant = 1,
+    /// One value a row.
+    Plain = 2,
+    /// Four octets a row: IPv4 addresses all.
+    V4 = 3,
+}
+
+/// The text that names the columns and their widths, in the order of their numbers in a payload. Two files with
+/// the same text have payloads of the same layout.
+pub(crate) fn schema_text() -> String {
+    let mut text = String::new();
+    for definition in &COLUMNS {
+        let kind = match definition.kind {
+            Kind::Time => "time".to_owned(),
+            Kind::Addr => "addr".to_owned(),
+            Kind::Mac => "mac".to_owned(),
+            Kind::Unsigned(bits) => format!("u{bits}"),
+            Kind::Word(_) => "word".to_owned(),
+            Kind::Name => "name".to_owned(),
+        };
+        text.push_str(definition.name);
+        text.push(':');
+        text.push_str(&kind);
+        text.push('\n');
+    }
+    text
+}
+
+/// Writes a sealed batch. An error says what is wrong with the batch; then `out` is as it was.
+pub(crate) fn encode(batch: &Batch, out: &mut Vec<u8>) -> Result<(), String> {
+    let base = out.len();
+    let result = encode_parts(batch, out);
+    if result.is_err() {
+        out.truncate(base);
+    }
+    result
+}
+
+/// The most rows that one frame holds; a reader refuses more, so that few bytes cannot ask for much memory.
+pub(super) const ROWS_MAX: usize = 1 << 22;
+
+fn encode_parts(batch: &Batch, out: &mut Vec<u8>) -> Result<(), String> {
+    if batch.len() > ROWS_MAX {
+        return Err(format!("it has {} rows, and at most {ROWS_MAX} go together", batch.len()));
+    }
+    put_len(out, batch.len())?;
+    let any = encode_masks(batch.present(), out)?;
+    put_len(out, batch.names().len())?;
+    for name in batch.names().iter() {
+        put_len(out, name.len())?;
+        out.extend_from_slice(name.as_bytes());
+    }
+    let columns = COLUMNS.iter().filter(|d| any & d.column.bit() != 0);
+    put_len(out, columns.clone().count())?;
+    for definition in columns {
+        let column = definition.column;
+        let values = batch.values(column);
+        if values.len() != batch.len() {
+            return Err(format!(
+                "column {} has {} values for {} rows",
+                column.name(),
+                values.len(),
+                batch.len()
+            ));
+        }
+        check_codes(column, values, batch.present(), batch.names().len())?;
+        out.push(u8::try_from(column.index()).map_err(|_| "too many columns".to_owned())?);
+        encode_values(values, out);
+    }
+    put_len(out, batch.health.len())?;
+    for row in &batch.health {
+        out.extend_from_slice(&row.bin.to_le_bytes());
+        out.extend_from_slice(row.exporter.octets());
+        out.extend_from_slice(&row.domain.to_le_bytes());
+        out.extend_from_slice(&row.value.to_le_bytes());
+        put_len(out, row.what.len())?;
+        out.extend_from_slice(row.what.as_bytes());
+    }
+    Ok(())
+}
+
+fn put_len(out: &mut Vec<u8>, len: usize) -> Result<(), String> {
+    let len = u32::try_from(len).map_err(|_| format!("{len} are too many for one frame"))?;
+    out.extend_from_slice(&len.to_le_bytes());
+    Ok(())
+}
+
+/// Writes the masks as runs of equal ones; returns the union of all.
+fn encode_masks(present: &[u64], out: &mut Vec<u8>) -> Result<u64, String> {
+    let at = out.len();
+    put_len(out, 0)?;
+    let mut runs = 0u32;
+    let mut any = 0;
+    for run in present.chunk_by(|a, b| a == b) {
+        let mask = run.first().copied().unwrap_or_default();
+        any |= mask;
+        out.extend_from_slice(&mask.to_le_bytes());
+        put_len(out, run.len())?;
+        runs += 1;
+    }
+    if let Some(count) = out.get_mut(at..at + 4) {
+        count.copy_from_slice(&runs.to_le_bytes());
+    }
+    Ok(any)
+}
+
+/// Whether every present code and place in the names means something.
+pub(super) fn check_codes(
+    column: Column,
+    values: &Values,
+    present: &[u64],
+    names: usize,
+) -> Result<(), String> {
+    let bad = match (column.kind(), values) {
+        (Kind::Word(words), Values::U8(v)) => v
+            .iter()
+            .zip(present)
+            .any(|(code, mask)| usize::from(*code) >= words.len() && mask & column.bit() != 0),
+        (Kind::Name, Values::U32(v)) => {
+            v.iter().zip(present).any(|(place, mask)| *place as usize >= names && mask & column.bit() != 0)
+        }
+        _ => false,
+    };
+    if bad { Err(format!("column {} holds a code that stands for nothing", column.name())) } else { Ok(()) }
+}
+
+fn encode_values(values: &Values, out: &mut Vec<u8>) {
+    match values {
+        Values::U8(v) => encode_numbers(v, u8::to_le_bytes, out),
+        Values::U16(v) => encode_numbers(v, u16::to_le_bytes, out),
+        Values::U32(v) => encode_numbers(v, u32::to_le_bytes, out),
+        Values::U64(v) => encode_numbers(v, u64::to_le_bytes, out),
+        Values::Time(v) => encode_numbers(v, i64::to_le_bytes, out),
+        Values::Addr(v) if !is_constant(v) && v.iter().all(Addr::is_v4) => {
+            out.push(Form::V4 as u8);
+            put_all(v, |a| a.octets().last_chunk::<4>().copied().unwrap_or_default(), out);
+        }
+        Values::Addr(v) => encode_numbers(v, |a| *a.octets(), out),
+    }
+}
+
+fn is_constant<T: Copy + PartialEq>(values: &[T]) -> bool {
+    values.first().is_some_and(|first| values.iter().all(|v| v == first))
+}
+
+fn encode_numbers<T: Copy + PartialEq, const N: usize>(
+    values: &[T],
+    bytes: impl Fn(T) -> [u8; N],
+    out: &mut Vec<u8>,
+) {
+    if is_constant(values) {
+        out.push(Form::Constant as u8);
+        put_all(values.get(..1).unwrap_or_default(), bytes, out);
+    } else {
+        out.push(Form::Plain as u8);
+        put_all(values, bytes, out);
+    }
+}
+
+fn put_all<T: Copy, const N: usize>(values: &[T], bytes: impl Fn(T) -> [u8; N], out: &mut Vec<u8>) {
+    let base = out.len();
+    out.resize(base + N * values.len(), 0);
+    let (slots, _) = out.get_mut(base..).unwrap_or_default().as_chunks_mut::<N>();
+    for (slot, value) in slots.iter_mut().zip(values) {
+        *slot = bytes(*value);
+    }
+}

@@ -1,0 +1,259 @@
+//! A frame of the journal, read: a checked view over its payload.
+//!
+//! [`Frame::parse`] checks every length once; afterwards columns are taken out one by one, only those that
+//! are asked for, straight into vectors.
+
+use super::encode::{Form, ROWS_MAX};
+use bytes::Bytes;
+use std::borrow::Cow;
+use std::ops::Range;
+use std::sync::Arc;
+use weir_flow::schema::{COUNT, Column, Kind};
+use weir_flow::{Addr, Batch, Values, health};
+
+/// Rows and counts that were appended together. Cloning one shares its bytes.
+#[derive(Clone, Debug)]
+pub(crate) struct Frame {
+    /// Its place in the order of all frames, from 1.
+    pub sequence: u64,
+    rows: usize,
+    payload: Bytes,
+    /// Presence masks, and how many rows in a row have them.
+    runs: Vec<(u64, u32)>,
+    columns: [Option<(Form, Range<usize>)>; COUNT],
+    names: Arc<[Box<str>]>,
+    health: Range<usize>,
+    health_rows: usize,
+}
+
+/// Takes bytes off the front of a payload and knows where it is.
+struct Cursor<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+const SHORT: &str = "it ends too early";
+
+impl<'a> Cursor<'a> {
+    fn take(&mut self, len: usize) -> Result<&'a [u8], String> {
+        let end = self.at.checked_add(len).ok_or(SHORT)?;
+        let part = self.bytes.get(self.at..end).ok_or(SHORT)?;
+        self.at = end;
+        Ok(part)
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], String> {
+        self.take(N)?.try_into().map_err(|_| SHORT.to_owned())
+    }
+
+    fn u32(&mut self) -> Result<u32, String> {
+        Ok(u32::from_le_bytes(self.array()?))
+    }
+
+    fn len(&mut self) -> Result<usize, String> {
+        usize::try_from(self.u32()?).map_err(|_| SHORT.to_owned())
+    }
+
+    fn u64(&mut self) -> Result<u64, String> {
+        Ok(u64::from_le_bytes(self.array()?))
+    }
+
+    fn text(&mut self) -> Result<&'a str, String> {
+        let len = self.len()?;
+        std::str::from_utf8(self.take(len)?).map_err(|_| "a name in it is not UTF-8".to_owned())
+    }
+}
+
+impl Frame {
+    /// Checks a payload. `schema` says which column each number in it stands for. An error says what is wrong.
+    pub(crate) fn parse(sequence: u64, payload: Bytes, schema: &[Column]) -> Result<Self, String> {
+        let bytes = payload.clone();
+        let mut cursor = Cursor { bytes: &bytes, at: 0 };
+        let rows = cursor.len()?;
+        if rows > ROWS_MAX {
+            return Err(format!("it says it has {rows} rows"));
+        }
+        let runs = parse_runs(&mut cursor, rows)?;
+        let names = parse_names(&mut cursor)?;
+        let columns = parse_columns(&mut cursor, rows, schema)?;
+        let health_rows = cursor.len()?;
+        let start = cursor.at;
+        for _ in 0..health_rows {
+            parse_health(&mut cursor)?;
+        }
+        if cursor.at != bytes.len() {
+            return Err("there is more in it than it says".to_owned());
+        }
+        let health = start..bytes.len();
+        let frame = Self { sequence, rows, payload, runs, columns, names, health, health_rows };
+        frame.check_codes()?;
+        Ok(frame)
+    }
+
+    /// A frame of our own encoding that is in no journal.
+    pub(crate) fn own(payload: &[u8]) -> Result<Self, String> {
+        let schema: Vec<Column> = weir_flow::schema::COLUMNS.iter().map(|d| d.column).collect();
+        Self::parse(0, Bytes::copy_from_slice(payload), &schema)
+    }
+
+    /// How many rows there are.
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The names that name columns point into.
+    pub(crate) fn names(&self) -> &Arc<[Box<str>]> {
+        &self.names
+    }
+
+    /// The presence mask of every row.
+    pub(crate) fn append_present(&self, out: &mut Vec<u64>) {
+        for (mask, count) in &self.runs {
+            out.resize(out.len() + *count as usize, *mask);
+        }
+    }
+
+    /// The values of a column, one a row, appended to a vector of its type; zeros where no row has one.
+    pub(crate) fn append_values(&self, column: Column, out: &mut Values) {
+        let (form, bytes) = match self.columns.get(column.index()) {
+            Some(Some((form, range))) => (*form, self.payload.get(range.clone()).unwrap_or_default()),
+            _ => (Form::Constant, [0u8; 16].get(..width(column.kind())).unwrap_or_default()),
+        };
+        let rows = self.rows;
+        match out {
+            Values::U8(v) => take_all(bytes, form, rows, u8::from_le_bytes, v),
+            Values::U16(v) => take_all(bytes, form, rows, u16::from_le_bytes, v),
+            Values::U32(v) => take_all(bytes, form, rows, u32::from_le_bytes, v),
+            Values::U64(v) => take_all(bytes, form, rows, u64::from_le_bytes, v),
+            Values::Time(v) => take_all(bytes, form, rows, i64::from_le_bytes, v),
+            Values::Addr(v) if form == Form::V4 => take_all(bytes, form, rows, Addr::v4, v),
+            Values::Addr(v) => take_all(bytes, form, rows, Addr::v6, v),
+        }
+    }
+
+    /// The values of a column, one a row.
+    pub(crate) fn values(&self, column: Column) -> Values {
+        let mut values = Values::new(column.kind());
+        self.append_values(column, &mut values);
+        values
+    }
+
+    /// The rows with only these columns, without the counts.
+    pub(crate) fn batch(&self, columns: u64) -> Batch {
+        let mut present = Vec::with_capacity(self.rows);
+        self.append_present(&mut present);
+        for mask in &mut present {
+            *mask &= columns;
+        }
+        let wanted = weir_flow::schema::COLUMNS.iter().map(|d| d.column).filter(|c| columns & c.bit() != 0);
+        Batch::from_columns(present, wanted.map(|c| (c, self.values(c))).collect(), Arc::clone(&self.names))
+    }
+
+    /// What was counted.
+    pub(crate) fn health(&self) -> Vec<health::Row> {
+        let bytes = self.payload.get(self.health.clone()).unwrap_or_default();
+        let mut cursor = Cursor { bytes, at: 0 };
+        // `parse` has read them all once.
+        (0..self.health_rows).filter_map(|_| parse_health(&mut cursor).ok()).collect()
+    }
+
+    /// Whether the codes of words and the places of names that rows have stand for something.
+    fn check_codes(&self) -> Result<(), String> {
+        let mut present = Vec::new();
+        self.append_present(&mut present);
+        for definition in &weir_flow::schema::COLUMNS {
+            let column = definition.column;
+            if matches!(definition.kind, Kind::Word(_) | Kind::Name)
+                && self.columns.get(column.index()).is_some_and(Option::is_some)
+            {
+                super::encode::check_codes(column, &self.values(column), &present, self.names.len())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn parse_runs(cursor: &mut Cursor<'_>, rows: usize) -> Result<Vec<(u64, u32)>, String> {
+    let count = cursor.len()?;
+    let mut runs = Vec::new();
+    let mut total = 0usize;
+    for _ in 0..count {
+        let run = (cursor.u64()?, cursor.u32()?);
+        total = total.saturating_add(run.1 as usize);
+        runs.push(run);
+    }
+    if total == rows { Ok(runs) } else { Err(format!("it has masks for {total} rows and says {rows}")) }
+}
+
+fn parse_names(cursor: &mut Cursor<'_>) -> Result<Arc<[Box<str>]>, String> {
+    let count = cursor.len()?;
+    let mut names: Vec<Box<str>> = Vec::new();
+    for _ in 0..count {
+        names.push(cursor.text()?.into());
+    }
+    Ok(names.into())
+}
+
+type Columns = [Option<(Form, Range<usize>)>; COUNT];
+
+fn parse_columns(cursor: &mut Cursor<'_>, rows: usize, schema: &[Column]) -> Result<Columns, String> {
+    let mut columns: Columns = std::array::from_fn(|_| None);
+    for _ in 0..cursor.len()? {
+        let [number, form] = cursor.array()?;
+        let column = *schema.get(usize::from(number)).ok_or("it has a column that nobody named")?;
+        let (form, len) = match (form, column.kind()) {
+            (1, kind) => (Form::Constant, Some(width(kind))),
+            (2, kind) => (Form::Plain, width(kind).checked_mul(rows)),
+            (3, Kind::Addr) => (Form::V4, 4usize.checked_mul(rows)),
+            _ => return Err(format!("column {} has the unknown form {form}", column.name())),
+        };
+        let at = cursor.at;
+        cursor.take(len.ok_or(SHORT)?)?;
+        if let Some(slot) = columns.get_mut(column.index()) {
+            *slot = Some((form, at..cursor.at));
+        }
+    }
+    Ok(columns)
+}
+
+fn parse_health(cursor: &mut Cursor<'_>) -> Result<health::Row, String> {
+    let bin = i64::from_le_bytes(cursor.array()?);
+    let exporter = Addr::v6(cursor.array()?);
+    let domain = cursor.u32()?;
+    let value = i64::from_le_bytes(cursor.array()?);
+    let what = known_name(cursor.text()?);
+    Ok(health::Row { bin, exporter, domain, what, value })
+}
+
+/// The name of a count without an allocation, where it is one of the plain ones.
+pub(crate) fn known_name(what: &str) -> Cow<'static, str> {
+    match health::Counter::by_name(what) {
+        Some(counter) => Cow::Borrowed(counter.name()),
+        None => Cow::Owned(what.to_owned()),
+    }
+}
+
+/// How many bytes a value of this kind takes.
+fn width(kind: Kind) -> usize {
+    match Values::new(kind) {
+        Values::U8(_) => 1,
+        Values::U16(_) => 2,
+        Values::U32(_) => 4,
+        Values::U64(_) | Values::Time(_) => 8,
+        Values::Addr(_) => 16,
+    }
+}
+
+fn take_all<T: Copy, const N: usize>(
+    bytes: &[u8],
+    form: Form,
+    rows: usize,
+    value: impl Fn([u8; N]) -> T,
+    out: &mut Vec<T>,
+) {
+    let (chunks, _) = bytes.as_chunks::<N>();
+    match (form, chunks.first()) {
+        (Form::Constant, Some(one)) => out.resize(out.len() + rows, value(*one)),
+        _ => out.extend(chunks.iter().map(|c| value(*c))),
+    }
+}

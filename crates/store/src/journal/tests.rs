@@ -1,0 +1,147 @@
+//! What was appended comes back, and what a crash or a flipped bit did to a file is seen.
+
+use super::file::{HEADER, encode_frame, file_header, schema_crc};
+use super::*;
+use crate::sample;
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+/// A journal file of these batches, and where each frame ends.
+fn write(folder: &TempDir, batches: &[Batch]) -> (PathBuf, Vec<u8>, Vec<usize>) {
+    let mut bytes = file_header();
+    let mut ends = vec![bytes.len()];
+    for (sequence, batch) in (1..).zip(batches) {
+        encode_frame(sequence, schema_crc(), batch, &mut bytes).unwrap();
+        ends.push(bytes.len());
+    }
+    let path = folder.path().join("00000001.wal");
+    fs::write(&path, &bytes).unwrap();
+    (path, bytes, ends)
+}
+
+fn small() -> Vec<Batch> {
+    (1..=3).map(|i| sample::tiny(i * 100, 1_780_000_000_000)).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn batches_come_back_as_they_were(batches in prop::collection::vec(sample::batch(20), 0..5)) {
+        let folder = TempDir::new().unwrap();
+        let (path, _, _) = write(&folder, &batches);
+        let contents = read(&path).unwrap();
+        prop_assert_eq!(contents.damage.len(), 0);
+        prop_assert_eq!(contents.torn, 0);
+        prop_assert_eq!(contents.frames.len(), batches.len());
+        for (frame, batch) in contents.frames.iter().zip(&batches) {
+            prop_assert_eq!(sample::rows(&frame.batch(u64::MAX)), sample::rows(batch));
+            prop_assert_eq!(&frame.health(), &batch.health);
+            // A part of the columns is that part of the whole.
+            let some = Column::Octets.bit() | Column::Tenant.bit() | Column::Host.bit();
+            let part = frame.batch(some);
+            for row in 0..batch.len() {
+                prop_assert_eq!(part.get(row, Column::Tenant), batch.get(row, Column::Tenant));
+                prop_assert_eq!(part.get(row, Column::Octets), batch.get(row, Column::Octets));
+                prop_assert_eq!(part.get(row, Column::SrcAddr), None);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_file_torn_anywhere_gives_exactly_the_whole_frames_before_the_tear() {
+    let folder = TempDir::new().unwrap();
+    let batches = small();
+    let (path, bytes, ends) = write(&folder, &batches);
+    for cut in 0..=bytes.len() {
+        fs::write(&path, &bytes[..cut]).unwrap();
+        let contents = read(&path).unwrap();
+        let whole = ends.iter().filter(|end| **end <= cut).count().saturating_sub(1);
+        let got: Vec<_> = contents.frames.iter().map(|f| f.batch(u64::MAX)).collect();
+        assert_eq!(sample::sorted(&got), sample::sorted(&batches[..whole]), "torn at {cut}");
+        assert_eq!(contents.damage, [], "torn at {cut}");
+        let good = if cut < ends[0] { 0 } else { ends[whole] };
+        assert_eq!((contents.good, contents.torn), (good as u64, (cut - good) as u64), "torn at {cut}");
+        // A power failure may also leave the length without the data.
+        let mut zeros = bytes[..cut].to_vec();
+        zeros.resize(bytes.len(), 0);
+        fs::write(&path, &zeros).unwrap();
+        let contents = read(&path).unwrap();
+        assert_eq!(contents.frames.len(), whole, "zeros from {cut}");
+    }
+}
+
+#[test]
+fn a_flipped_bit_anywhere_is_seen_and_costs_at_most_its_own_frame() {
+    let folder = TempDir::new().unwrap();
+    let batches = small();
+    let (path, bytes, ends) = write(&folder, &batches);
+    for at in 0..bytes.len() {
+        let mut flipped = bytes.clone();
+        flipped[at] ^= 1 << (at % 8);
+        fs::write(&path, &flipped).unwrap();
+        let contents = read(&path).unwrap();
+        // In the file's header no frame is hit; else one is.
+        let hit = ends.iter().position(|end| at < *end).unwrap();
+        let left: Vec<Batch> =
+            batches.iter().enumerate().filter(|(i, _)| i + 1 != hit).map(|(_, b)| b.clone()).collect();
+        let got: Vec<_> = contents.frames.iter().map(|f| f.batch(u64::MAX)).collect();
+        assert_eq!(sample::sorted(&got), sample::sorted(&left), "flipped in byte {at}");
+        // A flip in the length of the last frame looks as if the file were cut short in it: that is seen as well,
+        // because the header has a checksum of its own.
+        let [damage] = &contents.damage[..] else { panic!("byte {at}: {:?}", contents.damage) };
+        assert_eq!(damage.path, path);
+        assert!(damage.bytes.contains(&(at as u64)), "byte {at}: {damage:?}");
+    }
+}
+
+#[test]
+fn a_frame_with_columns_of_another_schema_is_refused() {
+    let folder = TempDir::new().unwrap();
+    let mut bytes = file_header();
+    encode_frame(1, schema_crc() ^ 1, &small()[0], &mut bytes).unwrap();
+    let path = folder.path().join("00000001.wal");
+    fs::write(&path, &bytes).unwrap();
+    let contents = read(&path).unwrap();
+    assert_eq!(contents.frames.len(), 0);
+    assert_eq!(contents.damage[0].how, "frame 1 has columns that the file's header does not name");
+}
+
+#[test]
+fn codes_that_stand_for_nothing_are_not_taken() {
+    let mut batch = sample::tiny(1, 0);
+    batch.u32s_mut(Column::Tenant)[0] = 2;
+    let mut out = vec![7];
+    let error = encode_frame(1, schema_crc(), &batch, &mut out).unwrap_err();
+    assert_eq!(error, "column tenant holds a code that stands for nothing");
+    assert_eq!(out, [7]);
+}
+
+proptest! {
+    #[test]
+    fn no_payload_makes_it_panic(mut bytes in prop::collection::vec(any::<u8>(), 0..300), rows in 0u32..5) {
+        let schema: Vec<Column> = weir_flow::schema::COLUMNS.iter().map(|d| d.column).collect();
+        let _ = Frame::parse(1, bytes.clone().into(), &schema);
+        if let Some(start) = bytes.get_mut(..4) {
+            start.copy_from_slice(&rows.to_le_bytes());
+        }
+        let _ = Frame::parse(1, bytes.into(), &schema);
+    }
+}
+
+#[test]
+fn a_real_payload_with_any_byte_changed_does_not_panic() {
+    let mut bytes = Vec::new();
+    encode_frame(1, schema_crc(), &small()[0], &mut bytes).unwrap();
+    let payload = &bytes[HEADER..];
+    let schema: Vec<Column> = weir_flow::schema::COLUMNS.iter().map(|d| d.column).collect();
+    for at in 0..payload.len() {
+        for value in [0, 1, 0x7f, 0xff] {
+            let mut changed = payload.to_vec();
+            changed[at] = value;
+            if let Ok(frame) = Frame::parse(1, changed.into(), &schema) {
+                let _ = (sample::rows(&frame.batch(u64::MAX)), frame.health());
+            }
+        }
+    }
+}

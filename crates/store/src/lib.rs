@@ -1,0 +1,49 @@
+//! Keeps batches of flow records as immutable Parquet segments and 5-minute bins under one manifest.
+//!
+//! A [`Writer`] (one at a time, it holds a lock) takes batches. Each is first a frame of the journal, where
+//! readers see it at once and a crash does not lose it; from time to time the journal is *sealed*: a background
+//! thread sorts its rows and writes them as a segment, the accounts of their bins, and their counts, and one line
+//! appended to the manifest makes these the store in place of the journal. A [`Snapshot`] (any number, in any
+//! process, without a lock) is the store at one instant: the files that the manifest names and the frames that
+//! are not yet in them, each row exactly once.
+//!
+//! `FORMAT.md` beside this crate's sources describes every byte on disk.
+//!
+//! # Architecture invariants
+//! * A segment and its bins become visible together or not at all: appending one line to the manifest is the only
+//!   commit. Nothing committed is changed in place.
+//! * No clock is read here: every time is an argument.
+//! * Files are untrusted input: a damaged one gives an error that names it, never a panic, never other data.
+
+#![forbid(unsafe_code)]
+
+pub mod bins;
+mod day;
+mod disk;
+mod error;
+mod health;
+mod import;
+mod journal;
+mod lock;
+mod manifest;
+mod recovery;
+#[cfg(test)]
+mod sample;
+mod seal;
+pub mod segment;
+mod snapshot;
+mod table;
+#[cfg(test)]
+mod tests;
+mod totals;
+mod verify;
+mod writer;
+
+pub use error::{Error, What};
+pub use import::Import;
+pub use journal::Damage;
+pub use recovery::Recovery;
+pub use snapshot::{Imported, SegmentEntry, Snapshot, TailEntry, exists};
+pub use totals::Totals;
+pub use verify::{Report, verify};
+pub use writer::{Options, Writer};

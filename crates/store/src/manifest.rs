@@ -1,0 +1,280 @@
+//! The manifest: which files are the store.
+//!
+//! A text file that is only appended to. Each line is the CRC-32C of its JSON in eight hexadecimal digits, a
+//! space, and the JSON. Appending one line is the commit point of whatever it names: a seal, an import, a
+//! retirement. A file that no line names does not exist, whatever lies in the folders.
+
+use crate::disk::Disk;
+use crate::error::What;
+use crate::{Error, Totals};
+use serde::{Deserialize, Serialize};
+use std::fs::{self, File};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+/// The manifest's name in the store.
+pub(crate) const NAME: &str = "manifest";
+/// The version of the store's format that this program reads and writes.
+const FORMAT: u64 = 1;
+
+/// One line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Line {
+    /// The first line: the version of the format.
+    WeirStore(u64),
+    /// Journal frames have become files.
+    Seal(Seal),
+    /// An import is complete.
+    Import(Import),
+    /// Files are no longer part of the store.
+    Retire(Retire),
+}
+
+/// Journal frames `from..=to` are now in these files.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Seal {
+    pub from: u64,
+    pub to: u64,
+    /// When, ms since 1970.
+    pub at: i64,
+    #[serde(flatten)]
+    pub files: Files,
+}
+
+/// What was imported, and the files it is in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Import {
+    /// What the user calls it: mostly a file's name.
+    pub label: String,
+    /// Digest of the imported bytes, in hexadecimal.
+    pub digest: String,
+    /// How many bytes were imported.
+    pub size: u64,
+    /// When, ms since 1970.
+    pub at: i64,
+    #[serde(flatten)]
+    pub files: Files,
+}
+
+/// Files that were given up, by their names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Retire {
+    /// When, ms since 1970.
+    pub at: i64,
+    pub names: Vec<String>,
+}
+
+/// The files that become visible together.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Files {
+    pub segments: Vec<SegmentFile>,
+    pub bins: Vec<BinsFile>,
+    pub health: Vec<BinsFile>,
+}
+
+/// A segment: what a reader must know to leave it closed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SegmentFile {
+    /// Its path inside the store.
+    pub name: String,
+    /// Its length.
+    pub bytes: u64,
+    /// CRC-32C of all its bytes, in hexadecimal.
+    pub crc32c: Hex,
+    /// How many bytes at its end are the footer and the page index, and the CRC-32C of these.
+    pub tail_bytes: u64,
+    pub tail_crc32c: Hex,
+    #[serde(flatten)]
+    pub totals: Totals,
+    /// First and last start, first and last end, ms since 1970.
+    pub start: (i64, i64),
+    pub end: (i64, i64),
+}
+
+/// A file of bins, or of counts by bin.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct BinsFile {
+    pub name: String,
+    pub bytes: u64,
+    pub crc32c: Hex,
+    pub rows: u64,
+    /// First and last bin, ms since 1970.
+    pub bin: (i64, i64),
+}
+
+impl BinsFile {
+    /// Whether any bin in the range may be in it.
+    pub(crate) fn overlaps(&self, range: &Range<i64>) -> bool {
+        self.rows > 0 && self.bin.0 < range.end && self.bin.1 >= range.start
+    }
+}
+
+/// A checksum as eight hexadecimal digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(crate) struct Hex(pub u32);
+
+impl From<Hex> for String {
+    fn from(hex: Hex) -> Self {
+        format!("{:08x}", hex.0)
+    }
+}
+
+impl TryFrom<String> for Hex {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        u32::from_str_radix(&text, 16).map(Self).map_err(|_| format!("`{text}` is not a checksum"))
+    }
+}
+
+/// What all lines together say.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Manifest {
+    pub files: Files,
+    /// The last journal frame that is in files.
+    pub sealed: u64,
+    pub imports: Vec<Import>,
+    /// How many lines there are, of all kinds.
+    pub lines: u64,
+    /// How many bytes the whole lines take; what follows is a torn tail.
+    pub len: u64,
+    pub torn: u64,
+}
+
+impl Manifest {
+    /// Reads the manifest of a store. A torn last line was never committed, and is left out.
+    pub(crate) fn read(root: &Path) -> Result<Self, Error> {
+        let path = root.join(NAME);
+        match fs::read(&path) {
+            Ok(bytes) => Self::parse(&path, &bytes),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                Err(Error::new(root, What::Missing))
+            }
+            Err(error) => Err(Error::io(&path, "read", error)),
+        }
+    }
+
+    fn parse(path: &Path, bytes: &[u8]) -> Result<Self, Error> {
+        let mut manifest = Self::default();
+        for (number, line) in bytes.split_inclusive(|b| *b == b'\n').enumerate() {
+            let at = |how: String| Error::damaged(path, format!("line {}: {how}", number + 1));
+            let Some(line) = line.strip_suffix(b"\n") else {
+                // A line that is whole but for its end was committed: its last byte is not what was written.
+                if line.split_last().is_some_and(|(_, rest)| parse_line(rest).is_ok()) {
+                    return Err(at("it does not end as it should".to_owned()));
+                }
+                manifest.torn = line.len() as u64;
+                break;
+            };
+            manifest.apply(path, parse_line(line).map_err(at)?)?;
+            manifest.lines += 1;
+            manifest.len += line.len() as u64 + 1;
+        }
+        Ok(manifest)
+    }
+
+    /// Takes a line in.
+    pub(crate) fn apply(&mut self, path: &Path, line: Line) -> Result<(), Error> {
+        match line {
+            Line::WeirStore(FORMAT) if self.lines == 0 => {}
+            Line::WeirStore(version) if self.lines == 0 => {
+                return Err(Error::new(path, What::TooNew(version)));
+            }
+            Line::WeirStore(_) => return Err(Error::damaged(path, "it begins twice")),
+            _ if self.lines == 0 => return Err(Error::damaged(path, "its first line is missing")),
+            Line::Seal(seal) => {
+                self.sealed = self.sealed.max(seal.to);
+                self.files.extend(&seal.files);
+            }
+            Line::Import(mut import) => {
+                self.files.extend(&import.files);
+                import.files = Files::default();
+                self.imports.push(import);
+            }
+            Line::Retire(retire) => self.files.retire(&retire.names),
+        }
+        Ok(())
+    }
+}
+
+impl Files {
+    /// Adds other files.
+    pub(crate) fn extend(&mut self, other: &Self) {
+        self.segments.extend_from_slice(&other.segments);
+        self.bins.extend_from_slice(&other.bins);
+        self.health.extend_from_slice(&other.health);
+    }
+
+    /// The names of all of them.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        let bins = self.bins.iter().chain(&self.health).map(|f| f.name.as_str());
+        self.segments.iter().map(|f| f.name.as_str()).chain(bins)
+    }
+
+    fn retire(&mut self, names: &[String]) {
+        let gone: std::collections::HashSet<&str> = names.iter().map(String::as_str).collect();
+        self.segments.retain(|f| !gone.contains(f.name.as_str()));
+        self.bins.retain(|f| !gone.contains(f.name.as_str()));
+        self.health.retain(|f| !gone.contains(f.name.as_str()));
+    }
+}
+
+fn parse_line(line: &[u8]) -> Result<Line, String> {
+    let (crc, json) = line.split_at_checked(9).ok_or("it is too short")?;
+    if crc != format!("{:08x} ", crc32c::crc32c(json)).as_bytes() {
+        return Err("its checksum is wrong".to_owned());
+    }
+    serde_json::from_slice(json).map_err(|e| e.to_string())
+}
+
+fn format_line(line: &Line) -> Result<Vec<u8>, String> {
+    let json = serde_json::to_string(line).map_err(|e| e.to_string())?;
+    Ok(format!("{:08x} {json}\n", crc32c::crc32c(json.as_bytes())).into_bytes())
+}
+
+/// The manifest open for appending: held by the one writer.
+#[derive(Debug)]
+pub(crate) struct Log {
+    path: PathBuf,
+    file: File,
+    /// What it says so far.
+    pub manifest: Manifest,
+}
+
+impl Log {
+    /// Opens the manifest, or begins one; cuts off a torn last line.
+    pub(crate) fn open(disk: &Disk) -> Result<Self, Error> {
+        let path = disk.path(NAME);
+        let manifest = match Manifest::read(disk.root()) {
+            Ok(manifest) => manifest,
+            Err(error) if matches!(error.what, What::Missing) => Manifest::default(),
+            Err(error) => return Err(error),
+        };
+        if manifest.torn > 0 {
+            disk.cut(&path, manifest.len)?;
+        }
+        let file = disk.append_to(&path)?;
+        let mut log = Self { path, file, manifest };
+        log.manifest.torn = 0;
+        if log.manifest.lines == 0 {
+            log.append(disk, Line::WeirStore(FORMAT))?;
+        }
+        Ok(log)
+    }
+
+    /// Commits a line: when this returns, what it names is the store, through any crash.
+    pub(crate) fn append(&mut self, disk: &Disk, line: Line) -> Result<(), Error> {
+        let bytes = format_line(&line).map_err(|how| Error::new(&self.path, What::Batch(how)))?;
+        let appended =
+            disk.append(&self.file, &self.path, &bytes).and_then(|()| disk.sync(&self.file, &self.path));
+        if let Err(error) = appended {
+            disk.cut(&self.path, self.manifest.len)?;
+            return Err(error);
+        }
+        self.manifest.apply(&self.path, line)?;
+        self.manifest.lines += 1;
+        self.manifest.len += bytes.len() as u64;
+        Ok(())
+    }
+}

@@ -1,0 +1,109 @@
+//! What a writer does first: puts right what the last one left when it died.
+
+use crate::disk::Disk;
+use crate::journal::{self, Damage};
+use crate::manifest::Manifest;
+use crate::{Error, seal};
+use std::collections::HashSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What was found and put right when a store was opened for writing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recovery {
+    /// Batches found in the journal that are not yet in segments. They are being sealed.
+    pub frames: u64,
+    /// Their rows.
+    pub rows: u64,
+    /// Bytes of writes that a crash cut short: their rows were never acknowledged as durable.
+    pub torn_bytes: u64,
+    /// Files that a crash left unfinished or uncommitted, and that were removed.
+    pub orphans: u64,
+    /// Parts of the journal that are not what was written: their rows are lost. The files are kept, with
+    /// `.damaged` added to their names.
+    pub damage: Vec<Damage>,
+}
+
+/// A journal file to be sealed.
+#[derive(Debug)]
+pub(crate) struct Leftover {
+    pub path: PathBuf,
+    pub from: u64,
+    pub to: u64,
+    pub damaged: bool,
+}
+
+/// What the journal holds beyond the manifest.
+#[derive(Debug, Default)]
+pub(crate) struct Journaled {
+    pub leftovers: Vec<Leftover>,
+    /// The last sequence in use.
+    pub last: u64,
+    /// The number of the last file.
+    pub number: u64,
+}
+
+/// Removes every file that the manifest does not name, and what has a temporary name.
+pub(crate) fn remove_orphans(disk: &Disk, manifest: &Manifest) -> Result<u64, Error> {
+    let named: HashSet<PathBuf> = manifest.files.names().map(|name| disk.path(name)).collect();
+    let mut removed = 0;
+    for top in [seal::FLOWS, seal::BINS, seal::HEALTH] {
+        for folder in list(&disk.path(top))? {
+            for file in list(&folder)? {
+                if !named.contains(&file) {
+                    disk.remove(&file)?;
+                    removed += 1;
+                }
+            }
+            // Of a folder that is not empty this is refused, as it should be.
+            let _ = fs::remove_dir(&folder);
+        }
+    }
+    Ok(removed)
+}
+
+fn list(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error)
+            if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) =>
+        {
+            return Ok(Vec::new());
+        }
+        Err(error) => return Err(Error::io(folder, "list", error)),
+    };
+    entries.map(|e| e.map(|e| e.path()).map_err(Error::doing(folder, "list"))).collect()
+}
+
+/// Reads the journal, cuts torn tails, and removes files of which everything is sealed.
+pub(crate) fn read_journal(disk: &Disk, sealed: u64, recovery: &mut Recovery) -> Result<Journaled, Error> {
+    let mut journaled = Journaled { last: sealed, ..Journaled::default() };
+    for (number, path) in journal::files(disk.root())? {
+        journaled.number = number;
+        let contents = journal::read(&path)?;
+        let damaged = !contents.damage.is_empty();
+        if contents.torn > 0 && !damaged {
+            disk.cut(&path, contents.good)?;
+            recovery.torn_bytes += contents.torn;
+        }
+        recovery.damage.extend(contents.damage);
+        let fresh: Vec<_> = contents.frames.iter().filter(|f| f.sequence > sealed).collect();
+        let (Some(first), Some(last)) = (fresh.first(), fresh.last()) else {
+            discard(disk, &path, damaged)?;
+            continue;
+        };
+        recovery.rows += fresh.iter().map(|f| f.rows() as u64).sum::<u64>();
+        recovery.frames += fresh.len() as u64;
+        journaled.last = journaled.last.max(last.sequence);
+        journaled.leftovers.push(Leftover { path, from: first.sequence, to: last.sequence, damaged });
+    }
+    Ok(journaled)
+}
+
+/// Removes a journal file whose frames are sealed; one that is damaged is kept under another name.
+pub(crate) fn discard(disk: &Disk, path: &Path, damaged: bool) -> Result<(), Error> {
+    if damaged {
+        return disk.rename(path, &path.with_extension("wal.damaged"));
+    }
+    disk.remove(path)
+}

@@ -1,0 +1,95 @@
+//! Parquet's DELTA_BINARY_PACKED for 64-bit integers: times.
+//!
+//! A header (block size, miniblocks per block, number of values, first value), then blocks of differences: each
+//! block has the smallest of its differences, a bit width for each miniblock, and what the differences exceed the
+//! smallest by, packed.
+
+use super::bits;
+use super::hybrid::leb128;
+
+/// Differences unpacked at once: the size of our own writer's miniblocks; other sizes are whole multiples of it.
+const STEP: usize = 32;
+
+fn zigzag(value: u64) -> i64 {
+    (value >> 1).cast_signed() ^ -((value & 1).cast_signed())
+}
+
+/// Appends the `count` values that the bytes hold. `None` if they hold another number of values or end too early.
+pub(crate) fn decode(mut bytes: &[u8], count: usize, out: &mut Vec<i64>) -> Option<()> {
+    let block = usize::try_from(leb128(&mut bytes)?).ok()?;
+    let miniblocks = usize::try_from(leb128(&mut bytes)?).ok()?;
+    let total = usize::try_from(leb128(&mut bytes)?).ok()?;
+    let mut value = zigzag(leb128(&mut bytes)?);
+    if total != count || miniblocks == 0 || !block.is_multiple_of(miniblocks) {
+        return None;
+    }
+    let size = block / miniblocks;
+    if size == 0 || !size.is_multiple_of(STEP) {
+        return None;
+    }
+    if count == 0 {
+        return Some(());
+    }
+    out.push(value);
+    let mut left = count - 1;
+    let mut scratch = [0u64; STEP];
+    while left > 0 {
+        let smallest = zigzag(leb128(&mut bytes)?);
+        let (widths, rest) = bytes.split_at_checked(miniblocks)?;
+        bytes = rest;
+        for width in widths {
+            if left == 0 {
+                break;
+            }
+            let (packed, rest) = bytes.split_at_checked(size.checked_mul(usize::from(*width))? / 8)?;
+            bytes = rest;
+            for step in (0..size).step_by(STEP) {
+                bits::unpack_u64(packed, step * usize::from(*width), *width, &mut scratch)?;
+                let take = left.min(STEP);
+                for more in scratch.get(..take)? {
+                    value = value.wrapping_add(smallest).wrapping_add(more.cast_signed());
+                    out.push(value);
+                }
+                left -= take;
+            }
+        }
+    }
+    Some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_example_of_the_parquet_specification() {
+        // 7, 5, 3, 1, 2, 3, 4, 5: first 7, smallest difference -2, widths 2 0 0 0, packed 0 0 0 3 3 3 3.
+        let bytes = [
+            128,
+            1,  // block size
+            4,  // miniblocks
+            8,  // values
+            14, // zigzag(7)
+            3,  // zigzag(-2)
+            2,
+            0,
+            0,
+            0, // widths
+            0b1100_0000,
+            0b0011_1111,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+        ];
+        let mut out = Vec::new();
+        assert_eq!(decode(&bytes, 8, &mut out), Some(()));
+        assert_eq!(out, [7, 5, 3, 1, 2, 3, 4, 5]);
+        assert_eq!(decode(&bytes, 7, &mut Vec::new()), None);
+        for end in 0..bytes.len() {
+            assert_eq!(decode(&bytes[..end], 8, &mut Vec::new()), None);
+        }
+    }
+}

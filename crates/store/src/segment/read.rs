@@ -1,0 +1,435 @@
+//! Reads a segment: only the columns asked for, and only the pages that the rows asked for lie in.
+
+use super::bound::{self, PageBounds};
+use super::page::{self, Names, Target};
+use super::write::key;
+use crate::manifest::SegmentFile;
+use crate::{Error, Totals};
+use bytes::Bytes;
+use parquet::column::page::PageReader;
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{ColumnChunkMetaData, PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
+use parquet::file::page_index::index_reader::{decode_column_index, decode_offset_index};
+use parquet::file::page_index::offset_index::PageLocation;
+use parquet::file::reader::SerializedPageReader;
+use parquet::file::statistics::Statistics;
+use std::fs::File;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use weir_flow::schema::{COLUMNS, COUNT, Column};
+use weir_flow::{Batch, Values};
+
+/// A part of a segment whose rows start within a span of time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowGroup {
+    /// How many rows.
+    pub rows: usize,
+    /// Earliest start, ms since 1970.
+    pub start_min: i64,
+    /// Latest start.
+    pub start_max: i64,
+    /// Earliest end.
+    pub end_min: i64,
+    /// Latest end.
+    pub end_max: i64,
+}
+
+/// An open segment. Several threads may read from one at once.
+#[derive(Debug)]
+pub struct Reader {
+    path: PathBuf,
+    file: File,
+    /// The page index and the footer, and where they begin in the file.
+    tail: Bytes,
+    tail_at: u64,
+    metadata: ParquetMetaData,
+    groups: Vec<RowGroup>,
+    /// Where each of our columns lies in the file.
+    places: [Option<usize>; COUNT],
+    /// CRC-32C of each page, by row group and place; `None` in a file that does not say.
+    crcs: Option<Vec<Vec<Vec<u32>>>>,
+    totals: Totals,
+}
+
+/// The last bytes of every Parquet file: the footer's length and a mark.
+const FOOTER_END: u64 = 8;
+
+impl Reader {
+    /// Opens a segment by its path. What the footer says is believed; a [`SegmentEntry`](crate::SegmentEntry)
+    /// opened from a snapshot is checked against the manifest first.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is not a segment.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let (file, len) = open_file(path)?;
+        let end = read_at(path, &file, len.saturating_sub(FOOTER_END), FOOTER_END)?;
+        let footer = end.first_chunk::<4>().map_or(0, |l| u64::from(u32::from_le_bytes(*l)));
+        let at = len
+            .checked_sub(FOOTER_END + footer)
+            .ok_or_else(|| Error::damaged(path, "its footer is cut short"))?;
+        let footer = read_at(path, &file, at, len - at)?;
+        let metadata = parse(path, &footer, at)?;
+        // The page index lies between the last chunk and the footer.
+        let chunks = metadata.row_groups().iter().flat_map(|g| g.columns());
+        let indexes = chunks.flat_map(|c| [c.column_index_range(), c.offset_index_range()]).flatten();
+        let tail_at = indexes.map(|r| r.start).min().unwrap_or(at).min(at);
+        let tail = read_at(path, &file, tail_at, len - tail_at)?;
+        Self::new(path, file, tail, tail_at, metadata)
+    }
+
+    /// Opens a segment that the manifest names, and checks its length and the checksum of its tail.
+    pub(crate) fn open_checked(path: &Path, entry: &SegmentFile) -> Result<Self, Error> {
+        let (file, len) = open_file(path)?;
+        if len != entry.bytes {
+            return Err(Error::damaged(
+                path,
+                format!("it has {len} bytes and the manifest says {}", entry.bytes),
+            ));
+        }
+        let at = len
+            .checked_sub(entry.tail_bytes)
+            .ok_or_else(|| Error::damaged(path, "its footer is cut short"))?;
+        let tail = read_at(path, &file, at, entry.tail_bytes)?;
+        if crc32c::crc32c(&tail) != entry.tail_crc32c.0 {
+            return Err(Error::damaged(path, "the checksum of its footer is wrong"));
+        }
+        let metadata = parse(path, &tail, at)?;
+        Self::new(path, file, tail, at, metadata)
+    }
+
+    fn new(
+        path: &Path,
+        file: File,
+        tail: Bytes,
+        tail_at: u64,
+        metadata: ParquetMetaData,
+    ) -> Result<Self, Error> {
+        let descriptor = metadata.file_metadata().schema_descr();
+        let mut places = [None; COUNT];
+        for (place, column) in descriptor.columns().iter().enumerate() {
+            if let Some(ours) = Column::by_name(column.name())
+                && let Some(slot) = places.get_mut(ours.index())
+                && matches(column, ours)
+            {
+                *slot = Some(place);
+            }
+        }
+        let value = |key: &str| {
+            let pairs = metadata.file_metadata().key_value_metadata();
+            pairs?.iter().find(|kv| kv.key == key)?.value.as_deref()
+        };
+        let crcs = match value(key::PAGE_CRCS).map(parse_crcs) {
+            Some(None) => return Err(Error::damaged(path, "its page checksums cannot be read")),
+            other => other.flatten(),
+        };
+        let totals = value(key::TOTALS).and_then(|t| serde_json::from_str(t).ok()).unwrap_or_default();
+        let groups =
+            row_groups(&metadata, &places).ok_or_else(|| Error::damaged(path, "its rows have no times"))?;
+        Ok(Self { path: path.to_path_buf(), file, tail, tail_at, groups, places, crcs, totals, metadata })
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Its row groups, in the order of time.
+    #[must_use]
+    pub fn row_groups(&self) -> &[RowGroup] {
+        &self.groups
+    }
+
+    /// The sums that its writer noted in it.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        self.totals
+    }
+
+    /// The pages of a column with their bounds; `None` if the file has no index for it (then every row may hold
+    /// any value), or not the column.
+    #[must_use]
+    pub fn page_ranges(&self, row_group: usize, column: Column) -> Option<Vec<PageBounds>> {
+        let rows = self.groups.get(row_group)?.rows;
+        let chunk = self.chunk(row_group, column)?;
+        let offsets = decode_offset_index(self.tail_bytes(chunk.offset_index_range()?)?).ok()?;
+        let columns =
+            decode_column_index(self.tail_bytes(chunk.column_index_range()?)?, chunk.column_type()).ok()?;
+        bound::pages(column.kind(), rows, &offsets, &columns)
+    }
+
+    /// Reads the columns whose bits are set, of these rows of a row group (ascending, not overlapping; what lies
+    /// beyond the last row is left out). The batch has exactly these rows, in this order. A column that the
+    /// file does not have is loaded with no value in any row.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is damaged.
+    pub fn read(&self, row_group: usize, columns: u64, rows: &[Range<usize>]) -> Result<Batch, Error> {
+        let count = self.groups.get(row_group).map_or(0, |g| g.rows);
+        let rows: Vec<_> =
+            rows.iter().map(|r| r.start.min(count)..r.end.min(count)).filter(|r| !r.is_empty()).collect();
+        let mut present = vec![0u64; rows.iter().map(Range::len).sum()];
+        let mut names = Names::default();
+        let mut loaded = Vec::new();
+        for column in COLUMNS.iter().map(|d| d.column).filter(|c| columns & c.bit() != 0) {
+            let values = self.read_column(row_group, column, &rows, &mut present, &mut names);
+            loaded.push((column, values?));
+        }
+        Ok(Batch::from_columns(present, loaded, names.list.into()))
+    }
+
+    fn read_column(
+        &self,
+        row_group: usize,
+        column: Column,
+        rows: &[Range<usize>],
+        present: &mut [u64],
+        names: &mut Names,
+    ) -> Result<Values, Error> {
+        let mut values = Values::new(column.kind());
+        let Some(chunk) = self.chunk(row_group, column) else {
+            absent(&mut values, present.len());
+            return Ok(values);
+        };
+        let damaged = |how: String| Error::damaged(&self.path, format!("column {}: {how}", column.name()));
+        let index = chunk.offset_index_range().and_then(|r| self.tail_bytes(r));
+        let index = index.ok_or_else(|| damaged("it has no page index".to_owned()))?;
+        let offsets = decode_offset_index(index).map_err(|e| damaged(e.to_string()))?;
+        let count = self.groups.get(row_group).map_or(0, |g| g.rows);
+        let wanted = wanted_pages(offsets.page_locations(), count, rows)
+            .ok_or_else(|| damaged("its page index is out of order".to_owned()))?;
+        let fetch = Fetch {
+            reader: self,
+            chunk,
+            crcs: self.page_crcs(row_group, column),
+            locations: offsets.page_locations(),
+        };
+        let pages = fetch.pages(&wanted, &damaged)?;
+        let target = Target {
+            nullable: chunk.column_descr().max_def_level() > 0,
+            values: &mut values,
+            bit: column.bit(),
+            present,
+            names,
+        };
+        let rows: Vec<_> = wanted.into_iter().map(|w| (w.rows, w.ranges)).collect();
+        page::decode(column.kind(), pages, &rows, target).map_err(damaged)?;
+        if values.len() != present.len() {
+            return Err(damaged("it has another number of rows".to_owned()));
+        }
+        Ok(values)
+    }
+
+    fn chunk(&self, row_group: usize, column: Column) -> Option<&ColumnChunkMetaData> {
+        let place = (*self.places.get(column.index())?)?;
+        self.metadata.row_groups().get(row_group)?.columns().get(place)
+    }
+
+    fn page_crcs(&self, row_group: usize, column: Column) -> Option<&[u32]> {
+        let place = (*self.places.get(column.index())?)?;
+        Some(self.crcs.as_ref()?.get(row_group)?.get(place)?)
+    }
+
+    /// A part of the file's tail by its place in the file.
+    fn tail_bytes(&self, range: Range<u64>) -> Option<&[u8]> {
+        let start = usize::try_from(range.start.checked_sub(self.tail_at)?).ok()?;
+        let end = usize::try_from(range.end.checked_sub(self.tail_at)?).ok()?;
+        self.tail.get(start..end)
+    }
+}
+
+/// Zeros.
+fn absent(values: &mut Values, rows: usize) {
+    match values {
+        Values::U8(v) => v.resize(rows, 0),
+        Values::U16(v) => v.resize(rows, 0),
+        Values::U32(v) => v.resize(rows, 0),
+        Values::U64(v) => v.resize(rows, 0),
+        Values::Time(v) => v.resize(rows, 0),
+        Values::Addr(v) => v.resize(rows, weir_flow::Addr::default()),
+    }
+}
+
+fn open_file(path: &Path) -> Result<(File, u64), Error> {
+    let file = File::open(path).map_err(Error::doing(path, "read"))?;
+    let len = file.metadata().map_err(Error::doing(path, "read"))?.len();
+    Ok((file, len))
+}
+
+/// Reads bytes of the file without moving its position, which other threads share.
+fn read_at(path: &Path, file: &File, at: u64, len: u64) -> Result<Bytes, Error> {
+    let size = file.metadata().map_err(Error::doing(path, "read"))?.len();
+    let inside = at.checked_add(len).is_some_and(|end| end <= size);
+    let len = usize::try_from(len).ok().filter(|_| inside);
+    let mut bytes = vec![0; len.ok_or_else(|| Error::damaged(path, "it is shorter than its footer says"))?];
+    file.read_exact_at(&mut bytes, at).map_err(Error::doing(path, "read"))?;
+    Ok(bytes.into())
+}
+
+/// Parses the footer, which ends the bytes; `at` is their place in the file.
+fn parse(path: &Path, tail: &Bytes, at: u64) -> Result<ParquetMetaData, Error> {
+    let size = at + tail.len() as u64;
+    // The Parquet crate may panic over a footer that is not what was written; for us that is a damaged file.
+    let parsed = std::panic::catch_unwind(|| {
+        let mut reader = ParquetMetaDataReader::new().with_page_index_policy(PageIndexPolicy::Skip);
+        reader.try_parse_sized(tail, size)?;
+        let metadata = reader.finish()?;
+        // Asks what it would panic over later.
+        let chunks = metadata.row_groups().iter().flat_map(|g| g.columns());
+        let outside =
+            chunks.map(ColumnChunkMetaData::byte_range).any(|(start, len)| start.saturating_add(len) > size);
+        if outside {
+            Err(ParquetError::General("its footer names bytes outside of it".to_owned()))
+        } else {
+            Ok(metadata)
+        }
+    });
+    let parsed =
+        parsed.unwrap_or_else(|_| Err(ParquetError::General("its footer makes no sense".to_owned())));
+    parsed.map_err(|error| Error::damaged(path, error))
+}
+
+/// Whether a column of a file can be read as ours.
+fn matches(theirs: &parquet::schema::types::ColumnDescPtr, ours: Column) -> bool {
+    let same = super::schema::column(theirs.name(), ours.kind(), false);
+    same.is_ok_and(|same| same.get_physical_type() == theirs.physical_type())
+        && theirs.max_rep_level() == 0
+        && theirs.max_def_level() <= 1
+}
+
+fn parse_crcs(text: &str) -> Option<Vec<Vec<Vec<u32>>>> {
+    let page = |hex: &[u8]| u32::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok();
+    let column = |text: &str| text.as_bytes().chunks(8).map(page).collect::<Option<Vec<_>>>();
+    text.split(';').map(|group| group.split(',').map(column).collect()).collect()
+}
+
+fn row_groups(metadata: &ParquetMetaData, places: &[Option<usize>; COUNT]) -> Option<Vec<RowGroup>> {
+    let span = |group: usize, column: Column| {
+        let place = (*places.get(column.index())?)?;
+        match metadata.row_groups().get(group)?.columns().get(place)?.statistics()? {
+            Statistics::Int64(s) => Some((*s.min_opt()?, *s.max_opt()?)),
+            _ => None,
+        }
+    };
+    let group = |at: usize| {
+        let rows = usize::try_from(metadata.row_groups().get(at)?.num_rows()).ok()?;
+        let (start, end) = (span(at, Column::Start)?, span(at, Column::End)?);
+        Some(RowGroup { rows, start_min: start.0, start_max: start.1, end_min: end.0, end_max: end.1 })
+    };
+    (0..metadata.num_row_groups()).map(group).collect()
+}
+
+/// A page of which rows are wanted.
+struct Wanted {
+    /// Its number in the column chunk.
+    page: usize,
+    /// How many rows it has.
+    rows: usize,
+    /// Which of them, counted in the page.
+    ranges: Vec<Range<usize>>,
+}
+
+/// The pages that hold the rows. `None` if the index is not in order.
+fn wanted_pages(locations: &[PageLocation], count: usize, rows: &[Range<usize>]) -> Option<Vec<Wanted>> {
+    let first =
+        |page: usize| locations.get(page).map_or(Some(count), |l| usize::try_from(l.first_row_index).ok());
+    let mut wanted = Vec::new();
+    let mut ranges = rows.iter().peekable();
+    for page in 0..locations.len() {
+        let (from, to) = (first(page)?, first(page + 1)?);
+        if from > to || to > count {
+            return None;
+        }
+        let mut inside = Vec::new();
+        while let Some(range) = ranges.peek().filter(|r| r.start < to) {
+            let part = range.start.max(from)..range.end.min(to);
+            if !part.is_empty() {
+                inside.push(part.start - from..part.end - from);
+            }
+            if range.end > to {
+                break;
+            }
+            ranges.next();
+        }
+        if !inside.is_empty() {
+            wanted.push(Wanted { page, rows: to - from, ranges: inside });
+        }
+    }
+    Some(wanted)
+}
+
+/// Brings pages of a column chunk into memory.
+struct Fetch<'a> {
+    reader: &'a Reader,
+    chunk: &'a ColumnChunkMetaData,
+    crcs: Option<&'a [u32]>,
+    locations: &'a [PageLocation],
+}
+
+impl Fetch<'_> {
+    /// The dictionary page, if there is one, and the wanted pages, decompressed one after the other.
+    fn pages(
+        &self,
+        wanted: &[Wanted],
+        damaged: &dyn Fn(String) -> Error,
+    ) -> Result<impl Iterator<Item = Result<parquet::column::page::Page, String>> + use<>, Error> {
+        let (bytes, dictionary) =
+            if wanted.is_empty() { (Bytes::new(), 0) } else { self.bytes(wanted, damaged)? };
+        let failed = |e: ParquetError| damaged(e.to_string());
+        let meta = self.chunk.clone().into_builder();
+        let len = i64::try_from(bytes.len()).unwrap_or(i64::MAX);
+        let first = i64::try_from(dictionary).unwrap_or(i64::MAX);
+        let meta = meta
+            .set_dictionary_page_offset((dictionary > 0).then_some(0))
+            .set_data_page_offset(first)
+            .set_total_compressed_size(len)
+            .build()
+            .map_err(failed)?;
+        let mut pages = SerializedPageReader::new(Arc::new(bytes), &meta, 0, None).map_err(failed)?;
+        Ok(std::iter::from_fn(move || pages.get_next_page().map_err(|e| e.to_string()).transpose()))
+    }
+
+    /// The bytes of the dictionary page and of the wanted pages, one after the other, each checked; and the
+    /// length of the dictionary page.
+    fn bytes(&self, wanted: &[Wanted], damaged: &dyn Fn(String) -> Error) -> Result<(Bytes, usize), Error> {
+        let bad = || damaged("its page index names bytes outside of it".to_owned());
+        let range = |l: &PageLocation| {
+            Some((u64::try_from(l.offset).ok()?, u64::try_from(l.compressed_page_size).ok()?))
+        };
+        let (start, _) = self.chunk.byte_range();
+        let first = self.locations.first().and_then(range).ok_or_else(bad)?.0;
+        let dictionary = first.checked_sub(start).ok_or_else(bad)?;
+        // (place in the file, length, number among the checksums)
+        let mut parts = Vec::with_capacity(wanted.len() + 1);
+        if dictionary > 0 {
+            parts.push((start, dictionary, 0));
+        }
+        for want in wanted {
+            let (at, len) = self.locations.get(want.page).and_then(range).ok_or_else(bad)?;
+            parts.push((at, len, want.page + usize::from(dictionary > 0)));
+        }
+        let mut out = Vec::new();
+        for run in parts.chunk_by(|a, b| a.0 + a.1 == b.0) {
+            let at = run.first().map_or(0, |p| p.0);
+            let len = run.iter().map(|p| p.1).sum();
+            let bytes = read_at(&self.reader.path, &self.reader.file, at, len)?;
+            let mut rest = &bytes[..];
+            for (_, len, number) in run {
+                let (page, more) =
+                    rest.split_at_checked(usize::try_from(*len).map_err(|_| bad())?).ok_or_else(bad)?;
+                rest = more;
+                let crc = self.crcs.map(|c| c.get(*number));
+                if crc.is_some_and(|c| c != Some(&crc32c::crc32c(page))) {
+                    return Err(damaged(format!("the checksum of page {number} is wrong")));
+                }
+            }
+            if out.is_empty() && run.len() == parts.len() {
+                return Ok((bytes, usize::try_from(dictionary).map_err(|_| bad())?));
+            }
+            out.extend_from_slice(&bytes);
+        }
+        Ok((out.into(), usize::try_from(dictionary).map_err(|_| bad())?))
+    }
+}

@@ -1,0 +1,240 @@
+//! Rows come back from segments as they were; ranges and pages agree with whole reads; a flipped bit is an error.
+
+use super::*;
+use crate::disk::Disk;
+use crate::journal::Frame;
+use crate::manifest::SegmentFile;
+use crate::sample;
+use proptest::prelude::*;
+use std::ops::Range;
+use std::path::PathBuf;
+use tempfile::TempDir;
+use weir_flow::schema::{COLUMNS, Column};
+use weir_flow::{Addr, Batch};
+
+/// Writes batches as a segment.
+fn segment(folder: &TempDir, batches: &[Batch]) -> (PathBuf, SegmentFile) {
+    let frames = batches.iter().map(|b| {
+        let mut payload = Vec::new();
+        crate::journal::encode(b, &mut payload).unwrap();
+        Frame::own(&payload).unwrap()
+    });
+    let disk = Disk::new(folder.path());
+    let file = write(&disk, "flows/day/1-0.parquet", &Rows::new(frames.collect())).unwrap();
+    (disk.path(&file.name), file)
+}
+
+fn all(reader: &Reader, columns: u64) -> Vec<Batch> {
+    let groups = reader.row_groups().iter().enumerate();
+    groups.map(|(i, g)| reader.read(i, columns, &[0..g.rows]).unwrap()).collect()
+}
+
+/// Many rows of few and of many distinct values, with gaps, so that there are several pages and row groups.
+fn large(rows: usize) -> Batch {
+    let mut batch = Batch::new();
+    batch.set_names((0..50).map(|i| format!("tenant{i:02}").into()).collect());
+    let mut state = 1u64;
+    let mut random = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state >> 33
+    };
+    let mask = u64::MAX & !Column::NextHop.bit() & !Column::SrcMac.bit();
+    batch.extend_rows(rows, mask);
+    for i in 0..rows {
+        let wide = random();
+        for definition in &COLUMNS {
+            let number = match definition.column {
+                Column::Octets | Column::SrcPort | Column::DstMac => random(),
+                Column::Tenant | Column::PeerTenant => random() % 50,
+                Column::TimeSource | Column::SamplingSource | Column::Direction | Column::FlowDirection => {
+                    random() % 2
+                }
+                Column::ProtocolVersion => 3,
+                _ => random() % 4,
+            };
+            match batch.values_mut(definition.column) {
+                weir_flow::Values::U8(v) => v.push(number as u8),
+                weir_flow::Values::U16(v) => v.push(number as u16),
+                weir_flow::Values::U32(v) => v.push(number as u32),
+                weir_flow::Values::U64(v) => v.push(number),
+                weir_flow::Values::Time(v) => {
+                    v.push(1_780_000_000_000 + i as i64 * 7 + (number as i64 & 1023))
+                }
+                weir_flow::Values::Addr(v) if number == 3 => v.push(Addr::from_bits(u128::from(wide) << 90)),
+                weir_flow::Values::Addr(v) => v.push(Addr::v4([10, 0, (wide >> 8) as u8 & 3, wide as u8])),
+            }
+        }
+        if random() % 3 == 0 {
+            batch.present_mut()[i] &=
+                !(Column::Octets.bit() | Column::Tenant.bit() | Column::Host.bit() | Column::DstPort.bit());
+        }
+    }
+    batch.seal();
+    batch
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+    #[test]
+    fn rows_come_back_as_they_were(batches in prop::collection::vec(sample::batch(30), 1..4)) {
+        let folder = TempDir::new().unwrap();
+        let (path, file) = segment(&folder, &batches);
+        let reader = Reader::open_checked(&path, &file).unwrap();
+        prop_assert_eq!(sample::sorted(&all(&reader, u64::MAX)), sample::sorted(&batches));
+        let rows: u64 = batches.iter().map(|b| b.len() as u64).sum();
+        let sum = |column: Column| batches.iter().flat_map(|b| (0..b.len()).filter_map(move |r| b.get(r, column))).map(|v| match v {
+            weir_flow::batch::Value::Unsigned(v) => u128::from(v),
+            _ => 0,
+        }).sum::<u128>();
+        let totals = crate::Totals { rows, octets: sum(Column::Octets), packets: sum(Column::Packets) };
+        prop_assert_eq!(file.totals, totals);
+        prop_assert_eq!(reader.totals(), totals);
+        // Opened without the manifest it is the same.
+        let reader = Reader::open(&path).unwrap();
+        prop_assert_eq!(sample::sorted(&all(&reader, u64::MAX)), sample::sorted(&batches));
+    }
+}
+
+#[test]
+fn row_groups_are_cut_by_time_and_sorted_by_tenant_and_host() {
+    let folder = TempDir::new().unwrap();
+    let batch = large(300_000);
+    let (path, file) = segment(&folder, std::slice::from_ref(&batch));
+    let reader = Reader::open_checked(&path, &file).unwrap();
+    let groups = reader.row_groups();
+    assert_eq!(groups.iter().map(|g| g.rows).collect::<Vec<_>>(), [150_000, 150_000]);
+    assert!(groups[0].start_max <= groups[1].start_min);
+    assert_eq!((groups[0].start_min, groups[1].start_max), file.start);
+    for (i, group) in groups.iter().enumerate() {
+        let batch = reader.read(i, u64::MAX, &[0..group.rows]).unwrap();
+        let key = |row: usize| {
+            let tenant = match batch.get(row, Column::Tenant) {
+                Some(weir_flow::batch::Value::Name(name)) => (false, name.to_owned()),
+                _ => (true, String::new()),
+            };
+            let by = if tenant.0 { Column::SrcAddr } else { Column::Host };
+            (tenant, batch.is_present(row, by).then(|| batch.addrs(by)[row]), batch.times(Column::Start)[row])
+        };
+        assert!((1..group.rows).all(|row| key(row - 1) <= key(row)));
+    }
+    assert_eq!(sample::sorted(&all(&reader, u64::MAX)), sample::sorted([&batch]));
+}
+
+#[test]
+fn any_ranges_read_what_a_whole_read_has_there() {
+    let folder = TempDir::new().unwrap();
+    let (path, file) = segment(&folder, &[large(50_000)]);
+    let reader = Reader::open_checked(&path, &file).unwrap();
+    let whole = reader.read(0, u64::MAX, &[0..50_000]).unwrap();
+    let cases: &[&[Range<usize>]] = &[
+        &[],
+        &[0..1],
+        &[49_999..50_000],
+        &[20_479..20_481],
+        &[5..5, 7..9, 20_480..20_480, 30_000..30_001],
+        &[0..20_480, 40_960..50_000],
+        &[100..200, 200..300, 45_000..99_999],
+        &[60_000..70_000],
+    ];
+    for ranges in cases {
+        let part = reader.read(0, u64::MAX, ranges).unwrap();
+        let rows: Vec<u32> =
+            ranges.iter().flat_map(|r| r.start.min(50_000) as u32..r.end.min(50_000) as u32).collect();
+        assert_eq!(sample::rows(&part), sample::rows(&whole.gather(&rows)), "{ranges:?}");
+    }
+    let some = Column::DstAddr.bit() | Column::Octets.bit();
+    let part = reader.read(0, some, &[30_000..30_010]).unwrap();
+    assert!(part.is_loaded(Column::Octets) && !part.is_loaded(Column::SrcAddr));
+    for row in 0..10 {
+        assert_eq!(part.get(row, Column::Octets), whole.get(30_000 + row, Column::Octets));
+        assert_eq!(part.get(row, Column::DstAddr), whole.get(30_000 + row, Column::DstAddr));
+        assert_eq!(part.get(row, Column::SrcAddr), None);
+    }
+}
+
+#[test]
+fn page_bounds_hold_every_value_and_are_tight() {
+    let folder = TempDir::new().unwrap();
+    let (path, file) = segment(&folder, &[large(50_000)]);
+    let reader = Reader::open_checked(&path, &file).unwrap();
+    let batch = reader.read(0, u64::MAX, &[0..50_000]).unwrap();
+    for definition in &COLUMNS {
+        let column = definition.column;
+        let pages = reader.page_ranges(0, column).unwrap();
+        assert!(pages.len() >= 3 && pages.iter().all(|p| p.rows.len() <= 20_480), "{}", definition.name);
+        assert_eq!(pages.iter().map(|p| p.rows.len()).sum::<usize>(), 50_000);
+        for page in &pages {
+            let values: Vec<Bound> =
+                page.rows.clone().filter_map(|row| batch.get(row, column)).map(bound).collect();
+            assert_eq!(page.nulls, Some(page.rows.len() - values.len()), "{}", definition.name);
+            assert_eq!(page.all_null, values.is_empty());
+            let (min, max) = (values.iter().min(), values.iter().max());
+            let mixed = matches!(min, Some(Bound::Addr(a)) if a.is_v4())
+                && matches!(max, Some(Bound::Addr(a)) if !a.is_v4());
+            if mixed {
+                assert!(page.min.as_ref() <= min && page.max.as_ref() >= max, "{}", definition.name);
+            } else {
+                assert_eq!((page.min.as_ref(), page.max.as_ref()), (min, max), "{}", definition.name);
+            }
+        }
+    }
+}
+
+fn bound(value: weir_flow::batch::Value<'_>) -> Bound {
+    use weir_flow::batch::Value;
+    match value {
+        Value::Time(ms) => Bound::Time(ms),
+        Value::Addr(addr) => Bound::Addr(addr),
+        Value::Mac(mac) => Bound::Unsigned(mac.0),
+        Value::Unsigned(v) => Bound::Unsigned(v),
+        Value::Word(word) => Bound::Text(word.into()),
+        Value::Name(name) => Bound::Text(name.into()),
+    }
+}
+
+#[test]
+fn a_flipped_bit_anywhere_is_an_error_or_changes_nothing() {
+    let folder = TempDir::new().unwrap();
+    let (path, file) = segment(&folder, &[sample::tiny(1, 5), sample::tiny(2, 6)]);
+    let bytes = std::fs::read(&path).unwrap();
+    let truth = all(&Reader::open_checked(&path, &file).unwrap(), u64::MAX);
+    let mut seen = 0;
+    for at in 0..bytes.len() {
+        let mut flipped = bytes.clone();
+        flipped[at] ^= 1 << (at % 8);
+        std::fs::write(&path, &flipped).unwrap();
+        let got = Reader::open_checked(&path, &file).and_then(|r| r.read(0, u64::MAX, &[0..2]));
+        match got {
+            // Only the mark at the file's beginning is never read.
+            Ok(batch) => assert!(at < 4 && sample::rows(&batch) == sample::rows(&truth[0]), "byte {at}"),
+            Err(error) => {
+                assert_eq!(error.path, path);
+                assert!(matches!(error.what, crate::What::Damaged(_)), "byte {at}: {error}");
+                seen += 1;
+            }
+        }
+    }
+    assert_eq!(seen, bytes.len() - 4);
+    for len in 0..bytes.len() {
+        std::fs::write(&path, &bytes[..len]).unwrap();
+        assert!(Reader::open_checked(&path, &file).is_err());
+        assert!(Reader::open(&path).is_err(), "cut to {len}");
+    }
+}
+
+#[test]
+fn a_footer_with_any_byte_changed_is_no_panic_without_the_manifest_either() {
+    let folder = TempDir::new().unwrap();
+    let (path, file) = segment(&folder, &[sample::tiny(1, 5)]);
+    let bytes = std::fs::read(&path).unwrap();
+    let tail = usize::try_from(file.bytes - file.tail_bytes).unwrap();
+    for at in (tail..bytes.len()).step_by(3) {
+        let mut changed = bytes.clone();
+        changed[at] ^= 0xff;
+        std::fs::write(&path, &changed).unwrap();
+        if let Ok(reader) = Reader::open(&path) {
+            let _ = reader.read(0, u64::MAX, &[0..1]);
+            let _ = COLUMNS.iter().map(|d| reader.page_ranges(0, d.column)).count();
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! Writes a segment: all column chunks are encoded on two threads, then written in the order of the file.
+
+use super::chunk::{self, Chunk, Input, Slice};
+use super::rows::Rows;
+use super::schema;
+use crate::disk::{Disk, Sink};
+use crate::manifest::{Hex, SegmentFile};
+use crate::{Error, Totals};
+use bytes::Bytes;
+use parquet::errors::ParquetError;
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::WriterPropertiesPtr;
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::types::SchemaDescriptor;
+use std::io::Write;
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use weir_flow::Values;
+use weir_flow::batch::ALWAYS;
+use weir_flow::schema::{COLUMNS, COUNT, Column};
+
+/// Keys of what we say in a file's footer.
+pub(crate) mod key {
+    /// The version of the segment format.
+    pub(crate) const FORMAT: &str = "weir.segment";
+    /// Sums over the file, as JSON ([`crate::Totals`]).
+    pub(crate) const TOTALS: &str = "weir.totals";
+    /// CRC-32C of every page: row groups separated by `;`, columns by `,`, eight hexadecimal digits a page.
+    pub(crate) const PAGE_CRCS: &str = "weir.page_crc32c";
+}
+
+/// The version of the segment format that this program writes.
+pub(crate) const FORMAT: &str = "1";
+
+/// Columns are encoded on so many threads.
+const THREADS: usize = 2;
+
+/// Writes the rows as the segment of this name.
+pub(crate) fn write(disk: &Disk, name: &str, rows: &Rows) -> Result<SegmentFile, Error> {
+    let (mut tail, mut sums) = ((0, 0), None);
+    let written = disk.create(name, |sink, path| {
+        let failed = |e: ParquetError| parquet_error(path, e);
+        let descriptor = schema::descriptor().map_err(failed)?;
+        let properties = schema::properties().map_err(failed)?;
+        let (chunks, summary) = encode_all(rows, &descriptor, &properties).map_err(failed)?;
+        tail = write_file(sink, chunks, &descriptor, properties, &summary).map_err(failed)?;
+        sums = Some(summary);
+        Ok(())
+    })?;
+    let sums = sums.unwrap_or_default();
+    Ok(SegmentFile {
+        name: name.to_owned(),
+        bytes: written.bytes,
+        crc32c: Hex(written.crc),
+        tail_bytes: tail.0,
+        tail_crc32c: Hex(tail.1),
+        totals: sums.totals,
+        start: sums.start,
+        end: sums.end,
+    })
+}
+
+/// An error of the Parquet writer; one of the disk underneath stays what it is.
+pub(crate) fn parquet_error(path: &Path, error: ParquetError) -> Error {
+    match error {
+        ParquetError::External(source) => match source.downcast::<std::io::Error>() {
+            Ok(io) => Error::io(path, "write", *io),
+            Err(other) => Error::damaged(path, other),
+        },
+        other => Error::damaged(path, other),
+    }
+}
+
+/// What the manifest says of a segment.
+#[derive(Clone, Copy, Debug, Default)]
+struct Summary {
+    totals: Totals,
+    start: (i64, i64),
+    end: (i64, i64),
+}
+
+impl Summary {
+    /// Takes in a column's values.
+    fn add(&mut self, column: Column, values: &Values, present: &[u64]) {
+        let sum = |v: &[u64]| {
+            let here = v.iter().zip(present).filter(|(_, mask)| *mask & column.bit() != 0);
+            here.map(|(v, _)| u128::from(*v)).sum::<u128>()
+        };
+        let span = |v: &[i64]| {
+            (v.iter().copied().min().unwrap_or_default(), v.iter().copied().max().unwrap_or_default())
+        };
+        match (column, values) {
+            (Column::Octets, Values::U64(v)) => self.totals.octets = sum(v),
+            (Column::Packets, Values::U64(v)) => self.totals.packets = sum(v),
+            (Column::Start, Values::Time(v)) => self.start = span(v),
+            (Column::End, Values::Time(v)) => self.end = span(v),
+            _ => {}
+        }
+    }
+}
+
+/// Chunks by row group, then by column.
+type Chunks = Vec<Vec<Option<Chunk>>>;
+
+/// Encodes every column, each in all row groups, on [`THREADS`] threads.
+fn encode_all(
+    rows: &Rows,
+    descriptor: &SchemaDescriptor,
+    properties: &WriterPropertiesPtr,
+) -> Result<(Chunks, Summary), ParquetError> {
+    let next = AtomicUsize::new(0);
+    let empty = rows.groups.iter().map(|_| (0..COUNT).map(|_| None).collect()).collect();
+    let summary =
+        Summary { totals: Totals { rows: rows.len() as u64, ..Totals::default() }, ..Summary::default() };
+    let done: Mutex<Result<(Chunks, Summary), ParquetError>> = Mutex::new(Ok((empty, summary)));
+    let work = || {
+        while let Some(definition) = COLUMNS.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let column = definition.column;
+            let values = rows.column(column);
+            let chunks = encode_column(rows, column, &values, descriptor, properties);
+            let Ok(mut done) = done.lock() else { return };
+            match (&mut *done, chunks) {
+                (Ok((all, summary)), Ok(chunks)) => {
+                    summary.add(column, &values, &rows.present);
+                    for (group, chunk) in all.iter_mut().zip(chunks) {
+                        if let Some(slot) = group.get_mut(column.index()) {
+                            *slot = Some(chunk);
+                        }
+                    }
+                }
+                (Ok(_), Err(error)) => *done = Err(error),
+                (Err(_), _) => return,
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..THREADS {
+            scope.spawn(work);
+        }
+        work();
+    });
+    done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+fn encode_column(
+    rows: &Rows,
+    column: Column,
+    values: &Values,
+    descriptor: &SchemaDescriptor,
+    properties: &WriterPropertiesPtr,
+) -> Result<Vec<Chunk>, ParquetError> {
+    let encode = |group: &std::ops::Range<usize>| {
+        let input = Input {
+            kind: column.kind(),
+            bit: column.bit(),
+            values: Slice::new(values, group.clone()),
+            present: rows.present.get(group.clone()).unwrap_or_default(),
+            names: &rows.names,
+        };
+        chunk::encode(&input, descriptor.column(column.index()), properties.clone())
+    };
+    rows.groups.iter().map(encode).collect()
+}
+
+/// Writes the chunks and the footer; returns the length and checksum of what follows the chunks.
+fn write_file(
+    sink: &mut Sink,
+    chunks: Chunks,
+    descriptor: &SchemaDescriptor,
+    properties: WriterPropertiesPtr,
+    summary: &Summary,
+) -> Result<(u64, u32), ParquetError> {
+    let tail = Tail { sink, counting: None };
+    let mut file = SerializedFileWriter::new(tail, descriptor.root_schema_ptr(), properties)?;
+    let mut crcs = Vec::new();
+    for group in chunks {
+        let mut writer = file.next_row_group()?;
+        let mut group_crcs = Vec::new();
+        for chunk in group.into_iter().flatten() {
+            group_crcs.push(chunk.page_crcs.iter().map(|c| format!("{c:08x}")).collect::<String>());
+            writer.append_column(&Bytes::from(chunk.bytes), chunk.close)?;
+        }
+        writer.close()?;
+        crcs.push(group_crcs.join(","));
+    }
+    let totals = serde_json::to_string(&summary.totals).map_err(|e| ParquetError::General(e.to_string()))?;
+    for (key, value) in
+        [(key::FORMAT, FORMAT.to_owned()), (key::TOTALS, totals), (key::PAGE_CRCS, crcs.join(";"))]
+    {
+        file.append_key_value_metadata(KeyValue::new(key.to_owned(), value));
+    }
+    file.flush()?;
+    file.inner_mut().counting = Some((0, 0));
+    file.finish()?;
+    Ok(file.inner().counting.unwrap_or_default())
+}
+
+/// Passes bytes on, and counts and sums those of the file's tail.
+struct Tail<'a> {
+    sink: &'a mut Sink,
+    counting: Option<(u64, u32)>,
+}
+
+impl Write for Tail<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let written = self.sink.write(bytes)?;
+        if let Some((len, crc)) = &mut self.counting {
+            let part = bytes.get(..written).unwrap_or_default();
+            *len += written as u64;
+            *crc = crc32c::crc32c_append(*crc, part);
+        }
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.sink.flush()
+    }
+}
+
+/// Whether a mask has all that every stored row has.
+pub(crate) fn is_complete(mask: u64) -> bool {
+    mask & ALWAYS == ALWAYS
+}

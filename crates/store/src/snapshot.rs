@@ -1,0 +1,310 @@
+//! The store at one instant, for any number of readers, without a lock.
+//!
+//! The journal is read first and the manifest after it. A frame that is sealed in between is then in the
+//! manifest's files, and is left out of what the journal gave; one that is appended later is in neither. So every
+//! row is seen exactly once.
+
+use crate::bins::{self, Accumulator, BinRow};
+use crate::error::What;
+use crate::journal::{self, Damage, Frame};
+use crate::manifest::{BinsFile, Files, Manifest, SegmentFile};
+use crate::segment::Reader;
+use crate::{Error, Totals, health};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use weir_flow::schema::Column;
+use weir_flow::time::bin;
+use weir_flow::{Batch, Values};
+
+/// How often a snapshot is tried again when files vanish while it is taken.
+const TRIES: usize = 5;
+
+/// The store at one instant.
+#[derive(Debug)]
+pub struct Snapshot {
+    root: PathBuf,
+    /// The segments, in the order they were committed.
+    pub segments: Vec<SegmentEntry>,
+    /// What is journaled and not yet sealed, in the order it was appended.
+    pub tail: Vec<TailEntry>,
+    files: Files,
+    imports: Vec<Imported>,
+    damage: Vec<Damage>,
+}
+
+/// A segment of a snapshot, with what must be known to leave it closed.
+#[derive(Clone, Debug)]
+pub struct SegmentEntry {
+    /// The file.
+    pub path: PathBuf,
+    /// Length of the file in bytes.
+    pub bytes: u64,
+    /// Rows and sums.
+    pub totals: Totals,
+    /// How many rows.
+    pub rows: u64,
+    /// Earliest start, ms since 1970.
+    pub start_min: i64,
+    /// Latest start.
+    pub start_max: i64,
+    /// Earliest end.
+    pub end_min: i64,
+    /// Latest end.
+    pub end_max: i64,
+    entry: SegmentFile,
+}
+
+impl SegmentEntry {
+    fn new(root: &Path, entry: &SegmentFile) -> Self {
+        Self {
+            path: root.join(&entry.name),
+            bytes: entry.bytes,
+            totals: entry.totals,
+            rows: entry.totals.rows,
+            start_min: entry.start.0,
+            start_max: entry.start.1,
+            end_min: entry.end.0,
+            end_max: entry.end.1,
+            entry: entry.clone(),
+        }
+    }
+
+    /// Opens it, and checks its footer against the manifest.
+    ///
+    /// # Errors
+    /// It cannot be read, is damaged, or has been retired meanwhile ([`Error::is_vanished`]).
+    pub fn open(&self) -> Result<Reader, Error> {
+        Reader::open_checked(&self.path, &self.entry)
+    }
+
+    pub(crate) fn entry(&self) -> &SegmentFile {
+        &self.entry
+    }
+}
+
+/// Rows that are journaled and not yet sealed. They are kept as they lie in the journal; columns are taken out
+/// when they are asked for.
+#[derive(Clone, Debug)]
+pub struct TailEntry {
+    /// How many rows.
+    pub rows: usize,
+    /// Earliest start, ms since 1970.
+    pub start_min: i64,
+    /// Latest start.
+    pub start_max: i64,
+    /// Earliest end.
+    pub end_min: i64,
+    /// Latest end.
+    pub end_max: i64,
+    frame: Frame,
+}
+
+impl TailEntry {
+    fn new(frame: Frame) -> Self {
+        let span = |column| match frame.values(column) {
+            Values::Time(v) => {
+                (v.iter().copied().min().unwrap_or_default(), v.iter().copied().max().unwrap_or_default())
+            }
+            _ => (0, 0),
+        };
+        let (start, end) = (span(Column::Start), span(Column::End));
+        Self {
+            rows: frame.rows(),
+            start_min: start.0,
+            start_max: start.1,
+            end_min: end.0,
+            end_max: end.1,
+            frame,
+        }
+    }
+
+    /// The rows, with the columns whose bits are set. Columns that no row has are loaded with no value.
+    #[must_use]
+    pub fn read(&self, columns: u64) -> Batch {
+        self.frame.batch(columns)
+    }
+}
+
+/// An import that is complete.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Imported {
+    /// What the user called it.
+    pub label: String,
+    /// Digest of what was imported, in hexadecimal.
+    pub digest: String,
+    /// How many bytes it had.
+    pub size: u64,
+    /// When it was committed, ms since 1970.
+    pub at: i64,
+}
+
+impl Snapshot {
+    /// Takes a snapshot of the store in this folder.
+    ///
+    /// # Errors
+    /// There is no store ([`What::Missing`]), or its manifest cannot be read.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let mut last = Self::take(path)?;
+        for _ in 1..TRIES {
+            // Files that a retirement removed after the manifest was read: ask the manifest again.
+            if last.files.names().all(|name| path.join(name).exists()) {
+                break;
+            }
+            last = Self::take(path)?;
+        }
+        Ok(last)
+    }
+
+    fn take(root: &Path) -> Result<Self, Error> {
+        let mut frames = Vec::new();
+        let mut damage = Vec::new();
+        for (_, path) in journal::files(root)? {
+            match journal::read(&path) {
+                Ok(contents) => {
+                    frames.extend(contents.frames);
+                    damage.extend(contents.damage);
+                }
+                // Sealed and removed since it was listed: the manifest, read later, has it.
+                Err(error) if error.is_vanished() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let manifest = Manifest::read(root)?;
+        frames.retain(|f| f.sequence > manifest.sealed);
+        frames.sort_by_key(|f| f.sequence);
+        frames.dedup_by_key(|f| f.sequence);
+        Ok(Self {
+            root: root.to_path_buf(),
+            segments: manifest.files.segments.iter().map(|s| SegmentEntry::new(root, s)).collect(),
+            tail: frames.into_iter().map(TailEntry::new).collect(),
+            imports: manifest.imports.iter().map(Imported::new).collect(),
+            files: manifest.files,
+            damage,
+        })
+    }
+
+    /// The store's folder.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The imports, in the order they were committed.
+    #[must_use]
+    pub fn imports(&self) -> &[Imported] {
+        &self.imports
+    }
+
+    /// Parts of the journal that cannot be read and were passed over.
+    #[must_use]
+    pub fn damage(&self) -> &[Damage] {
+        &self.damage
+    }
+
+    /// Calls `f` with every account whose bin begins in the range (ms since 1970), sealed or not. Accounts of the
+    /// same key may come several times; they add up.
+    ///
+    /// # Errors
+    /// A file of bins cannot be read, or is damaged.
+    pub fn bins(&self, range: Range<i64>, mut f: impl FnMut(&BinRow<'_>)) -> Result<(), Error> {
+        for file in self.files.bins.iter().filter(|file| file.overlaps(&range)) {
+            bins::read(&self.root.join(&file.name), file, &range, &mut f)?;
+        }
+        let mut accumulator = Accumulator::new();
+        let touches =
+            |e: &&TailEntry| bin(e.start_min) < range.end && e.end_max.max(e.start_max) >= range.start;
+        for entry in self.tail.iter().filter(touches) {
+            accumulator.add(&entry.read(bins::COLUMNS));
+        }
+        accumulator.for_each(|row| {
+            if range.contains(&row.bin) {
+                f(row);
+            }
+        });
+        Ok(())
+    }
+
+    /// Calls `f` with every count whose bin begins in the range (ms since 1970), sealed or not. Counts of the
+    /// same thing may come several times; they add up.
+    ///
+    /// # Errors
+    /// A file of counts cannot be read, or is damaged.
+    pub fn health(&self, range: Range<i64>, mut f: impl FnMut(&weir_flow::health::Row)) -> Result<(), Error> {
+        for file in self.files.health.iter().filter(|file| file.overlaps(&range)) {
+            health::read(&self.root.join(&file.name), file, &range, &mut f)?;
+        }
+        for row in health::sum(self.tail.iter().flat_map(|e| e.frame.health())) {
+            if range.contains(&row.bin) {
+                f(&row);
+            }
+        }
+        Ok(())
+    }
+
+    /// Rows, octets and packets of everything, sealed or not.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        let mut totals = Totals::default();
+        for segment in &self.segments {
+            totals += segment.totals;
+        }
+        for entry in &self.tail {
+            let batch = entry.read(Column::Octets.bit() | Column::Packets.bit());
+            let sum = |column: Column| {
+                let values = batch.u64s(column).iter().zip(batch.present());
+                values.filter(|(_, mask)| *mask & column.bit() != 0).map(|(v, _)| u128::from(*v)).sum()
+            };
+            totals += Totals {
+                rows: batch.len() as u64,
+                octets: sum(Column::Octets),
+                packets: sum(Column::Packets),
+            };
+        }
+        totals
+    }
+
+    /// First start and last end of all rows, ms since 1970; `None` if there are no rows.
+    #[must_use]
+    pub fn span(&self) -> Option<(i64, i64)> {
+        let segments =
+            self.segments.iter().filter(|s| s.rows > 0).map(|s| (s.start_min, s.end_max.max(s.start_max)));
+        let tail = self.tail.iter().filter(|t| t.rows > 0).map(|t| (t.start_min, t.end_max.max(t.start_max)));
+        segments.chain(tail).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
+    }
+
+    /// The accounts computed again from the rows: what [`Snapshot::bins`] must add up to.
+    ///
+    /// # Errors
+    /// A segment cannot be read, or is damaged.
+    pub fn recompute_bins(&self, range: Range<i64>) -> Result<Accumulator, Error> {
+        let touches =
+            |s: &&SegmentEntry| bin(s.start_min) < range.end && s.end_max.max(s.start_max) >= range.start;
+        let mut accumulator = Accumulator::new();
+        for segment in self.segments.iter().filter(touches) {
+            let reader = segment.open()?;
+            for (group, info) in reader.row_groups().iter().enumerate() {
+                let all = std::iter::once(0..info.rows).collect::<Vec<_>>();
+                accumulator.add(&reader.read(group, bins::COLUMNS, &all)?);
+            }
+        }
+        for entry in &self.tail {
+            accumulator.add(&entry.read(bins::COLUMNS));
+        }
+        accumulator.retain(&range);
+        Ok(accumulator)
+    }
+
+    pub(crate) fn bins_files(&self) -> &[BinsFile] {
+        &self.files.bins
+    }
+
+    pub(crate) fn health_files(&self) -> &[BinsFile] {
+        &self.files.health
+    }
+}
+
+/// Whether there is a store in this folder.
+#[must_use]
+pub fn exists(path: &Path) -> bool {
+    !matches!(Manifest::read(path), Err(Error { what: What::Missing, .. }))
+}

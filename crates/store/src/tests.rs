@@ -1,0 +1,419 @@
+//! The store as a whole: what is appended is seen once, through seals, crashes, imports and damage.
+
+use crate::bins::BinRow;
+use crate::disk::Disk;
+use crate::error::What;
+use crate::{Error, Options, Snapshot, Writer, sample, verify};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use tempfile::TempDir;
+use weir_flow::Batch;
+
+/// Noon of a day in 2026.
+const NOON: i64 = 1_780_056_000_000;
+
+/// Seals after four rows.
+const SMALL: Options = Options { group_ms: 200, seal_rows: 4, seal_ms: 60_000 };
+
+/// Every row that a reader sees, as text, sorted.
+fn rows(path: &Path) -> Vec<String> {
+    let snapshot = Snapshot::open(path).unwrap();
+    let mut all: Vec<Batch> = snapshot.tail.iter().map(|t| t.read(u64::MAX)).collect();
+    for segment in &snapshot.segments {
+        let reader = segment.open().unwrap();
+        for (i, group) in reader.row_groups().iter().enumerate() {
+            all.push(reader.read(i, u64::MAX, &[0..group.rows]).unwrap());
+        }
+    }
+    sample::sorted(&all)
+}
+
+/// The octets of all accounts by kind, and of all counts.
+fn sums(path: &Path) -> BTreeMap<String, i64> {
+    let mut sums = BTreeMap::new();
+    let snapshot = Snapshot::open(path).unwrap();
+    let mut add = |key: String, value: i64| *sums.entry(key).or_default() += value;
+    snapshot
+        .bins(i64::MIN..i64::MAX, |r: &BinRow<'_>| add(r.kind.word().to_owned(), r.counts.octets as i64))
+        .unwrap();
+    snapshot.health(i64::MIN..i64::MAX, |r| add(r.what.clone().into_owned(), r.value)).unwrap();
+    sums
+}
+
+/// Batches that are told apart by their octets: 1, 2, 3 and so on.
+fn batches(count: u64) -> Vec<Batch> {
+    (1..=count).map(|i| sample::tiny(i, NOON + i as i64)).collect()
+}
+
+fn assert_holds(path: &Path, batches: &[Batch]) {
+    assert_eq!(rows(path), sample::sorted(batches));
+    let octets: u64 = batches.iter().map(|b| b.u64s(weir_flow::Column::Octets)[0]).sum();
+    let want = [("out", octets as i64), ("decoded", octets as i64), ("records", batches.len() as i64)];
+    let want: BTreeMap<_, _> =
+        want.into_iter().filter(|w| w.1 != 0).map(|(k, v)| (k.to_owned(), v)).collect();
+    assert_eq!(sums(path), want);
+    let totals = Snapshot::open(path).unwrap().totals();
+    assert_eq!((totals.rows, totals.octets), (batches.len() as u64, octets.into()));
+}
+
+#[test]
+fn rows_are_seen_once_before_and_after_every_seal() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("store");
+    let (mut writer, recovery) = Writer::open(&path, SMALL).unwrap();
+    assert_eq!(recovery, crate::Recovery::default());
+    let all = batches(23);
+    for (i, batch) in all.iter().enumerate() {
+        let sequence = writer.append(batch, NOON + i as i64).unwrap();
+        assert_eq!(sequence, i as u64 + 1);
+        assert_holds(&path, &all[..=i]);
+    }
+    writer.seal(NOON + 100).unwrap();
+    assert_eq!((writer.sealed(), writer.synced()), (23, 23));
+    assert_holds(&path, &all);
+    assert!(Snapshot::open(&path).unwrap().tail.is_empty());
+    writer.close(NOON + 200).unwrap();
+    assert_holds(&path, &all);
+    assert_eq!(std::fs::read_dir(path.join("journal")).unwrap().count(), 0);
+    let report = verify(&path).unwrap();
+    assert_eq!((report.rows, report.problems.len()), (23, 0));
+}
+
+#[test]
+fn groups_and_seals_come_when_they_are_due() {
+    let folder = TempDir::new().unwrap();
+    let (mut writer, _) = Writer::open(folder.path(), Options { seal_rows: 100, ..SMALL }).unwrap();
+    let all = batches(3);
+    writer.append(&all[0], NOON).unwrap();
+    writer.tick(NOON + 199).unwrap();
+    assert_eq!(writer.synced(), 0);
+    writer.append(&all[1], NOON + 199).unwrap();
+    writer.tick(NOON + 200).unwrap();
+    assert_eq!(writer.synced(), 2);
+    writer.append(&all[2], NOON + 300).unwrap();
+    writer.tick(NOON + 499).unwrap();
+    assert_eq!(writer.synced(), 2);
+    writer.tick(NOON + 59_999).unwrap();
+    assert_eq!((writer.synced(), writer.sealed()), (3, 0));
+    for _ in 0..1000 {
+        writer.tick(NOON + 60_000).unwrap();
+        if writer.sealed() == 3 {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    assert_eq!(writer.sealed(), 3);
+    assert_holds(folder.path(), &all);
+}
+
+#[test]
+fn there_is_one_writer_and_no_reader_without_a_store() {
+    let folder = TempDir::new().unwrap();
+    let missing = folder.path().join("nowhere");
+    let error = Snapshot::open(&missing).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "no weir store at {}: run `weir import` or `weir run` first, or name another with --store",
+            missing.display()
+        )
+    );
+    assert!(!crate::exists(&missing));
+    let _writer = Writer::open(folder.path(), SMALL).unwrap();
+    assert!(crate::exists(folder.path()));
+    let error = Writer::open(folder.path(), SMALL).unwrap_err();
+    assert!(matches!(error.what, What::Locked { pid } if pid == Some(std::process::id())), "{error}");
+}
+
+#[test]
+fn a_row_that_lacks_what_every_row_has_is_refused_with_its_names() {
+    let folder = TempDir::new().unwrap();
+    let (mut writer, _) = Writer::open(folder.path(), SMALL).unwrap();
+    let mut batch = sample::tiny(1, NOON);
+    batch.present_mut()[0] &= !weir_flow::Column::Exporter.bit() & !weir_flow::Column::End.bit();
+    let error = writer.append(&batch, NOON).unwrap_err();
+    assert!(error.to_string().ends_with("cannot be stored: row 0 has no end, no exporter"), "{error}");
+    assert_holds(folder.path(), &[]);
+}
+
+/// A disk whose process dies before its `steps`-th step.
+fn mortal(path: &Path, steps: i64) -> (Disk, Arc<AtomicI64>) {
+    let life = Arc::new(AtomicI64::new(steps));
+    let mut disk = Disk::new(path);
+    disk.life = Some(Arc::clone(&life));
+    (disk, life)
+}
+
+/// Runs `work` on a fresh store again and again, dying one step later each time, until it lives to the end; then
+/// looks at what the next process finds. `check` is told how the run went.
+fn die_at_every_step<T>(
+    prepare: impl Fn(&Path),
+    work: impl Fn(Disk) -> (T, Result<(), Error>),
+    check: impl Fn(&Path, T),
+) {
+    for steps in 0.. {
+        let folder = TempDir::new().unwrap();
+        prepare(folder.path());
+        let (disk, life) = mortal(folder.path(), steps);
+        let (told, result) = work(disk);
+        let died = life.load(Ordering::SeqCst) < 0;
+        assert!(died || result.is_ok(), "step {steps}: {result:?}");
+        check(folder.path(), told);
+        if !died {
+            assert!(steps > 20, "the world ended after {steps} steps");
+            return;
+        }
+    }
+}
+
+#[test]
+fn a_crash_between_any_two_steps_loses_nothing_that_was_durable_and_doubles_nothing() {
+    let all = batches(10);
+    die_at_every_step(
+        |_| {},
+        |disk| {
+            // What was appended, and how much of it was told to be durable.
+            let (mut appended, mut durable) = (0, 0);
+            let mut run = || -> Result<(), Error> {
+                let (mut writer, _) = Writer::open_on(disk.clone(), SMALL)?;
+                for (i, batch) in all.iter().enumerate() {
+                    writer.append(batch, NOON + 300 * i as i64)?;
+                    appended += 1;
+                    writer.tick(NOON + 300 * i as i64 + 250)?;
+                    durable = writer.synced();
+                }
+                writer.seal(NOON + 10_000)?;
+                durable = writer.synced();
+                writer.close(NOON + 10_001)
+            };
+            let result = run();
+            ((appended, durable), result)
+        },
+        |path, (appended, durable)| {
+            let (writer, recovery) = Writer::open(path, SMALL).unwrap();
+            assert_eq!(recovery.damage, []);
+            drop(writer);
+            // The process died, not the machine: what was written is there, at least as far as it was told.
+            let found = rows(path).len();
+            assert!(found >= usize::try_from(durable).unwrap());
+            assert!(found == appended || found == appended + 1, "{found} of {appended}");
+            assert_holds(path, &all[..found]);
+            // A second writer seals what the first left, once.
+            let (writer, _) = Writer::open(path, SMALL).unwrap();
+            writer.close(NOON + 20_000).unwrap();
+            assert_holds(path, &all[..found]);
+            assert_eq!(verify(path).unwrap().problems.len(), 0);
+        },
+    );
+}
+
+#[test]
+fn a_crash_while_recovering_from_a_crash_is_no_worse() {
+    let all = batches(6);
+    die_at_every_step(
+        |path| {
+            // A journal of six batches, a torn seventh, an orphan, a half-written file, a torn manifest.
+            let (mut writer, _) = Writer::open(path, Options { seal_rows: 100, ..SMALL }).unwrap();
+            for batch in &all {
+                writer.append(batch, NOON).unwrap();
+            }
+            drop(writer);
+            let wal = path.join("journal/00000001.wal");
+            let bytes = std::fs::read(&wal).unwrap();
+            std::fs::write(&wal, [&bytes[..], &bytes[bytes.len() - 90..bytes.len() - 60]].concat()).unwrap();
+            std::fs::write(&wal, [&bytes[..], &[0xf5, b'w', b'f']].concat()).unwrap();
+            std::fs::create_dir_all(path.join("flows/2026-05-29")).unwrap();
+            std::fs::write(path.join("flows/2026-05-29/6-0.parquet"), b"PAR1").unwrap();
+            std::fs::write(path.join("flows/2026-05-29/6-0.tmp"), b"PA").unwrap();
+            let manifest = path.join("manifest");
+            let bytes = std::fs::read(&manifest).unwrap();
+            std::fs::write(&manifest, [&bytes[..], b"0123abcd {\"se"].concat()).unwrap();
+        },
+        |disk| {
+            let run = || {
+                let (mut writer, recovery) = Writer::open_on(disk.clone(), SMALL)?;
+                assert_eq!((recovery.frames, recovery.rows), (6, 6));
+                writer.seal(NOON)?;
+                writer.close(NOON)
+            };
+            ((), run())
+        },
+        |path, ()| {
+            assert_holds(path, &all);
+            let (writer, recovery) = Writer::open(path, SMALL).unwrap();
+            assert_eq!(recovery.damage, []);
+            writer.close(NOON).unwrap();
+            assert_holds(path, &all);
+            assert!(!path.join("flows/2026-05-29/6-0.tmp").exists());
+            assert_eq!(verify(path).unwrap().problems.len(), 0);
+        },
+    );
+}
+
+const DIGEST: [u8; 32] = [0xab; 32];
+
+fn import(disk: Disk, all: &[Batch]) -> Result<(), Error> {
+    let (mut writer, _) = Writer::open_on(disk, SMALL)?;
+    let mut import = writer.import("day.pcap", false)?;
+    for batch in all {
+        import.append(batch)?;
+    }
+    import.commit(&DIGEST, 1234, NOON)
+}
+
+#[test]
+fn an_import_is_there_whole_or_not_at_all_wherever_it_dies() {
+    let all = batches(10);
+    die_at_every_step(
+        |_| {},
+        |disk| {
+            let result = import(disk, &all);
+            (result.is_ok(), result)
+        },
+        |path, committed| {
+            let (writer, _) = Writer::open(path, SMALL).unwrap();
+            let there = writer.is_imported(&DIGEST).is_some();
+            drop(writer);
+            // A crash right after the line was written leaves it committed and untold.
+            assert!(there || !committed);
+            assert_holds(path, if there { &all } else { &[] });
+            if !there {
+                import(Disk::new(path), &all).unwrap();
+                assert_holds(path, &all);
+            }
+            let error = import(Disk::new(path), &all).unwrap_err();
+            assert!(
+                matches!(&error.what, What::Imported { label, at: NOON } if label == "day.pcap"),
+                "{error}"
+            );
+            assert_holds(path, &all);
+            assert_eq!(verify(path).unwrap().problems.len(), 0);
+        },
+    );
+}
+
+/// The files below a folder.
+fn files(path: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(path).unwrap().map(|e| e.unwrap().path()) {
+        if entry.is_dir() { found.extend(files(&entry)) } else { found.push(entry.display().to_string()) }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn an_import_dropped_leaves_nothing_and_again_counts_twice() {
+    let folder = TempDir::new().unwrap();
+    let all = batches(10);
+    let (mut writer, _) = Writer::open(folder.path(), SMALL).unwrap();
+    let before = files(folder.path());
+    let mut import = writer.import("a", false).unwrap();
+    all.iter().for_each(|b| import.append(b).unwrap());
+    drop(import);
+    assert_eq!(files(folder.path()), before);
+    assert!(writer.imported_sizes().is_empty());
+    for again in [false, true] {
+        let mut import = writer.import("a", again).unwrap();
+        all.iter().for_each(|b| import.append(b).unwrap());
+        import.commit(&DIGEST, 77, NOON).unwrap();
+    }
+    assert_eq!(writer.imported_sizes(), [77, 77]);
+    let twice: Vec<Batch> = all.iter().chain(&all).cloned().collect();
+    assert_holds(folder.path(), &twice);
+    let snapshot = Snapshot::open(folder.path()).unwrap();
+    assert_eq!(snapshot.imports().len(), 2);
+    assert_eq!(
+        (snapshot.imports()[0].label.as_str(), snapshot.imports()[0].digest.as_str()),
+        ("a", "ab".repeat(32).as_str())
+    );
+    // Live rows go on beside it.
+    writer.append(&all[0], NOON).unwrap();
+    assert_eq!(rows(folder.path()).len(), 21);
+}
+
+#[test]
+fn a_flipped_bit_anywhere_in_the_manifest_is_an_error_that_names_it() {
+    let folder = TempDir::new().unwrap();
+    let (mut writer, _) = Writer::open(folder.path(), SMALL).unwrap();
+    for batch in batches(2) {
+        writer.append(&batch, NOON).unwrap();
+        writer.seal(NOON).unwrap();
+    }
+    drop(writer);
+    let path = folder.path().join("manifest");
+    let bytes = std::fs::read(&path).unwrap();
+    let third = bytes.iter().enumerate().filter(|b| *b.1 == b'\n').nth(1).unwrap().0 + 1;
+    for at in 0..bytes.len() {
+        let mut flipped = bytes.clone();
+        flipped[at] ^= 1 << (at % 8);
+        std::fs::write(&path, &flipped).unwrap();
+        for error in [Snapshot::open(folder.path()).map(drop), Writer::open(folder.path(), SMALL).map(drop)] {
+            let error = error.unwrap_err();
+            assert_eq!(error.path, path, "byte {at}");
+            assert!(matches!(error.what, What::Damaged(_) | What::TooNew(_)), "byte {at}: {error}");
+        }
+        assert_eq!(std::fs::read(&path).unwrap(), flipped, "what is damaged is left as it is");
+    }
+    // Cut short, its last line was never committed: what lines are whole count.
+    for len in third..bytes.len() {
+        std::fs::write(&path, &bytes[..len]).unwrap();
+        assert_eq!(Snapshot::open(folder.path()).unwrap().segments.len(), 1, "cut to {len}");
+    }
+}
+
+#[test]
+fn damage_in_the_journal_is_told_and_the_file_is_kept() {
+    let folder = TempDir::new().unwrap();
+    let all = batches(3);
+    let (mut writer, _) = Writer::open(folder.path(), SMALL).unwrap();
+    all.iter().for_each(|b| drop(writer.append(b, NOON).unwrap()));
+    drop(writer);
+    let wal = folder.path().join("journal/00000001.wal");
+    let mut bytes = std::fs::read(&wal).unwrap();
+    let middle = bytes.windows(4).enumerate().filter(|w| w.1 == [0xf5, b'w', b'f', 0x0a]).nth(1).unwrap().0;
+    bytes[middle + 40] ^= 4;
+    std::fs::write(&wal, &bytes).unwrap();
+    let left = [all[0].clone(), all[2].clone()];
+    assert_eq!(Snapshot::open(folder.path()).unwrap().damage()[0].how, "the checksum of frame 2 is wrong");
+    assert_holds(folder.path(), &left);
+    let (writer, recovery) = Writer::open(folder.path(), SMALL).unwrap();
+    assert_eq!((recovery.frames, recovery.damage.len()), (2, 1));
+    assert_eq!(recovery.damage[0].path, wal);
+    writer.close(NOON).unwrap();
+    assert_holds(folder.path(), &left);
+    assert_eq!(std::fs::read(wal.with_extension("wal.damaged")).unwrap(), bytes);
+}
+
+#[test]
+fn readers_see_every_row_once_while_a_writer_seals() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().to_path_buf();
+    let (mut writer, _) = Writer::open(&path, SMALL).unwrap();
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let reader = scope.spawn(|| {
+            let mut last = 0;
+            let mut looks = 0;
+            while !stop.load(Ordering::Relaxed) {
+                let totals = Snapshot::open(&path).unwrap().totals();
+                // Octets are 1, 2, 3 …: each once makes a triangular number.
+                assert_eq!(totals.octets, u128::from(totals.rows * (totals.rows + 1) / 2));
+                assert!(totals.rows >= last);
+                last = totals.rows;
+                looks += 1;
+            }
+            looks
+        });
+        for (i, batch) in batches(120).iter().enumerate() {
+            writer.append(batch, NOON + i as i64).unwrap();
+            writer.tick(NOON + i as i64).unwrap();
+        }
+        writer.seal(NOON + 1000).unwrap();
+        stop.store(true, Ordering::Relaxed);
+        assert!(reader.join().unwrap() > 0);
+    });
+    assert_eq!(rows(&path).len(), 120);
+}

@@ -1,0 +1,151 @@
+//! Checks a store against itself: every byte of every file, every sum, every account.
+
+use crate::bins::Kind;
+use crate::manifest::SegmentFile;
+use crate::segment::Reader;
+use crate::snapshot::{SegmentEntry, Snapshot};
+use crate::{Damage, Error, Totals};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+use weir_flow::Addr;
+use weir_flow::schema::Column;
+
+/// What `verify` found.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Files that were read from beginning to end.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Rows in segments and in the journal.
+    pub rows: u64,
+    /// What is not as it should be; none means that all is well.
+    pub problems: Vec<Error>,
+    /// Parts of the journal that cannot be read.
+    pub damage: Vec<Damage>,
+}
+
+/// Reads every file of the store in this folder, compares checksums and sums with the manifest, and computes the
+/// accounts again from the rows.
+///
+/// # Errors
+/// There is no store, or its manifest cannot be read. What is wrong with other files is in the report.
+pub fn verify(path: &Path) -> Result<Report, Error> {
+    let snapshot = Snapshot::open(path)?;
+    let mut report = Report { damage: snapshot.damage().to_vec(), ..Report::default() };
+    for segment in &snapshot.segments {
+        report.check_bytes(&segment.path, segment.bytes, segment.entry().crc32c.0);
+        if let Err(error) = check_sums(segment) {
+            report.problems.push(error);
+        }
+    }
+    for file in snapshot.bins_files().iter().chain(snapshot.health_files()) {
+        report.check_bytes(&path.join(&file.name), file.bytes, file.crc32c.0);
+    }
+    report.rows = snapshot.totals().rows;
+    if report.problems.is_empty() {
+        match check_accounts(&snapshot) {
+            Ok(None) => {}
+            Ok(Some(problem)) | Err(problem) => report.problems.push(problem),
+        }
+    }
+    Ok(report)
+}
+
+impl Report {
+    fn check_bytes(&mut self, path: &Path, bytes: u64, crc: u32) {
+        match checksum(path) {
+            Ok((len, sum)) => {
+                self.files += 1;
+                self.bytes += len;
+                if (len, sum) != (bytes, crc) {
+                    self.problems
+                        .push(Error::damaged(path, "its length or checksum is not the one in the manifest"));
+                }
+            }
+            Err(error) => self.problems.push(error),
+        }
+    }
+}
+
+/// Length and CRC-32C of a file.
+fn checksum(path: &Path) -> Result<(u64, u32), Error> {
+    let mut file = File::open(path).map_err(Error::doing(path, "read"))?;
+    let mut buffer = vec![0; 1 << 18];
+    let (mut len, mut crc) = (0, 0);
+    loop {
+        let read = file.read(&mut buffer).map_err(Error::doing(path, "read"))?;
+        if read == 0 {
+            return Ok((len, crc));
+        }
+        len += read as u64;
+        crc = crc32c::crc32c_append(crc, buffer.get(..read).unwrap_or_default());
+    }
+}
+
+/// Decodes every column of a segment, and compares its sums with those in its footer and in the manifest.
+fn check_sums(segment: &SegmentEntry) -> Result<(), Error> {
+    let reader = segment.open()?;
+    let entry = segment.entry();
+    let mut found = SegmentFile {
+        totals: Totals::default(),
+        start: (i64::MAX, i64::MIN),
+        end: (i64::MAX, i64::MIN),
+        ..entry.clone()
+    };
+    for (group, info) in reader.row_groups().iter().enumerate() {
+        check_group(&reader, group, info.rows, &mut found)?;
+    }
+    if found == *entry && reader.totals() == entry.totals {
+        return Ok(());
+    }
+    Err(Error::damaged(&segment.path, "the sums of its rows are not those in the manifest"))
+}
+
+fn check_group(reader: &Reader, group: usize, rows: usize, found: &mut SegmentFile) -> Result<(), Error> {
+    let all = std::iter::once(0..rows).collect::<Vec<_>>();
+    let batch = reader.read(group, u64::MAX, &all)?;
+    let sum = |column: Column| {
+        let values = batch.u64s(column).iter().zip(batch.present());
+        values.filter(|(_, mask)| *mask & column.bit() != 0).map(|(v, _)| u128::from(*v)).sum()
+    };
+    found.totals += Totals { rows: rows as u64, octets: sum(Column::Octets), packets: sum(Column::Packets) };
+    for (span, column) in [(&mut found.start, Column::Start), (&mut found.end, Column::End)] {
+        for ms in batch.times(column) {
+            *span = (span.0.min(*ms), span.1.max(*ms));
+        }
+    }
+    Ok(())
+}
+
+/// An account without regard to the file it is in, and its counts in exact arithmetic.
+type Accounts = BTreeMap<(Kind, Option<String>, Option<Addr>, i64, Addr), [i128; 5]>;
+
+/// Compares the accounts with those computed from the rows; gives the first that differs.
+fn check_accounts(snapshot: &Snapshot) -> Result<Option<Error>, Error> {
+    let mut accounts = Accounts::new();
+    let mut add = |row: &crate::bins::BinRow<'_>, sign: i128| {
+        let c = row.counts;
+        let counts = [c.octets, c.packets, c.flows, c.measured_octets, c.measured_packets];
+        let key = (row.kind, row.tenant.map(str::to_owned), row.host, row.bin, row.exporter);
+        let slot = accounts.entry(key).or_default();
+        slot.iter_mut().zip(counts).for_each(|(s, c)| *s += sign * i128::from(c));
+    };
+    snapshot.bins(i64::MIN..i64::MAX, |row| add(row, 1))?;
+    snapshot.recompute_bins(i64::MIN..i64::MAX)?.for_each(|row| add(row, -1));
+    let wrong = accounts.iter().find(|(_, counts)| **counts != [0; 5]);
+    Ok(wrong.map(|((kind, tenant, host, bin, exporter), counts)| {
+        let who = tenant.clone().unwrap_or_default();
+        let host = host.map(|h| h.to_string()).unwrap_or_default();
+        Error::damaged(
+            snapshot.root(),
+            format!(
+                "the account {} {who} {host} of exporter {exporter} in bin {bin} says {:+} octets against its rows",
+                kind.word(),
+                counts.first().copied().unwrap_or_default()
+            ),
+        )
+    }))
+}

@@ -1,0 +1,57 @@
+//! `weir flows`: records, oldest first.
+
+use super::{Common, ask};
+use crate::exit::{self, Outcome};
+use crate::report::flows::{Writer, columns};
+use clap::Args;
+use std::io::Write;
+use std::ops::ControlFlow;
+use weir_query::{Listing, Options};
+
+#[derive(Args)]
+#[command(after_help = "Examples:\n  \
+    weir flows host 192.168.31.2 --last 24h\n  \
+    weir flows 'tenant avtotrade and dst port 443' -n 100 -o ndjson\n  \
+    weir flows -r capture.pcap -- proto udp")]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    which: ask::Which,
+    /// At most so many, the oldest
+    #[arg(short = 'n', long, value_name = "N")]
+    limit: Option<usize>,
+    #[command(flatten)]
+    common: Common,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Outcome {
+    let config = arguments.common.config()?;
+    let listing = Listing {
+        range: arguments.which.range(&config)?,
+        filter: arguments.which.filter(&config)?,
+        columns: columns(arguments.common.form),
+        limit: arguments.limit,
+    };
+    let exporter = |address| config.exporter_name(address);
+    let mut writer = Writer::new(arguments.common.form, &config.zone, &exporter);
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let mut result = out.write_all(writer.head().as_bytes());
+    let each = |batch: &weir_flow::Batch| {
+        for row in 0..batch.len() {
+            result = out.write_all(writer.row(batch, row).as_bytes());
+            if result.is_err() {
+                return ControlFlow::Break(());
+            }
+        }
+        ControlFlow::Continue(())
+    };
+    if arguments.which.files.is_empty() {
+        weir_query::list(&ask::snapshot(&config)?, &listing, &Options::default(), each)?;
+    } else {
+        weir_query::list_batches(arguments.which.batches(&config)?, &listing, &Options::default(), each)?;
+    }
+    let foot = writer.foot();
+    result
+        .and_then(|()| out.write_all(foot.as_bytes()))
+        .and_then(|()| out.flush())
+        .or_else(|e| exit::output(&e))
+}

@@ -1,0 +1,167 @@
+//! Commands that change something or check it: `run`, `import`, `send`, `check`.
+
+use super::Common;
+use crate::collect::send::{Pace, Sent};
+use crate::collect::{file, import, run as daemon, send as player};
+use crate::exit::{Failure, Outcome};
+use crate::report::number::grouped;
+use crate::report::{self, Form};
+use crate::{config, log};
+use clap::Args;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
+
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  weir run -c weir.toml\n  weir run --listen 0.0.0.0:2055 --store /var/lib/weir"
+)]
+pub(super) struct RunArguments {
+    /// Listen here, instead of where the configuration says
+    #[arg(long, value_name = "ADDR:PORT")]
+    listen: Vec<SocketAddr>,
+    #[command(flatten)]
+    common: Common,
+}
+
+pub(super) fn run(arguments: &RunArguments) -> Outcome {
+    log::start();
+    let mut config = arguments.common.config()?;
+    if !arguments.listen.is_empty() {
+        config.listen.clone_from(&arguments.listen);
+    }
+    if config.listen.is_empty() {
+        return Err(Failure::new("nothing to listen on: name a port with [[listen]] or --listen [::]:2055"));
+    }
+    daemon::run(&config)
+}
+
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  weir import exports.pcap\n  weir import -o json *.pcapng --store /var/lib/weir"
+)]
+pub(super) struct ImportArguments {
+    /// Captures (pcap, pcapng) or files of bare datagrams
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+    /// What they are, where their contents do not tell
+    #[arg(long, value_enum)]
+    kind: Option<file::Kind>,
+    /// Count files again that were imported before
+    #[arg(long)]
+    again: bool,
+    #[command(flatten)]
+    common: Common,
+}
+
+pub(super) fn import(arguments: &ImportArguments) -> Outcome {
+    log::start();
+    let config = arguments.common.config()?;
+    let order = import::Order { files: &arguments.files, kind: arguments.kind, again: arguments.again };
+    let summary = import::import(&config, &order)?;
+    report::print(&summary.render(arguments.common.form, config.unit))
+}
+
+#[derive(Args)]
+#[command(after_help = "Examples:\n  \
+    weir send exports.pcap --to 127.0.0.1:2055\n  \
+    weir send exports.pcap --to 127.0.0.1:2055 --pps 10000\n  \
+    weir send exports.pcap --to 127.0.0.1:2055 --speed 60")]
+pub(super) struct SendArguments {
+    /// A capture of export datagrams, or a file of bare ones
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// The collector
+    #[arg(long, value_name = "HOST:PORT")]
+    to: String,
+    /// So many datagrams a second
+    #[arg(long, value_name = "N", conflicts_with = "speed")]
+    pps: Option<u64>,
+    /// So many times as fast as captured; without this and --pps as fast as the socket takes them
+    #[arg(long, value_name = "FACTOR")]
+    speed: Option<f64>,
+    /// What the file is, where its contents do not tell
+    #[arg(long, value_enum)]
+    kind: Option<file::Kind>,
+    /// The form of the answer
+    #[arg(short = 'o', long = "output", value_name = "FORM", value_enum, default_value_t = Form::Table)]
+    form: Form,
+}
+
+pub(super) fn send(arguments: &SendArguments) -> Outcome {
+    let to =
+        arguments.to.to_socket_addrs().ok().and_then(|mut found| found.next()).ok_or_else(|| {
+            Failure::usage(format!("\"{}\" is no HOST:PORT, as 127.0.0.1:2055", arguments.to))
+        })?;
+    let sent = player::send(&arguments.file, to, pace(arguments)?, arguments.kind)?;
+    match arguments.form {
+        Form::Json => report::print_json(&sent.document()),
+        Form::Ndjson => report::print(&format!("{}\n", sent.document())),
+        Form::Csv => {
+            report::print(&format!("datagrams,payload_bytes\n{},{}\n", sent.datagrams, sent.payload_bytes))
+        }
+        Form::Table => report::print(&sentence(&sent, to)),
+    }
+}
+
+fn pace(arguments: &SendArguments) -> Outcome<Pace> {
+    match (arguments.pps, arguments.speed) {
+        (Some(0), _) => {
+            Err(Failure::usage("--pps 0 would never send anything: leave it out to send unpaced"))
+        }
+        (Some(n), _) => Ok(Pace::PerSecond(n)),
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "the range was just checked"
+        )]
+        (_, Some(factor)) if (0.01..=1e9).contains(&factor) => {
+            Ok(Pace::Captured((factor * 100.0).round() as u64))
+        }
+        (_, Some(factor)) => Err(Failure::usage(format!("--speed {factor} is not from 0.01 to 1000000000"))),
+        (None, None) => Ok(Pace::Unpaced),
+    }
+}
+
+fn sentence(sent: &Sent, to: SocketAddr) -> String {
+    let mut versions: Vec<_> =
+        sent.by_version.iter().map(|(v, n)| format!("{} of version {v}", grouped(*n))).collect();
+    versions.sort();
+    format!(
+        "sent {} datagrams ({}), {} octets of payload, from {} ports to {to}\n",
+        grouped(sent.datagrams),
+        versions.join(", "),
+        grouped(sent.payload_bytes),
+        sent.sources
+    )
+}
+
+#[derive(Args)]
+#[command(after_help = "Examples:\n  weir check -c weir.toml\n  weir check --dump")]
+pub(super) struct CheckArguments {
+    /// The configuration; else ./weir.toml or /etc/weir/weir.toml
+    #[arg(short = 'c', long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Print the configuration as understood
+    #[arg(long)]
+    dump: bool,
+}
+
+pub(super) fn check(arguments: &CheckArguments) -> Outcome {
+    let (config, path) = config::load(arguments.config.as_deref())?;
+    if arguments.dump {
+        return report::print(&config.dump());
+    }
+    let Some(path) = path else {
+        return report::print(
+            "no configuration: there is no weir.toml here and no /etc/weir/weir.toml; defaults are used\n",
+        );
+    };
+    report::print(&format!(
+        "{}: good; {} tenants, {} exporters, {} listeners, store {}\n",
+        path.display(),
+        config.tenants.len(),
+        config.exporters.len(),
+        config.listen.len(),
+        config.store.display()
+    ))
+}

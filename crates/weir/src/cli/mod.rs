@@ -1,0 +1,108 @@
+//! What a person types: the commands and their options, and one function a command.
+
+mod ask;
+mod flows;
+mod manage;
+mod top;
+mod usage;
+
+pub(crate) use usage::{print_period, usage_of};
+
+use crate::config::{self, Config};
+use crate::exit::{Failure, Outcome};
+use crate::report::Form;
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+use weir_account::Zone;
+
+/// Network traffic accounting from the wire to the bill.
+#[derive(Parser)]
+#[command(name = "weir", version, propagate_version = true, arg_required_else_help = true)]
+#[command(after_help = "Try it: weir demo\nEvery command has examples: weir help COMMAND")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Makes a month of an office's traffic in a store of its own and accounts it
+    Demo(crate::demo::Arguments),
+    /// The daemon: hears NetFlow, IPFIX and sFlow, stores and accounts
+    Run(manage::RunArguments),
+    /// Takes in captures of export datagrams, the same way as live ones
+    Import(manage::ImportArguments),
+    /// Lists flow records, oldest first
+    Flows(flows::Arguments),
+    /// Groups flows and shows the largest
+    Top(top::Arguments),
+    /// Octets, packets and flows in and out, by tenant, with the trial balance
+    Usage(usage::Arguments),
+    /// A tenant's statement of a period
+    Statement(usage::StatementArguments),
+    /// Plays the datagrams of a capture to a collector
+    Send(manage::SendArguments),
+    /// Reads the configuration and says every mistake
+    Check(manage::CheckArguments),
+}
+
+/// Options of every command that reads a configuration.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct Common {
+    /// The configuration; else ./weir.toml or /etc/weir/weir.toml, where there is one
+    #[arg(short = 'c', long, value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+    /// The store, instead of the configuration's
+    #[arg(long, value_name = "DIR")]
+    store: Option<PathBuf>,
+    /// The time zone for dates and periods, as Europe/Berlin, instead of the configuration's
+    #[arg(long, value_name = "ZONE")]
+    zone: Option<String>,
+    /// The form of the answer
+    #[arg(short = 'o', long = "output", value_name = "FORM", value_enum, default_value_t = Form::Table)]
+    form: Form,
+}
+
+impl Common {
+    /// The configuration with what the command line puts in its place.
+    fn config(&self) -> Outcome<Config> {
+        let (mut config, _) = config::load(self.config.as_deref())?;
+        if let Some(store) = &self.store {
+            config.store.clone_from(store);
+        } else if self.config.is_none()
+            && config.store.is_relative()
+            && std::env::var_os("WEIR_STORE").is_some()
+        {
+            config.store = std::env::var_os("WEIR_STORE").map(PathBuf::from).unwrap_or_default();
+        }
+        if let Some(zone) = &self.zone {
+            config.zone = parse_zone(zone)?;
+        }
+        Ok(config)
+    }
+}
+
+fn parse_zone(text: &str) -> Outcome<Zone> {
+    Zone::parse(text).map_err(|unknown| {
+        let cure = unknown.suggestion.map_or_else(String::new, |near| format!("; did you mean {near}?"));
+        Failure::usage(format!("there is no time zone \"{text}\"{cure}"))
+    })
+}
+
+/// Reads the command line and does what it says.
+///
+/// # Errors
+/// What could not be done, in one sentence. Wrong usage does not come back: clap prints it and ends with 2.
+pub(crate) fn run() -> Outcome {
+    match Cli::parse().command {
+        Command::Demo(arguments) => crate::demo::run(&arguments),
+        Command::Run(arguments) => manage::run(&arguments),
+        Command::Import(arguments) => manage::import(&arguments),
+        Command::Flows(arguments) => flows::run(&arguments),
+        Command::Top(arguments) => top::run(&arguments),
+        Command::Usage(arguments) => usage::run(&arguments),
+        Command::Statement(arguments) => usage::statement(&arguments),
+        Command::Send(arguments) => manage::send(&arguments),
+        Command::Check(arguments) => manage::check(&arguments),
+    }
+}

@@ -1,0 +1,59 @@
+//! Datagrams in, batches out: the same path from sockets and from files.
+//!
+//! A [`Decoder`] is one worker's: sessions, the batch being filled, and the attribution. `udp` feeds one from
+//! a socket, `file` from captures; `run` is the daemon that hands batches to the store, `import` hands those of
+//! files, `send` is the way back.
+
+pub(crate) mod file;
+pub(crate) mod import;
+pub(crate) mod run;
+pub(crate) mod send;
+mod udp;
+
+use crate::config::Config;
+use weir_account::attribution::Attribution;
+use weir_flow::Batch;
+use weir_flow::session::{Arrival, Problem, Sessions};
+
+/// Rows of a batch: large enough that what a batch costs does not show, small enough to stay in a cache.
+pub(crate) const BATCH_ROWS: usize = 8192;
+
+/// One worker: decodes and attributes.
+#[derive(Debug)]
+pub(crate) struct Decoder {
+    sessions: Sessions,
+    attribution: Attribution,
+    batch: Batch,
+}
+
+impl Decoder {
+    pub(crate) fn new(config: &Config) -> Self {
+        let mut batch = Batch::new();
+        batch.reserve(BATCH_ROWS + 1024);
+        Self { sessions: Sessions::new(config.settings()), attribution: config.attribution(), batch }
+    }
+
+    /// Takes in a datagram; its problem, if it had one, has been counted.
+    pub(crate) fn ingest(&mut self, arrival: &Arrival<'_>) -> Option<Problem> {
+        self.sessions.ingest(arrival, &mut self.batch)
+    }
+
+    /// Whether the batch should be taken.
+    pub(crate) fn is_full(&self) -> bool {
+        self.batch.len() >= BATCH_ROWS
+    }
+
+    /// The batch, finished and attributed; counters come with it even where there are no rows.
+    pub(crate) fn take(&mut self) -> Batch {
+        self.sessions.finish(&mut self.batch);
+        self.attribution.attribute(&mut self.batch, 0);
+        let mut next = Batch::new();
+        next.reserve(BATCH_ROWS + 1024);
+        std::mem::replace(&mut self.batch, next)
+    }
+
+    /// The sessions, for what is counted outside of decoding.
+    pub(crate) fn sessions(&mut self) -> (&mut Sessions, &mut Batch) {
+        (&mut self.sessions, &mut self.batch)
+    }
+}

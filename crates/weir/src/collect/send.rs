@@ -1,0 +1,132 @@
+//! `weir send`: plays the datagrams of a capture to a collector, paced, and says exactly what it sent.
+
+use super::file;
+use crate::clock;
+use crate::exit::{Failure, Outcome};
+use serde_json::json;
+use std::collections::HashMap;
+use std::net::{SocketAddr, UdpSocket};
+use std::path::Path;
+use std::time::{Duration, Instant};
+use weir_flow::Addr;
+
+/// Sources that get a port of their own, so that the collector tells their sessions apart; more share the last.
+const SOURCES_MAX: usize = 1024;
+
+/// How fast.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Pace {
+    /// So many datagrams a second.
+    PerSecond(u64),
+    /// As captured, so many hundredths as fast: 100 is the original pace.
+    Captured(u64),
+    /// As fast as the socket takes them.
+    Unpaced,
+}
+
+/// What was sent.
+#[derive(Debug, Default)]
+pub(crate) struct Sent {
+    pub(crate) datagrams: u64,
+    pub(crate) payload_bytes: u64,
+    pub(crate) by_version: HashMap<&'static str, u64>,
+    pub(crate) sources: usize,
+    pub(crate) other_frames: u64,
+    pub(crate) elapsed_ms: u64,
+}
+
+impl Sent {
+    pub(crate) fn document(&self) -> serde_json::Value {
+        let mut versions: Vec<_> = self.by_version.iter().collect();
+        versions.sort();
+        json!({
+            "datagrams": self.datagrams,
+            "payload_bytes": self.payload_bytes,
+            "by_version": versions.into_iter().map(|(k, v)| ((*k).to_owned(), json!(v))).collect::<serde_json::Map<_, _>>(),
+            "sources": self.sources,
+            "other_frames": self.other_frames,
+            "elapsed_ms": self.elapsed_ms,
+        })
+    }
+}
+
+/// Sends a file's datagrams.
+///
+/// # Errors
+/// The file cannot be read, or a datagram not be sent: what was sent before stays sent.
+pub(crate) fn send(path: &Path, to: SocketAddr, pace: Pace, kind: Option<file::Kind>) -> Outcome<Sent> {
+    let begun = Instant::now();
+    let mut sent = Sent::default();
+    let mut sockets: HashMap<(Addr, u16), UdpSocket> = HashMap::new();
+    let mut shared: Option<(Addr, u16)> = None;
+    let mut first_ms = None;
+    let contents = file::read(
+        path,
+        kind,
+        clock::now_ms(),
+        &mut |arrival| {
+            let offset_ms = arrival.received.abs_diff(*first_ms.get_or_insert(arrival.received));
+            wait(begun, due(pace, sent.datagrams, offset_ms));
+            let mut source = (arrival.from, arrival.port);
+            if sockets.len() >= SOURCES_MAX && !sockets.contains_key(&source) {
+                source = shared.unwrap_or(source);
+            }
+            shared = Some(source);
+            let socket = match sockets.entry(source) {
+                std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
+                std::collections::hash_map::Entry::Vacant(entry) => entry.insert(socket_to(to)?),
+            };
+            let cannot = |error| {
+                Failure::new(format!("cannot send to {to}: {error}; {} datagrams were sent", sent.datagrams))
+            };
+            socket.send_to(arrival.payload, to).map_err(cannot)?;
+            sent.datagrams += 1;
+            sent.payload_bytes += arrival.payload.len() as u64;
+            let version = weir_wire::detect(arrival.payload).map_or("other", weir_wire::Protocol::as_str);
+            *sent.by_version.entry(version).or_default() += 1;
+            Ok(())
+        },
+        &|_| {},
+    )?;
+    sent.sources = sockets.len();
+    sent.other_frames = contents.other_frames;
+    sent.elapsed_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+    Ok(sent)
+}
+
+fn socket_to(to: SocketAddr) -> Outcome<UdpSocket> {
+    let any = if to.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
+    UdpSocket::bind(any)
+        .map_err(|error| Failure::new(format!("cannot open a socket to send to {to}: {error}")))
+}
+
+/// When a datagram is due, after the beginning.
+fn due(pace: Pace, datagrams: u64, offset_ms: u64) -> Duration {
+    match pace {
+        Pace::PerSecond(n) => Duration::from_nanos(datagrams.saturating_mul(1_000_000_000 / n.max(1))),
+        Pace::Captured(hundredths) => {
+            Duration::from_millis(offset_ms.saturating_mul(100) / hundredths.max(1))
+        }
+        Pace::Unpaced => Duration::ZERO,
+    }
+}
+
+fn wait(begun: Instant, due: Duration) {
+    let early = due.saturating_sub(begun.elapsed());
+    // Shorter waits than a sleep can keep are not waited for; they add up and are waited for together.
+    if early > Duration::from_millis(1) {
+        std::thread::sleep(early);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paces() {
+        assert_eq!(due(Pace::PerSecond(1000), 5, 99), Duration::from_millis(5));
+        assert_eq!(due(Pace::Captured(200), 5, 99), Duration::from_micros(49_000));
+        assert_eq!(due(Pace::Unpaced, 5, 99), Duration::ZERO);
+    }
+}

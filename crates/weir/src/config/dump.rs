@@ -1,0 +1,73 @@
+//! The configuration as understood, as TOML that [`super::read`] reads back to the same.
+
+use super::Config;
+use std::fmt::Write;
+use weir_account::attribution::Count;
+
+impl Config {
+    /// The whole configuration, defaults included.
+    pub(crate) fn dump(&self) -> String {
+        let mut out = String::new();
+        // Writing into a string does not fail.
+        let _ = self.write(&mut out);
+        out
+    }
+
+    fn write(&self, out: &mut String) -> std::fmt::Result {
+        writeln!(out, "[store]\npath = {}", quote(&self.store.to_string_lossy()))?;
+        if let Some(disk) = self.disk {
+            writeln!(out, "disk = \"{disk}\"")?;
+        }
+        for listen in &self.listen {
+            writeln!(out, "\n[[listen]]\nudp = \"{listen}\"")?;
+        }
+        for exporter in &self.exporters {
+            writeln!(
+                out,
+                "\n[[exporter]]\nname = {}\naddress = \"{}\"",
+                quote(&exporter.name),
+                exporter.address
+            )?;
+            if let Some(sampling) = exporter.sampling {
+                writeln!(out, "sampling = {sampling}")?;
+            }
+            match &exporter.count {
+                Count::Interfaces(list) => {
+                    let list: Vec<String> = list.iter().map(u32::to_string).collect();
+                    writeln!(out, "count = [{}]", list.join(", "))?;
+                }
+                rule => writeln!(out, "count = \"{rule}\"")?,
+            }
+            if !exporter.interfaces.is_empty() {
+                let names = exporter.interfaces.iter().map(|(n, i)| format!("{} = {i}", quote(n)));
+                writeln!(out, "interfaces = {{ {} }}", names.collect::<Vec<_>>().join(", "))?;
+            }
+        }
+        for tenant in self.tenants.iter() {
+            let networks: Vec<String> = tenant.networks.iter().map(ToString::to_string).collect();
+            writeln!(out, "\n[[tenant]]\nname = {}\nnetworks = {}", quote(&tenant.name), list(&networks))?;
+            if tenant.nested {
+                writeln!(out, "nested = true")?;
+            }
+            if !tenant.mail.is_empty() {
+                writeln!(out, "mail = {}", list(&tenant.mail))?;
+            }
+        }
+        let own: Vec<String> = self.own.iter().map(ToString::to_string).collect();
+        writeln!(out, "\n[accounting]\nown = {}", list(&own))?;
+        if let Some(sampling) = self.sampling_default {
+            writeln!(out, "sampling_default = {sampling}")?;
+        }
+        let (zone, day, unit) = (quote(self.zone.name()), self.day, self.unit.factor());
+        writeln!(out, "\n[billing]\nzone = {zone}\nday = {day}\nunit = {unit}")
+    }
+}
+
+fn quote(text: &str) -> String {
+    toml::Value::from(text).to_string()
+}
+
+fn list(items: &[String]) -> String {
+    let quoted: Vec<String> = items.iter().map(|item| quote(item)).collect();
+    format!("[{}]", quoted.join(", "))
+}

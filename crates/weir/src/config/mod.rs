@@ -1,0 +1,114 @@
+//! The configuration: one TOML file, strict, and able to read its own dump.
+//!
+//! [`read`] goes through the parsed document itself and notes every [`Mistake`] with its place, so that one run
+//! of `weir check` says all there is to mend; what it gives is [`Config`], in which nothing needs checking again.
+
+mod dump;
+mod mistake;
+mod read;
+#[cfg(test)]
+mod tests;
+
+use crate::exit::{self, Failure, Outcome};
+pub(crate) use mistake::nearest;
+pub(crate) use read::read;
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use weir_account::attribution::{Attribution, Count, own_networks_default};
+use weir_account::{Prefix, Tenants, Unit, Zone};
+use weir_flow::Addr;
+use weir_flow::session::Settings;
+
+/// Where the configuration is looked for if nobody says.
+const PLACES: [&str; 2] = ["weir.toml", "/etc/weir/weir.toml"];
+
+/// An exporter that the operator knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Exporter {
+    pub(crate) name: String,
+    pub(crate) address: Addr,
+    /// Overrides what it says: 1 in so many.
+    pub(crate) sampling: Option<u32>,
+    /// Which of its records are accounted.
+    pub(crate) count: Count,
+    /// Interface names that `count` and filters may use.
+    pub(crate) interfaces: Vec<(String, u32)>,
+}
+
+/// The configuration as understood.
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    pub(crate) store: PathBuf,
+    /// The disk budget in bytes; read, kept, not yet acted upon.
+    pub(crate) disk: Option<u64>,
+    pub(crate) listen: Vec<SocketAddr>,
+    pub(crate) exporters: Vec<Exporter>,
+    pub(crate) tenants: Tenants,
+    /// Networks that are ours without being a tenant's.
+    pub(crate) own: Vec<Prefix>,
+    /// The sampling interval of exporters that say nothing.
+    pub(crate) sampling_default: Option<u32>,
+    pub(crate) zone: Zone,
+    /// The day of the month a period begins, 1 to 31.
+    pub(crate) day: u8,
+    pub(crate) unit: Unit,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            store: "weir-store".into(),
+            disk: None,
+            listen: vec![SocketAddr::from((std::net::Ipv6Addr::UNSPECIFIED, 2055))],
+            exporters: Vec::new(),
+            tenants: Tenants::default(),
+            own: own_networks_default(),
+            sampling_default: None,
+            zone: Zone::utc(),
+            day: 1,
+            unit: Unit::default(),
+        }
+    }
+}
+
+impl Config {
+    /// What decides where a record's octets go.
+    pub(crate) fn attribution(&self) -> Attribution {
+        let counts = self.exporters.iter().map(|e| (e.address, e.count.clone()));
+        Attribution::new(&self.tenants, &self.own, counts)
+    }
+
+    /// What sessions must know of the exporters.
+    pub(crate) fn settings(&self) -> Settings {
+        let sampling = self.exporters.iter().filter_map(|e| Some((e.address, e.sampling?))).collect();
+        Settings { sampling, sampling_default: self.sampling_default }
+    }
+
+    /// Names for filters: exporters by name.
+    pub(crate) fn exporter_names(&self) -> HashMap<String, Addr> {
+        self.exporters.iter().map(|e| (e.name.clone(), e.address)).collect()
+    }
+
+    /// The name of an exporter, or its address.
+    pub(crate) fn exporter_name(&self, address: Addr) -> String {
+        let known = self.exporters.iter().find(|e| e.address == address);
+        known.map_or_else(|| address.to_string(), |e| e.name.clone())
+    }
+}
+
+/// The configuration from `path`, or from the usual places, or the default where there is none.
+///
+/// # Errors
+/// The file cannot be read, or holds mistakes: all of them, each with file, line and cure.
+pub(crate) fn load(path: Option<&Path>) -> Outcome<(Config, Option<PathBuf>)> {
+    let found =
+        path.map(Path::to_path_buf).or_else(|| PLACES.iter().map(PathBuf::from).find(|p| p.is_file()));
+    let Some(path) = found else { return Ok((Config::default(), None)) };
+    let text = std::fs::read_to_string(&path)
+        .map_err(|error| exit::io("cannot read the configuration", &path, &error))?;
+    match read(&text) {
+        Ok(config) => Ok((config, Some(path))),
+        Err(mistakes) => Err(Failure::new(mistake::render(&path, &text, &mistakes))),
+    }
+}

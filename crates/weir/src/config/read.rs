@@ -1,0 +1,490 @@
+//! From TOML to [`Config`]: every key known, every value checked, every mistake noted with its place.
+
+use super::mistake::{Mistake, nearest};
+use super::{Config, Exporter};
+use std::net::SocketAddr;
+use std::ops::Range;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+use weir_account::attribution::Count;
+use weir_account::statement::Unit;
+use weir_account::tenant::{Conflict, Place};
+use weir_account::{Prefix, Tenant, Tenants, Zone};
+use weir_flow::Addr;
+
+/// Reads a configuration.
+///
+/// # Errors
+/// All mistakes, in the order of their places.
+pub(crate) fn read(text: &str) -> Result<Config, Vec<Mistake>> {
+    let document = match DeTable::parse(text) {
+        Ok(document) => document,
+        Err(error) => {
+            let place = error.span().unwrap_or_default();
+            return Err(vec![Mistake::new(
+                place,
+                error.message().trim(),
+                "see https://toml.io for the syntax",
+            )]);
+        }
+    };
+    let mut reader = Reader { mistakes: Vec::new() };
+    let config = reader.config(document.get_ref());
+    reader.mistakes.sort_by_key(|m| m.place.start);
+    if reader.mistakes.is_empty() { Ok(config) } else { Err(reader.mistakes) }
+}
+
+/// A value and its place.
+type Value<'a> = &'a Spanned<DeValue<'a>>;
+
+struct Reader {
+    mistakes: Vec<Mistake>,
+}
+
+impl Reader {
+    fn config(&mut self, root: &DeTable<'_>) -> Config {
+        let mut config = Config::default();
+        self.keys(
+            root,
+            "the configuration",
+            &["store", "listen", "exporter", "tenant", "accounting", "billing"],
+        );
+        if let Some(store) = self.table(root, "store") {
+            self.store(store, &mut config);
+        }
+        if root.contains_key("listen") {
+            config.listen =
+                self.tables(root, "listen").into_iter().filter_map(|(t, at)| self.listen(t, at)).collect();
+        }
+        config.exporters = self.exporters(root);
+        config.tenants = self.tenants(root);
+        if let Some(accounting) = self.table(root, "accounting") {
+            self.accounting(accounting, &mut config);
+        }
+        if let Some(billing) = self.table(root, "billing") {
+            self.billing(billing, &mut config);
+        }
+        config
+    }
+
+    fn store(&mut self, table: &DeTable<'_>, config: &mut Config) {
+        self.keys(table, "[store]", &["path", "disk"]);
+        if let Some((path, _)) = self.string(table, "path") {
+            config.store = path.into();
+        }
+        if let Some((text, place)) = self.string(table, "disk") {
+            match bytes(text) {
+                Some(bytes) => config.disk = Some(bytes),
+                None => self.note(
+                    place,
+                    format!("\"{text}\" is no amount of disk"),
+                    "write for example \"200 GB\"",
+                ),
+            }
+        }
+    }
+
+    fn listen(&mut self, table: &DeTable<'_>, at: Range<usize>) -> Option<SocketAddr> {
+        self.keys(table, "[[listen]]", &["udp"]);
+        let Some((text, place)) = self.string(table, "udp") else {
+            self.missing(table, at, "[[listen]]", "udp", "udp = \"[::]:2055\"");
+            return None;
+        };
+        match text.parse() {
+            Ok(address) => Some(address),
+            Err(_) => {
+                self.note(
+                    place,
+                    format!("\"{text}\" is no address and port to listen on"),
+                    "write for example \"[::]:2055\" or \"0.0.0.0:2055\"",
+                );
+                None
+            }
+        }
+    }
+
+    fn exporters(&mut self, root: &DeTable<'_>) -> Vec<Exporter> {
+        let mut exporters: Vec<Exporter> = Vec::new();
+        for (table, at) in self.tables(root, "exporter") {
+            let Some(exporter) = self.exporter(table, at.clone()) else { continue };
+            for known in &exporters {
+                if known.name == exporter.name {
+                    self.note(
+                        at.clone(),
+                        format!("there are two exporters \"{}\"", known.name),
+                        "rename one",
+                    );
+                }
+                if known.address == exporter.address {
+                    let both = format!("exporters \"{}\" and \"{}\"", known.name, exporter.name);
+                    self.note(
+                        at.clone(),
+                        format!("{both} have the address {}", known.address),
+                        "take one out",
+                    );
+                }
+            }
+            exporters.push(exporter);
+        }
+        exporters
+    }
+
+    fn exporter(&mut self, table: &DeTable<'_>, at: Range<usize>) -> Option<Exporter> {
+        self.keys(table, "[[exporter]]", &["name", "address", "sampling", "count", "interfaces"]);
+        let address = self.string(table, "address").and_then(|(text, place)| self.address(text, place));
+        if !table.contains_key("address") {
+            self.missing(table, at.clone(), "[[exporter]]", "address", "address = \"192.0.2.1\"");
+        }
+        let name = self.string(table, "name").map(|(name, _)| name.to_owned());
+        let interfaces = self.interfaces(table);
+        let sampling = self.number(table, "sampling", 1, u32::MAX.into(), "write 100 for 1 packet in 100");
+        let count = self.count(table, &interfaces);
+        let address = address?;
+        Some(Exporter {
+            name: name.unwrap_or_else(|| address.to_string()),
+            address,
+            sampling: sampling.and_then(|n| u32::try_from(n).ok()),
+            count,
+            interfaces,
+        })
+    }
+
+    /// `interfaces = { vlan31 = 31 }`: names for what `count` and filters speak of.
+    fn interfaces(&mut self, table: &DeTable<'_>) -> Vec<(String, u32)> {
+        let Some(names) = self.table(table, "interfaces") else { return Vec::new() };
+        let keys: Vec<String> = names.keys().map(|k| k.get_ref().to_string()).collect();
+        let index = |reader: &mut Self, key: &str| {
+            let n = reader.number(names, key, 0, u32::MAX.into(), "write the interface's ifIndex")?;
+            u32::try_from(n).ok()
+        };
+        keys.into_iter().filter_map(|key| Some((key.clone(), index(self, &key)?))).collect()
+    }
+
+    fn count(&mut self, table: &DeTable<'_>, interfaces: &[(String, u32)]) -> Count {
+        let Some(value) = table.get("count") else { return Count::All };
+        let cure = "write a list of interfaces, or \"all\", \"ingress\", \"egress\" or \"none\"";
+        match value.get_ref() {
+            DeValue::String(word) => match word.as_ref() {
+                "all" => Count::All,
+                "ingress" => Count::Ingress,
+                "egress" => Count::Egress,
+                "none" => Count::None,
+                other => {
+                    self.note(value.span(), format!("count = \"{other}\" is no rule"), cure);
+                    Count::All
+                }
+            },
+            DeValue::Array(list) => {
+                Count::Interfaces(list.iter().filter_map(|item| self.interface(item, interfaces)).collect())
+            }
+            _ => {
+                self.note(value.span(), "count is neither a list nor a word", cure);
+                Count::All
+            }
+        }
+    }
+
+    fn interface(&mut self, item: Value<'_>, interfaces: &[(String, u32)]) -> Option<u32> {
+        match item.get_ref() {
+            DeValue::Integer(n) => {
+                let index = integer(n).and_then(|n| u32::try_from(n).ok());
+                if index.is_none() {
+                    self.note(item.span(), "this is no interface index", "write the interface's ifIndex");
+                }
+                index
+            }
+            DeValue::String(name) => {
+                let known = interfaces.iter().find(|(n, _)| n == name.as_ref()).map(|(_, index)| *index);
+                if known.is_none() {
+                    self.note(
+                        item.span(),
+                        format!("the interface \"{name}\" has no number"),
+                        format!("add interfaces = {{ {name} = 31 }} with its ifIndex, or write the number"),
+                    );
+                }
+                known
+            }
+            _ => {
+                self.note(item.span(), "this is no interface", "write its ifIndex or its name");
+                None
+            }
+        }
+    }
+
+    fn tenants(&mut self, root: &DeTable<'_>) -> Tenants {
+        let mut list = Vec::new();
+        let mut places = Vec::new();
+        for (table, at) in self.tables(root, "tenant") {
+            self.keys(table, "[[tenant]]", &["name", "networks", "mail", "nested"]);
+            let name = self.string(table, "name").map(|(name, _)| name.to_owned());
+            if !table.contains_key("name") {
+                self.missing(table, at.clone(), "[[tenant]]", "name", "name = \"avtotrade\"");
+            }
+            if !table.contains_key("networks") {
+                self.missing(table, at.clone(), "[[tenant]]", "networks", "networks = [\"192.168.31.0/24\"]");
+            }
+            let mut networks = Vec::new();
+            let mut network_places = Vec::new();
+            for (text, place) in self.strings(table, "networks") {
+                if let Some(network) = self.network(text, place.clone()) {
+                    networks.push(network);
+                    network_places.push(place);
+                }
+            }
+            let mail = self.strings(table, "mail").into_iter().map(|(m, _)| m.to_owned()).collect();
+            let nested = self.boolean(table, "nested");
+            let Some(name) = name else { continue };
+            list.push(Tenant { name, networks, nested, mail });
+            places.push((at, network_places));
+        }
+        Tenants::new(list).unwrap_or_else(|conflicts| {
+            for conflict in conflicts {
+                let place = conflict_place(&conflict, &places);
+                let sentence = conflict.to_string();
+                let (message, cure) = sentence.split_once(": ").unwrap_or((&sentence, ""));
+                self.note(place, message, cure);
+            }
+            Tenants::default()
+        })
+    }
+
+    fn accounting(&mut self, table: &DeTable<'_>, config: &mut Config) {
+        self.keys(table, "[accounting]", &["own", "sampling_default"]);
+        if table.contains_key("own") {
+            let own = self.strings(table, "own");
+            config.own = own.into_iter().filter_map(|(text, place)| self.network(text, place)).collect();
+        }
+        let cure = "write 100 for 1 packet in 100";
+        let sampling = self.number(table, "sampling_default", 1, u32::MAX.into(), cure);
+        config.sampling_default = sampling.and_then(|n| u32::try_from(n).ok());
+    }
+
+    fn billing(&mut self, table: &DeTable<'_>, config: &mut Config) {
+        self.keys(table, "[billing]", &["zone", "day", "unit"]);
+        if let Some((text, place)) = self.string(table, "zone") {
+            match Zone::parse(text) {
+                Ok(zone) => config.zone = zone,
+                Err(unknown) => {
+                    let cure = match unknown.suggestion {
+                        Some(name) => format!("did you mean \"{name}\"?"),
+                        None => "write a zone of the time zone database, as \"Europe/Berlin\"".to_owned(),
+                    };
+                    self.note(place, format!("there is no time zone \"{text}\""), cure);
+                }
+            }
+        }
+        if let Some(day) =
+            self.number(table, "day", 1, 31, "29 to 31 mean the month's end where it is shorter")
+        {
+            config.day = u8::try_from(day).unwrap_or(1);
+        }
+        if let Some(value) = table.get("unit") {
+            let factor = number(value).and_then(|n| u32::try_from(n).ok());
+            match factor.and_then(Unit::from_factor) {
+                Some(unit) => config.unit = unit,
+                None => self.note(
+                    value.span(),
+                    "unit is neither 1000 nor 1024",
+                    "write unit = 1000 or unit = 1024",
+                ),
+            }
+        }
+    }
+
+    fn address(&mut self, text: &str, place: Range<usize>) -> Option<Addr> {
+        let address = text.parse().ok();
+        if address.is_none() {
+            self.note(
+                place,
+                format!("\"{text}\" is no address"),
+                "write an IPv4 or IPv6 address, as \"192.0.2.1\"",
+            );
+        }
+        address
+    }
+
+    fn network(&mut self, text: &str, place: Range<usize>) -> Option<Prefix> {
+        match text.parse::<Prefix>() {
+            Ok(prefix) => Some(prefix),
+            Err(error) => {
+                let sentence = error.to_string();
+                let (message, cure) =
+                    sentence.split_once(": ").unwrap_or((&sentence, "write \"192.168.31.0/24\""));
+                self.note(place, message, cure);
+                None
+            }
+        }
+    }
+
+    // What follows takes values out of tables and notes those of another type.
+
+    fn note(&mut self, place: Range<usize>, message: impl Into<String>, cure: impl Into<String>) {
+        self.mistakes.push(Mistake::new(place, message, cure));
+    }
+
+    fn missing(&mut self, _table: &DeTable<'_>, at: Range<usize>, of: &str, key: &str, example: &str) {
+        self.note(at, format!("{of} has no {key}"), format!("add {example}"));
+    }
+
+    /// Notes every key that is not known.
+    fn keys(&mut self, table: &DeTable<'_>, of: &str, known: &[&str]) {
+        for key in table.keys() {
+            let name: &str = key.get_ref();
+            if !known.contains(&name) {
+                let cure = match nearest(name, known) {
+                    Some(near) => format!("did you mean \"{near}\"?"),
+                    None => format!("known are {}", known.join(", ")),
+                };
+                self.note(key.span(), format!("unknown key \"{name}\" in {of}"), cure);
+            }
+        }
+    }
+
+    fn table<'a>(&mut self, table: &'a DeTable<'a>, key: &str) -> Option<&'a DeTable<'a>> {
+        let value = table.get(key)?;
+        match value.get_ref() {
+            DeValue::Table(inner) => Some(inner),
+            _ => {
+                self.note(
+                    value.span(),
+                    format!("{key} is no table"),
+                    format!("write [{key}] above its keys"),
+                );
+                None
+            }
+        }
+    }
+
+    /// The tables of an array of tables, each with its place.
+    fn tables<'a>(&mut self, table: &'a DeTable<'a>, key: &str) -> Vec<(&'a DeTable<'a>, Range<usize>)> {
+        let Some(value) = table.get(key) else { return Vec::new() };
+        let cure = format!("write [[{key}]] above each");
+        let DeValue::Array(list) = value.get_ref() else {
+            self.note(value.span(), format!("{key} is no list of tables"), cure);
+            return Vec::new();
+        };
+        let mut tables = Vec::new();
+        for item in list.iter() {
+            match item.get_ref() {
+                DeValue::Table(inner) => tables.push((inner, item.span())),
+                _ => self.note(item.span(), format!("{key} holds something that is no table"), cure.clone()),
+            }
+        }
+        tables
+    }
+
+    fn string<'a>(&mut self, table: &'a DeTable<'a>, key: &str) -> Option<(&'a str, Range<usize>)> {
+        let value = table.get(key)?;
+        match value.get_ref() {
+            DeValue::String(text) => Some((text, value.span())),
+            _ => {
+                self.note(
+                    value.span(),
+                    format!("{key} is no text"),
+                    format!("write {key} = \"…\" in quotes"),
+                );
+                None
+            }
+        }
+    }
+
+    fn strings<'a>(&mut self, table: &'a DeTable<'a>, key: &str) -> Vec<(&'a str, Range<usize>)> {
+        let Some(value) = table.get(key) else { return Vec::new() };
+        let cure = format!("write {key} = [\"…\", \"…\"]");
+        let DeValue::Array(list) = value.get_ref() else {
+            self.note(value.span(), format!("{key} is no list"), cure);
+            return Vec::new();
+        };
+        let mut strings = Vec::new();
+        for item in list.iter() {
+            match item.get_ref() {
+                DeValue::String(text) => strings.push((text.as_ref(), item.span())),
+                _ => self.note(item.span(), format!("{key} holds something that is no text"), cure.clone()),
+            }
+        }
+        strings
+    }
+
+    fn number(&mut self, table: &DeTable<'_>, key: &str, low: i64, high: i64, cure: &str) -> Option<i64> {
+        let value = table.get(key)?;
+        let number = number(value).filter(|n| (low..=high).contains(n));
+        if number.is_none() {
+            self.note(value.span(), format!("{key} is no whole number from {low} to {high}"), cure);
+        }
+        number
+    }
+
+    fn boolean(&mut self, table: &DeTable<'_>, key: &str) -> bool {
+        let Some(value) = table.get(key) else { return false };
+        if let DeValue::Boolean(b) = value.get_ref() {
+            return *b;
+        }
+        self.note(value.span(), format!("{key} is neither true nor false"), format!("write {key} = true"));
+        false
+    }
+}
+
+/// Where the conflict's own side stands in the text.
+fn conflict_place(conflict: &Conflict, places: &[(Range<usize>, Vec<Range<usize>>)]) -> Range<usize> {
+    let of_tenant = |tenant: &usize| places.get(*tenant).map(|(at, _)| at.clone()).unwrap_or_default();
+    let of_network = |place: &Place| {
+        let network = places.get(place.tenant).and_then(|(_, networks)| networks.get(place.network));
+        network.cloned().unwrap_or_else(|| of_tenant(&place.tenant))
+    };
+    match conflict {
+        Conflict::Unnamed { tenant } | Conflict::Name { tenant, .. } => of_tenant(tenant),
+        Conflict::Shared { place, .. } | Conflict::Nested { place, .. } => of_network(place),
+    }
+}
+
+fn number(value: Value<'_>) -> Option<i64> {
+    match value.get_ref() {
+        DeValue::Integer(n) => integer(n),
+        _ => None,
+    }
+}
+
+fn integer(n: &toml::de::DeInteger<'_>) -> Option<i64> {
+    i64::from_str_radix(n.as_str(), n.radix()).ok()
+}
+
+/// "200 GB", "1.5 TiB", "500000": bytes. Units of 1000, or of 1024 with an i.
+fn bytes(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at_checked(split)?;
+    let factor: u64 = match unit.trim().to_ascii_lowercase().trim_end_matches('b') {
+        "" => 1,
+        "k" => 1000,
+        "m" => 1_000_000,
+        "g" => 1_000_000_000,
+        "t" => 1_000_000_000_000,
+        "ki" => 1 << 10,
+        "mi" => 1 << 20,
+        "gi" => 1 << 30,
+        "ti" => 1 << 40,
+        _ => return None,
+    };
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let mut bytes = whole.parse::<u64>().ok()?.checked_mul(factor)?;
+    if !fraction.is_empty() {
+        let digits = u32::try_from(fraction.len()).ok().filter(|d| *d <= 6)?;
+        let parts = fraction.parse::<u64>().ok()?.checked_mul(factor)?;
+        bytes = bytes.checked_add(parts / 10u64.pow(digits))?;
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::bytes;
+
+    #[test]
+    fn amounts_of_disk() {
+        assert_eq!(bytes("200 GB"), Some(200_000_000_000));
+        assert_eq!(bytes("1.5TiB"), Some(3 << 39));
+        assert_eq!(bytes("512"), Some(512));
+        assert_eq!(bytes("much"), None);
+        assert_eq!(bytes("1 XB"), None);
+    }
+}

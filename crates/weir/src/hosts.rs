@@ -1,0 +1,51 @@
+//! Names of hosts, from a file like `/etc/hosts`: shown beside addresses, never instead of them.
+
+use std::collections::HashMap;
+use std::path::Path;
+use weir_flow::Addr;
+
+/// The file's name inside a store.
+pub(crate) const FILE: &str = "hosts";
+
+/// Addresses and what they are called.
+#[derive(Debug, Default)]
+pub(crate) struct Hosts(HashMap<Addr, String>);
+
+impl Hosts {
+    /// The names that a store brings along; none where it has no such file.
+    pub(crate) fn of_store(store: &Path) -> Self {
+        std::fs::read_to_string(store.join(FILE)).map(|text| Self::parse(&text)).unwrap_or_default()
+    }
+
+    /// Lines of an address and its names; `#` begins a comment; of an address that comes twice, the first.
+    fn parse(text: &str) -> Self {
+        let mut names = HashMap::new();
+        for line in text.lines() {
+            let line = line.split('#').next().unwrap_or_default();
+            let mut words = line.split_whitespace();
+            if let (Some(Ok(address)), Some(name)) = (words.next().map(str::parse), words.next()) {
+                names.entry(address).or_insert_with(|| name.to_owned());
+            }
+        }
+        Self(names)
+    }
+
+    pub(crate) fn name(&self, address: Addr) -> Option<String> {
+        self.0.get(&address).cloned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_name_counts() {
+        let hosts = Hosts::parse(
+            "# office\n192.168.31.2 desk-1 alias # x\n192.168.31.2 other\n2001:db8::1\tsix\nbad\n",
+        );
+        assert_eq!(hosts.name("192.168.31.2".parse().unwrap()).as_deref(), Some("desk-1"));
+        assert_eq!(hosts.name("2001:db8::1".parse().unwrap()).as_deref(), Some("six"));
+        assert_eq!(hosts.name("192.168.31.3".parse().unwrap()), None);
+    }
+}

@@ -1,0 +1,34 @@
+//! weir: network traffic accounting from the wire to the bill.
+//!
+//! This crate is the program: all input and output, threads, clocks and text. What bytes say is `weir-wire`'s,
+//! what they mean `weir-flow`'s, keeping and asking `weir-store`'s and `weir-query`'s, accounts
+//! `weir-account`'s.
+//!
+//! `cli` reads what a person typed and calls one function a command; `collect` gets datagrams in (and out),
+//! `config` understands the file, `report` is the one place that formats answers, `demo` is an office to try it
+//! all on.
+
+#![forbid(unsafe_code)]
+
+mod cli;
+mod clock;
+mod collect;
+mod config;
+mod demo;
+mod exit;
+mod hosts;
+mod log;
+mod progress;
+mod report;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match cli::run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("weir: {failure}");
+            failure.code()
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Flow records, oldest first.
+
+use super::number::{duration, grouped};
+use super::table::{Align, Columns};
+use super::{Form, csv_line, value};
+use serde_json::{Map, Value as Json};
+use weir_account::Zone;
+use weir_flow::Batch;
+use weir_flow::batch::Value;
+use weir_flow::schema::{COLUMNS, Column};
+
+/// What the table for people shows; the other forms show every column.
+const SHOWN: u64 = Column::Start.bit()
+    | Column::End.bit()
+    | Column::Proto.bit()
+    | Column::SrcAddr.bit()
+    | Column::DstAddr.bit()
+    | Column::SrcPort.bit()
+    | Column::DstPort.bit()
+    | Column::IcmpType.bit()
+    | Column::IcmpCode.bit()
+    | Column::Octets.bit()
+    | Column::Packets.bit()
+    | Column::Tenant.bit()
+    | Column::Direction.bit()
+    | Column::Exporter.bit();
+
+/// The columns a form needs, as a presence mask.
+pub(crate) fn columns(form: Form) -> u64 {
+    if form == Form::Table { SHOWN } else { COLUMNS.iter().fold(0, |mask, d| mask | d.column.bit()) }
+}
+
+/// Writes records as they come, in one form.
+pub(crate) struct Writer<'a> {
+    form: Form,
+    zone: &'a Zone,
+    exporter: &'a dyn Fn(weir_flow::Addr) -> String,
+    table: Option<Columns>,
+    rows: usize,
+}
+
+/// Rows that a table for people sets at once, with widths of their own: a longer listing is shown in pieces.
+const TABLE_ROWS_MAX: usize = 10_000;
+
+impl<'a> Writer<'a> {
+    pub(crate) fn new(form: Form, zone: &'a Zone, exporter: &'a dyn Fn(weir_flow::Addr) -> String) -> Self {
+        Self { form, zone, exporter, table: None, rows: 0 }
+    }
+
+    /// What comes before the first record.
+    pub(crate) fn head(&self) -> String {
+        match self.form {
+            Form::Csv => csv_line(COLUMNS.iter().map(|d| d.name)),
+            Form::Json => "[".to_owned(),
+            Form::Table | Form::Ndjson => String::new(),
+        }
+    }
+
+    /// One record.
+    pub(crate) fn row(&mut self, batch: &Batch, row: usize) -> String {
+        let first = self.rows == 0;
+        self.rows += 1;
+        match self.form {
+            Form::Table => self.table_row(batch, row),
+            Form::Csv => csv_line(COLUMNS.iter().map(|d| value::plain(batch.get(row, d.column)))),
+            Form::Ndjson => format!("{}\n", object(batch, row)),
+            Form::Json => format!("{}{}", if first { "\n" } else { ",\n" }, object(batch, row)),
+        }
+    }
+
+    /// What comes after the last record.
+    pub(crate) fn foot(&mut self) -> String {
+        match self.form {
+            Form::Json => "\n]\n".to_owned(),
+            Form::Table => self.table.take().map_or_else(|| "no flows match\n".to_owned(), |t| t.render()),
+            Form::Csv | Form::Ndjson => String::new(),
+        }
+    }
+
+    fn table_row(&mut self, batch: &Batch, row: usize) -> String {
+        let heads = [
+            ("start", Align::Left),
+            ("duration", Align::Right),
+            ("proto", Align::Left),
+            ("source", Align::Left),
+            ("destination", Align::Left),
+            ("octets", Align::Right),
+            ("packets", Align::Right),
+            ("direction", Align::Left),
+            ("tenant", Align::Left),
+            ("exporter", Align::Left),
+        ];
+        let full = self.rows.is_multiple_of(TABLE_ROWS_MAX);
+        let cells = self.cells(batch, row);
+        let table = self.table.get_or_insert_with(|| Columns::new(heads));
+        table.row(cells);
+        if full { self.table.take().map_or_else(String::new, |t| t.render()) } else { String::new() }
+    }
+
+    fn cells(&self, batch: &Batch, row: usize) -> [String; 10] {
+        let readable = |column| value::readable(column, batch.get(row, column), self.zone);
+        let unsigned = |column| match batch.get(row, column) {
+            Some(Value::Unsigned(n)) => grouped(n),
+            _ => "–".to_owned(),
+        };
+        let duration = match (batch.get(row, Column::Start), batch.get(row, Column::End)) {
+            (Some(Value::Time(start)), Some(Value::Time(end))) if end >= start => {
+                duration(end.abs_diff(start))
+            }
+            _ => "–".to_owned(),
+        };
+        let exporter = match batch.get(row, Column::Exporter) {
+            Some(Value::Addr(addr)) => (self.exporter)(addr),
+            _ => "–".to_owned(),
+        };
+        [
+            readable(Column::Start),
+            duration,
+            readable(Column::Proto),
+            end(batch, row, Column::SrcAddr, Column::SrcPort),
+            destination(batch, row),
+            unsigned(Column::Octets),
+            unsigned(Column::Packets),
+            readable(Column::Direction),
+            readable(Column::Tenant),
+            exporter,
+        ]
+    }
+}
+
+/// Address and port: `192.168.31.2:443`, `[2001:db8::1]:443`.
+fn end(batch: &Batch, row: usize, addr: Column, port: Column) -> String {
+    let Some(Value::Addr(address)) = batch.get(row, addr) else { return "–".to_owned() };
+    match batch.get(row, port) {
+        Some(Value::Unsigned(port)) if address.is_v4() => format!("{address}:{port}"),
+        Some(Value::Unsigned(port)) => format!("[{address}]:{port}"),
+        _ => address.to_string(),
+    }
+}
+
+/// The destination; of ICMP with type and code.
+fn destination(batch: &Batch, row: usize) -> String {
+    let text = end(batch, row, Column::DstAddr, Column::DstPort);
+    match (batch.get(row, Column::IcmpType), batch.get(row, Column::IcmpCode)) {
+        (Some(Value::Unsigned(kind)), Some(Value::Unsigned(code))) => format!("{text} type {kind}.{code}"),
+        _ => text,
+    }
+}
+
+fn object(batch: &Batch, row: usize) -> Json {
+    let members = COLUMNS.iter().map(|d| (d.name.to_owned(), value::json(batch.get(row, d.column))));
+    Json::Object(members.collect::<Map<_, _>>())
+}

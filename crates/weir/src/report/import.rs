@@ -1,0 +1,157 @@
+//! What an import came to.
+
+use super::Form;
+use super::number::{count, duration, grouped, octets};
+use serde_json::{Map, Value as Json, json};
+use std::collections::BTreeMap;
+use weir_account::statement::Unit;
+use weir_flow::health::{Counter, Row};
+
+/// What was read, by counter.
+#[derive(Debug, Default)]
+pub(crate) struct Summary {
+    pub(crate) files: u64,
+    /// Files that had been imported before and were passed over.
+    pub(crate) known: Vec<String>,
+    /// Frames of captures that hold no UDP datagram.
+    pub(crate) other_frames: u64,
+    /// Files that end in the middle of something.
+    pub(crate) cut: Vec<String>,
+    counts: BTreeMap<&'static str, i64>,
+    reasons: BTreeMap<String, i64>,
+    pub(crate) elapsed_ms: u64,
+}
+
+impl Summary {
+    /// Adds what a batch counted.
+    pub(crate) fn add(&mut self, rows: &[Row]) {
+        for row in rows {
+            match row.counter() {
+                (Some(counter), None) => *self.counts.entry(counter.name()).or_default() += row.value,
+                _ => *self.reasons.entry(row.what.to_string()).or_default() += row.value,
+            }
+        }
+    }
+
+    /// Adds what another summary counted.
+    pub(crate) fn merge(&mut self, other: Self) {
+        for (name, n) in other.counts {
+            *self.counts.entry(name).or_default() += n;
+        }
+        for (what, n) in other.reasons {
+            *self.reasons.entry(what).or_default() += n;
+        }
+    }
+
+    pub(crate) fn get(&self, counter: Counter) -> i64 {
+        self.counts.get(counter.name()).copied().unwrap_or_default()
+    }
+
+    fn reasons(&self, counter: Counter) -> Map<String, Json> {
+        let prefix = format!("{}:", counter.name());
+        let of = |(what, n): (&String, &i64)| Some((what.strip_prefix(&prefix)?.to_owned(), json!(n)));
+        self.reasons.iter().filter_map(of).collect()
+    }
+
+    /// The summary in a form.
+    pub(crate) fn render(&self, form: Form, unit: Unit) -> String {
+        match form {
+            Form::Json => format!("{:#}\n", self.document()),
+            Form::Ndjson => format!("{}\n", self.document()),
+            Form::Csv => self.csv(),
+            Form::Table => self.text(unit),
+        }
+    }
+
+    fn document(&self) -> Json {
+        use Counter as C;
+        json!({
+            "files": self.files,
+            "datagrams": self.get(C::Datagrams),
+            "templates": self.get(C::Templates),
+            "options_templates": self.get(C::OptionsTemplates),
+            "options_records": self.get(C::OptionsRecords),
+            "records": self.get(C::Records),
+            "flows": self.get(C::Flows),
+            "octets": self.get(C::Octets),
+            "packets": self.get(C::Packets),
+            "measured_octets": self.get(C::MeasuredOctets),
+            "measured_packets": self.get(C::MeasuredPackets),
+            "undecodable": self.reasons(C::Undecodable),
+            "malformed": self.reasons(C::Malformed),
+            "records_awaiting_template": self.get(C::Awaiting),
+            "records_lost": self.get(C::RecordsLost),
+            "datagrams_lost": self.get(C::DatagramsLost),
+            "duplicate_datagrams": self.get(C::DuplicateDatagrams),
+            "duplicate_records": self.get(C::DuplicateRecords),
+            "reordered": self.get(C::Reordered),
+            "restarts": self.get(C::Restarts),
+            "unknown_sampling_records": self.get(C::UnknownSamplingRecords),
+            "clock_doubts": self.get(C::ClockDoubts),
+            "events": self.get(C::Events),
+            "counter_samples": self.get(C::CounterSamples),
+            "not_ip": self.get(C::NotIp),
+            "other_frames": self.other_frames,
+            "already_imported": self.known,
+            "cut_short": self.cut,
+            "elapsed_s": self.elapsed(),
+        })
+    }
+
+    /// Seconds with milliseconds; the one number here that is no integer.
+    fn elapsed(&self) -> Json {
+        let text = format!("{}.{:03}", self.elapsed_ms / 1000, self.elapsed_ms % 1000);
+        text.parse::<f64>().map_or(Json::Null, |s| json!(s))
+    }
+
+    fn csv(&self) -> String {
+        let document = self.document();
+        let Some(object) = document.as_object() else { return String::new() };
+        let flat = object.iter().filter(|(_, v)| v.is_number());
+        let (names, values): (Vec<String>, Vec<String>) =
+            flat.map(|(k, v)| (k.clone(), v.to_string())).unzip();
+        super::csv_line(names) + &super::csv_line(values)
+    }
+
+    fn text(&self, unit: Unit) -> String {
+        use Counter as C;
+        let n = |counter| u64::try_from(self.get(counter)).unwrap_or_default();
+        let flows = n(C::Flows);
+        let pace = (flows * 1000).checked_div(self.elapsed_ms).unwrap_or_default();
+        let mut out = format!(
+            "{} files: {} datagrams, {} templates, {} records, {} in {} packets\n",
+            self.files,
+            grouped(n(C::Datagrams)),
+            grouped(n(C::Templates)),
+            grouped(n(C::Records)),
+            octets(n(C::Octets), unit),
+            count(n(C::Packets)),
+        );
+        out.push_str(&format!("{} at {} flows a second\n", duration(self.elapsed_ms), count(pace)));
+        let remarks = [
+            (C::RecordsLost, "records lost, by the exporters' sequence numbers"),
+            (C::DuplicateDatagrams, "datagrams that were there twice and counted once"),
+            (C::Awaiting, "data sets whose template is not in these files"),
+            (C::UnknownSamplingRecords, "records whose sampling interval is unknown, counted as they are"),
+            (C::ClockDoubts, "records with times that cannot be, counted at export or arrival"),
+        ];
+        for (counter, what) in remarks {
+            if n(counter) > 0 {
+                out.push_str(&format!("  {} {what}\n", grouped(n(counter))));
+            }
+        }
+        for (what, n) in &self.reasons {
+            out.push_str(&format!("  {n} {}\n", what.replace(':', ": ")));
+        }
+        if self.other_frames > 0 {
+            out.push_str(&format!("  {} frames that hold no UDP datagram\n", grouped(self.other_frames)));
+        }
+        for name in &self.cut {
+            out.push_str(&format!("  {name} ends in the middle of something: what was whole is imported\n"));
+        }
+        for name in &self.known {
+            out.push_str(&format!("  {name} was imported before and is not counted again (--again does)\n"));
+        }
+        out
+    }
+}

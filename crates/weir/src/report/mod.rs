@@ -1,0 +1,77 @@
+//! How answers look: the one place that formats numbers.
+//!
+//! Every answer has the same figures in every [`Form`]: exact integers in JSON and CSV, units that people read
+//! in tables, with the exact figures under the balance. Nothing here reads a clock or a file.
+
+pub(crate) mod balance;
+pub(crate) mod completeness;
+pub(crate) mod flows;
+pub(crate) mod import;
+pub(crate) mod number;
+pub(crate) mod statement;
+pub(crate) mod table;
+pub(crate) mod top;
+pub(crate) mod usage;
+pub(crate) mod value;
+
+use crate::exit::{self, Outcome};
+use std::io::{IsTerminal, Write};
+
+/// In which form an answer is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Form {
+    /// Columns for people.
+    Table,
+    /// One JSON document.
+    Json,
+    /// One JSON object a line.
+    Ndjson,
+    /// Comma-separated values with a header line.
+    Csv,
+}
+
+/// Whether people look at standard output, so that emphasis is welcome.
+pub(crate) fn is_terminal() -> bool {
+    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+}
+
+/// Prints an answer. A reader that went away (`| head`) is no failure.
+pub(crate) fn print(text: &str) -> Outcome {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).or_else(|error| exit::output(&error))
+}
+
+/// Prints a JSON document, readable on a terminal and in a file.
+pub(crate) fn print_json(value: &serde_json::Value) -> Outcome {
+    print(&format!("{value:#}\n"))
+}
+
+/// A line of CSV: cells with a comma, a quote or a line end are quoted (RFC 4180).
+pub(crate) fn csv_line<S: AsRef<str>>(cells: impl IntoIterator<Item = S>) -> String {
+    let mut line = String::new();
+    for (i, cell) in cells.into_iter().enumerate() {
+        let cell = cell.as_ref();
+        if i > 0 {
+            line.push(',');
+        }
+        if cell.contains([',', '"', '\n', '\r']) {
+            line.push('"');
+            line.push_str(&cell.replace('"', "\"\""));
+            line.push('"');
+        } else {
+            line.push_str(cell);
+        }
+    }
+    line.push('\n');
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::csv_line;
+
+    #[test]
+    fn csv_quotes_what_needs_it() {
+        assert_eq!(csv_line(["a", "b,c", "d\"e"]), "a,\"b,c\",\"d\"\"e\"\n");
+    }
+}
