@@ -1,6 +1,7 @@
 //! IPFIX: the sequence number counts data records, options included, per domain and transport session.
 
 use super::clock::Clock;
+use super::sequence::Seen;
 use super::template::Read;
 use super::{Arrival, Session, Shared, Unit};
 use crate::Batch;
@@ -15,8 +16,7 @@ impl Session {
         batch: &mut Batch,
     ) -> Read {
         let header = message.header();
-        let verdict = self.judge(arrival, header.sequence, None, Unit::Records);
-        if verdict.is_again() {
+        if self.is_again(arrival, header.sequence) != Seen::New {
             return Read::default();
         }
         let clock = Clock {
@@ -26,7 +26,7 @@ impl Session {
             init: None,
         };
         let read = self.ingest_sets(message.sets(), clock, shared, batch);
-        self.advance(verdict, header.sequence, read.records);
+        self.follow(header.sequence, read.extent, None, Unit::Records);
         read
     }
 }

@@ -50,7 +50,7 @@ use clock::Clock;
 use count::Counts;
 use hashbrown::HashMap;
 use rows::Origin;
-use sequence::{Sequence, Verdict, Worth};
+use sequence::{Extent, Seen, Sequence, Verdict, Worth};
 use std::hash::BuildHasher;
 use weir_wire::{Error, Protocol, Reason};
 
@@ -110,7 +110,7 @@ enum Unit {
 
 /// What one exporter sent lately, for estimating what a loss was worth.
 #[derive(Debug, Default, Clone, Copy)]
-struct Seen {
+struct Sent {
     datagrams: u64,
     records: u64,
     octets: u64,
@@ -127,7 +127,7 @@ struct Session {
     /// What v9 counts, once that is known.
     unit: v9::Counting,
     uptime: Option<u32>,
-    seen: Seen,
+    sent: Sent,
     sampling: sampling::Sampling,
     templates: template::Templates,
     held: hold::Holding,
@@ -400,7 +400,7 @@ impl Session {
             sequence: Sequence::default(),
             unit: v9::Counting::default(),
             uptime: None,
-            seen: Seen::default(),
+            sent: Sent::default(),
             sampling: sampling::Sampling::new(
                 settings.sampling.get(&key.from).copied(),
                 settings.sampling_default,
@@ -416,46 +416,47 @@ impl Session {
         Origin { exporter: self.exporter, domain: self.domain, version: self.version, clock }
     }
 
-    /// Judges a datagram's sequence number and counts what it shows.
-    fn judge(&mut self, arrival: &Arrival<'_>, sequence: u32, uptime: Option<u32>, unit: Unit) -> Verdict {
+    /// Whether a datagram was seen before and is not to be read (again, or not yet); counted.
+    fn is_again(&mut self, arrival: &Arrival<'_>, sequence: u32) -> Seen {
         let fingerprint = FINGERPRINT.hash_one(arrival.payload);
-        let rebooted = self.rebooted(uptime);
-        let worth = self.seen.worth(unit);
-        let verdict = self.sequence.judge(sequence, fingerprint, rebooted, worth);
-        match verdict {
-            Verdict::Expected => {}
-            Verdict::Gap(units) => {
-                self.count_loss(i64::from(units), worth);
-                self.counts.add(Counter::DatagramsLost, self.seen.datagrams(units, unit));
-            }
-            Verdict::Late => {
-                self.counts.add(Counter::Reordered, 1);
-                self.counts.add(Counter::DatagramsLost, -1);
-            }
-            Verdict::Duplicate => self.counts.add(Counter::DuplicateDatagrams, 1),
-            Verdict::Copy => {
+        let seen = self.sequence.see(sequence, fingerprint);
+        match seen {
+            Seen::New => {}
+            Seen::Duplicate => self.counts.add(Counter::DuplicateDatagrams, 1),
+            Seen::Copy => {
                 let (received, payload) = (arrival.received, arrival.payload);
                 let copies = || Copies { number: 0, received, payload: payload.into() };
                 self.copies.get_or_insert_with(copies).number += 1;
             }
-            Verdict::Restart => self.counts.add(Counter::Restarts, 1),
         }
         if self.sequence.has_moved() {
             // It counts: the copies were duplicates.
             let copies = self.copies.take().map_or(0, |copies| copies.number);
             self.counts.add(Counter::DuplicateDatagrams, copies.into());
         }
-        if !verdict.is_again() && verdict != Verdict::Late {
-            self.uptime = uptime;
-        }
-        verdict
+        seen
     }
 
-    /// Takes in how many units the datagram held; a late one takes its loss back.
-    fn advance(&mut self, verdict: Verdict, sequence: u32, units: Option<u32>) {
-        let filled = self.sequence.advance(verdict, sequence, units);
-        if filled.units > 0 {
-            self.count_loss(-i64::from(filled.units), filled.worth);
+    /// Judges the sequence number of a datagram that was read, and counts what it shows.
+    fn follow(&mut self, sequence: u32, extent: Extent, uptime: Option<u32>, unit: Unit) {
+        let worth = self.sent.worth(unit);
+        let rebooted = self.rebooted(uptime);
+        let verdict = self.sequence.judge(sequence, extent, rebooted, worth);
+        match verdict {
+            Verdict::Expected => {}
+            Verdict::Gap(units) => {
+                self.count_loss(i64::from(units), worth);
+                self.counts.add(Counter::DatagramsLost, self.sent.datagrams(units, unit));
+            }
+            Verdict::Late(filled) => {
+                self.counts.add(Counter::Reordered, 1);
+                self.counts.add(Counter::DatagramsLost, -1);
+                self.count_loss(-i64::from(filled.units), filled.worth);
+            }
+            Verdict::Restart => self.counts.add(Counter::Restarts, 1),
+        }
+        if !matches!(verdict, Verdict::Late(_)) {
+            self.uptime = uptime;
         }
     }
 
@@ -478,7 +479,7 @@ impl Session {
     fn learn(&mut self, base: usize, batch: &Batch) {
         let octets = batch.u64s(Column::Octets).get(base..).unwrap_or_default();
         let sum = octets.iter().fold(0u64, |sum, x| sum.saturating_add(*x));
-        self.seen.add(octets.len(), sum);
+        self.sent.add(octets.len(), sum);
     }
 }
 
@@ -487,7 +488,7 @@ impl Session {
 static FINGERPRINT: std::sync::LazyLock<foldhash::fast::FixedState> =
     std::sync::LazyLock::new(foldhash::fast::FixedState::default);
 
-impl Seen {
+impl Sent {
     fn add(&mut self, records: usize, octets: u64) {
         // Datagrams of templates only say nothing about what is usually in one.
         self.datagrams += u64::from(records > 0);

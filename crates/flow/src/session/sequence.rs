@@ -15,6 +15,18 @@ const RECENT_MAX: usize = 256;
 /// A step ahead by more than this is no loss that anybody could believe, but a counter set anew.
 const GAP_MAX: u32 = 1 << 26;
 
+/// Whether a datagram was seen before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Seen {
+    /// No.
+    New,
+    /// Yes: do not count it again.
+    Duplicate,
+    /// The same octets as the first datagram, from an exporter that has not been seen counting yet: a
+    /// duplicate, or a counter that stands still. The next number will tell.
+    Copy,
+}
+
 /// What a sequence number says about its datagram.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
@@ -22,29 +34,42 @@ pub(super) enum Verdict {
     Expected,
     /// So many units are missing before it.
     Gap(u32),
-    /// Late: it fills (part of) an earlier gap.
-    Late,
-    /// Seen already: do not count it again.
-    Duplicate,
-    /// The same octets as the first datagram, from an exporter that has not been seen counting yet: a
-    /// duplicate, or a counter that stands still. The next number will tell.
-    Copy,
+    /// Late: it fills so many units of an earlier gap.
+    Late(Filled),
     /// The exporter began its numbers anew.
     Restart,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Gap {
-    start: u32,
-    len: u32,
-    worth: Worth,
+/// What a datagram holds, in the unit that its exporter counts; `None` where that could not be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Extent {
+    /// All that the standard counts.
+    pub(super) all: Option<u32>,
+    /// Without options records, which some exporters leave out.
+    pub(super) flows: Option<u32>,
 }
 
-impl Verdict {
-    /// Whether the datagram was seen before: not to be read, at least not now.
-    pub(super) fn is_again(self) -> bool {
-        matches!(self, Self::Duplicate | Self::Copy)
+impl Extent {
+    /// A datagram that holds so many, whoever counts.
+    pub(super) fn of(units: u32) -> Self {
+        Self { all: Some(units), flows: Some(units) }
     }
+}
+
+/// Which number an exporter gives a datagram.
+///
+/// The standards say: how many units were sent *before* it. softflowd (IPFIX) and Open vSwitch (v5) give the number
+/// *with* those in it, so that the step from one datagram to the next is the size of the later one, not of
+/// the earlier; taken literally, every change of size would look like a loss or a reorder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Numbering {
+    /// Not known yet: no two datagrams of different size have followed each other.
+    #[default]
+    Open,
+    /// One step was the size of the later datagram; another such settles it.
+    Leaning,
+    Before,
+    After,
 }
 
 /// What one missing unit is estimated at, from what the exporter sent lately. Kept with the gap, so that a late
@@ -62,6 +87,14 @@ pub(super) struct Filled {
     pub(super) worth: Worth,
 }
 
+/// Units that were not there when they should have been.
+#[derive(Debug, Clone, Copy)]
+struct Gap {
+    start: u32,
+    len: u32,
+    worth: Worth,
+}
+
 /// Follows the numbers of one stream.
 #[derive(Debug, Default)]
 pub(super) struct Sequence {
@@ -77,6 +110,9 @@ pub(super) struct Sequence {
     moved: bool,
     /// The number that an exporter which does not count sends every time.
     still: Option<u32>,
+    numbering: Numbering,
+    /// The last datagram's number and extent.
+    last: Option<(u32, Extent)>,
 }
 
 impl Sequence {
@@ -90,46 +126,88 @@ impl Sequence {
         self.moved
     }
 
-    /// Judges a datagram that carries the number `sequence`, whose contents hash to `fingerprint`.
-    /// `rebooted`: its header shows that the exporter was restarted since the last one.
-    /// Call [`Sequence::advance`] afterwards unless it is a duplicate.
-    pub(super) fn judge(&mut self, sequence: u32, fingerprint: u64, rebooted: bool, worth: Worth) -> Verdict {
+    /// Whether a datagram that carries the number `sequence`, whose octets hash to `fingerprint`, came before.
+    pub(super) fn see(&mut self, sequence: u32, fingerprint: u64) -> Seen {
         if *self.first.get_or_insert(sequence) != sequence {
             self.moved = true;
             self.still = None;
         }
+        if self.still != Some(sequence) && self.recent.contains(&fingerprint) {
+            return if self.moved { Seen::Duplicate } else { Seen::Copy };
+        }
+        if self.recent.len() == RECENT_MAX {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(fingerprint);
+        Seen::New
+    }
+
+    /// Judges the number of a datagram that is new and was read. `rebooted`: its header shows that the exporter
+    /// was restarted since the last one. `worth` is what one unit is put at, should some be missing.
+    pub(super) fn judge(&mut self, sequence: u32, extent: Extent, rebooted: bool, worth: Worth) -> Verdict {
+        if self.still == Some(sequence) {
+            return Verdict::Expected;
+        }
+        let start = self.start(sequence, extent);
+        let counts_after = matches!(self.numbering, Numbering::Leaning | Numbering::After);
+        let units = if counts_after { extent.flows } else { extent.all };
         let verdict = match self.next {
-            _ if self.still == Some(sequence) => Verdict::Expected,
             None => Verdict::Expected,
-            Some(next) if sequence == next => Verdict::Expected,
-            Some(next) => self.judge_step(next, sequence, fingerprint, rebooted, worth),
+            Some(next) if start == next => Verdict::Expected,
+            Some(next) => self.judge_step(next, start, units, rebooted, worth),
         };
-        if !matches!(verdict, Verdict::Duplicate | Verdict::Copy) {
-            if self.recent.len() == RECENT_MAX {
-                self.recent.pop_front();
-            }
-            self.recent.push_back(fingerprint);
+        if !matches!(verdict, Verdict::Late(_)) {
+            self.next = units.map(|units| start.wrapping_add(units));
+            self.last = Some((sequence, extent));
         }
         verdict
+    }
+
+    /// How many units were sent before this datagram, by the exporter's way of numbering, which the steps
+    /// from datagram to datagram show.
+    fn start(&mut self, sequence: u32, extent: Extent) -> u32 {
+        if let (Numbering::Open | Numbering::Leaning, Some((last, before))) = (self.numbering, self.last) {
+            let step = Some(sequence.wrapping_sub(last));
+            let (as_before, as_after) = (step == before.all, step == extent.flows);
+            self.numbering = match (as_before, as_after, self.numbering) {
+                (true, false, _) => Numbering::Before,
+                (false, true, Numbering::Leaning) => Numbering::After,
+                (false, true, _) => Numbering::Leaning,
+                (_, _, as_it_was) => as_it_was,
+            };
+            // Whichever way it counts, nothing is missing.
+            if as_after
+                && self.numbering != Numbering::Before
+                && !(as_before && self.numbering == Numbering::Open)
+            {
+                self.next = Some(last);
+                return last;
+            }
+            if as_before {
+                self.next = Some(sequence);
+                return sequence;
+            }
+        }
+        match (self.numbering, extent.flows) {
+            (Numbering::Leaning | Numbering::After, Some(units)) => sequence.wrapping_sub(units),
+            _ => sequence,
+        }
     }
 
     fn judge_step(
         &mut self,
         next: u32,
-        sequence: u32,
-        fingerprint: u64,
+        start: u32,
+        units: Option<u32>,
         rebooted: bool,
         worth: Worth,
     ) -> Verdict {
-        let ahead = sequence.wrapping_sub(next);
+        let ahead = start.wrapping_sub(next);
         let is_ahead = ahead < 1 << 31;
-        if !is_ahead && self.recent.contains(&fingerprint) {
-            return if self.moved { Verdict::Duplicate } else { Verdict::Copy };
+        if !is_ahead && self.gaps.iter().any(|gap| gap.holds(start)) {
+            return Verdict::Late(self.fill(start, units.unwrap_or(0)));
         }
-        if !is_ahead && self.gaps.iter().any(|gap| gap.holds(sequence)) {
-            return Verdict::Late;
-        }
-        if self.before_restart.take() == Some(sequence) {
+        if self.before_restart.take() == Some(start) {
             return Verdict::Expected;
         }
         if rebooted || !is_ahead || ahead > GAP_MAX {
@@ -144,31 +222,18 @@ impl Sequence {
         Verdict::Gap(ahead)
     }
 
-    /// Takes in that the datagram numbered `sequence` held `units`, after it was judged; returns how many of
-    /// them fill a gap (none unless it was late). `None`: their number could not be told.
-    pub(super) fn advance(&mut self, verdict: Verdict, sequence: u32, units: Option<u32>) -> Filled {
-        match (verdict, units) {
-            (Verdict::Duplicate | Verdict::Copy, _) => Filled::default(),
-            (Verdict::Late, units) => self.fill(sequence, units.unwrap_or(0)),
-            (_, units) => {
-                self.next = units.map(|units| sequence.wrapping_add(units));
-                Filled::default()
-            }
-        }
-    }
-
-    /// Takes `[sequence, sequence + units)` out of its gap.
-    fn fill(&mut self, sequence: u32, units: u32) -> Filled {
-        let Some(at) = self.gaps.iter().position(|gap| gap.holds(sequence)) else { return Filled::default() };
+    /// Takes `[start, start + units)` out of its gap.
+    fn fill(&mut self, start: u32, units: u32) -> Filled {
+        let Some(at) = self.gaps.iter().position(|gap| gap.holds(start)) else { return Filled::default() };
         let Some(gap) = self.gaps.remove(at) else { return Filled::default() };
-        let before = sequence.wrapping_sub(gap.start);
+        let before = start.wrapping_sub(gap.start);
         let filled = units.min(gap.len.saturating_sub(before));
         let after = gap.len.saturating_sub(before).saturating_sub(filled);
         if before > 0 {
             self.gaps.push_back(Gap { len: before, ..gap });
         }
         if after > 0 {
-            self.gaps.push_back(Gap { start: sequence.wrapping_add(filled), len: after, ..gap });
+            self.gaps.push_back(Gap { start: start.wrapping_add(filled), len: after, ..gap });
         }
         Filled { units: filled, worth: gap.worth }
     }
@@ -176,6 +241,8 @@ impl Sequence {
     /// Sets what is expected next, where the unit was found out to be another one.
     pub(super) fn expect(&mut self, sequence: u32) {
         self.next = Some(sequence);
+        self.last = None;
+        self.numbering = Numbering::Before;
     }
 }
 
@@ -190,73 +257,119 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Plays datagrams of `units` numbered in units; returns (lost, late, duplicates, restarts).
-    fn play(order: &[u32], units: u32) -> (i64, u32, u32, u32) {
-        play_all(order, units).0
+    /// What a played stream came to.
+    #[derive(Debug, Default, PartialEq, Eq)]
+    struct Told {
+        lost: i64,
+        late: u32,
+        duplicates: u32,
+        restarts: u32,
+        /// Copies of which it is open what they are.
+        copies: u32,
     }
 
-    /// The same, and how many copies remain undecided.
-    fn play_all(order: &[u32], units: u32) -> ((i64, u32, u32, u32), u32) {
-        let mut copies = 0;
+    fn told(lost: i64, late: u32, duplicates: u32, restarts: u32) -> Told {
+        Told { lost, late, duplicates, restarts, copies: 0 }
+    }
+
+    /// Plays datagrams given by their number and extent.
+    fn play_numbers(datagrams: impl IntoIterator<Item = (u32, u32)>) -> Told {
         let mut sequence = Sequence::default();
-        let (mut lost, mut late, mut duplicates, mut restarts) = (0i64, 0, 0, 0);
-        for &i in order {
-            let number = i.wrapping_mul(units);
-            let verdict = sequence.judge(number, u64::from(i), false, Worth::default());
-            match verdict {
-                Verdict::Gap(n) => lost += i64::from(n),
-                Verdict::Late => late += 1,
-                Verdict::Copy => copies += 1,
-                Verdict::Duplicate => duplicates += 1,
-                Verdict::Restart => restarts += 1,
-                Verdict::Expected => {}
-            }
+        let mut out = Told::default();
+        for (number, units) in datagrams {
+            let seen = sequence.see(number, u64::from(number));
             if sequence.has_moved() {
-                duplicates += std::mem::take(&mut copies);
+                out.duplicates += std::mem::take(&mut out.copies);
             }
-            lost -= i64::from(sequence.advance(verdict, number, Some(units)).units);
+            match seen {
+                Seen::New => {}
+                Seen::Duplicate => out.duplicates += 1,
+                Seen::Copy => out.copies += 1,
+            }
+            if seen != Seen::New {
+                continue;
+            }
+            match sequence.judge(number, Extent::of(units), false, Worth::default()) {
+                Verdict::Expected => {}
+                Verdict::Gap(n) => out.lost += i64::from(n),
+                Verdict::Late(filled) => {
+                    out.late += 1;
+                    out.lost -= i64::from(filled.units);
+                }
+                Verdict::Restart => out.restarts += 1,
+            }
         }
-        ((lost, late, duplicates, restarts), copies)
+        out
+    }
+
+    /// Plays datagrams of `units` each, numbered in units.
+    fn play(order: &[u32], units: u32) -> Told {
+        play_numbers(order.iter().map(|i| (i.wrapping_mul(units), units)))
     }
 
     #[test]
     fn the_case_that_others_get_wrong() {
-        assert_eq!(play(&[0, 1, 3, 2, 4, 10, 10, 11], 21), (105, 1, 1, 0));
-        assert_eq!(play(&[0, 1, 3, 2, 4, 10, 10, 11], 1), (5, 1, 1, 0));
+        assert_eq!(play(&[0, 1, 3, 2, 4, 10, 10, 11], 21), told(105, 1, 1, 0));
+        assert_eq!(play(&[0, 1, 3, 2, 4, 10, 10, 11], 1), told(5, 1, 1, 0));
     }
 
     #[test]
     fn copies_of_the_first_datagram_wait_for_the_second_number() {
-        assert_eq!(play_all(&[0, 0, 0, 1, 2], 21), ((0, 0, 2, 0), 0));
-        assert_eq!(play_all(&[0, 0, 0], 21), ((0, 0, 0, 0), 2));
+        assert_eq!(play(&[0, 0, 0, 1, 2], 21), told(0, 0, 2, 0));
+        assert_eq!(play(&[0, 0, 0], 21), Told { copies: 2, ..Told::default() });
         let mut sequence = Sequence::default();
-        let judge = |s: &mut Sequence| s.judge(7, 1, false, Worth::default());
-        let first = judge(&mut sequence);
-        sequence.advance(first, 7, Some(3));
-        assert_eq!(judge(&mut sequence), Verdict::Copy);
+        assert_eq!(sequence.see(7, 1), Seen::New);
+        assert_eq!(sequence.see(7, 1), Seen::Copy);
         sequence.stands_still();
-        assert_eq!(judge(&mut sequence), Verdict::Expected);
+        assert_eq!(sequence.see(7, 1), Seen::New);
+        assert_eq!(sequence.judge(7, Extent::of(3), false, Worth::default()), Verdict::Expected);
     }
 
     #[test]
     fn numbers_wrap() {
         let top = u32::MAX / 30;
-        assert_eq!(play(&[top - 1, top, top + 1, top + 3, top + 2], 30), (0, 1, 0, 0));
+        assert_eq!(play(&[top - 1, top, top + 1, top + 3, top + 2], 30), told(0, 1, 0, 0));
     }
 
     #[test]
     fn a_new_beginning_is_no_loss() {
-        assert_eq!(play(&[1000, 1001, 0, 1, 2, 4], 1), (1, 0, 0, 1));
+        assert_eq!(play(&[1000, 1001, 0, 1, 2, 4], 1), told(1, 0, 0, 1));
         // A stray among them does not count as two losses.
-        assert_eq!(play(&[1000, 1001, 5, 1002, 1003], 1), (0, 0, 0, 1));
+        assert_eq!(play(&[1000, 1001, 5, 1002, 1003], 1), told(0, 0, 0, 1));
     }
 
     #[test]
     fn an_unknown_extent_is_not_judged() {
         let mut sequence = Sequence::default();
-        let first = sequence.judge(10, 1, false, Worth::default());
-        sequence.advance(first, 10, None);
-        assert_eq!(sequence.judge(500, 2, false, Worth::default()), Verdict::Expected);
+        let unknown = Extent { all: None, flows: None };
+        assert_eq!(sequence.judge(10, unknown, false, Worth::default()), Verdict::Expected);
+        assert_eq!(sequence.judge(500, Extent::of(2), false, Worth::default()), Verdict::Expected);
+    }
+
+    /// Numbers for datagrams of these sizes, with those in the datagram or without.
+    fn numbered(sizes: &[u32], after: bool) -> Vec<(u32, u32)> {
+        let mut sum = 0;
+        let number = |n: &u32| {
+            sum += n;
+            (if after { sum } else { sum - n }, *n)
+        };
+        sizes.iter().map(number).collect()
+    }
+
+    #[test]
+    fn exporters_that_count_the_datagram_at_hand_lose_nothing_by_it() {
+        let sizes = [20, 20, 17, 20, 3, 20, 20, 9];
+        assert_eq!(play_numbers(numbered(&sizes, false)), told(0, 0, 0, 0));
+        assert_eq!(play_numbers(numbered(&sizes, true)), told(0, 0, 0, 0));
+        // Once it is known how they count, a loss is exact.
+        for after in [false, true] {
+            let mut datagrams = numbered(&sizes, after);
+            datagrams.remove(6);
+            assert_eq!(play_numbers(datagrams.clone()), told(20, 0, 0, 0), "{after}");
+            datagrams.swap(4, 5);
+            datagrams.push(datagrams[5]);
+            assert_eq!(play_numbers(datagrams).lost, 20, "{after}");
+        }
     }
 
     proptest! {
@@ -282,8 +395,14 @@ mod tests {
             for (at, (_, swap)) in fate.iter().enumerate() {
                 if *swap == 0 && at + 3 < order.len() { order.swap(at + 1, at + 2); }
             }
-            let (got_lost, _, got_doubled, restarts) = play(&order, units);
-            prop_assert_eq!((got_lost, got_doubled, restarts), (lost, doubled, 0));
+            let got = play(&order, units);
+            prop_assert_eq!((got.lost, got.duplicates, got.restarts), (lost, doubled, 0));
+        }
+
+        /// However an exporter numbers its datagrams of any sizes, nothing is lost where nothing is missing.
+        #[test]
+        fn nothing_missing_is_nothing_lost(sizes in proptest::collection::vec(1u32..30, 1..100), after: bool) {
+            prop_assert_eq!(play_numbers(numbered(&sizes, after)), Told::default());
         }
     }
 }

@@ -6,6 +6,7 @@
 
 use super::clock::Clock;
 use super::rows::{self, STAMPED};
+use super::sequence::{Extent, Seen};
 use super::{Arrival, Session, Unit};
 use crate::health::Counter;
 use crate::names::SamplingSource;
@@ -24,11 +25,10 @@ impl Session {
         batch: &mut Batch,
     ) -> Option<Error> {
         let header = datagram.header();
-        let verdict = self.judge(arrival, header.sequence, Some(header.uptime_ms), Unit::Datagrams);
-        if verdict.is_again() {
+        if self.is_again(arrival, header.sequence) != Seen::New {
             return None;
         }
-        self.advance(verdict, header.sequence, Some(1));
+        self.follow(header.sequence, Extent::of(1), Some(header.uptime_ms), Unit::Datagrams);
         let clock = Clock { received: arrival.received, export: None, uptime: None, init: None };
         let base = batch.len();
         let mut intervals = Vec::new();

@@ -6,6 +6,7 @@ use super::gather::Records;
 use super::hold::Held;
 use super::plan::{Plan, Side};
 use super::rows::{self, Origin, STAMPED};
+use super::sequence::Extent;
 use super::{Session, Shared, options};
 use crate::Batch;
 use crate::health::Counter;
@@ -44,12 +45,31 @@ pub(super) struct Scratch {
 }
 
 /// What came of one message's sets.
-#[derive(Debug, Default, Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Read {
-    /// Data records, of options and of flows; `None` when a set could not be counted.
-    pub(super) records: Option<u32>,
+    /// Its data records; unknown when a set could not be counted.
+    pub(super) extent: Extent,
     /// The first problem.
     pub(super) problem: Option<Error>,
+}
+
+/// The extent of a message of which a part could not be read.
+const UNKNOWN: Extent = Extent { all: None, flows: None };
+
+impl Default for Read {
+    fn default() -> Self {
+        Self { extent: Extent::of(0), problem: None }
+    }
+}
+
+impl Read {
+    fn count(&mut self, compiled: &Compiled, records: u32) {
+        let add = |n: Option<u32>| n.and_then(|n| n.checked_add(records));
+        self.extent.all = add(self.extent.all);
+        if matches!(compiled, Compiled::Flows(_)) {
+            self.extent.flows = add(self.extent.flows);
+        }
+    }
 }
 
 impl Session {
@@ -61,7 +81,7 @@ impl Session {
         shared: &mut Shared,
         batch: &mut Batch,
     ) -> Read {
-        let mut read = Read { records: Some(0), problem: None };
+        let mut read = Read::default();
         for set in sets {
             let result = match set {
                 Err(error) => Err(error),
@@ -71,7 +91,7 @@ impl Session {
                 self.counts.add_reason(Counter::Malformed, error.reason.as_str());
                 read.problem.get_or_insert(error);
                 if !matches!(error.reason, Reason::BadTemplate | Reason::BadTemplateId) {
-                    read.records = None;
+                    read.extent = UNKNOWN;
                 }
             }
         }
@@ -101,11 +121,11 @@ impl Session {
             SetKind::Data(id) => {
                 let Some(compiled) = self.templates.compiled.get(&id).cloned() else {
                     self.hold(id, set.body, clock, shared);
-                    read.records = None;
+                    read.extent = UNKNOWN;
                     return Ok(());
                 };
                 let (records, problem) = self.ingest_data(&compiled, set.body, clock, shared, batch);
-                read.records = read.records.and_then(|n| n.checked_add(records));
+                read.count(&compiled, records);
                 problem.map_or(Ok(()), |reason| Err(Error::new(reason, set.offset)))
             }
             SetKind::Reserved(_) => Err(Error::new(Reason::Unsupported, set.offset.saturating_sub(4))),

@@ -2,7 +2,7 @@
 
 use super::clock::Clock;
 use super::legacy;
-use super::sequence::Verdict;
+use super::sequence::{Extent, Seen};
 use super::{Arrival, Session, Unit};
 use crate::Batch;
 use crate::health::Counter;
@@ -17,13 +17,12 @@ impl Session {
     ) {
         let header = datagram.header();
         let units = u32::try_from(datagram.records().len()).unwrap_or(u32::MAX);
-        let verdict = self.judge(arrival, header.sequence, Some(header.uptime_ms), Unit::Records);
-        if verdict.is_again() {
-            let again = i64::from(verdict == Verdict::Duplicate) * i64::from(units);
-            self.counts.add(Counter::DuplicateRecords, again);
-            return;
+        match self.is_again(arrival, header.sequence) {
+            Seen::New => {}
+            Seen::Duplicate => return self.counts.add(Counter::DuplicateRecords, units.into()),
+            Seen::Copy => return,
         }
-        self.advance(verdict, header.sequence, Some(units));
+        self.follow(header.sequence, Extent::of(units), Some(header.uptime_ms), Unit::Records);
         let clock = Clock {
             received: arrival.received,
             export: Some(legacy::export_ms(header.export_s, header.export_ns)),

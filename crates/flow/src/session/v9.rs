@@ -1,6 +1,7 @@
 //! NetFlow v9: the sequence number counts datagrams per source id; the clock is an uptime and a second.
 
 use super::clock::Clock;
+use super::sequence::{Extent, Seen};
 use super::template::Read;
 use super::{Arrival, Session, Shared, Unit};
 use crate::Batch;
@@ -15,12 +16,7 @@ impl Session {
         batch: &mut Batch,
     ) -> Read {
         let header = message.header();
-        let unit = self.unit.judge(header.sequence);
-        if unit.is_decided_now {
-            self.sequence.expect(header.sequence);
-        }
-        let verdict = self.judge(arrival, header.sequence, Some(header.uptime_ms), unit.unit);
-        if verdict.is_again() {
+        if self.is_again(arrival, header.sequence) != Seen::New {
             return Read::default();
         }
         let clock = Clock {
@@ -30,9 +26,12 @@ impl Session {
             init: None,
         };
         let read = self.ingest_sets(message.sets(), clock, shared, batch);
-        self.unit.note(header.sequence, read.records);
-        let units = if unit.unit == Unit::Datagrams { Some(1) } else { read.records };
-        self.advance(verdict, header.sequence, units);
+        let unit = self.unit.judge(header.sequence, read.extent.all);
+        if unit.is_decided_now {
+            self.sequence.expect(header.sequence);
+        }
+        let extent = if unit.unit == Unit::Datagrams { Extent::of(1) } else { read.extent };
+        self.follow(header.sequence, extent, Some(header.uptime_ms), unit.unit);
         read
     }
 }
@@ -53,21 +52,18 @@ pub(super) struct Judged {
 }
 
 impl Counting {
-    /// What the step from the last message to the one numbered `sequence` shows.
-    fn judge(&mut self, sequence: u32) -> Judged {
+    /// What the step from the last message to the one numbered `sequence`, which holds `records`, shows.
+    fn judge(&mut self, sequence: u32, records: Option<u32>) -> Judged {
         let mut is_decided_now = false;
-        if let (None, Some((last, records))) = (self.unit, self.last) {
-            if records > 1 && sequence == last.wrapping_add(records) {
+        if let (None, Some((last, before))) = (self.unit, self.last) {
+            if before > 1 && sequence == last.wrapping_add(before) {
                 self.unit = Some(Unit::Records);
                 is_decided_now = true;
-            } else if records != 1 && sequence == last.wrapping_add(1) {
+            } else if before != 1 && sequence == last.wrapping_add(1) {
                 self.unit = Some(Unit::Datagrams);
             }
         }
-        Judged { unit: self.unit.unwrap_or(Unit::Datagrams), is_decided_now }
-    }
-
-    fn note(&mut self, sequence: u32, records: Option<u32>) {
         self.last = records.map(|records| (sequence, records));
+        Judged { unit: self.unit.unwrap_or(Unit::Datagrams), is_decided_now }
     }
 }

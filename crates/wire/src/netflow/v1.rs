@@ -24,8 +24,9 @@ pub const VERSION: u16 = 1;
 pub const HEADER_LEN: usize = 16;
 /// Octets of a record.
 pub const RECORD_LEN: usize = 48;
-/// Records that a datagram may have (Cisco's limit).
-pub const RECORDS_MAX: usize = 24;
+/// Records that a datagram may have. Cisco's limit is 24; softflowd sends 29, as many as fit a packet of 1500
+/// octets.
+pub const RECORDS_MAX: usize = 30;
 
 /// Where the header's fields begin.
 mod header_field {
