@@ -397,7 +397,8 @@ macro_rules! typed {
 
                 /// The same, to be written.
                 #[inline]
-                #[expect(clippy::panic, reason = "a column of another type is an error of the program")]
+                /// # Panics
+                /// If the column has another type: an error of the program, which a test of the schema rules out.
                 pub fn $get_mut(&mut self, column: Column) -> &mut Vec<$type> {
                     match &mut self.columns[column.index()] {
                         Values::$variant(v) => v,

@@ -1,6 +1,8 @@
 //! Captures that we recorded ourselves from real exporters, against what independent decoders made of them and
 //! against the kernel's counters (`testdata/captures`, each with its `truth.json`).
 
+#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests read captures and may panic")]
+
 mod decode;
 
 use decode::decode;

@@ -53,10 +53,10 @@ impl Clock {
         match form {
             Form::Millis => i64::try_from(raw).ok(),
             Form::Seconds => i64::try_from(raw).ok()?.checked_mul(1000),
-            Form::Uptime => self.from_uptime(raw),
+            Form::Uptime => self.at_uptime(raw),
             Form::Ntp => {
                 let seconds = i64::try_from(raw >> 32).ok()?.checked_sub(NTP_TO_UNIX_S)?;
-                let ms = i64::try_from((raw & 0xffff_ffff) * 1000 >> 32).ok()?;
+                let ms = i64::try_from(((raw & 0xffff_ffff) * 1000) >> 32).ok()?;
                 Some(seconds * 1000 + ms)
             }
             Form::DeltaMicros => self.export?.checked_sub(i64::try_from(raw / 1000).ok()?),
@@ -66,7 +66,7 @@ impl Clock {
     /// `export − (uptime − then)`, modulo 2^32 ms. IPFIX has no uptime in its header: there it counts from
     /// when the exporter started, if that is known.
     #[inline]
-    fn from_uptime(&self, raw: u64) -> Option<i64> {
+    fn at_uptime(&self, raw: u64) -> Option<i64> {
         let Some(uptime) = self.uptime else {
             return self.init?.checked_add(i64::try_from(raw).ok()?);
         };
@@ -147,7 +147,7 @@ mod tests {
         let c = clock(1_000_000);
         assert_eq!(c.time(Form::Seconds, 1_767_225_600), Some(NOW));
         assert_eq!(c.time(Form::Millis, 1_767_225_600_123), Some(NOW + 123));
-        let ntp = (1_767_225_600u64 + 2_208_988_800) << 32 | 1 << 31;
+        let ntp = ((1_767_225_600u64 + 2_208_988_800) << 32) | (1 << 31);
         assert_eq!(c.time(Form::Ntp, ntp), Some(NOW + 500));
         assert_eq!(c.time(Form::DeltaMicros, 2_500_000), Some(NOW - 2_500));
         let ipfix = Clock { uptime: None, ..c };

@@ -5,7 +5,8 @@ use super::sequence::Seen;
 use super::template::Read;
 use super::{Arrival, Session, Shared, Unit};
 use crate::Batch;
-use weir_wire::ipfix;
+use crate::health::Counter;
+use weir_wire::{Error, Reason, ipfix};
 
 impl Session {
     pub(super) fn ingest_ipfix(
@@ -25,7 +26,13 @@ impl Session {
             uptime: None,
             init: None,
         };
-        let read = self.ingest_sets(message.sets(), clock, shared, batch);
+        let mut read = self.ingest_sets(message.sets(), clock, shared, batch);
+        // One datagram holds one message (RFC 7011 §10.3); what follows it, other than padding, is not read.
+        let after = arrival.payload.get(message.len()..).unwrap_or_default();
+        if after.iter().any(|octet| *octet != 0) {
+            self.counts.add_reason(Counter::Malformed, Reason::BadLength.as_str());
+            read.problem.get_or_insert(Error::new(Reason::BadLength, message.len()));
+        }
         self.follow(header.sequence, read.extent, None, Unit::Records);
         read
     }

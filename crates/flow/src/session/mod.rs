@@ -15,6 +15,7 @@
 //! | `legacy` | the fixed records of v1, v5 and v7 |
 //! | `template`, `plan`, `gather` | templates, compiled into column moves |
 //! | `hold` | data sets that came before their template |
+//! | `firewall` | events that carry totals where updates came before |
 //! | `options`, `sampling` | what exporters say about themselves |
 //! | `sequence` | lost, late, doubled, begun anew |
 //! | `clock` | uptimes and the rest to milliseconds since 1970 |
@@ -23,6 +24,7 @@
 
 mod clock;
 mod count;
+mod firewall;
 mod gather;
 mod hold;
 mod ipfix;
@@ -131,6 +133,7 @@ struct Session {
     sampling: sampling::Sampling,
     templates: template::Templates,
     held: hold::Holding,
+    firewall: firewall::Connections,
     /// When the exporter started, if its options say so.
     init: Option<i64>,
     /// Copies of the first datagram, while it is open whether the exporter counts.
@@ -407,6 +410,7 @@ impl Session {
             ),
             templates: template::Templates::default(),
             held: hold::Holding::default(),
+            firewall: firewall::Connections::default(),
             init: None,
             copies: None,
         }

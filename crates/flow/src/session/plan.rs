@@ -53,6 +53,8 @@ pub(super) struct Plan {
     pub(super) init: Option<Place>,
     /// A firewall's (233) or a translator's (230) event: not a measurement of traffic as such.
     pub(super) event: Option<Place>,
+    /// A firewall's event (233) and the connection that it speaks of (148).
+    pub(super) firewall: Option<(Place, Place)>,
     /// ICMP type and code in one number (32, 139).
     pub(super) icmp: Option<Place>,
 }
@@ -195,6 +197,7 @@ impl Plan {
         plan.sampler = found.number(302).or(found.number(48));
         plan.init = found.number(160);
         plan.event = found.number(233).or(found.number(230));
+        plan.firewall = found.number(233).zip(found.number(148));
         plan.icmp = found.number(32).or(found.number(139));
         plan
     }

@@ -263,6 +263,7 @@ impl Session {
                 records.append(place, batch.values_mut(column));
             }
         }
+        self.settle_firewall(plan, side, records, base, batch);
         icmp(plan, side, records, base, scratch, batch);
         rows::stamp(batch, base, origin);
         scratch.times(plan, records);
@@ -274,6 +275,26 @@ impl Session {
         } else {
             let interval = self.sampling.uniform(None);
             rows::scale(batch, base, &mut self.counts, |_| interval);
+        }
+    }
+
+    /// Of a firewall's events, counts each octet once.
+    fn settle_firewall(
+        &mut self,
+        plan: &Plan,
+        side: &Side,
+        records: Records<'_>,
+        base: usize,
+        batch: &mut Batch,
+    ) {
+        let Some((event, connection)) = plan.firewall.filter(|_| side.octets.is_some()) else { return };
+        let (mut events, mut connections) = (Vec::new(), Vec::new());
+        records.unsigned(event, &mut events, |x| x);
+        records.unsigned(connection, &mut connections, |x| x);
+        let back = plan.forward.octets != side.octets;
+        let forgotten = self.firewall.settle(&events, &connections, back, base, batch);
+        for _ in 0..forgotten {
+            self.counts.add_reason(Counter::Evictions, "connection");
         }
     }
 

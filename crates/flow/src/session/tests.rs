@@ -281,6 +281,36 @@ fn a_biflow_is_two_flows_with_their_ends_exchanged() {
     assert_eq!(world.count("octets"), 12_000);
 }
 
+/// Update, update, delete of one connection; then a delete without updates (a short connection).
+#[test]
+fn a_firewalls_totals_do_not_count_its_updates_again() {
+    let fields =
+        [Field::new(148, 4), Field::new(233, 1), Field::new(231, 4), Field::new(232, 4), Field::new(152, 8)];
+    let record = |connection: u32, event: u8, sent: u32, returned: u32| {
+        let mut r = connection.to_be_bytes().to_vec();
+        r.push(event);
+        r.extend(sent.to_be_bytes());
+        r.extend(returned.to_be_bytes());
+        r.extend(1_767_225_590_000u64.to_be_bytes());
+        r
+    };
+    let mut world = World::new(Settings::default());
+    world.send(&ipfix_message(0, |w| {
+        w.template(400, &fields).unwrap();
+        w.begin_data(400).unwrap();
+        for (c, e, s, r) in
+            [(7, 5, 100, 1000), (7, 5, 50, 500), (7, 2, 180, 1500), (8, 1, 0, 0), (8, 2, 30, 40)]
+        {
+            w.record(&record(c, e, s, r)).unwrap();
+        }
+    }));
+    world.finish();
+    // What the connections carried: 180 + 1500 and 30 + 40.
+    assert_eq!(world.batch.u64s(Column::Octets).iter().sum::<u64>(), 1750);
+    assert_eq!(world.count("octets"), 1750);
+    assert_eq!(world.count("events"), 5);
+}
+
 #[test]
 fn what_is_malformed_costs_only_itself() {
     let mut world = World::new(Settings::default());

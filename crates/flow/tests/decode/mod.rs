@@ -7,10 +7,10 @@ use weir_wire::packet::{Transport, dissect};
 use weir_wire::{file, ipfix};
 
 /// What one file came to, by counter.
-pub type Totals = BTreeMap<String, i64>;
+pub(crate) type Totals = BTreeMap<String, i64>;
 
 /// Decodes a capture of export datagrams, or a file of IPFIX messages.
-pub fn decode(bytes: &[u8]) -> Totals {
+pub(crate) fn decode(bytes: &[u8]) -> Totals {
     let mut sessions = Sessions::new(Settings::default());
     let mut batch = Batch::new();
     let mut datagrams = 0;
@@ -37,7 +37,8 @@ pub fn decode(bytes: &[u8]) -> Totals {
         }
     }
     sessions.finish(&mut batch);
-    let mut totals = Totals::from([("seen".into(), datagrams), ("rows".into(), batch.len() as i64)]);
+    let mut totals =
+        Totals::from([("seen".into(), datagrams), ("rows".into(), i64::try_from(batch.len()).unwrap())]);
     for row in &batch.health {
         *totals.entry(row.what.to_string()).or_default() += row.value;
     }

@@ -75,6 +75,8 @@ impl Common {
         {
             config.store = std::env::var_os("WEIR_STORE").map(PathBuf::from).unwrap_or_default();
         }
+        // Absolute from here on: a message that names it can be understood from anywhere.
+        config.store = std::path::absolute(&config.store).unwrap_or(config.store);
         if let Some(zone) = &self.zone {
             config.zone = parse_zone(zone)?;
         }

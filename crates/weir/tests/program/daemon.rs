@@ -1,0 +1,97 @@
+//! `weir run`, kept running while a test goes on.
+
+use crate::run::Place;
+use serde_json::Value;
+use std::fs::{self, File};
+use std::net::{SocketAddr, UdpSocket};
+use std::path::PathBuf;
+use std::process::{Child, Command};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long a test waits for something that must come: long, because machines are busy.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A collector. Killed when dropped.
+pub(crate) struct Daemon {
+    child: Child,
+    log: PathBuf,
+    /// Where it listens.
+    pub(crate) to: SocketAddr,
+}
+
+impl Daemon {
+    /// Starts one on a port of the loopback that is free, and waits until it listens.
+    pub(crate) fn start(place: &Place) -> Self {
+        let daemon = Self::start_on(place, free_port());
+        daemon.until_listening();
+        daemon
+    }
+
+    /// Starts one and does not wait.
+    pub(crate) fn start_on(place: &Place, to: SocketAddr) -> Self {
+        let log = place.path("run.log");
+        let mut command = place.command(&format!("run --listen {to}"));
+        let child = command.stderr(File::create(&log).unwrap()).spawn().unwrap();
+        Self { child, log, to }
+    }
+
+    /// Waits until it listens.
+    pub(crate) fn until_listening(&self) {
+        until("weir run to listen", || self.log().contains("listening on udp"));
+    }
+
+    /// What it has logged.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap()
+    }
+
+    /// `kill -9`.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Asks it to stop with SIGTERM, and sees that it does so cleanly; its log.
+    pub(crate) fn stop(mut self) -> String {
+        // The shell's own `kill`: the standard library sends no other signal than SIGKILL.
+        let told = Command::new("sh").arg("-c").arg(format!("kill -TERM {}", self.child.id())).status();
+        assert!(told.unwrap().success());
+        let status = self.child.wait().unwrap();
+        let log = self.log();
+        assert_eq!(status.code(), Some(0), "{log}");
+        log
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A port that nobody listens on.
+pub(crate) fn free_port() -> SocketAddr {
+    UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+/// Waits until something is so.
+pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < PATIENCE, "waited {} s for {what}", PATIENCE.as_secs());
+        thread::sleep(Duration::from_millis(30));
+    }
+}
+
+/// Waits until the usage of everything stored is as asked, and gives it.
+pub(crate) fn usage_when(place: &Place, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+    let mut usage = Value::Null;
+    until(what, || {
+        let answer = place.weir("usage -o json");
+        usage = serde_json::from_str(&answer.out).unwrap_or_default();
+        answer.code == Some(0) && is_so(&usage)
+    });
+    usage
+}

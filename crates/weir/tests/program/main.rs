@@ -1,0 +1,36 @@
+//! The program from outside, as a person or a script meets it: what is typed, what comes back, what lies in the
+//! store. Nothing here looks inside; every expected figure comes from somewhere else than weir.
+//!
+//! | module | asks |
+//! |---|---|
+//! | `import` | a million generated flows of each protocol: is every tenant's figure the generator's? |
+//! | `captures` | real routers: what independent decoders agree on |
+//! | `fixtures` | exporters that we recorded: what the kernel and they themselves counted |
+//! | `office` | softflowd exports to `weir run`: to the byte, and what is lost on purpose |
+//! | `kill` | `kill -9`, twenty times under load |
+//! | `bad_input` | wrong datagrams among good ones |
+//! | `check`, `cli` | configurations and command lines, right and wrong |
+//! | `answers`, `demo` | the same figures in every form |
+//! | `duckdb` | the files, read by DuckDB |
+//!
+//! Beside them: `run` runs the program, `daemon` keeps one running, `netflow` makes datagrams, `flowgen` is the
+//! generator, `dice` a seeded source of numbers.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail loudly")]
+
+mod answers;
+mod bad_input;
+mod captures;
+mod check;
+mod cli;
+mod daemon;
+mod demo;
+mod dice;
+mod duckdb;
+mod fixtures;
+mod flowgen;
+mod import;
+mod kill;
+mod netflow;
+mod office;
+mod run;
