@@ -43,7 +43,7 @@ impl Connections {
             let key = (*connection, back);
             match *event {
                 UPDATE if self.said.len() >= CONNECTIONS_MAX && !self.said.contains_key(&key) => {
-                    forgotten += 1
+                    forgotten += 1;
                 }
                 UPDATE => {
                     let said = self.said.entry(key).or_default();
