@@ -124,7 +124,7 @@ fn join(mut first: Batch, mut second: Batch, added: u64) -> Batch {
             joined.push((column, std::mem::replace(from.values_mut(column), Values::new(column.kind()))));
         }
     }
-    let present = first.present().iter().zip(second.present()).map(|(a, b)| a & !added | b & added).collect();
+    let present = first.present().iter().zip(second.present()).map(|(a, b)| a | b).collect();
     let names_added = COLUMNS.iter().any(|d| d.kind == Kind::Name && added & d.column.bit() != 0);
     let names = if names_added { second.names() } else { first.names() }.clone();
     Batch::from_columns(present, joined, names)

@@ -5,9 +5,9 @@
 //!
 //! # How a question is answered
 //! [`query`] says what can be asked, [`table`] what comes back. A store is divided into parts that can be read
-//! independently ([`plan`]), less what cannot match ([`prune`]). Of each part the columns that the filter reads are
-//! brought in first ([`fetch`]), the matching rows found ([`select`]), and the other columns brought in for these.
-//! [`group`] adds rows up, on all threads ([`scan`]); [`list`] hands them out in the order of time. [`memory`] does
+//! independently (`plan`), less what cannot match (`prune`). Of each part the columns that the filter reads are
+//! brought in first (`fetch`), the matching rows found (`select`), and the other columns brought in for these.
+//! `group` adds rows up, on all threads (`scan`); `list` hands them out in the order of time. `memory` does
 //! both for batches without a store.
 //!
 //! # Architecture invariants

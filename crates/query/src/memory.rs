@@ -1,10 +1,11 @@
 //! The same answers over batches in memory: files read without a store.
 
 use crate::assemble::{Place, assemble, row_bytes};
-use crate::group::{Grouping, Shared};
+use crate::group::{Grouping, Share, Shared};
 use crate::list::HANDED_ROWS;
 use crate::select::Selector;
 use crate::{Error, Listing, Options, Query, Statistics, Table};
+use foldhash::fast::RandomState;
 use std::borrow::Borrow;
 use std::ops::ControlFlow;
 use weir_flow::{Batch, Column};
@@ -19,7 +20,7 @@ pub fn run_batches<B: Borrow<Batch>>(
     query: &Query,
     options: &Options,
 ) -> Result<Table, Error> {
-    let shared = Shared::new(query, options.memory_bytes);
+    let shared = Shared::new(query, options.memory_bytes, Share::ALL, &RandomState::default());
     let mut grouping = Grouping::new(&shared);
     let mut selector = Selector::default();
     let condition = query.condition();
@@ -31,7 +32,7 @@ pub fn run_batches<B: Borrow<Batch>>(
         matched += rows.len() as u64;
         grouping.add(batch, rows)?;
     }
-    let mut table = grouping.table(query)?;
+    let mut table = grouping.table(query)?.table;
     table.statistics.stored_records = scanned;
     table.statistics.scanned_records = scanned;
     table.statistics.matched_records = matched;

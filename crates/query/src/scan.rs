@@ -5,14 +5,19 @@
 //! the threads' groups are merged.
 
 use crate::error::Error;
-use crate::group::{Grouping, Shared};
+use crate::group::{Grouping, Ranked, Share, Shared};
 use crate::plan::{Part, Queue};
 use crate::prune::Pruner;
 use crate::query::{Condition, Query};
 use crate::select::Selector;
 use crate::table::{Statistics, Table};
 use crate::{Options, fetch};
+use foldhash::fast::RandomState;
 use weir_store::Snapshot;
+
+/// If the groups do not fit in memory at once, they are tried again in so many shares, one after the other, each
+/// time reading everything: a limit bounds what has to be kept of each.
+const PASSES: [u32; 5] = [1, 2, 4, 8, 16];
 
 /// Answers a query from what a store has committed.
 ///
@@ -20,10 +25,36 @@ use weir_store::Snapshot;
 /// A file of the store cannot be read ([`Error::Store`]), or there are more groups than `options` allow memory
 /// for ([`Error::Memory`]).
 pub fn run(snapshot: &Snapshot, query: &Query, options: &Options) -> Result<Table, Error> {
+    let seed = RandomState::default();
+    let in_passes = |of| {
+        let pass = |part| one_pass(snapshot, query, options, Share { part, of }, &seed);
+        let mut ranked = pass(0)?;
+        let once = ranked.table.statistics;
+        for part in 1..of {
+            ranked = ranked.merge(&pass(part)?, query);
+        }
+        ranked.table.statistics = Statistics { passes: of.into(), ..once };
+        Ok(ranked.table)
+    };
+    let [once, more @ ..] = PASSES;
+    more.into_iter().fold(in_passes(once), |answer, of| match answer {
+        Err(Error::Memory { .. }) if query.limit.is_some() => in_passes(of),
+        answer => answer,
+    })
+}
+
+/// Answers it for one share of the groups.
+fn one_pass(
+    snapshot: &Snapshot,
+    query: &Query,
+    options: &Options,
+    share: Share,
+    seed: &RandomState,
+) -> Result<Ranked, Error> {
     let condition = query.condition();
     let pruner = Pruner::new(options.prune.then_some(&condition));
     let queue = Queue::new(snapshot, &pruner);
-    let shared = Shared::new(query, options.memory_bytes);
+    let shared = Shared::new(query, options.memory_bytes, share, seed);
     let work = || {
         let done = Worker::new(query, &shared).work(&queue);
         if done.is_err() {
@@ -34,13 +65,13 @@ pub fn run(snapshot: &Snapshot, query: &Query, options: &Options) -> Result<Tabl
     let mut workers = on_threads(options.threads(), work)?.into_iter();
     let Some(mut first) = workers.next() else { return Err(Error::Thread) };
     for other in workers {
-        first.grouping.merge(&other.grouping)?;
         first.statistics.add(&other.statistics);
+        first.grouping.merge(other.grouping)?;
     }
-    let mut table = first.grouping.table(query)?;
-    table.statistics = queue.statistics();
-    table.statistics.add(&first.statistics);
-    Ok(table)
+    let mut ranked = first.grouping.table(query)?;
+    ranked.table.statistics = queue.statistics();
+    ranked.table.statistics.add(&first.statistics);
+    Ok(ranked)
 }
 
 /// Does the same work on so many threads, this one among them.

@@ -138,10 +138,13 @@ pub struct Statistics {
     pub scanned_records: u64,
     /// Records in range that the filter let through.
     pub matched_records: u64,
-    /// Pages of the scanned row groups, in the columns read.
+    /// Pages of the columns that the filter and the time span were held against.
     pub pages: u64,
-    /// Pages of them that were decoded.
+    /// Pages of them that hold rows which were read.
     pub pages_read: u64,
+    /// How often all this was gone through, because not all groups fit in memory at once; the other figures are of
+    /// one time.
+    pub passes: u64,
 }
 
 impl Statistics {
@@ -156,5 +159,6 @@ impl Statistics {
         self.matched_records += other.matched_records;
         self.pages += other.pages;
         self.pages_read += other.pages_read;
+        self.passes = self.passes.max(other.passes);
     }
 }

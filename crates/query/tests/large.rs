@@ -104,6 +104,34 @@ fn pruning_never_changes_an_answer() {
 }
 
 #[test]
+fn too_many_groups_for_the_memory_take_several_passes_and_give_the_same_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let (snapshot, batches) = make(&folder.path().join("store"));
+    let mut query = top("src_addr,dst_addr,src_port,dst_port", "");
+    let expected = run_batches(&batches, &query, &Options::default()).unwrap();
+    assert!(expected.groups > 250_000, "{}", expected.groups);
+    // A group takes 64 bytes, what finds it at most 26: all fit, or a quarter of them, or a sixteenth.
+    for (memory_bytes, passes) in [(40 << 20, 1..=1), (9 << 20, 2..=4), (3 << 20, 8..=16)] {
+        let options = Options { threads: 1, memory_bytes, ..Options::default() };
+        let table = run(&snapshot, &query, &options).unwrap();
+        assert_eq!(said(&table), said(&expected), "{passes:?} passes");
+        assert!(passes.contains(&table.statistics.passes), "{:?}", table.statistics);
+        assert_eq!(table.statistics.matched_records, RECORDS as u64);
+        let table = run(&snapshot, &query, &Options { threads: 2, ..options }).unwrap();
+        assert_eq!(said(&table), said(&expected), "{passes:?} passes or more");
+    }
+    let options = Options { memory_bytes: 1 << 20, ..Options::default() };
+    let error = run(&snapshot, &query, &options).unwrap_err().to_string();
+    assert!(
+        error.contains("groups by src_addr, dst_addr, src_port, dst_port do not fit in 1 MiB"),
+        "{error}"
+    );
+    // Without a limit all groups are the answer, so passes would not help.
+    query.limit = None;
+    assert!(run(&snapshot, &query, &Options { memory_bytes: 12 << 20, ..options }).is_err());
+}
+
+#[test]
 fn a_listing_of_everything_is_in_the_order_of_time_in_little_memory() {
     let folder = tempfile::tempdir().unwrap();
     let (snapshot, batches) = make(&folder.path().join("store"));

@@ -6,9 +6,11 @@
 mod world;
 
 use proptest::prelude::*;
+use std::ops::ControlFlow;
 use std::path::Path;
-use weir_flow::Batch;
-use weir_query::{Options, list, run};
+use weir_flow::batch::RowBuilder;
+use weir_flow::{Addr, Batch, Column};
+use weir_query::{Listing, Options, list, run};
 use weir_store::{Snapshot, Writer};
 
 /// A store of these batches: after each that is marked, everything before is sealed.
@@ -75,5 +77,38 @@ proptest! {
             prop_assert_eq!(&answers[0], &answers[1]);
             prop_assert_eq!(&answers[0], &answers[2]);
         }
+    }
+}
+
+#[test]
+fn segments_that_overlap_are_listed_as_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let batch = |starts: &[i64]| {
+        let mut batch = Batch::new();
+        for start in starts {
+            let row = RowBuilder::new()
+                .time(Column::Start, *start)
+                .time(Column::End, *start)
+                .time(Column::Received, *start)
+                .unsigned(Column::TimeSource, 0)
+                .addr(Column::Exporter, Addr::v4([192, 0, 2, 1]))
+                .unsigned(Column::Domain, 0)
+                .unsigned(Column::ProtocolVersion, 0);
+            row.push(&mut batch);
+        }
+        batch
+    };
+    let parts = [(batch(&[0, 20, 40]), true), (batch(&[10, 30, 30]), true), (batch(&[5, 50]), false)];
+    let snapshot = store(&folder.path().join("store"), &parts);
+    let listing = Listing { range: None, filter: None, columns: Column::Start.bit(), limit: None };
+    for limit in [None, Some(5)] {
+        let mut starts = Vec::new();
+        list(&snapshot, &Listing { limit, ..listing.clone() }, &Options::default(), |batch| {
+            starts.extend_from_slice(batch.times(Column::Start));
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+        let expected = [0, 5, 10, 20, 30, 30, 40, 50];
+        assert_eq!(starts, expected[..limit.unwrap_or(8)]);
     }
 }

@@ -114,13 +114,14 @@ impl<'a> Import<'a> {
         let prefix = format!("i{}-{}", self.writer.log.manifest.lines, self.begun);
         let frames = std::mem::take(&mut self.frames);
         self.rows = 0;
-        self.begun += 1;
         // The thread holds one task while another waits; a third waits here, so memory is bounded.
-        while self.begun - self.fetched > 2 {
+        while self.begun - self.fetched > 1 {
             let done = self.worker.wait();
             self.fetch(done)?;
         }
-        self.worker.begin(Task { source: Source::Frames(frames), prefix })
+        self.worker.begin(Task { source: Source::Frames(frames), prefix })?;
+        self.begun += 1;
+        Ok(())
     }
 
     fn fetch(&mut self, done: Result<Done, Error>) -> Result<(), Error> {

@@ -282,9 +282,8 @@ impl Snapshot {
         let mut accumulator = Accumulator::new();
         for segment in self.segments.iter().filter(touches) {
             let reader = segment.open()?;
-            for (group, info) in reader.row_groups().iter().enumerate() {
-                let all = std::iter::once(0..info.rows).collect::<Vec<_>>();
-                accumulator.add(&reader.read(group, bins::COLUMNS, &all)?);
+            for group in 0..reader.row_groups().len() {
+                accumulator.add(&reader.read_all(group, bins::COLUMNS)?);
             }
         }
         for entry in &self.tail {

@@ -6,7 +6,7 @@
 use crate::Error;
 use crate::disk::Disk;
 use crate::manifest::{BinsFile, Hex};
-use crate::segment::parts::{self, Input, Names, Slice, Target};
+use crate::segment::parts::{self, Encoder, Input, Names, Slice, Target};
 use bytes::Bytes;
 use parquet::basic::{LogicalType, Repetition, Type as Physical};
 use parquet::column::page::{Page, PageReader};
@@ -84,10 +84,10 @@ pub(crate) fn write(
         let failed = |e: ParquetError| parts::parquet_error(path, e);
         let fields = definitions.iter().map(|d| d.field()).collect::<Result<_, _>>().map_err(failed)?;
         let descriptor = SchemaDescriptor::new(parts::root("rows", fields).map_err(failed)?);
-        let times = definitions.iter().filter(|d| d.kind() == Kind::Time).map(|d| d.name);
-        let properties = parts::properties_for(times).map_err(failed)?;
-        let mut file = SerializedFileWriter::new(sink, descriptor.root_schema_ptr(), properties.clone())
-            .map_err(failed)?;
+        let properties = parts::properties();
+        let mut file =
+            SerializedFileWriter::new(sink, descriptor.root_schema_ptr(), properties).map_err(failed)?;
+        let mut encoder = Encoder::new().map_err(failed)?;
         let mut group = file.next_row_group().map_err(failed)?;
         for (place, (definition, values)) in definitions.iter().zip(&table.columns).enumerate() {
             let input = Input {
@@ -97,8 +97,7 @@ pub(crate) fn write(
                 present: &table.present,
                 names: &table.names,
             };
-            let chunk =
-                parts::encode(&input, descriptor.column(place), properties.clone()).map_err(failed)?;
+            let chunk = encoder.encode(&input, &descriptor.column(place)).map_err(failed)?;
             group.append_column(&Bytes::from(chunk.bytes), chunk.close).map_err(failed)?;
         }
         group.close().map_err(failed)?;
@@ -127,8 +126,8 @@ fn parse(bytes: Bytes, definitions: &[Definition]) -> Result<Table, String> {
     let file = SerializedFileReader::new(bytes.clone()).map_err(text)?;
     let source = Arc::new(bytes);
     let mut names = Names::default();
-    let mut table = Table::default();
-    table.columns = definitions.iter().map(|d| Values::new(d.kind())).collect();
+    let columns = definitions.iter().map(|d| Values::new(d.kind())).collect();
+    let mut table = Table { columns, ..Table::default() };
     for group in file.metadata().row_groups() {
         let rows = usize::try_from(group.num_rows()).map_err(|e| e.to_string())?;
         let base = table.present.len();

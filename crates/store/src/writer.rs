@@ -219,15 +219,18 @@ impl Writer {
     /// The disk refuses. What is journaled stays so.
     pub fn seal(&mut self, now_ms: i64) -> Result<(), Error> {
         self.sync()?;
+        self.trouble = None;
         if self.journal.sequences.is_some() {
             self.rotate(now_ms);
+        }
+        if let Some(error) = self.trouble.take() {
+            return Err(error);
         }
         for job in &mut self.jobs {
             if let State::Waiting { not_before } | State::Written(_, not_before) = &mut job.state {
                 *not_before = i64::MIN;
             }
         }
-        self.trouble = None;
         while !self.jobs.is_empty() {
             self.commit(now_ms);
             self.begin_next(now_ms)?;

@@ -1,10 +1,10 @@
 //! From a packed key to the number of its group.
 //!
-//! Groups are numbered as they are met; their keys and sums lie in plain vectors by that number. The index only
-//! finds the number: for keys of few bits it is a table with the key as its place, for all others a hash table
+//! Groups are numbered as they are met, and lie in [`Entries`] by that number. The index only finds the number: for keys of few bits it is a table with the key as its place, for all others a hash table
 //! whose slots hold 32 bits of the hash and the number, so that one cache line decides, and growing reads no
 //! keys. Hashes are seeded at random, for keys are chosen by whoever sends traffic.
 
+use super::entry::Entries;
 use crate::budget::{Budget, Full};
 use foldhash::fast::RandomState;
 use std::hash::{BuildHasher, Hasher};
@@ -21,7 +21,7 @@ const EMPTY: u64 = u64::MAX;
 pub(crate) enum Index<const N: usize> {
     /// The key itself is the place of the group's number.
     Direct(Vec<u32>),
-    /// Hashed, open addressing, at most half full.
+    /// Hashed, open addressing.
     Hashed(Hashed),
 }
 
@@ -45,39 +45,48 @@ impl<const N: usize> Index<N> {
         Self::Hashed(Hashed { slots: Vec::new(), seed, hashes: Vec::new(), firsts: Vec::new() })
     }
 
-    /// The number of each key's group, into `groups`; new ones are appended to `keys`, which are all keys by
-    /// their groups' numbers.
+    /// The number of each key's group, into `groups`; new ones are appended to `entries`.
     pub(crate) fn find(
         &mut self,
         sought: &[[u64; N]],
-        keys: &mut Vec<[u64; N]>,
+        entries: &mut Entries<N>,
         groups: &mut Vec<u32>,
         budget: &Budget,
     ) -> Result<(), Full> {
         groups.clear();
         match self {
             Self::Direct(places) => {
-                groups.extend(sought.iter().map(|key| direct(places, key, keys)));
+                groups.extend(sought.iter().map(|key| direct(places, key, entries)));
                 Ok(())
             }
             Self::Hashed(hashed) => {
-                hashed.reserve(keys.len(), sought.len(), budget)?;
-                hashed.find(sought, keys, groups);
+                hashed.reserve(entries.len(), sought.len(), budget)?;
+                hashed.find(sought, entries, groups);
                 Ok(())
             }
         }
     }
 }
 
+impl<const N: usize> Index<N> {
+    /// Forgets everything, and gives its memory back.
+    pub(crate) fn end(&mut self, budget: &Budget) {
+        if let Self::Hashed(hashed) = self {
+            budget.give_back(hashed.slots.len() * size_of::<u64>());
+        }
+        *self = Self::Direct(Vec::new());
+    }
+}
+
 /// The number of a key that is its own place.
 #[inline]
-fn direct<const N: usize>(places: &mut [u32], key: &[u64; N], keys: &mut Vec<[u64; N]>) -> u32 {
+fn direct<const N: usize>(places: &mut [u32], key: &[u64; N], entries: &mut Entries<N>) -> u32 {
     // A layout of so few bits sets no others, and without any keys there is one place.
     let at = key.first().map_or(0, |word| usize::try_from(*word).unwrap_or(0));
     let place = &mut places[at];
     if *place == NONE {
-        *place = number(keys.len());
-        keys.push(*key);
+        *place = number(entries.len());
+        entries.push(key);
     }
     *place
 }
@@ -88,20 +97,20 @@ fn probe<const N: usize>(
     mask: usize,
     hash: u32,
     key: &[u64; N],
-    keys: &mut Vec<[u64; N]>,
+    entries: &mut Entries<N>,
 ) -> u32 {
     let mut at = hash as usize & mask;
     loop {
         let slot = slots[at];
         if slot == EMPTY {
-            let group = number(keys.len());
+            let group = number(entries.len());
             slots[at] = u64::from(hash) << 32 | u64::from(group);
-            keys.push(*key);
+            entries.push(key);
             return group;
         }
         if slot >> 32 == u64::from(hash) {
             let group = low_half(slot);
-            if keys[group as usize] == *key {
+            if entries.is_key(group as usize, key) {
                 return group;
             }
         }
@@ -111,7 +120,7 @@ fn probe<const N: usize>(
 
 /// 32 bits of hash of a key.
 #[inline]
-fn hash<const N: usize>(seed: &RandomState, key: &[u64; N]) -> u32 {
+pub(crate) fn hash<const N: usize>(seed: &RandomState, key: &[u64; N]) -> u32 {
     let mut hasher = seed.build_hasher();
     for word in key {
         hasher.write_u64(*word);
@@ -124,7 +133,7 @@ impl Hashed {
     ///
     /// Slots lie all over a large table: first all hashes are worked out, then all first slots read, with nothing
     /// in between that a processor would have to wait for; only then is each looked at.
-    fn find<const N: usize>(&mut self, sought: &[[u64; N]], keys: &mut Vec<[u64; N]>, groups: &mut Vec<u32>) {
+    fn find<const N: usize>(&mut self, sought: &[[u64; N]], entries: &mut Entries<N>, groups: &mut Vec<u32>) {
         let Self { slots, seed, hashes, firsts } = self;
         let mask = slots.len() - 1;
         hashes.clear();
@@ -134,17 +143,18 @@ impl Hashed {
         for ((key, hash), first) in sought.iter().zip(&*hashes).zip(&*firsts) {
             let known = low_half(*first) as usize;
             let same_hash = *first >> 32 == u64::from(*hash);
-            if same_hash && keys.get(known) == Some(key) {
+            if same_hash && entries.is_key(known, key) {
                 groups.push(low_half(*first));
             } else {
-                groups.push(probe(slots, mask, *hash, key, keys));
+                groups.push(probe(slots, mask, *hash, key, entries));
             }
         }
     }
 
-    /// Makes room for `more` keys beside the `len` there are, so that the table stays at most half full.
+    /// Makes room for `more` keys beside the `len` there are, so that the table stays at most five eighths full:
+    /// then a search is short, and the slots are smaller than the entries.
     fn reserve(&mut self, len: usize, more: usize, budget: &Budget) -> Result<(), Full> {
-        let needed = len.saturating_add(more).saturating_mul(2);
+        let needed = len.saturating_add(more).saturating_mul(8) / 5;
         if needed <= self.slots.len() {
             return Ok(());
         }
@@ -189,16 +199,16 @@ mod tests {
     fn check<const N: usize>(bits: u32, sought: &[[u64; N]]) {
         let budget = Budget::new(usize::MAX);
         let mut index = Index::<N>::new(bits, &RandomState::default());
-        let (mut keys, mut groups, mut model) = (Vec::new(), Vec::new(), HashMap::new());
+        let (mut entries, mut groups, mut model) = (Entries::new(0), Vec::new(), HashMap::new());
         for part in sought.chunks(1000) {
-            index.find(part, &mut keys, &mut groups, &budget).unwrap();
+            index.find(part, &mut entries, &mut groups, &budget).unwrap();
             for (key, group) in part.iter().zip(&groups) {
                 let next = model.len();
                 assert_eq!(*model.entry(*key).or_insert(next), *group as usize);
-                assert_eq!(keys[*group as usize], *key);
+                assert_eq!(entries.key(*group as usize), *key);
             }
         }
-        assert_eq!(keys.len(), model.len());
+        assert_eq!(entries.len(), model.len());
     }
 
     #[test]
@@ -215,9 +225,9 @@ mod tests {
     fn what_does_not_fit_is_refused_before_it_is_allocated() {
         let budget = Budget::new(4096 * 8);
         let mut index = Index::<2>::new(128, &RandomState::default());
-        let (mut keys, mut groups) = (Vec::new(), Vec::new());
-        let many: Vec<[u64; 2]> = (0..2048).map(|i| [i, 0]).collect();
-        index.find(&many, &mut keys, &mut groups, &budget).unwrap();
-        assert_eq!(index.find(&[[9, 9]], &mut keys, &mut groups, &budget), Err(Full));
+        let (mut entries, mut groups) = (Entries::new(3), Vec::new());
+        let many: Vec<[u64; 2]> = (0..2500).map(|i| [i, 0]).collect();
+        index.find(&many, &mut entries, &mut groups, &budget).unwrap();
+        assert_eq!(index.find(&[[9, 9]; 100], &mut entries, &mut groups, &budget), Err(Full));
     }
 }

@@ -1,8 +1,8 @@
 //! The groups of one thread, for keys of a fixed number of words.
 
-use super::index::Index;
+use super::entry::Entries;
+use super::index::{Index, hash};
 use super::key::Layout;
-use super::sum::Sums;
 use crate::budget::{Budget, Full};
 use crate::query::Measure;
 use crate::rows::Rows;
@@ -25,20 +25,23 @@ pub(crate) trait Groups: Send + Sync {
         budget: &Budget,
     ) -> Result<(), Full>;
 
+    /// Forgets how to find groups, and gives that memory back: from now on they can only be read.
+    fn end(&mut self, budget: &Budget);
+
+    /// The memory that the groups take, without what finds them.
+    fn bytes(&self) -> usize;
+
     /// Adds the groups of another thread, which have keys of the same width.
     fn merge(&mut self, other: &dyn Groups, budget: &Budget) -> Result<(), Full>;
 
     /// How many groups there are.
     fn len(&self) -> usize;
 
-    /// The packed keys of all groups, one after the other.
-    fn words(&self) -> &[u64];
-
     /// The packed key of one group.
     fn key(&self, group: usize) -> &[u64];
 
-    /// The sums of all groups.
-    fn sums(&self) -> &Sums;
+    /// The exact sum of a measure in a group, the measures counted in the scheme's order.
+    fn sum(&self, group: usize, measure: usize) -> u128;
 }
 
 /// How rows are grouped and what is added up: the same for all threads of a query.
@@ -47,6 +50,28 @@ pub(crate) struct Scheme {
     pub(crate) layout: Layout,
     pub(crate) measures: Vec<Measure>,
     pub(crate) seed: RandomState,
+    /// Only groups of this share of all hashes are meant.
+    pub(crate) share: Share,
+}
+
+/// One of several equal shares of all groups, by the hashes of their keys: where not all groups fit in memory,
+/// the records are gone through once for each share.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Share {
+    /// Which one, from 0.
+    pub(crate) part: u32,
+    /// Of how many.
+    pub(crate) of: u32,
+}
+
+impl Share {
+    /// Everything at once.
+    pub(crate) const ALL: Self = Self { part: 0, of: 1 };
+
+    /// Whether a key of this hash belongs to it.
+    fn has(self, hash: u32) -> bool {
+        (u64::from(hash) * u64::from(self.of)) >> 32 == u64::from(self.part)
+    }
 }
 
 impl Scheme {
@@ -90,10 +115,10 @@ impl Scheme {
     fn map<const N: usize>(&self, bits: u32) -> Box<dyn Groups> {
         Box::new(Map::<N> {
             index: Index::new(bits, &self.seed),
-            keys: Vec::new(),
-            sums: Sums::new(self.measures.len()),
+            entries: Entries::new(self.measures.len()),
             packed: Vec::with_capacity(PIECE),
             numbers: Vec::with_capacity(PIECE),
+            places: Vec::new(),
         })
     }
 }
@@ -101,24 +126,37 @@ impl Scheme {
 /// Groups of keys of `N` words.
 struct Map<const N: usize> {
     index: Index<N>,
-    keys: Vec<[u64; N]>,
-    sums: Sums,
-    /// The packed keys of a piece, and the numbers of their groups: kept for their memory only.
+    entries: Entries<N>,
+    /// The packed keys of a piece, the numbers of their groups, and the places of those in the share: kept for
+    /// their memory only.
     packed: Vec<[u64; N]>,
     numbers: Vec<u32>,
+    places: Vec<u32>,
 }
 
 impl<const N: usize> Map<N> {
-    /// The numbers of the packed keys' groups, with room for their sums.
+    /// The numbers of the packed keys' groups.
     fn number(&mut self, budget: &Budget) -> Result<(), Full> {
-        let before = self.keys.len();
-        self.index.find(&self.packed, &mut self.keys, &mut self.numbers, budget)?;
-        let new = self.keys.len() - before;
+        let before = self.entries.len();
+        self.index.find(&self.packed, &mut self.entries, &mut self.numbers, budget)?;
+        let new = self.entries.len() - before;
         if new > 0 {
-            budget.take(new * (size_of::<[u64; N]>() + self.sums.group_bytes()))?;
-            self.sums.resize(self.keys.len());
+            budget.take(new * self.entries.entry_bytes())?;
         }
         Ok(())
+    }
+}
+
+impl<const N: usize> Map<N> {
+    /// Of the packed rows keeps those in the share; their places in the batch are then in `places`.
+    fn keep_share(&mut self, piece: Rows<'_>, scheme: &Scheme) {
+        self.places.clear();
+        let mut places = piece.places();
+        self.packed.retain(|key| {
+            let mine = scheme.share.has(hash(&scheme.seed, key));
+            self.places.extend(places.next().filter(|_| mine));
+            mine
+        });
     }
 }
 
@@ -133,44 +171,46 @@ impl<const N: usize> Groups for Map<N> {
     ) -> Result<(), Full> {
         for piece in rows.pieces(PIECE) {
             scheme.layout.pack(batch, piece, names, &mut self.packed);
+            let all = scheme.share == Share::ALL;
+            if !all {
+                self.keep_share(piece, scheme);
+            }
             self.number(budget)?;
-            self.sums.add(batch, piece, &scheme.measures, &self.numbers);
+            let piece = if all { piece } else { Rows::Picked(&self.places) };
+            self.entries.add(batch, piece, &scheme.measures, &self.numbers);
         }
         Ok(())
     }
 
+    fn end(&mut self, budget: &Budget) {
+        self.index.end(budget);
+    }
+
+    fn bytes(&self) -> usize {
+        self.entries.len() * self.entries.entry_bytes()
+    }
+
     fn merge(&mut self, other: &dyn Groups, budget: &Budget) -> Result<(), Full> {
-        if N == 0 {
-            // Without keys there are no words to go through, and at most one group.
+        for from in (0..other.len()).step_by(PIECE) {
             self.packed.clear();
-            self.packed.resize(other.len(), [0; N]);
+            for group in from..other.len().min(from + PIECE) {
+                self.packed.extend(other.key(group).first_chunk::<N>());
+            }
             self.number(budget)?;
-            self.sums.merge(other.sums(), 0, &self.numbers);
-            return Ok(());
-        }
-        let (keys, _) = other.words().as_chunks::<N>();
-        for (piece, keys) in keys.chunks(PIECE).enumerate() {
-            self.packed.clear();
-            self.packed.extend_from_slice(keys);
-            self.number(budget)?;
-            self.sums.merge(other.sums(), piece * PIECE, &self.numbers);
+            self.entries.merge(other, from, &self.numbers);
         }
         Ok(())
     }
 
     fn len(&self) -> usize {
-        self.keys.len()
-    }
-
-    fn words(&self) -> &[u64] {
-        self.keys.as_flattened()
+        self.entries.len()
     }
 
     fn key(&self, group: usize) -> &[u64] {
-        self.keys.get(group).map_or(&[], |key| key)
+        self.entries.key(group)
     }
 
-    fn sums(&self) -> &Sums {
-        &self.sums
+    fn sum(&self, group: usize, measure: usize) -> u128 {
+        self.entries.sum(group, measure)
     }
 }

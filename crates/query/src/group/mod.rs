@@ -2,12 +2,13 @@
 //!
 //! Each thread has a [`Grouping`] of its own. Rows come as a batch and the places in it that matched; their keys
 //! are packed into words column by column ([`key`]), the words are looked up ([`index`]), and each measure's
-//! column is added in one loop ([`sum`]). At the end the threads' groups are merged and ordered ([`top`]).
+//! column is added in one loop ([`entry`]). At the end the threads' groups are merged and ordered ([`top`]).
 
+mod entry;
 mod index;
 mod key;
 mod map;
-mod sum;
+mod ranked;
 mod top;
 
 use crate::budget::{Budget, Full};
@@ -18,7 +19,9 @@ use crate::rows::Rows;
 use crate::table::Table;
 use foldhash::fast::RandomState;
 use key::Layout;
+pub(crate) use map::Share;
 use map::{Groups, Scheme};
+pub(crate) use ranked::Ranked;
 use std::fmt;
 use std::sync::Arc;
 use weir_flow::Batch;
@@ -33,13 +36,10 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// For this query, in so much memory.
-    pub(crate) fn new(query: &Query, memory_bytes: usize) -> Self {
-        let scheme = Scheme {
-            layout: Layout::new(&query.keys),
-            measures: query.summed(),
-            seed: RandomState::default(),
-        };
+    /// For this share of a query's groups, in so much memory. All shares must have the same seed.
+    pub(crate) fn new(query: &Query, memory_bytes: usize, share: Share, seed: &RandomState) -> Self {
+        let scheme =
+            Scheme { layout: Layout::new(&query.keys), measures: query.summed(), seed: seed.clone(), share };
         Self { scheme, names: Names::default(), budget: Budget::new(memory_bytes), keys: query.keys.clone() }
     }
 
@@ -58,7 +58,6 @@ pub(crate) struct Grouping<'a> {
     complete: Box<dyn Groups>,
     /// Rows where at least one key is unknown.
     partial: Box<dyn Groups>,
-    totals: Vec<u128>,
     /// The names of the last batch and their numbers: batches of one segment share them.
     translated: (Arc<[Box<str>]>, Vec<u32>),
     /// Places of rows, kept for the memory only.
@@ -79,7 +78,6 @@ impl<'a> Grouping<'a> {
             shared,
             complete: shared.scheme.complete(),
             partial: shared.scheme.partial(),
-            totals: vec![0; shared.scheme.measures.len()],
             translated: Default::default(),
             split: Default::default(),
         }
@@ -90,7 +88,6 @@ impl<'a> Grouping<'a> {
     /// # Errors
     /// There is no memory left for the groups.
     pub(crate) fn add(&mut self, batch: &Batch, rows: Rows<'_>) -> Result<(), Error> {
-        sum::total(batch, rows, &self.shared.scheme.measures, &mut self.totals);
         self.translate(batch);
         let mask = self.shared.scheme.layout.mask();
         let mut all = u64::MAX;
@@ -133,15 +130,18 @@ impl<'a> Grouping<'a> {
     }
 
     /// Adds the groups of another thread.
-    pub(crate) fn merge(&mut self, other: &Self) -> Result<(), Error> {
-        for (mine, theirs) in self.totals.iter_mut().zip(&other.totals) {
-            *mine += theirs;
-        }
+    ///
+    /// # Errors
+    /// There is no memory left for the groups.
+    pub(crate) fn merge(&mut self, mut other: Self) -> Result<(), Error> {
         let budget = &self.shared.budget;
+        other.complete.end(budget);
+        other.partial.end(budget);
         let merged = self
             .complete
             .merge(other.complete.as_ref(), budget)
             .and_then(|()| self.partial.merge(other.partial.as_ref(), budget));
+        budget.give_back(other.complete.bytes() + other.partial.bytes());
         merged.map_err(|Full| self.full())
     }
 
@@ -153,7 +153,7 @@ impl<'a> Grouping<'a> {
     ///
     /// # Errors
     /// There is no memory left for its rows.
-    pub(crate) fn table(&self, query: &Query) -> Result<Table, Error> {
+    pub(crate) fn table(&self, query: &Query) -> Result<Ranked, Error> {
         let parts = [self.complete.as_ref(), self.partial.as_ref()];
         let names = self.shared.names.list();
         let ranking = top::Ranking { parts, scheme: &self.shared.scheme, names: &names };
@@ -161,15 +161,19 @@ impl<'a> Grouping<'a> {
             ranking.best(query.order, query.limit, &self.shared.budget).map_err(|Full| self.full())?;
 
         let shown_measures = query.measures.len();
-        let total = self.totals.iter().take(shown_measures).copied().collect();
+        // Every matched row is in exactly one group.
+        let sum = |at| {
+            parts.iter().map(|part| (0..part.len()).map(|group| part.sum(group, at)).sum::<u128>()).sum()
+        };
+        let total = (0..shown_measures).map(sum).collect();
         let mut table = Table::new(query.keys.clone(), query.measures.clone(), total);
         table.groups = parts.iter().map(|part| part.len() as u64).sum();
         for place in &shown {
             let part = parts[usize::from(place.partial)];
             let cells = self.shared.scheme.layout.cells(part.key(place.group as usize), &names);
-            let sums = (0..shown_measures).map(|at| part.sums().get(place.group as usize, at));
+            let sums = (0..shown_measures).map(|at| part.sum(place.group as usize, at));
             table.push(cells, sums);
         }
-        Ok(table)
+        Ok(Ranked { table, ranks: shown.iter().map(|place| place.sum).collect() })
     }
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 /// A group, and what it is ordered by.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
-    sum: u128,
+    pub(super) sum: u128,
     pub(super) group: u32,
     pub(super) partial: bool,
 }
@@ -69,7 +69,7 @@ impl Ranking<'_> {
         };
         self.parts.into_iter().zip([false, true]).flat_map(move |(part, partial)| {
             (0..part.len()).map(move |group| Place {
-                sum: at.map_or(0, |at| part.sums().get(group, at)),
+                sum: at.map_or(0, |at| part.sum(group, at)),
                 group: u32::try_from(group).unwrap_or(u32::MAX),
                 partial,
             })

@@ -4,15 +4,26 @@ use super::{BinRow, Counts, Kind};
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
-use std::sync::Arc;
+use std::hash::Hash;
 use weir_flow::names::Direction;
 use weir_flow::schema::Column;
 use weir_flow::time::{BIN_MS, Part, bin, spread};
 use weir_flow::{Addr, Batch};
 
-/// What an account is of. `NOBODY` stands for no tenant.
+/// What an account is of, in few bytes: bin, exporter and tenant by their places in lists.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(super) struct Key {
+struct Key {
+    host: u128,
+    bin: u32,
+    exporter: u32,
+    tenant: u32,
+    kind: Kind,
+    has_host: bool,
+}
+
+/// What an account is of, written out. `tenant` is a place among the sorted tenants.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Account {
     pub bin: i64,
     pub exporter: Addr,
     pub kind: Kind,
@@ -29,16 +40,71 @@ pub struct Accumulator {
     accounts: HashMap<Key, Counts, RandomState>,
     /// Accounts that could take no more without exceeding 64 bits; a new one was begun beside them.
     full: Vec<(Key, Counts)>,
-    tenants: Vec<Box<str>>,
-    places: HashMap<Box<str>, u32, RandomState>,
+    tenants: Interned<Box<str>>,
+    exporters: Interned<Addr>,
+    bins: Interned<i64>,
+}
+
+/// Values by place, each once.
+#[derive(Debug)]
+struct Interned<T> {
+    values: Vec<T>,
+    places: HashMap<T, u32, RandomState>,
+    /// Neighbouring rows mostly share exporter and bin.
+    last: Option<(T, u32)>,
+}
+
+impl<T> Default for Interned<T> {
+    fn default() -> Self {
+        Self { values: Vec::new(), places: HashMap::default(), last: None }
+    }
+}
+
+impl<T: Hash + Eq + Clone> Interned<T> {
+    #[inline]
+    fn place(&mut self, value: &T) -> u32 {
+        match &self.last {
+            Some((last, place)) if last == value => *place,
+            _ => self.look_up(value),
+        }
+    }
+
+    fn look_up(&mut self, value: &T) -> u32 {
+        // There are fewer rows than places.
+        let next = u32::try_from(self.values.len()).unwrap_or(NOBODY);
+        let place = *self.places.entry_ref(value).or_insert_with(|| {
+            self.values.push(value.clone());
+            next
+        });
+        self.last = Some((value.clone(), place));
+        place
+    }
+
+    /// What each place is in the sorted order, and the values in that order.
+    fn ranks(&self) -> (Vec<u32>, Vec<T>)
+    where
+        T: Ord,
+    {
+        let mut order: Vec<(&T, u32)> = self.values.iter().zip(0u32..).collect();
+        order.sort_unstable();
+        let mut ranks = vec![0; order.len()];
+        for (rank, (_, place)) in (0u32..).zip(&order) {
+            if let Some(slot) = ranks.get_mut(*place as usize) {
+                *slot = rank;
+            }
+        }
+        (ranks, order.into_iter().map(|(value, _)| value.clone()).collect())
+    }
 }
 
 /// The columns of a batch that accounts are made from.
 struct View<'a> {
     batch: &'a Batch,
+    present: &'a [u64],
     start: &'a [i64],
     end: &'a [i64],
     exporter: &'a [Addr],
+    direction: &'a [u8],
     /// Octets, packets, and both as measured.
     amounts: [&'a [u64]; 4],
 }
@@ -48,10 +114,7 @@ struct View<'a> {
 struct Amounts {
     start: i64,
     end: i64,
-    octets: u64,
-    packets: u64,
-    measured_octets: u64,
-    measured_packets: u64,
+    counts: Counts,
 }
 
 const AMOUNTS: [Column; 4] =
@@ -61,26 +124,32 @@ impl<'a> View<'a> {
     fn new(batch: &'a Batch) -> Self {
         Self {
             batch,
+            present: batch.present(),
             start: batch.times(Column::Start),
             end: batch.times(Column::End),
             exporter: batch.addrs(Column::Exporter),
+            direction: batch.u8s(Column::Direction),
             amounts: AMOUNTS.map(|c| batch.u64s(c)),
         }
     }
 
     /// Unknown octets add nothing, but the flow counts.
+    #[inline]
     fn amounts(&self, row: usize, mask: u64) -> Amounts {
-        let amount = |i: usize| match (AMOUNTS.get(i), self.amounts.get(i)) {
-            (Some(column), Some(values)) if mask & column.bit() != 0 => values.get(row).copied().unwrap_or(0),
-            _ => 0,
+        let [octets, packets, measured_octets, measured_packets] = self.amounts;
+        let amount = |column: Column, values: &[u64]| {
+            if mask & column.bit() != 0 { values.get(row).copied().unwrap_or(0) } else { 0 }
         };
         Amounts {
             start: self.start.get(row).copied().unwrap_or_default(),
             end: self.end.get(row).copied().unwrap_or_default(),
-            octets: amount(0),
-            packets: amount(1),
-            measured_octets: amount(2),
-            measured_packets: amount(3),
+            counts: Counts {
+                octets: amount(Column::Octets, octets),
+                packets: amount(Column::Packets, packets),
+                flows: 1,
+                measured_octets: amount(Column::MeasuredOctets, measured_octets),
+                measured_packets: amount(Column::MeasuredPackets, measured_packets),
+            },
         }
     }
 
@@ -88,29 +157,30 @@ impl<'a> View<'a> {
         (mask & column.bit() != 0).then(|| self.batch.addrs(column).get(row).copied()).flatten()
     }
 
-    fn exporter(&self, row: usize) -> Addr {
-        self.exporter.get(row).copied().unwrap_or_default()
+    fn direction(&self, row: usize, mask: u64) -> Direction {
+        let code = self.direction.get(row).filter(|_| mask & Column::Direction.bit() != 0);
+        code.and_then(|c| Direction::from_code(*c)).unwrap_or(Direction::Unmatched)
     }
 }
 
 impl Amounts {
     /// Calls `part` with each bin's share.
+    #[inline]
     fn spread(&self, mut part: impl FnMut(i64, Counts)) {
         let first = bin(self.start);
         if self.end <= first.saturating_add(BIN_MS) {
-            let counts = Counts {
-                octets: self.octets,
-                packets: self.packets,
-                flows: 1,
-                measured_octets: self.measured_octets,
-                measured_packets: self.measured_packets,
-            };
-            return part(first, counts);
+            return part(first, self.counts);
         }
+        self.spread_long(&mut part);
+    }
+
+    #[cold]
+    fn spread_long(&self, part: &mut dyn FnMut(i64, Counts)) {
+        let c = &self.counts;
         let mut scaled: Vec<Part> = Vec::new();
-        spread(self.start, self.end, self.octets, self.packets, |p| scaled.push(p));
+        spread(self.start, self.end, c.octets, c.packets, |p| scaled.push(p));
         let mut scaled = scaled.into_iter();
-        spread(self.start, self.end, self.measured_octets, self.measured_packets, |measured| {
+        spread(self.start, self.end, c.measured_octets, c.measured_packets, |measured| {
             // Both are spread over the same bins.
             let Some(scaled) = scaled.next() else { return };
             let counts = Counts {
@@ -141,7 +211,7 @@ impl Accumulator {
     /// Adds the rows of a batch, of which at least [`COLUMNS`](super::COLUMNS) are loaded.
     pub fn add(&mut self, batch: &Batch) {
         let view = View::new(batch);
-        let tenants: Vec<u32> = batch.names().iter().map(|name| self.place(name)).collect();
+        let tenants: Vec<u32> = batch.names().iter().map(|name| self.tenants.place(name)).collect();
         let tenant = |row: usize, mask: u64, column: Column| {
             if mask & column.bit() == 0 {
                 return NOBODY;
@@ -149,61 +219,65 @@ impl Accumulator {
             let place = batch.u32s(column).get(row).map_or(usize::MAX, |p| *p as usize);
             tenants.get(place).copied().unwrap_or(NOBODY)
         };
-        for (row, mask) in batch.present().iter().copied().enumerate() {
+        for (row, (mask, exporter)) in view.present.iter().copied().zip(view.exporter).enumerate() {
             let amounts = view.amounts(row, mask);
-            let exporter = view.exporter(row);
-            let code = batch.u8s(Column::Direction).get(row).filter(|_| mask & Column::Direction.bit() != 0);
-            let direction = code.and_then(|c| Direction::from_code(*c)).unwrap_or(Direction::Unmatched);
-            let kind = match direction {
-                Direction::In => Kind::In,
-                Direction::Out => Kind::Out,
-                Direction::Local => Kind::LocalOut,
-                Direction::Transit => Kind::Transit,
-                Direction::Unmatched => Kind::Unmatched,
-                Direction::Duplicate => Kind::Duplicate,
+            let exporter = self.exporters.place(exporter);
+            let direction = view.direction(row, mask);
+            let own = || (tenant(row, mask, Column::Tenant), view.addr(row, mask, Column::Host));
+            let (kind, (who, host)) = match direction {
+                Direction::In => (Kind::In, own()),
+                Direction::Out => (Kind::Out, own()),
+                Direction::Local => (Kind::LocalOut, own()),
+                Direction::Transit => (Kind::Transit, (NOBODY, None)),
+                Direction::Unmatched => (Kind::Unmatched, (NOBODY, None)),
+                Direction::Duplicate => (Kind::Duplicate, (NOBODY, None)),
             };
-            let (who, host) = match kind {
-                Kind::In | Kind::Out | Kind::LocalOut => {
-                    (tenant(row, mask, Column::Tenant), view.addr(row, mask, Column::Host))
-                }
-                _ => (NOBODY, None),
-            };
-            amounts.spread(|bin, counts| self.add_to(Key { bin, exporter, kind, tenant: who, host }, counts));
+            self.add_row(&amounts, exporter, kind, who, host);
             if direction == Direction::Local {
                 let who = tenant(row, mask, Column::PeerTenant);
                 let nat = view.addr(row, mask, Column::NatDstAddr);
                 let host = nat.or_else(|| view.addr(row, mask, Column::DstAddr));
-                let kind = Kind::LocalIn;
-                amounts.spread(|bin, counts| {
-                    self.add_to(Key { bin, exporter, kind, tenant: who, host }, counts)
-                });
+                self.add_row(&amounts, exporter, Kind::LocalIn, who, host);
             }
         }
         self.add_decoded(&view);
     }
 
+    #[inline]
+    fn add_row(&mut self, amounts: &Amounts, exporter: u32, kind: Kind, tenant: u32, host: Option<Addr>) {
+        let has_host = host.is_some();
+        let host = host.unwrap_or_default().bits();
+        amounts.spread(|bin, counts| {
+            let bin = self.bins.place(&bin);
+            self.add_to(Key { host, bin, exporter, tenant, kind, has_host }, counts);
+        });
+    }
+
     /// The other side of the trial balance. Neighbouring rows mostly share exporter and bin, so they are added up
     /// before the table is asked.
     fn add_decoded(&mut self, view: &View<'_>) {
-        let mut current: Option<(Key, Counts)> = None;
-        for (row, mask) in view.batch.present().iter().copied().enumerate() {
-            let exporter = view.exporter(row);
+        let mut current: Option<(i64, Addr, Counts)> = None;
+        for (row, (mask, exporter)) in view.present.iter().copied().zip(view.exporter).enumerate() {
             view.amounts(row, mask).spread(|bin, counts| {
-                let key = Key { bin, exporter, kind: Kind::Decoded, tenant: NOBODY, host: None };
-                let sum = current.filter(|(k, _)| *k == key).and_then(|(_, sum)| sum.checked_add(counts));
-                if sum.is_none()
-                    && let Some((key, counts)) = current
-                {
-                    self.add_to(key, counts);
+                let same = current.filter(|(b, e, _)| *b == bin && e == exporter);
+                let sum = same.and_then(|(_, _, sum)| sum.checked_add(counts));
+                if sum.is_none() {
+                    self.flush_decoded(current);
                 }
-                current = Some((key, sum.unwrap_or(counts)));
+                current = Some((bin, *exporter, sum.unwrap_or(counts)));
             });
         }
-        if let Some((key, counts)) = current {
-            self.add_to(key, counts);
-        }
+        self.flush_decoded(current);
     }
 
+    fn flush_decoded(&mut self, sum: Option<(i64, Addr, Counts)>) {
+        let Some((bin, exporter, counts)) = sum else { return };
+        let (bin, exporter) = (self.bins.place(&bin), self.exporters.place(&exporter));
+        let key = Key { host: 0, bin, exporter, tenant: NOBODY, kind: Kind::Decoded, has_host: false };
+        self.add_to(key, counts);
+    }
+
+    #[inline]
     fn add_to(&mut self, key: Key, counts: Counts) {
         match self.accounts.entry(key) {
             Entry::Vacant(slot) => {
@@ -216,66 +290,50 @@ impl Accumulator {
         }
     }
 
-    fn place(&mut self, name: &str) -> u32 {
-        if let Some(place) = self.places.get(name) {
-            return *place;
-        }
-        let place = u32::try_from(self.tenants.len()).unwrap_or(NOBODY);
-        self.tenants.push(name.into());
-        self.places.insert(name.into(), place);
-        place
-    }
-
     /// Forgets accounts of bins that do not begin in the range.
     pub fn retain(&mut self, range: &std::ops::Range<i64>) {
-        self.accounts.retain(|key, _| range.contains(&key.bin));
-        self.full.retain(|(key, _)| range.contains(&key.bin));
+        let inside: Vec<bool> = self.bins.values.iter().map(|bin| range.contains(bin)).collect();
+        let inside = |key: &Key| inside.get(key.bin as usize).copied().unwrap_or(false);
+        self.accounts.retain(|key, _| inside(key));
+        self.full.retain(|(key, _)| inside(key));
     }
 
     /// Calls `f` with every account, in the order of files: kind, tenant, host, bin, exporter.
     pub fn for_each(&self, mut f: impl FnMut(&BinRow<'_>)) {
-        for (key, counts) in self.sorted() {
-            let tenant = self.tenants.get(key.tenant as usize).map(|t| &**t);
-            f(&BinRow {
-                bin: key.bin,
-                exporter: key.exporter,
-                kind: key.kind,
+        let (tenants, rows) = self.sorted();
+        for (account, counts) in rows {
+            let Account { bin, exporter, kind, tenant, host } = account;
+            let tenant = tenants.get(tenant as usize).map(|t| &**t);
+            f(&BinRow { bin, exporter, kind, tenant, host, counts });
+        }
+    }
+
+    /// All accounts in the order of files, and the tenants in their order.
+    pub(super) fn sorted(&self) -> (Vec<Box<str>>, Vec<(Account, Counts)>) {
+        let (ranks, names) = self.tenants.ranks();
+        let (bin_ranks, bins) = self.bins.ranks();
+        let (exporter_ranks, exporters) = self.exporters.ranks();
+        let rank = |ranks: &[u32], place: u32| ranks.get(place as usize).copied().unwrap_or(NOBODY);
+        let all = self.accounts.iter().map(|(key, counts)| (*key, *counts)).chain(self.full.iter().copied());
+        let mut rows: Vec<_> = all
+            .map(|(key, counts)| {
+                let (bin, exporter) = (rank(&bin_ranks, key.bin), rank(&exporter_ranks, key.exporter));
+                let by = (key.kind, rank(&ranks, key.tenant), !key.has_host, key.host);
+                (by, u64::from(bin) << 32 | u64::from(exporter), counts)
+            })
+            .collect();
+        rows.sort_unstable_by_key(|(by, then, counts)| (*by, *then, counts.octets, counts.packets));
+        let written = rows.into_iter().map(|((kind, tenant, hostless, host), then, counts)| {
+            let at = |shift: u32| usize::try_from(then >> shift & u64::from(u32::MAX)).unwrap_or(usize::MAX);
+            let account = Account {
+                bin: bins.get(at(32)).copied().unwrap_or_default(),
+                exporter: exporters.get(at(0)).copied().unwrap_or_default(),
+                kind,
                 tenant,
-                host: key.host,
-                counts,
-            });
-        }
-    }
-
-    /// All accounts in the order of files.
-    pub(super) fn sorted(&self) -> Vec<(Key, Counts)> {
-        let mut order: Vec<u32> = (0u32..).take(self.tenants.len()).collect();
-        order.sort_by_key(|place| self.tenants.get(*place as usize));
-        let mut ranks = vec![0u32; order.len()];
-        for (rank, place) in (0u32..).zip(order) {
-            if let Some(slot) = ranks.get_mut(place as usize) {
-                *slot = rank;
-            }
-        }
-        let rank = |tenant: u32| ranks.get(tenant as usize).copied().unwrap_or(NOBODY);
-        let mut rows: Vec<_> =
-            self.accounts.iter().map(|(k, c)| (*k, *c)).chain(self.full.iter().copied()).collect();
-        rows.sort_unstable_by_key(|(k, c)| {
-            (k.kind, rank(k.tenant), k.host.is_none(), k.host, k.bin, k.exporter, c.octets, c.packets)
+                host: (!hostless).then(|| Addr::from_bits(host)),
+            };
+            (account, counts)
         });
-        rows
-    }
-
-    /// The tenants that keys point into.
-    pub(super) fn tenants(&self) -> &[Box<str>] {
-        &self.tenants
-    }
-
-    /// All rows as shared names and plain values, for those who compare two accumulators.
-    #[must_use]
-    pub fn to_rows(&self) -> Vec<(i64, Addr, Kind, Option<Arc<str>>, Option<Addr>, Counts)> {
-        let mut rows = Vec::new();
-        self.for_each(|r| rows.push((r.bin, r.exporter, r.kind, r.tenant.map(Arc::from), r.host, r.counts)));
-        rows
+        (names, written.collect())
     }
 }

@@ -31,7 +31,7 @@ const ALWAYS: u64 = ((1 << COLUMNS.len()) - 1) & !TENANT & !HOST;
 
 /// Writes accounts as the file of this name.
 pub(crate) fn write(disk: &Disk, name: &str, bins: &Accumulator) -> Result<BinsFile, Error> {
-    let rows = bins.sorted();
+    let (names, rows) = bins.sorted();
     let span = (
         rows.iter().map(|(k, _)| k.bin).min().unwrap_or_default(),
         rows.iter().map(|(k, _)| k.bin).max().unwrap_or_default(),
@@ -57,7 +57,7 @@ pub(crate) fn write(disk: &Disk, name: &str, bins: &Accumulator) -> Result<BinsF
             numbers(|c| c.measured_octets),
             numbers(|c| c.measured_packets),
         ],
-        names: bins.tenants().to_vec(),
+        names,
     };
     table::write(disk, name, &COLUMNS, &table, span)
 }

@@ -58,11 +58,7 @@ fn encode_parts(batch: &Batch, out: &mut Vec<u8>) -> Result<(), String> {
     }
     put_len(out, batch.len())?;
     let any = encode_masks(batch.present(), out)?;
-    put_len(out, batch.names().len())?;
-    for name in batch.names().iter() {
-        put_len(out, name.len())?;
-        out.extend_from_slice(name.as_bytes());
-    }
+    let places = encode_names(batch, out)?;
     let columns = COLUMNS.iter().filter(|d| any & d.column.bit() != 0);
     put_len(out, columns.clone().count())?;
     for definition in columns {
@@ -78,7 +74,13 @@ fn encode_parts(batch: &Batch, out: &mut Vec<u8>) -> Result<(), String> {
         }
         check_codes(column, values, batch.present(), batch.names().len())?;
         out.push(u8::try_from(column.index()).map_err(|_| "too many columns".to_owned())?);
-        encode_values(values, out);
+        match (definition.kind, values) {
+            (Kind::Name, Values::U32(v)) => {
+                let place = |at: &u32| places.get(*at as usize).copied().unwrap_or(0);
+                encode_numbers(&v.iter().map(place).collect::<Vec<_>>(), u32::to_le_bytes, out);
+            }
+            _ => encode_values(values, out),
+        }
     }
     put_len(out, batch.health.len())?;
     for row in &batch.health {
@@ -96,6 +98,30 @@ fn put_len(out: &mut Vec<u8>, len: usize) -> Result<(), String> {
     let len = u32::try_from(len).map_err(|_| format!("{len} are too many for one frame"))?;
     out.extend_from_slice(&len.to_le_bytes());
     Ok(())
+}
+
+/// Writes the names that any row has (a batch may know thousands and use a few); returns what the places of all
+/// become.
+fn encode_names(batch: &Batch, out: &mut Vec<u8>) -> Result<Vec<u32>, String> {
+    let mut used = vec![false; batch.names().len()];
+    for column in [Column::Tenant, Column::PeerTenant] {
+        for (place, mask) in batch.u32s(column).iter().zip(batch.present()) {
+            if let Some(slot) = used.get_mut(*place as usize).filter(|_| mask & column.bit() != 0) {
+                *slot = true;
+            }
+        }
+    }
+    put_len(out, used.iter().filter(|used| **used).count())?;
+    let (mut places, mut next) = (Vec::with_capacity(used.len()), 0);
+    for (name, used) in batch.names().iter().zip(used) {
+        places.push(next);
+        if used {
+            put_len(out, name.len())?;
+            out.extend_from_slice(name.as_bytes());
+            next += 1;
+        }
+    }
+    Ok(places)
 }
 
 /// Writes the masks as runs of equal ones; returns the union of all.

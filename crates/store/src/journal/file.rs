@@ -130,7 +130,7 @@ fn parse_header(bytes: &[u8]) -> Option<Header> {
 /// Reads a whole journal file.
 pub(crate) fn read(path: &Path) -> Result<Contents, Error> {
     let bytes = fs::read(path).map_err(Error::doing(path, "read"))?;
-    Ok(scan(path, Bytes::from(bytes)))
+    Ok(scan(path, &Bytes::from(bytes)))
 }
 
 /// What this file's frames call their columns: the schema's checksum, and the columns in order.
@@ -169,36 +169,36 @@ fn parse_file_header(bytes: &[u8]) -> Result<(Schema, usize), String> {
     Ok((Schema { crc: crc32c::crc32c(text), columns }, end + 4))
 }
 
-fn scan(path: &Path, bytes: Bytes) -> Contents {
+fn scan(path: &Path, bytes: &Bytes) -> Contents {
     let mut contents = Contents::default();
-    let (schema, mut at) = match parse_file_header(&bytes) {
+    let (schema, mut at) = match parse_file_header(bytes) {
         Ok(found) => found,
         // A file that a crash left before its header was whole has no frames.
-        Err(_) if file_header().starts_with(&bytes) => {
+        Err(_) if file_header().starts_with(bytes) => {
             contents.torn = bytes.len() as u64;
             return contents;
         }
         Err(how) => {
-            let at = next_frame(&bytes, 0).unwrap_or(bytes.len());
+            let at = next_frame(bytes, 0).unwrap_or(bytes.len());
             contents.report(path, 0..at, how);
             (Schema::current(), at)
         }
     };
     contents.good = at as u64;
     while at < bytes.len() {
-        match frame_at(&bytes, at, &schema) {
+        match frame_at(bytes, at, &schema) {
             Ok((frame, end)) => {
                 contents.frames.push(frame);
                 at = end;
                 contents.good = at as u64;
             }
-            Err(how) => match next_frame(&bytes, at + 1) {
+            Err(how) => match next_frame(bytes, at + 1) {
                 Some(next) => {
                     contents.report(path, at..next, how);
                     at = next;
                 }
                 None => {
-                    contents.tail(path, &bytes, at, how);
+                    contents.tail(path, bytes, at, how);
                     break;
                 }
             },

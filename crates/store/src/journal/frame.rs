@@ -106,6 +106,11 @@ impl Frame {
         &self.names
     }
 
+    /// Whether any row has a value in this column.
+    pub(crate) fn has(&self, column: Column) -> bool {
+        self.columns.get(column.index()).is_some_and(Option::is_some)
+    }
+
     /// The presence mask of every row.
     pub(crate) fn append_present(&self, out: &mut Vec<u64>) {
         for (mask, count) in &self.runs {
@@ -163,9 +168,7 @@ impl Frame {
         self.append_present(&mut present);
         for definition in &weir_flow::schema::COLUMNS {
             let column = definition.column;
-            if matches!(definition.kind, Kind::Word(_) | Kind::Name)
-                && self.columns.get(column.index()).is_some_and(Option::is_some)
-            {
+            if matches!(definition.kind, Kind::Word(_) | Kind::Name) && self.has(column) {
                 super::encode::check_codes(column, &self.values(column), &present, self.names.len())?;
             }
         }

@@ -1,59 +1,35 @@
-//! Encodes one column of one row group into the bytes of its column chunk, with a checksum of every page.
+//! Encodes one column of one row group into the bytes of its column chunk.
+//!
+//! The Parquet crate can do this too, but value by value, and for addresses with an allocation each. Sealing is
+//! the dearest thing that a store does, so it is done here column by column: the values that are there, their
+//! sorted dictionary where one is shorter, and pages cut from both.
 
-use super::schema::PIECE_ROWS;
-use parquet::column::page::{CompressedPage, PageWriteSpec, PageWriter};
-use parquet::column::writer::{ColumnCloseResult, ColumnWriterImpl};
-use parquet::data_type::{ByteArray, ByteArrayType, DataType, Int32Type, Int64Type};
-use parquet::errors::Result;
-use parquet::file::properties::WriterPropertiesPtr;
-use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
+use super::dictionary::{Cell, Dictionary, Natural, distinct};
+use super::pages::{Chunk, Data, Pages};
+use super::schema::PAGE_ROWS;
+use super::{delta, pack};
+use parquet::basic::{Encoding, Type as Physical};
+use parquet::errors::{ParquetError, Result};
 use parquet::schema::types::ColumnDescPtr;
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::ops::Range;
 use weir_flow::schema::Kind;
 use weir_flow::{Addr, Mac, Values};
+use zstd::bulk::Compressor;
 
-/// An encoded column chunk.
-pub(crate) struct Chunk {
-    /// Its bytes; offsets in `close` count from their beginning.
-    pub bytes: Vec<u8>,
-    /// What the file's footer is to say of it.
-    pub close: ColumnCloseResult,
-    /// CRC-32C of every page with its header, in the order of the bytes.
-    pub page_crcs: Vec<u32>,
-}
-
-/// Collects pages and their checksums.
-struct Pages {
-    sink: TrackedWrite<Vec<u8>>,
-    crcs: Vec<u32>,
-}
-
-impl PageWriter for &mut Pages {
-    fn write_page(&mut self, page: CompressedPage) -> Result<PageWriteSpec> {
-        let from = self.sink.inner().len();
-        let spec = SerializedPageWriter::new(&mut self.sink).write_page(page)?;
-        // The sink buffers: what was written is there only after a flush.
-        std::io::Write::flush(&mut self.sink)?;
-        self.crcs.push(crc32c::crc32c(self.sink.inner().get(from..).unwrap_or_default()));
-        Ok(spec)
-    }
-
-    fn close(&mut self) -> Result<()> {
-        Ok(())
-    }
-}
+/// The level that all pages are compressed with: higher ones gain little and cost much.
+const ZSTD_LEVEL: i32 = 1;
 
 /// What a column chunk is encoded from.
 pub(crate) struct Input<'a> {
     /// What the values are.
     pub kind: Kind,
-    /// The bit in `present` that says whether a row has one.
-    pub bit: u64,
     /// The values of the row group's rows.
     pub values: Slice<'a>,
-    /// The presence masks of the row group's rows.
+    /// The presence masks of the row group's rows, and the bit in them that says whether a row has a value.
     pub present: &'a [u64],
-    /// What places in name columns stand for.
+    pub bit: u64,
+    /// What places in name columns stand for, ascending.
     pub names: &'a [Box<str>],
 }
 
@@ -70,7 +46,7 @@ pub(crate) enum Slice<'a> {
 
 impl<'a> Slice<'a> {
     /// These rows of a column.
-    pub(crate) fn new(values: &'a Values, rows: std::ops::Range<usize>) -> Self {
+    pub(crate) fn new(values: &'a Values, rows: Range<usize>) -> Self {
         match values {
             Values::U8(v) => Self::U8(v.get(rows).unwrap_or_default()),
             Values::U16(v) => Self::U16(v.get(rows).unwrap_or_default()),
@@ -82,76 +58,268 @@ impl<'a> Slice<'a> {
     }
 }
 
-/// Encodes a column chunk.
-pub(crate) fn encode(
-    input: &Input<'_>,
-    descriptor: ColumnDescPtr,
-    properties: WriterPropertiesPtr,
-) -> Result<Chunk> {
-    let mut out = Writer { input, descriptor, properties };
-    match (input.values, input.kind) {
-        (Slice::U8(v), Kind::Word(words)) => {
-            let words: Vec<ByteArray> = words.iter().map(|w| ByteArray::from(*w)).collect();
-            out.write::<ByteArrayType, _>(v, |code| words.get(usize::from(code)).cloned().unwrap_or_default())
-        }
-        (Slice::U8(v), _) => out.write::<Int32Type, _>(v, i32::from),
-        (Slice::U16(v), _) => out.write::<Int32Type, _>(v, i32::from),
-        (Slice::U32(v), Kind::Name) => {
-            let names: Vec<ByteArray> = input.names.iter().map(|n| ByteArray::from(&**n)).collect();
-            out.write::<ByteArrayType, _>(v, |at| names.get(at as usize).cloned().unwrap_or_default())
-        }
-        (Slice::U32(v), _) => out.write::<Int32Type, _>(v, u32::cast_signed),
-        (Slice::U64(v), Kind::Mac) => {
-            let mut distinct = HashMap::new();
-            out.write::<ByteArrayType, _>(v, |mac| {
-                distinct.entry(mac).or_insert_with(|| ByteArray::from(Mac(mac).octets().to_vec())).clone()
-            })
-        }
-        (Slice::U64(v), _) => out.write::<Int64Type, _>(v, u64::cast_signed),
-        (Slice::Time(v), _) => out.write::<Int64Type, _>(v, |ms| ms),
-        (Slice::Addr(v), _) => {
-            let mut distinct = HashMap::new();
-            out.write::<ByteArrayType, _>(v, |addr| {
-                distinct.entry(addr).or_insert_with(|| ByteArray::from(addr.natural())).clone()
-            })
-        }
+/// Encodes column chunks one after the other, keeping what can be used again.
+pub(crate) struct Encoder {
+    compressor: Compressor<'static>,
+}
+
+impl Encoder {
+    /// An encoder for one thread.
+    pub(crate) fn new() -> Result<Self> {
+        let compressor = Compressor::new(ZSTD_LEVEL).map_err(|e| ParquetError::External(Box::new(e)))?;
+        Ok(Self { compressor })
     }
-}
 
-struct Writer<'a, 'b> {
-    input: &'a Input<'b>,
-    descriptor: ColumnDescPtr,
-    properties: WriterPropertiesPtr,
-}
-
-impl Writer<'_, '_> {
-    fn write<T: DataType, V: Copy>(
-        &mut self,
-        values: &[V],
-        mut convert: impl FnMut(V) -> T::T,
-    ) -> Result<Chunk> {
-        let mut pages = Pages { sink: TrackedWrite::new(Vec::new()), crcs: Vec::new() };
-        let mut writer = ColumnWriterImpl::<T>::new(
-            self.descriptor.clone(),
-            self.properties.clone(),
-            Box::new(&mut pages),
-        );
-        let bit = self.input.bit;
-        let nullable = self.descriptor.max_def_level() > 0;
-        let (mut converted, mut levels) = (Vec::new(), Vec::new());
-        for (values, present) in values.chunks(PIECE_ROWS).zip(self.input.present.chunks(PIECE_ROWS)) {
-            converted.clear();
-            levels.clear();
-            for (value, mask) in values.iter().zip(present) {
-                let here = mask & bit != 0;
-                levels.push(i16::from(here));
-                if here || !nullable {
-                    converted.push(convert(*value));
-                }
+    /// Encodes a column chunk.
+    pub(crate) fn encode(&mut self, input: &Input<'_>, descriptor: &ColumnDescPtr) -> Result<Chunk> {
+        let rows = Rows::new(input, descriptor.max_def_level() > 0);
+        let mut job = Job { rows: &rows, descriptor, compressor: &mut self.compressor };
+        let le4 = |number: u32, out: &mut Vec<u8>| out.extend_from_slice(&number.to_le_bytes());
+        match (input.values, input.kind) {
+            (Slice::U8(v), Kind::Word(words)) => {
+                // Words are written in the order of their letters, as bounds are.
+                let mut sorted = words.to_vec();
+                sorted.sort_unstable();
+                let rank = |word: &&str| sorted.binary_search(word).ok().and_then(|r| u32::try_from(r).ok());
+                let ranks: Vec<u32> = words.iter().map(|w| rank(w).unwrap_or_default()).collect();
+                let cells = rows.pick(v, |code| ranks.get(usize::from(code)).copied().unwrap_or_default());
+                job.cells(&cells, |rank, out| put_text(sorted.get(rank as usize).copied(), out))
             }
-            writer.write_batch(&converted, nullable.then_some(&levels[..]), None)?;
+            (Slice::U8(v), _) => job.cells(&rows.pick(v, u32::from), le4),
+            (Slice::U16(v), _) => job.cells(&rows.pick(v, u32::from), le4),
+            (Slice::U32(v), Kind::Name) => job.cells(&rows.same(v), |place, out| {
+                put_text(input.names.get(place as usize).map(|n| &**n), out);
+            }),
+            (Slice::U32(v), _) => job.cells(&rows.same(v), le4),
+            (Slice::U64(v), Kind::Mac) => job.cells(&rows.same(v), |mac, out| {
+                out.extend_from_slice(&Mac(mac).octets());
+            }),
+            (Slice::U64(v), _) => job.cells(&rows.same(v), |number, out| {
+                out.extend_from_slice(&number.to_le_bytes());
+            }),
+            (Slice::Time(v), _) => job.times(&rows.same(v)),
+            (Slice::Addr(v), _) => job.cells(&rows.pick(v, Natural), |addr, out| {
+                out.extend_from_slice(addr.0.natural());
+            }),
         }
-        let close = writer.close()?;
-        Ok(Chunk { bytes: pages.sink.into_inner()?, close, page_crcs: pages.crcs })
     }
+}
+
+fn put_text(text: Option<&str>, out: &mut Vec<u8>) {
+    out.extend_from_slice(text.unwrap_or_default().as_bytes());
+}
+
+/// Which rows have a value.
+struct Rows<'a> {
+    present: &'a [u64],
+    bit: u64,
+    /// Whether rows may lack one; if not, all have one.
+    nullable: bool,
+    /// How many have one.
+    valid: usize,
+}
+
+impl<'a> Rows<'a> {
+    fn new(input: &Input<'a>, nullable: bool) -> Self {
+        let mut rows = Self { present: input.present, bit: input.bit, nullable, valid: 0 };
+        rows.valid = rows.valid_in(&(0..rows.present.len()));
+        rows
+    }
+
+    fn masks(&self, rows: &Range<usize>) -> &'a [u64] {
+        self.present.get(rows.clone()).unwrap_or_default()
+    }
+
+    fn valid_in(&self, rows: &Range<usize>) -> usize {
+        if !self.nullable {
+            return rows.len();
+        }
+        self.masks(rows).iter().filter(|mask| *mask & self.bit != 0).count()
+    }
+
+    /// The values that are there.
+    fn pick<T: Copy, U>(&self, values: &[T], cell: impl Fn(T) -> U) -> Vec<U> {
+        if self.valid == self.present.len() {
+            return values.iter().map(|v| cell(*v)).collect();
+        }
+        if self.valid == 0 {
+            return Vec::new();
+        }
+        let there = values.iter().zip(self.present).filter(|(_, mask)| *mask & self.bit != 0);
+        there.map(|(v, _)| cell(*v)).collect()
+    }
+
+    /// The values that are there, as they are.
+    fn same<'v, T: Copy>(&self, values: &'v [T]) -> Cow<'v, [T]> {
+        if self.valid == self.present.len() {
+            Cow::Borrowed(values)
+        } else {
+            Cow::Owned(self.pick(values, |v| v))
+        }
+    }
+
+    /// The definition levels of these rows, as a data page has them.
+    fn put_levels(&self, rows: &Range<usize>, valid: usize, out: &mut Vec<u8>) {
+        if !self.nullable {
+            return;
+        }
+        let at = out.len();
+        out.extend_from_slice(&[0; 4]);
+        if valid == 0 || valid == rows.len() {
+            pack::put_run(u32::from(valid > 0), rows.len(), 1, out);
+        } else {
+            let levels: Vec<u32> =
+                self.masks(rows).iter().map(|mask| u32::from(mask & self.bit != 0)).collect();
+            pack::encode(&levels, 1, out);
+        }
+        let len = u32::try_from(out.len() - at - 4).unwrap_or_default();
+        if let Some(slot) = out.get_mut(at..at + 4) {
+            slot.copy_from_slice(&len.to_le_bytes());
+        }
+    }
+}
+
+/// A column chunk being encoded.
+struct Job<'a> {
+    rows: &'a Rows<'a>,
+    descriptor: &'a ColumnDescPtr,
+    compressor: &'a mut Compressor<'static>,
+}
+
+/// How values are written where a dictionary does not pay, and how many bytes all of them take so.
+struct Otherwise<'a, T> {
+    encoding: Encoding,
+    put: &'a dyn Fn(&[T], &mut Vec<u8>),
+    bytes: usize,
+}
+
+/// A dictionary that pays.
+struct Indexed<T> {
+    dictionary: Dictionary<T>,
+    /// It as a page.
+    bytes: Vec<u8>,
+    /// Bits of a place in it.
+    width: u8,
+    /// The length of each of its values.
+    lengths: Vec<usize>,
+}
+
+impl Job<'_> {
+    /// Values that `put` writes: with a dictionary, or plain.
+    fn cells<T: Cell>(&mut self, cells: &[T], put: impl Fn(T, &mut Vec<u8>)) -> Result<Chunk> {
+        let has_lengths = self.descriptor.physical_type() == Physical::BYTE_ARRAY;
+        let plain = |cells: &[T], out: &mut Vec<u8>| put_plain(cells, has_lengths, &put, out);
+        let indexed = distinct(cells, 2).map(|d| Indexed::new(d, &put, has_lengths));
+        // The mean length of distinct values stands for that of all.
+        let mean = |i: &Indexed<T>| i.bytes.len().saturating_mul(cells.len()) / i.lengths.len().max(1);
+        let bytes = indexed.as_ref().map_or(0, mean);
+        let otherwise = Otherwise { encoding: Encoding::PLAIN, put: &plain, bytes };
+        self.write(cells, indexed, &otherwise, &put)
+    }
+
+    /// Times: by their differences, unless few times are repeated often.
+    fn times(&mut self, cells: &[i64]) -> Result<Chunk> {
+        let put = |ms: i64, out: &mut Vec<u8>| out.extend_from_slice(&ms.to_le_bytes());
+        let mut bytes = Vec::new();
+        delta::encode(cells, &mut bytes);
+        let otherwise =
+            Otherwise { encoding: Encoding::DELTA_BINARY_PACKED, put: &delta::encode, bytes: bytes.len() };
+        let indexed = distinct(cells, 8).map(|d| Indexed::new(d, &put, false));
+        self.write(cells, indexed, &otherwise, &put)
+    }
+
+    fn write<T: Cell>(
+        &mut self,
+        cells: &[T],
+        indexed: Option<Indexed<T>>,
+        otherwise: &Otherwise<'_, T>,
+        put: &dyn Fn(T, &mut Vec<u8>),
+    ) -> Result<Chunk> {
+        let count = self.rows.present.len();
+        let indexed = indexed.filter(|i| i.bytes_with(cells.len()) < otherwise.bytes);
+        let mut pages = Pages::new(self.descriptor, self.compressor, put);
+        if let Some(indexed) = &indexed {
+            pages.dictionary(&indexed.bytes, indexed.lengths.len())?;
+        }
+        // Where all rows are alike there is nothing that smaller pages would let a reader pass over.
+        let alike =
+            cells.is_empty() || cells.len() == count && cells.iter().all(|c| Some(c) == cells.first());
+        let page_rows = if alike { count.max(1) } else { PAGE_ROWS };
+        let mut at = 0;
+        for from in (0..count).step_by(page_rows) {
+            let range = from..count.min(from + page_rows);
+            let valid = self.rows.valid_in(&range);
+            let here = at..at + valid;
+            at += valid;
+            let mut bytes = Vec::new();
+            self.rows.put_levels(&range, valid, &mut bytes);
+            let levels = bytes.len();
+            let (encoding, bounds, values) = match &indexed {
+                Some(indexed) => indexed.page(here, &mut bytes),
+                None => {
+                    let cells = cells.get(here).unwrap_or_default();
+                    (otherwise.put)(cells, &mut bytes);
+                    (otherwise.encoding, bounds(cells), (bytes.len() - levels).saturating_sub(4 * valid))
+                }
+            };
+            pages.data(&bytes, &Data { rows: range.len(), valid, encoding, bounds, values })?;
+        }
+        pages.close()
+    }
+}
+
+/// Writes values as Parquet's PLAIN: byte arrays with their lengths before them.
+fn put_plain<T: Copy>(cells: &[T], has_lengths: bool, put: &impl Fn(T, &mut Vec<u8>), out: &mut Vec<u8>) {
+    for cell in cells {
+        let at = out.len();
+        if has_lengths {
+            out.extend_from_slice(&[0; 4]);
+        }
+        put(*cell, out);
+        let written = out.get_mut(at..).and_then(<[u8]>::split_first_chunk_mut::<4>);
+        if has_lengths && let Some((length, text)) = written {
+            *length = u32::try_from(text.len()).unwrap_or_default().to_le_bytes();
+        }
+    }
+}
+
+impl<T: Cell> Indexed<T> {
+    fn new(dictionary: Dictionary<T>, put: &impl Fn(T, &mut Vec<u8>), has_lengths: bool) -> Self {
+        let (mut bytes, mut lengths) = (Vec::new(), Vec::with_capacity(dictionary.values.len()));
+        let mut scratch = Vec::new();
+        for value in &dictionary.values {
+            scratch.clear();
+            put(*value, &mut scratch);
+            lengths.push(scratch.len());
+        }
+        put_plain(&dictionary.values, has_lengths, put, &mut bytes);
+        let last = dictionary.values.len().saturating_sub(1);
+        // Of a width of 0 not every reader knows.
+        Self { bytes, width: pack::width(last as u64).max(1), lengths, dictionary }
+    }
+
+    /// How many bytes it takes to write so many values by it.
+    fn bytes_with(&self, values: usize) -> usize {
+        if self.lengths.is_empty() {
+            usize::MAX
+        } else {
+            self.bytes.len() + values * usize::from(self.width) / 8
+        }
+    }
+
+    /// Writes the places of these values; returns their bounds and the sum of their lengths too.
+    fn page(&self, cells: Range<usize>, out: &mut Vec<u8>) -> (Encoding, Option<(T, T)>, usize) {
+        let places = self.dictionary.places.get(cells).unwrap_or_default();
+        out.push(self.width);
+        pack::encode(places, self.width, out);
+        let value = |place: Option<u32>| self.dictionary.values.get(place? as usize).copied();
+        let bounds = value(places.iter().copied().min()).zip(value(places.iter().copied().max()));
+        let values = places.iter().filter_map(|place| self.lengths.get(*place as usize)).sum();
+        (Encoding::RLE_DICTIONARY, bounds, values)
+    }
+}
+
+/// The smallest and the largest.
+fn bounds<T: Cell>(cells: &[T]) -> Option<(T, T)> {
+    Some((*cells.iter().min()?, *cells.iter().max()?))
 }

@@ -6,6 +6,7 @@
 
 use super::bits;
 use super::hybrid::leb128;
+use super::pack::{pack, put_leb128, width};
 
 /// Differences unpacked at once: the size of our own writer's miniblocks; other sizes are whole multiples of it.
 const STEP: usize = 32;
@@ -57,9 +58,52 @@ pub(crate) fn decode(mut bytes: &[u8], count: usize, out: &mut Vec<i64>) -> Opti
     Some(())
 }
 
+/// Our own blocks: 128 differences in 4 miniblocks.
+const BLOCK: usize = 128;
+const MINIBLOCK: usize = 32;
+
+fn unzigzag(value: i64) -> u64 {
+    (value.cast_unsigned() << 1) ^ (value >> 63).cast_unsigned()
+}
+
+/// Appends values by their differences.
+pub(crate) fn encode(values: &[i64], out: &mut Vec<u8>) {
+    put_leb128(BLOCK as u64, out);
+    put_leb128((BLOCK / MINIBLOCK) as u64, out);
+    put_leb128(values.len() as u64, out);
+    put_leb128(unzigzag(values.first().copied().unwrap_or_default()), out);
+    let differences: Vec<i64> =
+        values.iter().zip(values.iter().skip(1)).map(|(before, after)| after.wrapping_sub(*before)).collect();
+    for block in differences.chunks(BLOCK) {
+        let smallest = block.iter().copied().min().unwrap_or_default();
+        put_leb128(unzigzag(smallest), out);
+        let more = |d: &i64| d.wrapping_sub(smallest).cast_unsigned();
+        let widths = block.chunks(MINIBLOCK).map(|m| width(m.iter().map(more).fold(0, |a, b| a | b)));
+        let widths: Vec<u8> = widths.collect();
+        out.extend(widths.iter().copied().chain(std::iter::repeat(0)).take(BLOCK / MINIBLOCK));
+        for (miniblock, width) in block.chunks(MINIBLOCK).zip(widths) {
+            let missing = std::iter::repeat_n(0, MINIBLOCK - miniblock.len());
+            pack(miniblock.iter().map(more).chain(missing), width, out);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(near in prop::collection::vec(-5i64..1000, 0..300), far: Vec<i64>) {
+            for values in [near, far] {
+                let (mut bytes, mut out) = (Vec::new(), Vec::new());
+                encode(&values, &mut bytes);
+                prop_assert_eq!(decode(&bytes, values.len(), &mut out), Some(()));
+                prop_assert_eq!(out, values);
+            }
+        }
+    }
 
     #[test]
     fn the_example_of_the_parquet_specification() {

@@ -10,13 +10,18 @@ mod bits;
 mod bound;
 mod chunk;
 mod delta;
+mod dictionary;
 mod hybrid;
+mod pack;
 mod page;
+mod pages;
 mod read;
 mod rows;
 mod schema;
 mod write;
 
+#[cfg(test)]
+mod oracle;
 #[cfg(test)]
 mod tests;
 
@@ -27,8 +32,8 @@ pub(crate) use write::{is_complete, write};
 
 /// What other Parquet files of the store are made with.
 pub(crate) mod parts {
-    pub(crate) use super::chunk::{Input, Slice, encode};
+    pub(crate) use super::chunk::{Encoder, Input, Slice};
     pub(crate) use super::page::{Names, Target, decode};
-    pub(crate) use super::schema::{column, properties_for, root};
+    pub(crate) use super::schema::{column, properties, root};
     pub(crate) use super::write::parquet_error;
 }

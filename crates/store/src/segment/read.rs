@@ -8,7 +8,9 @@ use crate::{Error, Totals};
 use bytes::Bytes;
 use parquet::column::page::PageReader;
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{ColumnChunkMetaData, PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
+use parquet::file::metadata::{
+    ColumnChunkMetaData, PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData,
+};
 use parquet::file::page_index::index_reader::{decode_column_index, decode_offset_index};
 use parquet::file::page_index::offset_index::PageLocation;
 use parquet::file::reader::SerializedPageReader;
@@ -72,7 +74,7 @@ impl Reader {
         let footer = read_at(path, &file, at, len - at)?;
         let metadata = parse(path, &footer, at)?;
         // The page index lies between the last chunk and the footer.
-        let chunks = metadata.row_groups().iter().flat_map(|g| g.columns());
+        let chunks = metadata.row_groups().iter().flat_map(RowGroupMetaData::columns);
         let indexes = chunks.flat_map(|c| [c.column_index_range(), c.offset_index_range()]).flatten();
         let tail_at = indexes.map(|r| r.start).min().unwrap_or(at).min(at);
         let tail = read_at(path, &file, tail_at, len - tail_at)?;
@@ -180,6 +182,15 @@ impl Reader {
         Ok(Batch::from_columns(present, loaded, names.list.into()))
     }
 
+    /// Reads the columns whose bits are set, of all rows of a row group.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is damaged.
+    pub fn read_all(&self, row_group: usize, columns: u64) -> Result<Batch, Error> {
+        let rows = 0..self.groups.get(row_group).map_or(0, |g| g.rows);
+        self.read(row_group, columns, std::slice::from_ref(&rows))
+    }
+
     fn read_column(
         &self,
         row_group: usize,
@@ -277,7 +288,7 @@ fn parse(path: &Path, tail: &Bytes, at: u64) -> Result<ParquetMetaData, Error> {
         reader.try_parse_sized(tail, size)?;
         let metadata = reader.finish()?;
         // Asks what it would panic over later.
-        let chunks = metadata.row_groups().iter().flat_map(|g| g.columns());
+        let chunks = metadata.row_groups().iter().flat_map(RowGroupMetaData::columns);
         let outside =
             chunks.map(ColumnChunkMetaData::byte_range).any(|(start, len)| start.saturating_add(len) > size);
         if outside {

@@ -1,17 +1,14 @@
 //! The schema of a segment as Parquet has it: one flat column for each line of weir's schema, in its order.
 
-use parquet::basic::{Compression, Encoding, LogicalType, Repetition, TimeUnit, Type as Physical, ZstdLevel};
-use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesPtr};
-use parquet::schema::types::{ColumnPath, SchemaDescriptor, Type, TypePtr};
+use parquet::basic::{LogicalType, Repetition, TimeUnit, Type as Physical};
+use parquet::file::properties::{WriterProperties, WriterPropertiesPtr};
+use parquet::schema::types::{SchemaDescriptor, Type, TypePtr};
 use std::sync::Arc;
 use weir_flow::batch::ALWAYS;
 use weir_flow::schema::{COLUMNS, Definition, Kind};
 
-/// A page holds about so many rows, so that the page index leads to few of them.
+/// A page holds at most so many rows (unless all rows of the row group are alike), so that the page index leads to few of them.
 pub(crate) const PAGE_ROWS: usize = 20 * 1024;
-
-/// Rows given to the Parquet writer at once; pages are cut between such pieces.
-pub(crate) const PIECE_ROWS: usize = 1024;
 
 /// What this program calls itself in the files it writes.
 pub(crate) const CREATED_BY: &str = concat!("weir ", env!("CARGO_PKG_VERSION"));
@@ -48,30 +45,9 @@ pub(crate) fn column(name: &str, kind: Kind, required: bool) -> Result<TypePtr> 
     Ok(Arc::new(builder.with_logical_type(logical).build()?))
 }
 
-/// How columns are encoded: zstd 1; times by their differences, all else by a dictionary while it is small;
-/// bounds of every page, not cut, because a cut bound of an address is another address.
-pub(crate) fn properties() -> Result<WriterPropertiesPtr> {
-    properties_for(COLUMNS.iter().filter(|d| d.kind == Kind::Time).map(|d| d.name))
-}
-
-/// The same for a file in which these columns are times.
-pub(crate) fn properties_for<'a>(times: impl Iterator<Item = &'a str>) -> Result<WriterPropertiesPtr> {
-    let mut builder = WriterProperties::builder()
-        .set_created_by(CREATED_BY.to_owned())
-        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
-        .set_statistics_enabled(EnabledStatistics::Page)
-        .set_statistics_truncate_length(None)
-        .set_column_index_truncate_length(None)
-        .set_data_page_row_count_limit(PAGE_ROWS)
-        .set_write_batch_size(PIECE_ROWS)
-        .set_max_row_group_row_count(None);
-    for name in times {
-        let path = ColumnPath::from(name);
-        builder = builder
-            .set_column_dictionary_enabled(path.clone(), false)
-            .set_column_encoding(path, Encoding::DELTA_BINARY_PACKED);
-    }
-    Ok(Arc::new(builder.build()))
+/// What the Parquet crate's file writer is told; how columns are encoded, we decide ourselves.
+pub(crate) fn properties() -> WriterPropertiesPtr {
+    Arc::new(WriterProperties::builder().set_created_by(CREATED_BY.to_owned()).build())
 }
 
 #[cfg(test)]

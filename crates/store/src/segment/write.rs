@@ -1,6 +1,7 @@
 //! Writes a segment: all column chunks are encoded on two threads, then written in the order of the file.
 
-use super::chunk::{self, Chunk, Input, Slice};
+use super::chunk::{Encoder, Input, Slice};
+use super::pages::Chunk;
 use super::rows::Rows;
 use super::schema;
 use crate::disk::{Disk, Sink};
@@ -9,7 +10,6 @@ use crate::{Error, Totals};
 use bytes::Bytes;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
-use parquet::file::properties::WriterPropertiesPtr;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::SchemaDescriptor;
 use std::io::Write;
@@ -42,9 +42,8 @@ pub(crate) fn write(disk: &Disk, name: &str, rows: &Rows) -> Result<SegmentFile,
     let written = disk.create(name, |sink, path| {
         let failed = |e: ParquetError| parquet_error(path, e);
         let descriptor = schema::descriptor().map_err(failed)?;
-        let properties = schema::properties().map_err(failed)?;
-        let (chunks, summary) = encode_all(rows, &descriptor, &properties).map_err(failed)?;
-        tail = write_file(sink, chunks, &descriptor, properties, &summary).map_err(failed)?;
+        let (chunks, summary) = encode_all(rows, &descriptor).map_err(failed)?;
+        tail = write_file(sink, chunks, &descriptor, &summary).map_err(failed)?;
         sums = Some(summary);
         Ok(())
     })?;
@@ -104,21 +103,21 @@ impl Summary {
 type Chunks = Vec<Vec<Option<Chunk>>>;
 
 /// Encodes every column, each in all row groups, on [`THREADS`] threads.
-fn encode_all(
-    rows: &Rows,
-    descriptor: &SchemaDescriptor,
-    properties: &WriterPropertiesPtr,
-) -> Result<(Chunks, Summary), ParquetError> {
+fn encode_all(rows: &Rows, descriptor: &SchemaDescriptor) -> Result<(Chunks, Summary), ParquetError> {
     let next = AtomicUsize::new(0);
     let empty = rows.groups.iter().map(|_| (0..COUNT).map(|_| None).collect()).collect();
     let summary =
         Summary { totals: Totals { rows: rows.len() as u64, ..Totals::default() }, ..Summary::default() };
     let done: Mutex<Result<(Chunks, Summary), ParquetError>> = Mutex::new(Ok((empty, summary)));
     let work = || {
+        let mut encoder = match Encoder::new() {
+            Ok(encoder) => encoder,
+            Err(error) => return fail(&done, error),
+        };
         while let Some(definition) = COLUMNS.get(next.fetch_add(1, Ordering::Relaxed)) {
             let column = definition.column;
             let values = rows.column(column);
-            let chunks = encode_column(rows, column, &values, descriptor, properties);
+            let chunks = encode_column(&mut encoder, rows, column, &values, descriptor);
             let Ok(mut done) = done.lock() else { return };
             match (&mut *done, chunks) {
                 (Ok((all, summary)), Ok(chunks)) => {
@@ -143,14 +142,23 @@ fn encode_all(
     done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
+/// Notes the first failure.
+fn fail<T>(done: &Mutex<Result<T, ParquetError>>, error: ParquetError) {
+    if let Ok(mut done) = done.lock()
+        && done.is_ok()
+    {
+        *done = Err(error);
+    }
+}
+
 fn encode_column(
+    encoder: &mut Encoder,
     rows: &Rows,
     column: Column,
     values: &Values,
     descriptor: &SchemaDescriptor,
-    properties: &WriterPropertiesPtr,
 ) -> Result<Vec<Chunk>, ParquetError> {
-    let encode = |group: &std::ops::Range<usize>| {
+    let mut encode = |group: &std::ops::Range<usize>| {
         let input = Input {
             kind: column.kind(),
             bit: column.bit(),
@@ -158,9 +166,9 @@ fn encode_column(
             present: rows.present.get(group.clone()).unwrap_or_default(),
             names: &rows.names,
         };
-        chunk::encode(&input, descriptor.column(column.index()), properties.clone())
+        encoder.encode(&input, &descriptor.column(column.index()))
     };
-    rows.groups.iter().map(encode).collect()
+    rows.groups.iter().map(&mut encode).collect()
 }
 
 /// Writes the chunks and the footer; returns the length and checksum of what follows the chunks.
@@ -168,11 +176,10 @@ fn write_file(
     sink: &mut Sink,
     chunks: Chunks,
     descriptor: &SchemaDescriptor,
-    properties: WriterPropertiesPtr,
     summary: &Summary,
 ) -> Result<(u64, u32), ParquetError> {
     let tail = Tail { sink, counting: None };
-    let mut file = SerializedFileWriter::new(tail, descriptor.root_schema_ptr(), properties)?;
+    let mut file = SerializedFileWriter::new(tail, descriptor.root_schema_ptr(), schema::properties())?;
     let mut crcs = Vec::new();
     for group in chunks {
         let mut writer = file.next_row_group()?;

@@ -18,13 +18,13 @@ use weir_store::Snapshot;
 #[derive(Args, Debug, Clone)]
 pub(super) struct Which {
     /// A filter, as: src net 192.168.31.0/24 and dst port 443
-    #[arg(value_name = "FILTER", trailing_var_arg = true)]
+    #[arg(value_name = "FILTER")]
     filter: Vec<String>,
     #[command(flatten)]
     pub(super) when: When,
-    /// Read these files, without any store
+    /// Read these files, without any store; a filter may follow them
     #[arg(short = 'r', long = "read", value_name = "FILE", num_args = 1..)]
-    pub(super) files: Vec<PathBuf>,
+    files: Vec<PathBuf>,
 }
 
 /// Which time.
@@ -57,13 +57,31 @@ impl When {
 impl Which {
     /// The filter, with the configuration's names understood.
     pub(super) fn filter(&self, config: &Config) -> Outcome<Option<Filter>> {
-        let text = self.filter.join(" ");
-        let exporters = config.exporter_names().into_iter().collect();
-        let tenants = config.tenants.iter().map(|tenant| tenant.name.clone()).collect();
-        let names = Names { exporters, tenants };
-        let filter = Filter::parse_with(&text, &names)
+        let text = self.split(config).1;
+        let filter = Filter::parse_with(&text, &names(config))
             .map_err(|mistake| Failure::usage(format!("in the filter: {}", mistake.render(&text))))?;
         Ok(Some(filter).filter(|f| !f.is_everything()))
+    }
+
+    /// The files to read, and the text of the filter. What follows `-r a.pcap` without being a file is the
+    /// filter, if it is one: people type `-r a.pcap 'dst port 443'`.
+    fn split(&self, config: &Config) -> (&[PathBuf], String) {
+        let text = self.filter.join(" ");
+        let Some(at) = (1..self.files.len()).find(|i| self.files.get(*i).is_some_and(|path| !path.exists()))
+        else {
+            return (&self.files, text);
+        };
+        let (files, rest) = self.files.split_at_checked(at).unwrap_or_default();
+        let words: Vec<_> = rest.iter().map(|path| path.to_string_lossy()).collect();
+        let typed = words.join(" ");
+        let is_meant =
+            words.iter().any(|word| word.contains(' ')) || Filter::parse_with(&typed, &names(config)).is_ok();
+        if text.is_empty() && is_meant { (files, typed) } else { (&self.files, text) }
+    }
+
+    /// Whether files are to be read, and no store.
+    pub(super) fn reads_files(&self) -> bool {
+        !self.files.is_empty()
     }
 
     /// The span as queries take it.
@@ -79,7 +97,7 @@ impl Which {
         let mut decoder = Decoder::new(config);
         let mut batches = Vec::new();
         let mut problems = log::Problems::default();
-        for path in &self.files {
+        for path in self.split(config).0 {
             file::read(
                 path,
                 None,
@@ -99,6 +117,13 @@ impl Which {
         batches.push(decoder.take());
         Ok(batches)
     }
+}
+
+/// Names that filters may use.
+fn names(config: &Config) -> Names {
+    let exporters = config.exporter_names().into_iter().collect();
+    let tenants = config.tenants.iter().map(|tenant| tenant.name.clone()).collect();
+    Names { exporters, tenants }
 }
 
 /// The store as it is now.

@@ -12,7 +12,7 @@ use weir_query::{Listing, Options};
 #[command(after_help = "Examples:\n  \
     weir flows host 192.168.31.2 --last 24h\n  \
     weir flows 'tenant avtotrade and dst port 443' -n 100 -o ndjson\n  \
-    weir flows -r capture.pcap -- proto udp")]
+    weir flows -r capture.pcap 'proto udp'")]
 pub(super) struct Arguments {
     #[command(flatten)]
     which: ask::Which,
@@ -44,10 +44,10 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         }
         ControlFlow::Continue(())
     };
-    if arguments.which.files.is_empty() {
-        weir_query::list(&ask::snapshot(&config)?, &listing, &Options::default(), each)?;
-    } else {
+    if arguments.which.reads_files() {
         weir_query::list_batches(arguments.which.batches(&config)?, &listing, &Options::default(), each)?;
+    } else {
+        weir_query::list(&ask::snapshot(&config)?, &listing, &Options::default(), each)?;
     }
     let foot = writer.foot();
     result

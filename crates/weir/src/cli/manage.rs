@@ -4,7 +4,7 @@ use super::Common;
 use crate::collect::send::{Pace, Sent};
 use crate::collect::{file, import, run as daemon, send as player};
 use crate::exit::{Failure, Outcome};
-use crate::report::number::grouped;
+use crate::report::number::{grouped, things};
 use crate::report::{self, Form};
 use crate::{config, log};
 use clap::Args;
@@ -127,11 +127,11 @@ fn sentence(sent: &Sent, to: SocketAddr) -> String {
         sent.by_version.iter().map(|(v, n)| format!("{} of version {v}", grouped(*n))).collect();
     versions.sort();
     format!(
-        "sent {} datagrams ({}), {} octets of payload, from {} ports to {to}\n",
-        grouped(sent.datagrams),
+        "sent {} ({}), {} of payload, from {} to {to}\n",
+        things(sent.datagrams, "datagram"),
         versions.join(", "),
-        grouped(sent.payload_bytes),
-        sent.sources
+        things(sent.payload_bytes, "octet"),
+        things(sent.sources as u64, "port"),
     )
 }
 
@@ -157,11 +157,11 @@ pub(super) fn check(arguments: &CheckArguments) -> Outcome {
         );
     };
     report::print(&format!(
-        "{}: good; {} tenants, {} exporters, {} listeners, store {}\n",
+        "{}: good; {}, {}, {}, store {}\n",
         path.display(),
-        config.tenants.len(),
-        config.exporters.len(),
-        config.listen.len(),
+        things(config.tenants.len() as u64, "tenant"),
+        things(config.exporters.len() as u64, "exporter"),
+        things(config.listen.len() as u64, "listener"),
         config.store.display()
     ))
 }

@@ -40,10 +40,10 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         order: Order::Largest(by),
         limit: Some(arguments.limit),
     };
-    let table = if arguments.which.files.is_empty() {
-        weir_query::run(&ask::snapshot(&config)?, &query, &Options::default())?
-    } else {
+    let table = if arguments.which.reads_files() {
         weir_query::run_batches(arguments.which.batches(&config)?, &query, &Options::default())?
+    } else {
+        weir_query::run(&ask::snapshot(&config)?, &query, &Options::default())?
     };
     let exporter = |address| config.exporter_name(address);
     let reading = Reading { zone: &config.zone, unit: config.unit, by, exporter: &exporter };

@@ -241,7 +241,7 @@ impl Reader {
             for conflict in conflicts {
                 let place = conflict_place(&conflict, &places);
                 let sentence = conflict.to_string();
-                let (message, cure) = sentence.split_once(": ").unwrap_or((&sentence, ""));
+                let (message, cure) = sentence.split_once(": ").unwrap_or((&sentence, "give it one"));
                 self.note(place, message, cure);
             }
             Tenants::default()
@@ -308,8 +308,10 @@ impl Reader {
             Ok(prefix) => Some(prefix),
             Err(error) => {
                 let sentence = error.to_string();
-                let (message, cure) =
-                    sentence.split_once(": ").unwrap_or((&sentence, "write \"192.168.31.0/24\""));
+                let (message, cure) = sentence
+                    .split_once(": ")
+                    .or_else(|| sentence.split_once("; "))
+                    .unwrap_or((&sentence, "write \"192.168.31.0/24\""));
                 self.note(place, message, cure);
                 None
             }

@@ -185,7 +185,7 @@ fn next(directory: &Path, period: &Period) -> String {
          \x20 weir usage {tenant} --period {month} --hosts {c}\n\
          \x20 weir statement {tenant} --period {month} {c}\n\
          \x20 weir top dst_port host {host} {c}\n\
-         \x20 weir flows 'host {host} and octets > 1G' {c}\n\
+         \x20 weir flows 'host {host} and octets > 100M' {c}\n\
          With your own routers: send NetFlow, IPFIX or sFlow here and start\n\
          \x20 weir run --listen '[::]:2055' --store DIR\n\
          (\"weir\" is target/release/weir if you started this with cargo. The store is {}; remove it when done.)\n",

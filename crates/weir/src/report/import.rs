@@ -1,7 +1,7 @@
 //! What an import came to.
 
 use super::Form;
-use super::number::{count, duration, grouped, octets};
+use super::number::{count, duration, grouped, octets, things};
 use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeMap;
 use weir_account::statement::Unit;
@@ -119,11 +119,11 @@ impl Summary {
         let flows = n(C::Flows);
         let pace = (flows * 1000).checked_div(self.elapsed_ms).unwrap_or_default();
         let mut out = format!(
-            "{} files: {} datagrams, {} templates, {} records, {} in {} packets\n",
-            self.files,
-            grouped(n(C::Datagrams)),
-            grouped(n(C::Templates)),
-            grouped(n(C::Records)),
+            "{}: {}, {}, {}, {} in {} packets\n",
+            things(self.files, "file"),
+            things(n(C::Datagrams), "datagram"),
+            things(n(C::Templates), "template"),
+            things(n(C::Records), "record"),
             octets(n(C::Octets), unit),
             count(n(C::Packets)),
         );

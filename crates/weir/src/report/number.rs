@@ -16,6 +16,12 @@ pub(crate) fn grouped(n: impl Into<u128>) -> String {
     out
 }
 
+/// So many things: `1 file`, `1,234 files`.
+pub(crate) fn things(n: impl Into<u128>, thing: &str) -> String {
+    let n = n.into();
+    format!("{} {thing}{}", grouped(n), if n == 1 { "" } else { "s" })
+}
+
 /// Octets in the largest unit of which there is at least one, with three digits after the point:
 /// `67.673 GB`, `64.453 GiB`, `512 B`.
 pub(crate) fn octets(n: impl Into<u128>, unit: Unit) -> String {
@@ -91,6 +97,8 @@ mod tests {
         assert_eq!(grouped(1_234_567u64), "1,234,567");
         assert_eq!(grouped(12u64), "12");
         assert_eq!(grouped(123u64), "123");
+        assert_eq!(things(1u64, "file"), "1 file");
+        assert_eq!(things(1234u64, "file"), "1,234 files");
         assert_eq!(share(412, 1000), "41.2 %");
         assert_eq!(share(1, 0), "–");
         assert_eq!(count(1_234_567u64), "1.235 M");

@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Measures weir beside its peers: benches/run.sh [decode|import|top|receive|count|build]...; without a name, all.
+# README.md says what each measures and leaves out, and what the environment can set.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+export PYTHONDONTWRITEBYTECODE=1
+
+names=("$@")
+[ $# -gt 0 ] || names=(decode import top receive count build)
+# A program named by WEIR or WEIR_DECODE is taken as it is.
+[ -n "${WEIR:-}" ] || cargo build --release --locked -p weir
+[ -n "${WEIR_DECODE:-}" ] || cargo build --release --locked -p weir-flow --example decode
+for name in "${names[@]}"; do
+  case "$name" in
+    import) python3 benches/imports.py ;;
+    decode | top | receive | count | build) python3 "benches/$name.py" ;;
+    *) echo "run.sh: there is no benchmark \"$name\"" >&2; exit 2 ;;
+  esac
+done

@@ -1,0 +1,172 @@
+//! The groups: their keys and their sums.
+//!
+//! A sum is held in 64 bits, which is enough for everything but a hostile or broken exporter's figures; where
+//! one overflows, the carry is counted beside it, so that what is read off is the exact sum in 128 bits.
+
+use super::map::Groups;
+use crate::query::Measure;
+use crate::rows::Rows;
+use hashbrown::HashMap;
+use weir_flow::Batch;
+
+/// The groups of one thread: of each, by its number, its packed key and then one sum for each measure, all in one
+/// place, so that looking a group up brings its sums into the cache.
+#[derive(Clone, Debug)]
+pub(crate) struct Entries<const N: usize> {
+    words: Vec<u64>,
+    /// The words of an entry: `N` of the key, and the sums.
+    stride: usize,
+    len: usize,
+    /// How often the sum at a place of `words` overflowed, where it did.
+    carries: HashMap<usize, u64, foldhash::fast::RandomState>,
+}
+
+impl<const N: usize> Entries<N> {
+    /// No groups yet, of so many measures.
+    pub(crate) fn new(measures: usize) -> Self {
+        Self { words: Vec::new(), stride: N + measures, len: 0, carries: HashMap::default() }
+    }
+
+    /// How many groups there are.
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// How much memory a group takes.
+    pub(crate) fn entry_bytes(&self) -> usize {
+        self.stride * size_of::<u64>()
+    }
+
+    /// The packed key of a group.
+    #[inline]
+    pub(crate) fn key(&self, group: usize) -> &[u64] {
+        self.words.get(group * self.stride..).and_then(|entry| entry.get(..N)).unwrap_or(&[])
+    }
+
+    /// Whether this is the packed key of a group.
+    #[inline]
+    pub(crate) fn is_key(&self, group: usize, key: &[u64; N]) -> bool {
+        self.words.get(group * self.stride..).and_then(|entry| entry.first_chunk::<N>()) == Some(key)
+    }
+
+    /// Appends a group whose sums are 0.
+    pub(crate) fn push(&mut self, key: &[u64; N]) {
+        self.words.extend_from_slice(key);
+        self.len += 1;
+        self.words.resize(self.len * self.stride, 0);
+    }
+
+    /// Adds one batch's rows: row `i` to the group `groups[i]`.
+    pub(crate) fn add(&mut self, batch: &Batch, rows: Rows<'_>, measures: &[Measure], groups: &[u32]) {
+        for (at, measure) in measures.iter().enumerate() {
+            let Some(column) = measure.column() else {
+                for group in groups {
+                    self.add_one(*group, at, 1);
+                }
+                continue;
+            };
+            let bit = column.bit();
+            rows.each2(batch.u64s(column), batch.present(), |i, value, present| {
+                if let Some(group) = groups.get(i) {
+                    self.add_one(*group, at, if present & bit == 0 { 0 } else { value });
+                }
+            });
+        }
+    }
+
+    /// Adds the sums of the groups of `other` from number `from` on: its group `from + i` to our group
+    /// `groups[i]`. Both have the same measures.
+    pub(crate) fn merge(&mut self, other: &dyn Groups, from: usize, groups: &[u32]) {
+        for (i, group) in groups.iter().enumerate() {
+            for at in 0..self.stride - N {
+                let sum = other.sum(from + i, at);
+                self.add_one(*group, at, low_half(sum));
+                let carries = low_half(sum >> 64);
+                if carries > 0 {
+                    *self.carries.entry(self.place(*group as usize, at)).or_default() += carries;
+                }
+            }
+        }
+    }
+
+    /// Where the sum of a measure lies.
+    #[inline]
+    fn place(&self, group: usize, at: usize) -> usize {
+        group * self.stride + N + at
+    }
+
+    #[inline]
+    fn add_one(&mut self, group: u32, at: usize, value: u64) {
+        let place = self.place(group as usize, at);
+        let (sum, carry) = self.words[place].overflowing_add(value);
+        self.words[place] = sum;
+        if carry {
+            self.carry(place);
+        }
+    }
+
+    #[cold]
+    fn carry(&mut self, place: usize) {
+        *self.carries.entry(place).or_default() += 1;
+    }
+
+    /// The exact sum of a measure in a group.
+    pub(crate) fn sum(&self, group: usize, at: usize) -> u128 {
+        let place = self.place(group, at);
+        let low = u128::from(self.words.get(place).copied().unwrap_or_default());
+        if self.carries.is_empty() {
+            return low;
+        }
+        low + (u128::from(self.carries.get(&place).copied().unwrap_or_default()) << 64)
+    }
+}
+
+/// The low 64 bits.
+#[expect(clippy::cast_possible_truncation, reason = "it is the purpose")]
+const fn low_half(sum: u128) -> u64 {
+    sum as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use weir_flow::Column;
+    use weir_flow::batch::RowBuilder;
+
+    const MEASURES: [Measure; 2] = [Measure::Octets, Measure::Flows];
+
+    fn batch(octets: &[u64]) -> Batch {
+        let mut batch = Batch::new();
+        for octets in octets {
+            RowBuilder::new().unsigned(Column::Octets, *octets).push(&mut batch);
+        }
+        batch
+    }
+
+    #[test]
+    fn sums_do_not_wrap() {
+        let mut entries = Entries::new(2);
+        entries.push(&[70]);
+        entries.push(&[71]);
+        let batch = batch(&[u64::MAX, 5, u64::MAX, u64::MAX]);
+        entries.add(&batch, Rows::Span(0, 4), &MEASURES, &[1, 0, 1, 1]);
+        assert_eq!(entries.sum(0, 0), 5);
+        assert_eq!(entries.sum(1, 0), 3 * u128::from(u64::MAX));
+        assert_eq!((entries.sum(0, 1), entries.sum(1, 1)), (1, 3));
+        assert_eq!((entries.key(0), entries.key(1)), (&[70][..], &[71][..]));
+        assert!(entries.is_key(1, &[71]) && !entries.is_key(1, &[70]) && !entries.is_key(2, &[71]));
+        assert_eq!((entries.len(), entries.entry_bytes()), (2, 24));
+    }
+
+    #[test]
+    fn an_unknown_value_adds_nothing() {
+        let mut batch = batch(&[7, 8]);
+        batch.present_mut()[1] = 0;
+        let mut entries = Entries::<0>::new(2);
+        entries.push(&[]);
+        entries.add(&batch, Rows::Span(0, 2), &MEASURES, &[0, 0]);
+        assert_eq!((entries.sum(0, 0), entries.sum(0, 1)), (7, 2));
+        assert!(entries.key(0).is_empty() && entries.is_key(0, &[]));
+    }
+}

@@ -1,0 +1,234 @@
+//! Puts pages together into a column chunk: compressed, each with a checksum, and with the two page indexes.
+
+use super::dictionary::Cell;
+use parquet::basic::{BoundaryOrder, Compression, Encoding, PageType, Type as Physical, ZstdLevel};
+use parquet::column::page::{CompressedPage, Page, PageWriter};
+use parquet::column::writer::ColumnCloseResult;
+use parquet::data_type::ByteArray;
+use parquet::errors::{ParquetError, Result};
+use parquet::file::metadata::{
+    ColumnChunkMetaData, ColumnIndexBuilder, OffsetIndexBuilder, PageEncodingStats,
+};
+use parquet::file::statistics::Statistics;
+use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
+use parquet::schema::types::ColumnDescPtr;
+use std::io::Write;
+use zstd::bulk::Compressor;
+
+/// An encoded column chunk.
+pub(crate) struct Chunk {
+    /// Its bytes; offsets in `close` count from their beginning.
+    pub bytes: Vec<u8>,
+    /// What the file's footer is to say of it.
+    pub close: ColumnCloseResult,
+    /// CRC-32C of every page with its header, in the order of the bytes.
+    pub page_crcs: Vec<u32>,
+}
+
+/// What is known of a data page beside its bytes.
+pub(crate) struct Data<T> {
+    pub rows: usize,
+    /// How many of the rows have a value.
+    pub valid: usize,
+    pub encoding: Encoding,
+    /// The smallest and the largest value.
+    pub bounds: Option<(T, T)>,
+    /// Sum of the lengths of byte arrays.
+    pub values: usize,
+}
+
+/// The pages of a chunk so far.
+pub(crate) struct Pages<'a, T> {
+    descriptor: &'a ColumnDescPtr,
+    compressor: &'a mut Compressor<'static>,
+    /// Writes a value as bounds have it.
+    put: &'a dyn Fn(T, &mut Vec<u8>),
+    sink: TrackedWrite<Vec<u8>>,
+    crcs: Vec<u32>,
+    columns: ColumnIndexBuilder,
+    offsets: OffsetIndexBuilder,
+    /// Length of the dictionary page.
+    dictionary: Option<i64>,
+    encoding: Encoding,
+    uncompressed: i64,
+    pages: i32,
+    rows: i64,
+    nulls: i64,
+    values: i64,
+    bounds: Option<(T, T)>,
+    last: Option<(T, T)>,
+    ascending: bool,
+    descending: bool,
+}
+
+/// Lengths are far below 2^31: a page holds at most a row group's values.
+fn narrow<A, B: TryFrom<A>>(value: A) -> Result<B> {
+    B::try_from(value).map_err(|_| ParquetError::General("a page is too large".to_owned()))
+}
+
+impl<'a, T: Cell> Pages<'a, T> {
+    /// No pages yet.
+    pub(crate) fn new(
+        descriptor: &'a ColumnDescPtr,
+        compressor: &'a mut Compressor<'static>,
+        put: &'a dyn Fn(T, &mut Vec<u8>),
+    ) -> Self {
+        Self {
+            columns: ColumnIndexBuilder::new(descriptor.physical_type()),
+            offsets: OffsetIndexBuilder::new(),
+            descriptor,
+            compressor,
+            put,
+            sink: TrackedWrite::new(Vec::new()),
+            crcs: Vec::new(),
+            dictionary: None,
+            encoding: Encoding::PLAIN,
+            uncompressed: 0,
+            pages: 0,
+            rows: 0,
+            nulls: 0,
+            values: 0,
+            bounds: None,
+            last: None,
+            ascending: true,
+            descending: true,
+        }
+    }
+
+    /// Adds the dictionary page, which comes first.
+    pub(crate) fn dictionary(&mut self, bytes: &[u8], values: usize) -> Result<()> {
+        let num_values = narrow(values)?;
+        let page = |buf| Page::DictionaryPage { buf, num_values, encoding: Encoding::PLAIN, is_sorted: true };
+        let (_, len) = self.page(bytes, page)?;
+        self.dictionary = Some(len);
+        Ok(())
+    }
+
+    /// Adds a data page of these bytes (levels and values).
+    pub(crate) fn data(&mut self, bytes: &[u8], data: &Data<T>) -> Result<()> {
+        let num_values = narrow(data.rows)?;
+        let (at, len) = self.page(bytes, |buf| Page::DataPage {
+            buf,
+            num_values,
+            encoding: data.encoding,
+            def_level_encoding: Encoding::RLE,
+            rep_level_encoding: Encoding::RLE,
+            statistics: None,
+        })?;
+        let rows: i64 = narrow(data.rows)?;
+        let nulls = rows - narrow::<_, i64>(data.valid)?;
+        let values = narrow(data.values)?;
+        self.encoding = data.encoding;
+        self.pages += 1;
+        self.rows += rows;
+        self.nulls += nulls;
+        self.values += values;
+        self.offsets.append_row_count(rows);
+        self.offsets.append_offset_and_size(at, narrow(len)?);
+        if self.is_bytes() {
+            self.offsets.append_unencoded_byte_array_data_bytes(Some(values));
+        }
+        let (min, max) =
+            data.bounds.map_or_else(Default::default, |(min, max)| (self.bound(min), self.bound(max)));
+        self.columns.append(data.valid == 0, min, max, nulls, None);
+        if let Some(bounds) = data.bounds {
+            self.take_bounds(bounds);
+        }
+        Ok(())
+    }
+
+    /// Compresses and writes a page; returns where it begins and how long it is.
+    fn page(&mut self, bytes: &[u8], page: impl FnOnce(bytes::Bytes) -> Page) -> Result<(i64, i64)> {
+        let io = |e: std::io::Error| ParquetError::External(Box::new(e));
+        let from = self.sink.inner().len();
+        let compressed = self.compressor.compress(bytes).map_err(io)?;
+        let page = CompressedPage::new(page(compressed.into()), bytes.len());
+        let written = SerializedPageWriter::new(&mut self.sink).write_page(page)?;
+        // The sink buffers: what was written is there only after a flush.
+        self.sink.flush().map_err(io)?;
+        self.crcs.push(crc32c::crc32c(self.sink.inner().get(from..).unwrap_or_default()));
+        self.uncompressed += narrow::<_, i64>(written.uncompressed_size)?;
+        Ok((narrow(from)?, narrow(written.bytes_written)?))
+    }
+
+    fn take_bounds(&mut self, (min, max): (T, T)) {
+        if let Some((last_min, last_max)) = self.last {
+            self.ascending &= last_min <= min && last_max <= max;
+            self.descending &= last_min >= min && last_max >= max;
+        }
+        self.last = Some((min, max));
+        self.bounds = Some(self.bounds.map_or((min, max), |(a, b)| (a.min(min), b.max(max))));
+    }
+
+    fn bound(&self, value: T) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        (self.put)(value, &mut bytes);
+        bytes
+    }
+
+    fn is_bytes(&self) -> bool {
+        self.descriptor.physical_type() == Physical::BYTE_ARRAY
+    }
+
+    /// The chunk.
+    pub(crate) fn close(mut self) -> Result<Chunk> {
+        self.columns.set_boundary_order(match (self.ascending, self.descending) {
+            (true, _) => BoundaryOrder::ASCENDING,
+            (_, true) => BoundaryOrder::DESCENDING,
+            _ => BoundaryOrder::UNORDERED,
+        });
+        let statistics = self.statistics()?;
+        let len = narrow(self.sink.inner().len())?;
+        let mut encodings = vec![Encoding::RLE, self.encoding];
+        let data =
+            PageEncodingStats { page_type: PageType::DATA_PAGE, encoding: self.encoding, count: self.pages };
+        let mut stats = vec![data];
+        if self.dictionary.is_some() {
+            encodings.push(Encoding::PLAIN);
+            stats.push(PageEncodingStats {
+                page_type: PageType::DICTIONARY_PAGE,
+                encoding: Encoding::PLAIN,
+                count: 1,
+            });
+        }
+        let metadata = ColumnChunkMetaData::builder(self.descriptor.clone())
+            .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
+            .set_encodings(encodings)
+            .set_page_encoding_stats(stats)
+            .set_total_compressed_size(len)
+            .set_total_uncompressed_size(self.uncompressed)
+            .set_num_values(self.rows)
+            .set_data_page_offset(self.dictionary.unwrap_or(0))
+            .set_dictionary_page_offset(self.dictionary.map(|_| 0))
+            .set_unencoded_byte_array_data_bytes(self.is_bytes().then_some(self.values))
+            .set_statistics(statistics)
+            .build()?;
+        let close = ColumnCloseResult {
+            bytes_written: narrow(len)?,
+            rows_written: narrow(self.rows)?,
+            metadata,
+            bloom_filter: None,
+            column_index: Some(self.columns.build()?),
+            offset_index: Some(self.offsets.build()),
+        };
+        Ok(Chunk { bytes: self.sink.into_inner()?, close, page_crcs: self.crcs })
+    }
+
+    fn statistics(&self) -> Result<Statistics> {
+        let nulls = Some(narrow(self.nulls)?);
+        let (min, max) = (self.bounds.map(|b| self.bound(b.0)), self.bounds.map(|b| self.bound(b.1)));
+        let int32 = |b: &Option<Vec<u8>>| {
+            b.as_ref().and_then(|b| Some(i32::from_le_bytes(b.first_chunk().copied()?)))
+        };
+        let int64 = |b: &Option<Vec<u8>>| {
+            b.as_ref().and_then(|b| Some(i64::from_le_bytes(b.first_chunk().copied()?)))
+        };
+        Ok(match self.descriptor.physical_type() {
+            Physical::INT32 => Statistics::int32(int32(&min), int32(&max), None, nulls, false),
+            Physical::INT64 => Statistics::int64(int64(&min), int64(&max), None, nulls, false),
+            _ => {
+                Statistics::byte_array(min.map(ByteArray::from), max.map(ByteArray::from), None, nulls, false)
+            }
+        })
+    }
+}
