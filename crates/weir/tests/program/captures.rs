@@ -41,7 +41,9 @@ fn compare(path: &Path, cell: &[&str]) -> Vec<String> {
         .into_iter()
         .map(|(name, value)| (name, differs(cell[0], name).unwrap_or(value)))
         .filter(|(name, value)| import[name] != *value)
-        .map(|(name, value)| format!("{}: {name} is {}, should be {value} [{}]", cell[0], import[name], cell[9]))
+        .map(|(name, value)| {
+            format!("{}: {name} is {}, should be {value} [{}]", cell[0], import[name], cell[9])
+        })
         .collect();
     let usage = place.json("usage -o json");
     for (stored, counted) in [("octets", "octets"), ("packets", "packets"), ("flows", "flows")] {
@@ -108,8 +110,12 @@ fn no_file_makes_it_panic() {
             // The daemon's log lines begin with their time; what ends the program does not.
             let sentences = answer.err.lines().filter(|line| line.starts_with("weir: ")).count();
             match answer.code {
-                Some(0) => assert!(!answer.out.is_empty() || command.starts_with("flows"), "{command} {name}"),
-                Some(1) => assert_eq!((sentences, answer.out.as_str()), (1, ""), "{command} {name}: {}", answer.err),
+                Some(0) => {
+                    assert!(!answer.out.is_empty() || command.starts_with("flows"), "{command} {name}");
+                }
+                Some(1) => {
+                    assert_eq!((sentences, answer.out.as_str()), (1, ""), "{command} {name}: {}", answer.err);
+                }
                 other => panic!("weir {command} {name} ended with {other:?}\n{}", answer.err),
             }
         }

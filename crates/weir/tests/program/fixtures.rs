@@ -79,8 +79,12 @@ fn every_host_has_what_the_kernel_counted() {
         place.done("import export.pcap");
         let usage = place.json("usage --hosts -o json");
         let hosts = usage.pointer("/tenants/0/hosts").unwrap().as_array().unwrap();
-        let counted: Vec<_> =
-            truth["kernel"]["hosts"].as_object().unwrap().iter().filter(|(a, _)| a.contains(family)).collect();
+        let counted: Vec<_> = truth["kernel"]["hosts"]
+            .as_object()
+            .unwrap()
+            .iter()
+            .filter(|(a, _)| a.contains(family))
+            .collect();
         assert_eq!(hosts.len(), counted.len(), "{name}");
         for (address, kernel) in counted {
             let host = hosts.iter().find(|host| host["address"] == **address).unwrap();

@@ -42,7 +42,9 @@ fn exact(test: &str, proto: &str, flows: u64) {
     assert_eq!([&import["octets"], &import["packets"]], [octets, packets]);
     assert_eq!([&import["records"], &import["flows"]], [&json!(flows), &json!(flows)]);
     assert_eq!((&import["undecodable"], &import["malformed"]), (&json!({}), &json!({})));
-    for loss in ["records_lost", "datagrams_lost", "duplicate_datagrams", "reordered", "restarts", "other_frames"] {
+    for loss in
+        ["records_lost", "datagrams_lost", "duplicate_datagrams", "reordered", "restarts", "other_frames"]
+    {
         assert_eq!(import[loss], 0, "{loss}");
     }
     let usage = place.json("usage -o json");
@@ -90,7 +92,11 @@ fn an_import_that_is_killed_leaves_nothing() {
         let usage = place.weir("usage -o json");
         if usage.code == Some(0) {
             let usage: Value = serde_json::from_str(&usage.out).unwrap();
-            assert_eq!(usage["balance"]["decoded"], json!({"octets": 0, "packets": 0, "flows": 0}), "{percent} %");
+            assert_eq!(
+                usage["balance"]["decoded"],
+                json!({"octets": 0, "packets": 0, "flows": 0}),
+                "{percent} %"
+            );
             assert_eq!(number(&usage, "completeness.datagrams_received"), 0);
         } else {
             assert!(usage.err.contains("no weir store"), "{}", usage.err);
@@ -106,7 +112,8 @@ fn an_import_that_is_killed_leaves_nothing() {
 /// part of the day, so that what two stores of the same file hold must be as many.
 fn orphans(place: &Place) -> usize {
     let files = |store: &str| {
-        let found = std::process::Command::new("find").arg(place.path(store)).args(["-name", "*.parquet"]).output();
+        let found =
+            std::process::Command::new("find").arg(place.path(store)).args(["-name", "*.parquet"]).output();
         String::from_utf8(found.unwrap().stdout).unwrap().lines().count()
     };
     files("store").abs_diff(files("measured"))

@@ -1,0 +1,1 @@
+//! Worlds that end well, and checkers that complain when they should.
