@@ -27,6 +27,8 @@ REPEATS_MAX = int(os.environ.get("REPEATS_MAX", "3"))
 
 WORK = pathlib.Path(os.environ.get("WORK", TARGET / "benches"))
 DATA = pathlib.Path(os.environ.get("DATA", WORK / "data"))
+# The page that results are put on; none, if not said.
+PAGE = os.environ.get("PAGE", "")
 OUT = pathlib.Path(os.environ.get("OUT", WORK / "result"))
 
 
@@ -56,5 +58,5 @@ def machine():
     return [
         f"{os.cpu_count()} × {cpu.group(1) if cpu else platform.machine()}, "
         f"{int(memory.group(1)) / 2**20:.0f} GiB; {release}, Linux {platform.release()}",
-        f"weir {os.environ.get('WEIR_COMMIT', commit)}, {first_line(['rustc', '--version'])}",
+        f"weir {os.environ.get('WEIR_COMMIT', commit)}, {first_line(['rustc', '--version']).split(' (')[0]}",
     ]

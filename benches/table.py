@@ -1,6 +1,8 @@
 """Results as Markdown, on the terminal and in a file."""
 
 import datetime
+import pathlib
+import sys
 
 import setting
 
@@ -13,12 +15,25 @@ def markdown(head, rows):
 
 
 def publish(name, title, *parts):
-    """Prints a result and keeps it as OUT/NAME.md."""
+    """Prints a result, keeps it as OUT/NAME.md, and puts it in its place on the page, if one is named by PAGE."""
     when = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
-    text = "\n\n".join([f"### {title}", *parts, "; ".join([when, *setting.machine()]) + "."]) + "\n"
+    foot = "; ".join([when, *setting.machine()]) + "."
+    text = "\n\n".join([f"### {title}", *(part for part in parts if part), foot]) + "\n"
     setting.OUT.mkdir(parents=True, exist_ok=True)
     (setting.OUT / f"{name}.md").write_text(text)
     print(text, flush=True)
+    if setting.PAGE:
+        place(pathlib.Path(setting.PAGE), name, text)
+
+
+def place(page, name, text):
+    """Replaces what stands between the marks of this name."""
+    begin, end = f"<!-- begin {name} -->\n", f"<!-- end {name} -->"
+    before, found, rest = page.read_text().partition(begin)
+    _, closed, after = rest.partition(end)
+    if not (found and closed):
+        sys.exit(f"{page} has no marks for {name}")
+    page.write_text(before + begin + text + end + after)
 
 
 def skipped(name, why):

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail")]
 
-#[path = "../examples/measure/traffic.rs"]
+#[path = "../examples/questions/traffic.rs"]
 mod traffic;
 
 use std::ops::ControlFlow;

@@ -53,7 +53,7 @@ pub(crate) fn store(ledger: &Ledger, snapshot: &Snapshot, unsure: &Unsure<'_>) -
 }
 
 /// Every stored row is there exactly once, and no other.
-fn rows(ledger: &Ledger, snapshot: &Snapshot) -> Verdict {
+pub(crate) fn rows(ledger: &Ledger, snapshot: &Snapshot) -> Verdict {
     let mut want: Vec<&Row> = ledger.rows().collect();
     want.sort_unstable();
     let mut have = Vec::with_capacity(want.len());
@@ -111,7 +111,7 @@ fn shown(what: &str, rows: &[&Row]) -> String {
 }
 
 /// The sums that the manifest states.
-fn totals(ledger: &Ledger, snapshot: &Snapshot) -> Verdict {
+pub(crate) fn totals(ledger: &Ledger, snapshot: &Snapshot) -> Verdict {
     let sum = |column| ledger.rows().map(|row| u128::from(row.amount(column))).sum::<u128>();
     let want = (ledger.rows().count() as u64, sum(Column::Octets), sum(Column::Packets));
     let totals = snapshot.totals();
@@ -164,7 +164,7 @@ fn same_accounts(checker: &str, want: &BTreeMap<Key, Amounts>, have: &BTreeMap<K
 }
 
 /// The balance closes, in total and by exporter, and tenants used what the ledger says.
-fn usage(ledger: &Ledger, snapshot: &Snapshot) -> Verdict {
+pub(crate) fn usage(ledger: &Ledger, snapshot: &Snapshot) -> Verdict {
     let mut usage = Usage::new(ledger.town().names());
     let mut refused = None;
     let read = snapshot.bins(EVER, |row| {

@@ -168,6 +168,15 @@ impl Message {
         !matches!(self.session.protocol, Protocol::NetflowV9 | Protocol::SflowV5)
     }
 
+    /// How many flow records it holds.
+    pub(crate) fn flows(&self) -> u64 {
+        let records = self.sets.iter().filter_map(|set| match &set.content {
+            Content::Data(_, records) => Some(records),
+            Content::Templates(_) => None,
+        });
+        records.flatten().filter(|record| matches!(record.what, What::Flow(_))).count() as u64
+    }
+
     /// The delivery of the whole message.
     pub(crate) fn whole(self: &Rc<Self>) -> Delivery {
         let SessionId { from, port, .. } = self.session;

@@ -135,7 +135,8 @@ fn undo_removals(store: &Path, dice: &mut Dice) -> Result<(), String> {
     for path in files(&attic(store))? {
         let Some(name) = path.file_name() else { continue };
         let old = store.join("journal").join(name);
-        if !old.exists() && dice.percent(70) {
+        // Drawn for every file: how many are already removed depends on the store's thread.
+        if dice.percent(70) && !old.exists() {
             fs::copy(&path, &old).map_err(fail("copy"))?;
         }
     }

@@ -50,7 +50,7 @@ impl Row {
         self.set(column, Cell::Word(word.into()));
     }
 
-    /// Sets a time that the row has in the store and that a caller may not know: taken out again.
+    /// A value, if it is known.
     pub(crate) fn get(&self, column: Column) -> Option<&Cell> {
         let at = self.0.binary_search_by_key(&column, |(c, _)| *c).ok()?;
         self.0.get(at).map(|(_, cell)| cell)

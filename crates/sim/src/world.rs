@@ -148,7 +148,7 @@ impl World {
             |exporter: &&Exporter| matches!(exporter.protocol, Protocol::NetflowV9 | Protocol::SflowV5);
         Ok(Self {
             now_ms,
-            steps: dice.between(200, 500),
+            steps: dice.between(150, 350),
             pace_ms: dice.pick([500, 5_000, 20_000]),
             batch_rows: dice.between(20, 300),
             by_datagram: exporters.iter().filter(by_datagram).map(|exporter| exporter.address).collect(),
@@ -301,6 +301,9 @@ impl World {
                 "{death:?}: batches up to {} are there, {synced} were durable and {appended} appended: {:?}",
                 survival.last, survival.recovery
             ));
+        }
+        if !survival.recovery.damage.is_empty() {
+            return Err(format!("{death:?}: a crash is taken for damage: {:?}", survival.recovery.damage));
         }
         self.ledger.crash(survival.last);
         self.network.lose_all();

@@ -27,6 +27,7 @@ mod journal;
 mod lock;
 mod manifest;
 mod recovery;
+mod retention;
 #[cfg(test)]
 mod sample;
 mod seal;
@@ -43,6 +44,7 @@ pub use error::{Error, What};
 pub use import::Import;
 pub use journal::Damage;
 pub use recovery::Recovery;
+pub use retention::{Retention, Retired};
 pub use snapshot::{Imported, SegmentEntry, Snapshot, TailEntry, exists};
 pub use totals::Totals;
 pub use verify::{Report, verify};

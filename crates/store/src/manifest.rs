@@ -62,6 +62,10 @@ pub(crate) struct Import {
 pub(crate) struct Retire {
     /// When, ms since 1970.
     pub at: i64,
+    /// Rows that ended before this, ms since 1970, may be missing from now on;
+    pub flows_before: i64,
+    /// and accounts of bins that ended before this.
+    pub accounts_before: i64,
     pub names: Vec<String>,
 }
 
@@ -135,6 +139,8 @@ pub(crate) struct Manifest {
     /// The last journal frame that is in files.
     pub sealed: u64,
     pub imports: Vec<Import>,
+    /// Before this, ms since 1970, rows or accounts may have been given up.
+    pub retired_before: Option<i64>,
     /// How many lines there are, of all kinds.
     pub lines: u64,
     /// How many bytes the whole lines take; what follows is a torn tail.
@@ -192,7 +198,11 @@ impl Manifest {
                 import.files = Files::default();
                 self.imports.push(import);
             }
-            Line::Retire(retire) => self.files.retire(&retire.names),
+            Line::Retire(retire) => {
+                self.files.retire(&retire.names);
+                let before = retire.flows_before.max(retire.accounts_before);
+                self.retired_before = self.retired_before.max(Some(before));
+            }
         }
         Ok(())
     }
@@ -240,6 +250,8 @@ pub(crate) struct Log {
     file: File,
     /// What it says so far.
     pub manifest: Manifest,
+    /// Whether a part of a line follows that, which could not be taken back yet.
+    torn: bool,
 }
 
 impl Log {
@@ -255,7 +267,7 @@ impl Log {
             disk.cut(&path, manifest.len)?;
         }
         let file = disk.append_to(&path)?;
-        let mut log = Self { path, file, manifest };
+        let mut log = Self { path, file, manifest, torn: false };
         log.manifest.torn = 0;
         if log.manifest.lines == 0 {
             log.append(disk, Line::WeirStore(FORMAT))?;
@@ -266,15 +278,27 @@ impl Log {
     /// Commits a line: when this returns, what it names is the store, through any crash.
     pub(crate) fn append(&mut self, disk: &Disk, line: Line) -> Result<(), Error> {
         let bytes = format_line(&line).map_err(|how| Error::new(&self.path, What::Batch(how)))?;
+        self.take_back(disk)?;
         let appended =
             disk.append(&self.file, &self.path, &bytes).and_then(|()| disk.sync(&self.file, &self.path));
         if let Err(error) = appended {
-            disk.cut(&self.path, self.manifest.len)?;
+            // If this fails too, it is tried again before anything else is appended.
+            self.torn = true;
+            let _ = self.take_back(disk);
             return Err(error);
         }
         self.manifest.apply(&self.path, line)?;
         self.manifest.lines += 1;
         self.manifest.len += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Cuts off what a failed append may have left.
+    fn take_back(&mut self, disk: &Disk) -> Result<(), Error> {
+        if self.torn {
+            disk.cut(&self.path, self.manifest.len)?;
+            self.torn = false;
+        }
         Ok(())
     }
 }

@@ -69,15 +69,17 @@ pub(crate) fn perform(disk: &Disk, task: Task) -> Result<Done, Error> {
     }
     let first = frames.iter().filter_map(first_start).min().unwrap_or_default();
     let day = day::folder(first);
+    let rows = Rows::new(frames);
+    let name = format!("{FLOWS}/{day}/{}-0.parquet", task.prefix);
+    // Sorted rows find their accounts where those of the row before are: half the time of adding them as they came.
+    let (segment, sorted) = segment::write(disk, &name, &rows, bins::columns(rows.has_local()))?;
+    drop(rows);
     let mut accounts = Accumulator::new();
-    for frame in &frames {
-        accounts.add(&frame.batch(bins::COLUMNS));
-    }
+    accounts.add(&sorted);
+    drop(sorted);
     let name = format!("{BINS}/{day}/{}-0.parquet", task.prefix);
     done.files.bins.push(bins::write(disk, &name, &accounts)?);
-    drop(accounts);
-    let name = format!("{FLOWS}/{day}/{}-0.parquet", task.prefix);
-    done.files.segments.push(segment::write(disk, &name, &Rows::new(frames))?);
+    done.files.segments.push(segment);
     Ok(done)
 }
 

@@ -29,6 +29,7 @@ pub struct Snapshot {
     pub tail: Vec<TailEntry>,
     files: Files,
     imports: Vec<Imported>,
+    retired_before: Option<i64>,
     damage: Vec<Damage>,
 }
 
@@ -178,6 +179,7 @@ impl Snapshot {
             segments: manifest.files.segments.iter().map(|s| SegmentEntry::new(root, s)).collect(),
             tail: frames.into_iter().map(TailEntry::new).collect(),
             imports: manifest.imports.iter().map(Imported::new).collect(),
+            retired_before: manifest.retired_before,
             files: manifest.files,
             damage,
         })
@@ -193,6 +195,12 @@ impl Snapshot {
     #[must_use]
     pub fn imports(&self) -> &[Imported] {
         &self.imports
+    }
+
+    /// Rows or accounts from before this, ms since 1970, may have been given up; `None` if none ever were.
+    #[must_use]
+    pub fn retired_before(&self) -> Option<i64> {
+        self.retired_before
     }
 
     /// Parts of the journal that cannot be read and were passed over.

@@ -4,7 +4,7 @@
 use crate::bins::BinRow;
 use crate::disk::{Disk, Mortal};
 use crate::error::What;
-use crate::{Error, Options, Snapshot, Writer, sample, verify};
+use crate::{Error, Options, Retention, Snapshot, Writer, sample, verify};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -365,6 +365,100 @@ fn an_import_dropped_leaves_nothing_and_again_counts_twice() {
     // Live rows go on beside it.
     writer.append(&all[0], NOON).unwrap();
     assert_eq!(rows(folder.path()).len(), 21);
+}
+
+#[test]
+fn a_disk_that_refuses_for_a_while_costs_nothing_that_was_taken() {
+    let all = batches(10);
+    for steps in 0..120 {
+        let folder = TempDir::new().unwrap();
+        let mortal = Arc::new(Mortal { steps: AtomicI64::new(i64::MAX), ..Mortal::default() });
+        let mut disk = Disk::new(folder.path());
+        disk.mortal = Some(Arc::clone(&mortal));
+        let (mut writer, _) = Writer::open_on(disk, SMALL).unwrap();
+        mortal.steps.store(steps, Ordering::SeqCst);
+        let mut refused = 0;
+        for (i, batch) in all.iter().enumerate() {
+            let now = NOON + i as i64 * 250;
+            if writer.append(batch, now).is_err() {
+                refused += 1;
+                // There is room again.
+                mortal.steps.store(i64::MAX, Ordering::SeqCst);
+                writer.append(batch, now).unwrap();
+            }
+            // What goes wrong in the background is told here, and tried again.
+            let _ = writer.tick(now);
+            assert_eq!(rows(folder.path()), sample::sorted(&all[..=i]), "step {steps}");
+            assert_eq!(Snapshot::open(folder.path()).unwrap().damage(), [], "step {steps}");
+        }
+        mortal.steps.store(i64::MAX, Ordering::SeqCst);
+        // A seal that fails while we look may be told once more.
+        if writer.seal(NOON + 60_000).is_err() {
+            writer.seal(NOON + 60_000).unwrap();
+        }
+        assert!(refused <= 1);
+        assert_holds(folder.path(), &all);
+        assert_eq!(verify(folder.path()).unwrap().problems.len(), 0);
+    }
+}
+
+/// Three seals, a day apart.
+fn three_days(disk: &Disk) -> (Writer, Vec<Batch>) {
+    let (mut writer, _) = Writer::open_on(disk.clone(), SMALL).unwrap();
+    let days: Vec<Batch> = (0..3).map(|day| sample::tiny(day + 1, NOON + day as i64 * 86_400_000)).collect();
+    for batch in &days {
+        writer.append(batch, NOON).unwrap();
+        writer.seal(NOON).unwrap();
+    }
+    (writer, days)
+}
+
+#[test]
+fn what_is_old_is_given_up_file_by_file_and_accounts_apart_from_flows() {
+    let folder = TempDir::new().unwrap();
+    let (mut writer, days) = three_days(&Disk::new(folder.path()));
+    let day = |n: i64| Some(NOON + n * 86_400_000);
+    // A flow ends a second after it starts.
+    let at_its_end = Retention { flows_before: Some(NOON + 1000), ..Retention::default() };
+    assert_eq!(writer.retire(at_its_end, NOON).unwrap(), crate::Retired::default());
+    let before = Snapshot::open(folder.path()).unwrap();
+    let retired = writer.retire(Retention { flows_before: day(1), ..Retention::default() }, NOON).unwrap();
+    assert_eq!((retired.files, retired.rows), (1, 1));
+    assert_eq!(rows(folder.path()), sample::sorted(&days[1..]));
+    assert_eq!(
+        sums(folder.path()),
+        [("decoded", 6), ("out", 6), ("records", 3)].map(|(k, v)| (k.to_owned(), v)).into()
+    );
+    assert!(before.segments[0].open().unwrap_err().is_vanished());
+    assert_eq!(verify(folder.path()).unwrap().problems.len(), 0);
+    let all = Retention { flows_before: day(9), accounts_before: day(1) };
+    assert_eq!(writer.retire(all, NOON).unwrap().files, 4);
+    assert_eq!(rows(folder.path()), [""; 0]);
+    assert_eq!(
+        sums(folder.path()),
+        [("decoded", 5), ("out", 5), ("records", 2)].map(|(k, v)| (k.to_owned(), v)).into()
+    );
+    assert_eq!(verify(folder.path()).unwrap().problems.len(), 0);
+}
+
+#[test]
+fn retiring_is_whole_or_not_at_all_wherever_it_dies() {
+    for steps in 0..8 {
+        let folder = TempDir::new().unwrap();
+        let (mut writer, days) = three_days(&Disk::new(folder.path()));
+        let mortal = Arc::new(Mortal { steps: AtomicI64::new(steps), ..Mortal::default() });
+        writer.disk.mortal = Some(Arc::clone(&mortal));
+        let until = Retention { flows_before: Some(NOON + 2 * 86_400_000), ..Retention::default() };
+        let result = writer.retire(until, NOON);
+        drop(writer);
+        let left = rows(folder.path());
+        assert!(left == sample::sorted(&days) || left == sample::sorted(&days[2..]), "step {steps}");
+        let (writer, recovery) = Writer::open(folder.path(), SMALL).unwrap();
+        assert!(result.is_err() || recovery.orphans == 0);
+        drop(writer);
+        assert_eq!(rows(folder.path()), left);
+        assert_eq!(verify(folder.path()).unwrap().problems.len(), 0);
+    }
 }
 
 #[test]

@@ -134,7 +134,8 @@ impl Writer {
         Ok((writer, recovery))
     }
 
-    /// Takes a sealed batch; returns its sequence. `now_ms` is the time. Readers see it at once.
+    /// Takes a sealed batch; returns its sequence (of an empty one, that of the batch before). `now_ms` is the
+    /// time. Readers see it at once.
     ///
     /// # Errors
     /// The batch lacks a column that every row must have, or the disk refuses (when it is full, say): then
@@ -142,6 +143,9 @@ impl Writer {
     pub fn append(&mut self, batch: &Batch, now_ms: i64) -> Result<u64, Error> {
         check(&self.disk, batch)?;
         self.advance(now_ms);
+        if batch.is_empty() && batch.health.is_empty() {
+            return Ok(self.last_sequence);
+        }
         let full = self.journal.rows >= self.options.seal_rows;
         if full {
             // Only if a rotation failed before, or seals are behind.

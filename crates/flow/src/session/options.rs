@@ -3,7 +3,7 @@
 use super::sampling::Said;
 use weir_wire::reader::Reader;
 use weir_wire::template::{Field, Role, Template, take_field};
-use weir_wire::{Reason, value};
+use weir_wire::{Error, value};
 
 /// An options template, kept.
 #[derive(Debug, Clone)]
@@ -28,15 +28,15 @@ impl Plan {
     /// Reads the records of a set's body.
     ///
     /// # Errors
-    /// The reason, if a record ran past the end; those before it were read.
-    pub(super) fn records(&self, body: &[u8], mut each: impl FnMut(Record)) -> Option<Reason> {
+    /// What is wrong, at its place in the body, if a record ran past the end; those before it were read.
+    pub(super) fn records(&self, body: &[u8], mut each: impl FnMut(Record)) -> Option<Error> {
         let mut reader = Reader::new(body);
         while reader.len() >= self.len_min {
             let mut record = Record::default();
             for field in &self.fields {
                 match take_field(&mut reader, field.length) {
                     Ok(octets) => record.note(field, octets),
-                    Err(error) => return Some(error.reason),
+                    Err(error) => return Some(error),
                 }
             }
             each(record);

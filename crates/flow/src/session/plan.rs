@@ -8,7 +8,7 @@
 use super::clock::Form;
 use super::gather::Place;
 use crate::schema::Column;
-use weir_wire::Reason;
+use weir_wire::Error;
 use weir_wire::reader::Reader;
 use weir_wire::template::{Field, Template, take_field};
 
@@ -206,13 +206,14 @@ impl Plan {
     /// records of variable length are copied together.
     ///
     /// # Errors
-    /// The reason, if a record of variable length ran past the end: the records before it were read.
+    /// What is wrong, at its place in the body, if a record of variable length ran past the end: the records
+    /// before it were read.
     pub(super) fn records<R>(
         &self,
         body: &[u8],
         dense: &mut Vec<u8>,
         read: impl FnOnce(super::gather::Records<'_>) -> R,
-    ) -> (R, Option<Reason>) {
+    ) -> (R, Option<Error>) {
         match &self.layout {
             Layout::Empty => (read(super::gather::Records::new(&[], 1)), None),
             Layout::Fixed(stride) => (read(super::gather::Records::new(body, *stride)), None),
@@ -230,7 +231,7 @@ fn copy_together(
     stride: usize,
     body: &[u8],
     dense: &mut Vec<u8>,
-) -> Option<Reason> {
+) -> Option<Error> {
     dense.clear();
     let shortest: usize =
         fields.iter().map(|(length, _)| if *length == u16::MAX { 1 } else { usize::from(*length) }).sum();
@@ -243,7 +244,7 @@ fn copy_together(
                 Ok(field) => field,
                 Err(error) => {
                     dense.truncate(base);
-                    return Some(error.reason);
+                    return Some(error);
                 }
             };
             let Some(place) = place else { continue };

@@ -126,7 +126,9 @@ impl Session {
                 };
                 let (records, problem) = self.ingest_data(&compiled, set.body, clock, shared, batch);
                 read.count(&compiled, records);
-                problem.map_or(Ok(()), |reason| Err(Error::new(reason, set.offset)))
+                problem.map_or(Ok(()), |error| {
+                    Err(Error::new(error.reason, set.offset.saturating_add(error.offset)))
+                })
             }
             SetKind::Reserved(_) => Err(Error::new(Reason::Unsupported, set.offset.saturating_sub(4))),
         }
@@ -175,8 +177,8 @@ impl Session {
             self.counts.add(Counter::Awaiting, -1);
             self.counts.add(Counter::Released, 1);
             let (_, problem) = self.ingest_data(compiled, &held.body, held.clock, shared, batch);
-            if let Some(reason) = problem {
-                self.counts.add_reason(Counter::Malformed, reason.as_str());
+            if let Some(error) = problem {
+                self.counts.add_reason(Counter::Malformed, error.reason.as_str());
             }
         }
     }
@@ -189,7 +191,7 @@ impl Session {
         clock: Clock,
         shared: &mut Shared,
         batch: &mut Batch,
-    ) -> (u32, Option<Reason>) {
+    ) -> (u32, Option<Error>) {
         let clock = Clock { init: self.init, ..clock };
         let (records, problem) = match compiled {
             Compiled::Options(plan) => self.ingest_options(plan, body),
@@ -216,7 +218,7 @@ impl Session {
         (u32::try_from(records).unwrap_or(u32::MAX), problem)
     }
 
-    fn ingest_options(&mut self, plan: &options::Plan, body: &[u8]) -> (usize, Option<Reason>) {
+    fn ingest_options(&mut self, plan: &options::Plan, body: &[u8]) -> (usize, Option<Error>) {
         let mut records = 0;
         let problem = plan.records(body, |record| {
             records += 1;

@@ -6,7 +6,7 @@ use super::stream::Stream;
 use crate::message::{Content, Definition, Interval, Message, Record, Said, Set, Told, What};
 use crate::row::Row;
 use crate::town::Town;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use weir_flow::Column;
 use weir_flow::names::{SamplingSource, TimeSource, Version};
@@ -26,7 +26,7 @@ pub(super) struct Session {
     templates: BTreeSet<u16>,
     of_domain: u32,
     of_samplers: BTreeMap<u64, u32>,
-    waiting: VecDeque<Waiting>,
+    waiting: Vec<Waiting>,
 }
 
 /// A set that came before its template.
@@ -83,7 +83,7 @@ impl Session {
                     match id {
                         Some(id) if !self.templates.contains(id) => {
                             let message = Rc::clone(message);
-                            self.waiting.push_back(Waiting { id: *id, records: whole, message, received });
+                            self.waiting.push(Waiting { id: *id, records: whole, message, received });
                             out.count("awaiting_template", 1);
                             extent = None;
                         }
@@ -103,9 +103,10 @@ impl Session {
         if !self.templates.insert(definition.id) {
             return;
         }
-        let (released, left) = self.waiting.drain(..).partition(|waiting| waiting.id == definition.id);
+        let (released, left): (Vec<_>, Vec<_>) =
+            self.waiting.drain(..).partition(|waiting| waiting.id == definition.id);
         self.waiting = left;
-        for waiting in VecDeque::from(released) {
+        for waiting in released {
             out.count("awaiting_template", -1);
             out.count("released", 1);
             let stamp = Stamp { message: &waiting.message, received: waiting.received };

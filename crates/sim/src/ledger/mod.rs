@@ -140,12 +140,10 @@ impl Ledger {
                 return;
             }
         }
-        let before = scope.rows.len();
         let extent = session.read(message, cut, received, &self.town, &mut scope);
-        let flows = u32::try_from(scope.rows.len() - before).unwrap_or_default();
         if let Some((number, (verdict, _))) = judged {
             if verdict == Verdict::Ahead && extent.is_some() && message.counts_records() {
-                session.stream.show_numbering(&number, flows);
+                session.stream.show_numbering(&number, message.flows());
             }
             if session.stream.is_murky() {
                 self.murky.insert((id.from, id.domain));

@@ -65,9 +65,9 @@ impl Stream {
     }
 
     /// Takes in what the step to this datagram, which holds so many flow records, shows of the way of numbering.
-    pub(super) fn show_numbering(&mut self, number: &Number, flows: u32) {
+    pub(super) fn show_numbering(&mut self, number: &Number, flows: u64) {
         let Some(behind) = self.behind else { return };
-        let looks_other = number.start - self.newest_start == u64::from(flows);
+        let looks_other = number.start - self.newest_start == flows;
         if number.start > behind {
             self.is_murky |= looks_other && !self.is_plain;
         } else {
@@ -99,6 +99,8 @@ impl Stream {
             return (Verdict::Open, shown);
         }
         if number.order < self.newest {
+            // So does one without records: its step back to the number before is as long as it is itself.
+            self.is_murky |= number.units == 0 && !self.is_plain;
             shown.reordered = 1;
             return (Verdict::Late, shown);
         }

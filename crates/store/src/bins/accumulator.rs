@@ -3,22 +3,33 @@
 use super::{BinRow, Counts, Kind};
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
-use hashbrown::hash_map::Entry;
-use std::hash::Hash;
+use std::hash::{BuildHasher, Hash};
 use weir_flow::names::Direction;
 use weir_flow::schema::Column;
 use weir_flow::time::{BIN_MS, Part, bin, spread};
 use weir_flow::{Addr, Batch};
 
 /// What an account is of, in few bytes: bin, exporter and tenant by their places in lists.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
 struct Key {
     host: u128,
     bin: u32,
     exporter: u32,
     tenant: u32,
-    kind: Kind,
+    kind: u8,
     has_host: bool,
+}
+
+impl Key {
+    /// A number that differs where keys do, mostly.
+    #[inline]
+    fn mix(&self, state: &RandomState) -> u64 {
+        let places = u128::from(self.bin) << 96
+            | u128::from(self.exporter) << 64
+            | u128::from(self.tenant) << 32
+            | u128::from(self.kind);
+        state.hash_one(self.host ^ places.rotate_left(17))
+    }
 }
 
 /// What an account is of, written out. `tenant` is a place among the sorted tenants.
@@ -34,12 +45,26 @@ pub(super) struct Account {
 /// The place of a tenant that is none.
 pub(super) const NOBODY: u32 = u32::MAX;
 
+/// So many accounts are at hand while rows are added: few enough for the processor's nearest caches (and so few
+/// in tests that all of this happens).
+const RECENT: usize = if cfg!(test) { 8 } else { 1024 };
+
+/// Accounts put away are added together when so many more have come.
+const MERGE_EVERY: usize = if cfg!(test) { 64 } else { 1 << 18 };
+
 /// Accounts being added up.
+///
+/// Rows mostly belong to an account that a row shortly before belonged to, above all when they are sorted. So a
+/// few accounts are at hand in a small table; one that has to make room is put away in a list, and the same
+/// account may be there several times. Now and then the list is sorted and its like are added together. (One
+/// large hash table costs a cache miss for every row, and that is several times the time.)
 #[derive(Debug, Default)]
 pub struct Accumulator {
-    accounts: HashMap<Key, Counts, RandomState>,
-    /// Accounts that could take no more without exceeding 64 bits; a new one was begun beside them.
-    full: Vec<(Key, Counts)>,
+    recent: Vec<(Key, Counts)>,
+    away: Vec<(Key, Counts)>,
+    /// How many were left in `away` when it was last merged.
+    merged: usize,
+    state: RandomState,
     tenants: Interned<Box<str>>,
     exporters: Interned<Addr>,
     bins: Interned<i64>,
@@ -205,7 +230,7 @@ impl Accumulator {
     /// Whether there are no accounts.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.accounts.is_empty()
+        self.away.is_empty() && self.at_hand().next().is_none()
     }
 
     /// Adds the rows of a batch, of which at least [`COLUMNS`](super::COLUMNS) are loaded.
@@ -249,7 +274,7 @@ impl Accumulator {
         let host = host.unwrap_or_default().bits();
         amounts.spread(|bin, counts| {
             let bin = self.bins.place(&bin);
-            self.add_to(Key { host, bin, exporter, tenant, kind, has_host }, counts);
+            self.add_to(Key { host, bin, exporter, tenant, kind: kind as u8, has_host }, counts);
         });
     }
 
@@ -273,29 +298,48 @@ impl Accumulator {
     fn flush_decoded(&mut self, sum: Option<(i64, Addr, Counts)>) {
         let Some((bin, exporter, counts)) = sum else { return };
         let (bin, exporter) = (self.bins.place(&bin), self.exporters.place(&exporter));
-        let key = Key { host: 0, bin, exporter, tenant: NOBODY, kind: Kind::Decoded, has_host: false };
-        self.add_to(key, counts);
+        let kind = Kind::Decoded as u8;
+        self.add_to(Key { host: 0, bin, exporter, tenant: NOBODY, kind, has_host: false }, counts);
     }
 
     #[inline]
     fn add_to(&mut self, key: Key, counts: Counts) {
-        match self.accounts.entry(key) {
-            Entry::Vacant(slot) => {
-                slot.insert(counts);
-            }
-            Entry::Occupied(mut slot) => match slot.get().checked_add(counts) {
-                Some(sum) => *slot.get_mut() = sum,
-                None => self.full.push((key, slot.insert(counts))),
-            },
+        if self.recent.is_empty() {
+            self.recent.resize(RECENT, Default::default());
         }
+        let place = usize::try_from(key.mix(&self.state) % RECENT as u64).unwrap_or_default();
+        let Some(slot) = self.recent.get_mut(place) else { return };
+        let sum = if slot.0 == key { slot.1.checked_add(counts) } else { None };
+        if let Some(sum) = sum {
+            slot.1 = sum;
+            return;
+        }
+        let before = std::mem::replace(slot, (key, counts));
+        if before.1 != Counts::default() {
+            self.put_away(before);
+        }
+    }
+
+    fn put_away(&mut self, account: (Key, Counts)) {
+        self.away.push(account);
+        if self.away.len() >= 2 * self.merged + MERGE_EVERY {
+            self.away.sort_unstable_by_key(|(key, counts)| (*key, counts.octets, counts.packets));
+            merge(&mut self.away);
+            self.merged = self.away.len();
+        }
+    }
+
+    /// The accounts at hand; an empty slot counts nothing.
+    fn at_hand(&self) -> impl Iterator<Item = &(Key, Counts)> {
+        self.recent.iter().filter(|(_, counts)| *counts != Counts::default())
     }
 
     /// Forgets accounts of bins that do not begin in the range.
     pub fn retain(&mut self, range: &std::ops::Range<i64>) {
         let inside: Vec<bool> = self.bins.values.iter().map(|bin| range.contains(bin)).collect();
         let inside = |key: &Key| inside.get(key.bin as usize).copied().unwrap_or(false);
-        self.accounts.retain(|key, _| inside(key));
-        self.full.retain(|(key, _)| inside(key));
+        self.recent.iter_mut().filter(|(key, _)| !inside(key)).for_each(|slot| *slot = Default::default());
+        self.away.retain(|(key, _)| inside(key));
     }
 
     /// Calls `f` with every account, in the order of files: kind, tenant, host, bin, exporter.
@@ -314,26 +358,35 @@ impl Accumulator {
         let (bin_ranks, bins) = self.bins.ranks();
         let (exporter_ranks, exporters) = self.exporters.ranks();
         let rank = |ranks: &[u32], place: u32| ranks.get(place as usize).copied().unwrap_or(NOBODY);
-        let all = self.accounts.iter().map(|(key, counts)| (*key, *counts)).chain(self.full.iter().copied());
-        let mut rows: Vec<_> = all
-            .map(|(key, counts)| {
-                let (bin, exporter) = (rank(&bin_ranks, key.bin), rank(&exporter_ranks, key.exporter));
-                let by = (key.kind, rank(&ranks, key.tenant), !key.has_host, key.host);
-                (by, u64::from(bin) << 32 | u64::from(exporter), counts)
-            })
-            .collect();
-        rows.sort_unstable_by_key(|(by, then, counts)| (*by, *then, counts.octets, counts.packets));
-        let written = rows.into_iter().map(|((kind, tenant, hostless, host), then, counts)| {
-            let at = |shift: u32| usize::try_from(then >> shift & u64::from(u32::MAX)).unwrap_or(usize::MAX);
+        let mut rows: Vec<(Key, Counts)> = self.away.iter().chain(self.at_hand()).copied().collect();
+        for (key, _) in &mut rows {
+            key.tenant = rank(&ranks, key.tenant);
+            key.bin = rank(&bin_ranks, key.bin);
+            key.exporter = rank(&exporter_ranks, key.exporter);
+        }
+        rows.sort_unstable_by_key(|(k, counts)| {
+            let by = u64::from(k.kind) << 33 | u64::from(k.tenant) << 1 | u64::from(!k.has_host);
+            (by, k.host, u64::from(k.bin) << 32 | u64::from(k.exporter), counts.octets, counts.packets)
+        });
+        merge(&mut rows);
+        let written = rows.into_iter().filter_map(|(key, counts)| {
             let account = Account {
-                bin: bins.get(at(32)).copied().unwrap_or_default(),
-                exporter: exporters.get(at(0)).copied().unwrap_or_default(),
-                kind,
-                tenant,
-                host: (!hostless).then(|| Addr::from_bits(host)),
+                bin: *bins.get(key.bin as usize)?,
+                exporter: *exporters.get(key.exporter as usize)?,
+                kind: Kind::from_code(key.kind)?,
+                tenant: key.tenant,
+                host: key.has_host.then(|| Addr::from_bits(key.host)),
             };
-            (account, counts)
+            Some((account, counts))
         });
         (names, written.collect())
     }
+}
+
+/// Adds neighbours of the same account together, unless the sum would exceed 64 bits.
+fn merge(accounts: &mut Vec<(Key, Counts)>) {
+    accounts.dedup_by(|(key, counts), (before, sum)| {
+        let both = if before == key { sum.checked_add(*counts) } else { None };
+        both.map(|both| *sum = both).is_some()
+    });
 }

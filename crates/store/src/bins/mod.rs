@@ -139,3 +139,9 @@ pub const COLUMNS: u64 = Column::Start.bit()
     | Column::PeerTenant.bit()
     | Column::Direction.bit()
     | Column::Host.bit();
+
+/// Those of [`COLUMNS`] that are needed where there is local traffic, or none.
+pub(crate) fn columns(local: bool) -> u64 {
+    let of_destinations = Column::DstAddr.bit() | Column::NatDstAddr.bit() | Column::PeerTenant.bit();
+    if local { COLUMNS } else { COLUMNS & !of_destinations }
+}

@@ -33,6 +33,8 @@ pub(crate) struct Journal {
     file: File,
     /// Length of what was appended whole.
     len: u64,
+    /// Whether half a frame follows that, which could not be taken back yet.
+    torn: bool,
     /// Rows and bytes of payload in this file.
     pub rows: u64,
     /// First and last sequence appended.
@@ -50,6 +52,10 @@ impl Journal {
         disk.create_folder(&folder)?;
         let path = folder.join(format!("{number:08}.wal"));
         let file = disk.append_to(&path)?;
+        if file.metadata().map_err(Error::doing(&path, "read"))?.len() > 0 {
+            // Left by an attempt that failed.
+            disk.cut(&path, 0)?;
+        }
         let header = file_header();
         disk.append(&file, &path, &header)?;
         let len = header.len() as u64;
@@ -57,6 +63,7 @@ impl Journal {
             path,
             file,
             len,
+            torn: false,
             rows: 0,
             sequences: None,
             unsynced: true,
@@ -76,15 +83,26 @@ impl Journal {
         self.buffer.clear();
         encode_frame(sequence, self.schema, batch, &mut self.buffer)
             .map_err(|how| Error::new(disk.root(), What::Batch(how)))?;
+        self.take_back(disk)?;
         if let Err(error) = disk.append(&self.file, &self.path, &self.buffer) {
-            // Half a frame may have been written: take it back, so that what follows can be read.
-            disk.cut(&self.path, self.len)?;
+            // If this fails too, it is tried again before anything else is appended.
+            self.torn = true;
+            let _ = self.take_back(disk);
             return Err(error);
         }
         self.len += self.buffer.len() as u64;
         self.rows += batch.len() as u64;
         self.sequences = Some((self.sequences.map_or(sequence, |(first, _)| first), sequence));
         self.unsynced = true;
+        Ok(())
+    }
+
+    /// Cuts off what a failed append may have left, so that what follows can be read.
+    fn take_back(&mut self, disk: &Disk) -> Result<(), Error> {
+        if self.torn {
+            disk.cut(&self.path, self.len)?;
+            self.torn = false;
+        }
         Ok(())
     }
 

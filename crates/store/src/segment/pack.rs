@@ -26,10 +26,11 @@ pub(crate) fn width(max: u64) -> u8 {
 pub(crate) fn encode(values: &[u32], width: u8, out: &mut Vec<u8>) {
     let (mut at, mut packed) = (0, 0);
     while let Some(value) = values.get(at) {
-        let run = values.get(at..).unwrap_or_default().iter().take_while(|v| *v == value).count();
+        let rest = values.get(at + 1..).unwrap_or_default();
+        let run = 1 + rest.iter().take_while(|v| *v == value).count();
         // Packed values come in groups of eight: a run gives up what fills the group before it.
-        let fill = (packed..at).len().next_multiple_of(8) - (packed..at).len();
-        if run >= RUN_MIN + fill {
+        let fill = (at - packed).wrapping_neg() % 8;
+        if run >= RUN_MIN && run >= RUN_MIN + fill {
             put_packed(values.get(packed..at + fill).unwrap_or_default(), width, out);
             put_run(*value, run - fill, width, out);
             packed = at + run;
@@ -51,9 +52,21 @@ fn put_packed(values: &[u32], width: u8, out: &mut Vec<u8>) {
     }
     let groups = values.len().div_ceil(8);
     put_leb128((groups as u64) << 1 | 1, out);
-    let missing = groups * 8 - values.len();
-    let all = values.iter().copied().chain(std::iter::repeat_n(0, missing));
-    pack(all.map(u64::from), width, out);
+    let end = out.len() + groups * usize::from(width);
+    let (mut waiting, mut bits) = (0u64, 0u32);
+    for value in values {
+        waiting |= u64::from(*value) << bits;
+        bits += u32::from(width);
+        if bits >= 32 {
+            #[expect(clippy::cast_possible_truncation, reason = "the low half is what is written")]
+            out.extend_from_slice(&(waiting as u32).to_le_bytes());
+            waiting >>= 32;
+            bits -= 32;
+        }
+    }
+    out.extend(waiting.to_le_bytes().iter().take(bits.div_ceil(8) as usize));
+    // What the last group lacks is zeros.
+    out.resize(end, 0);
 }
 
 /// Appends values of `width` bits, lowest bits first; together they must fill whole bytes.

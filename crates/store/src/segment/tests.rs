@@ -27,7 +27,7 @@ pub(super) fn segment(folder: &TempDir, batches: &[Batch]) -> (PathBuf, SegmentF
         Frame::own(&payload).unwrap()
     });
     let disk = Disk::new(folder.path());
-    let file = write(&disk, "flows/day/1-0.parquet", &Rows::new(frames.collect())).unwrap();
+    let (file, _) = write(&disk, "flows/day/1-0.parquet", &Rows::new(frames.collect()), 0).unwrap();
     (disk.path(&file.name), file)
 }
 

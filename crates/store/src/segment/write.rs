@@ -16,9 +16,9 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use weir_flow::Values;
 use weir_flow::batch::ALWAYS;
 use weir_flow::schema::{COLUMNS, COUNT, Column};
+use weir_flow::{Batch, Values};
 
 /// Keys of what we say in a file's footer.
 pub(crate) mod key {
@@ -36,19 +36,22 @@ pub(crate) const FORMAT: &str = "1";
 /// Columns are encoded on so many threads.
 const THREADS: usize = 2;
 
-/// Writes the rows as the segment of this name.
-pub(crate) fn write(disk: &Disk, name: &str, rows: &Rows) -> Result<SegmentFile, Error> {
-    let (mut tail, mut sums) = ((0, 0), None);
+/// Writes the rows as the segment of this name. Returns what the manifest is to say of it, and, of the columns in
+/// `keep`, all rows in the order of the file.
+pub(crate) fn write(disk: &Disk, name: &str, rows: &Rows, keep: u64) -> Result<(SegmentFile, Batch), Error> {
+    let mut tail = (0, 0);
+    let mut outcome = None;
     let written = disk.create(name, |sink, path| {
         let failed = |e: ParquetError| parquet_error(path, e);
         let descriptor = schema::descriptor().map_err(failed)?;
-        let (chunks, summary) = encode_all(rows, &descriptor).map_err(failed)?;
-        tail = write_file(sink, chunks, &descriptor, &summary).map_err(failed)?;
-        sums = Some(summary);
+        let mut encoded = encode_all(rows, &descriptor, keep).map_err(failed)?;
+        let chunks = std::mem::take(&mut encoded.chunks);
+        tail = write_file(sink, chunks, &descriptor, &encoded.summary).map_err(failed)?;
+        outcome = Some((encoded.summary, encoded.kept));
         Ok(())
     })?;
-    let sums = sums.unwrap_or_default();
-    Ok(SegmentFile {
+    let (sums, kept) = outcome.unwrap_or_default();
+    let entry = SegmentFile {
         name: name.to_owned(),
         bytes: written.bytes,
         crc32c: Hex(written.crc),
@@ -57,7 +60,8 @@ pub(crate) fn write(disk: &Disk, name: &str, rows: &Rows) -> Result<SegmentFile,
         totals: sums.totals,
         start: sums.start,
         end: sums.end,
-    })
+    };
+    Ok((entry, Batch::from_columns(rows.present.clone(), kept, rows.names.clone().into())))
 }
 
 /// An error of the Parquet writer; one of the disk underneath stays what it is.
@@ -102,13 +106,32 @@ impl Summary {
 /// Chunks by row group, then by column.
 type Chunks = Vec<Vec<Option<Chunk>>>;
 
+/// What becomes of the rows.
+#[derive(Default)]
+struct Encoded {
+    chunks: Chunks,
+    summary: Summary,
+    /// The columns that were asked for beside.
+    kept: Vec<(Column, Values)>,
+}
+
+impl Encoded {
+    fn take(&mut self, column: Column, chunks: Vec<Chunk>) {
+        for (group, chunk) in self.chunks.iter_mut().zip(chunks) {
+            if let Some(slot) = group.get_mut(column.index()) {
+                *slot = Some(chunk);
+            }
+        }
+    }
+}
+
 /// Encodes every column, each in all row groups, on [`THREADS`] threads.
-fn encode_all(rows: &Rows, descriptor: &SchemaDescriptor) -> Result<(Chunks, Summary), ParquetError> {
+fn encode_all(rows: &Rows, descriptor: &SchemaDescriptor, keep: u64) -> Result<Encoded, ParquetError> {
     let next = AtomicUsize::new(0);
-    let empty = rows.groups.iter().map(|_| (0..COUNT).map(|_| None).collect()).collect();
-    let summary =
-        Summary { totals: Totals { rows: rows.len() as u64, ..Totals::default() }, ..Summary::default() };
-    let done: Mutex<Result<(Chunks, Summary), ParquetError>> = Mutex::new(Ok((empty, summary)));
+    let chunks = rows.groups.iter().map(|_| (0..COUNT).map(|_| None).collect()).collect();
+    let mut empty = Encoded { chunks, ..Encoded::default() };
+    empty.summary.totals.rows = rows.len() as u64;
+    let done: Mutex<Result<Encoded, ParquetError>> = Mutex::new(Ok(empty));
     let work = || {
         let mut encoder = match Encoder::new() {
             Ok(encoder) => encoder,
@@ -117,19 +140,16 @@ fn encode_all(rows: &Rows, descriptor: &SchemaDescriptor) -> Result<(Chunks, Sum
         while let Some(definition) = COLUMNS.get(next.fetch_add(1, Ordering::Relaxed)) {
             let column = definition.column;
             let values = rows.column(column);
-            let chunks = encode_column(&mut encoder, rows, column, &values, descriptor);
+            let chunks = match encode_column(&mut encoder, rows, column, &values, descriptor) {
+                Ok(chunks) => chunks,
+                Err(error) => return fail(&done, error),
+            };
             let Ok(mut done) = done.lock() else { return };
-            match (&mut *done, chunks) {
-                (Ok((all, summary)), Ok(chunks)) => {
-                    summary.add(column, &values, &rows.present);
-                    for (group, chunk) in all.iter_mut().zip(chunks) {
-                        if let Some(slot) = group.get_mut(column.index()) {
-                            *slot = Some(chunk);
-                        }
-                    }
-                }
-                (Ok(_), Err(error)) => *done = Err(error),
-                (Err(_), _) => return,
+            let Ok(encoded) = &mut *done else { return };
+            encoded.summary.add(column, &values, &rows.present);
+            encoded.take(column, chunks);
+            if keep & column.bit() != 0 && !values.is_empty() {
+                encoded.kept.push((column, values));
             }
         }
     };

@@ -86,7 +86,8 @@ impl Common {
 
 fn parse_zone(text: &str) -> Outcome<Zone> {
     Zone::parse(text).map_err(|unknown| {
-        let cure = unknown.suggestion.map_or_else(String::new, |near| format!("; did you mean {near}?"));
+        let cure = config::zone_meant(text, unknown.suggestion)
+            .map_or_else(String::new, |near| format!("; did you mean {near}?"));
         Failure::usage(format!("there is no time zone \"{text}\"{cure}"))
     })
 }

@@ -43,8 +43,8 @@ pub(crate) fn run(config: &Config) -> Outcome {
             .map_err(|error| Failure::new(format!("cannot listen for signals: {error}")))?;
     }
     let (writer, recovery) = Writer::open(&config.store, Options::default())?;
-    announce_recovery(config, &recovery);
     let sockets = config.listen.iter().map(|a| Ok((*a, udp::bind(*a)?))).collect::<Outcome<Vec<_>>>()?;
+    announce_recovery(config, &recovery);
     let (sender, receiver) = sync_channel(QUEUE_BATCHES);
     thread::scope(|scope| {
         for (address, socket) in sockets {

@@ -1,5 +1,6 @@
 //! What is wrong in a configuration, where, and what would be right.
 
+use jiff::tz::TimeZoneDatabase;
 use std::ops::Range;
 use std::path::Path;
 
@@ -44,6 +45,16 @@ pub(crate) fn nearest<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str>
     (distance <= 2.max(word.len() / 3)).then_some(best)
 }
 
+/// The time zone that was meant: the one suggested, else the nearest name there is.
+pub(crate) fn zone_meant(text: &str, suggestion: Option<String>) -> Option<String> {
+    suggestion.or_else(|| {
+        let database = TimeZoneDatabase::bundled();
+        let names: Vec<_> = database.available().collect();
+        let names: Vec<&str> = names.iter().map(jiff::tz::TimeZoneName::as_str).collect();
+        nearest(text, &names).map(str::to_owned)
+    })
+}
+
 /// Letters to insert, delete or replace (Levenshtein).
 fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
@@ -74,6 +85,13 @@ mod tests {
         assert_eq!(nearest("zzzzzz", &["address", "name"]), None);
         assert_eq!(distance("kitten", "sitting"), 3);
         assert_eq!(distance("", "abc"), 3);
+    }
+
+    #[test]
+    fn the_nearest_zone_is_suggested() {
+        assert_eq!(zone_meant("Europe/Berln", None).as_deref(), Some("Europe/Berlin"));
+        assert_eq!(zone_meant("Kolkata", Some("Asia/Kolkata".to_owned())).as_deref(), Some("Asia/Kolkata"));
+        assert_eq!(zone_meant("the moon, far side", None), None);
     }
 
     #[test]

@@ -10,7 +10,7 @@ mod read;
 mod tests;
 
 use crate::exit::{self, Failure, Outcome};
-pub(crate) use mistake::nearest;
+pub(crate) use mistake::{nearest, zone_meant};
 pub(crate) use read::read;
 use std::collections::HashMap;
 use std::net::SocketAddr;

@@ -1,6 +1,6 @@
 //! From TOML to [`Config`]: every key known, every value checked, every mistake noted with its place.
 
-use super::mistake::{Mistake, nearest};
+use super::mistake::{Mistake, nearest, zone_meant};
 use super::{Config, Exporter};
 use std::net::SocketAddr;
 use std::ops::Range;
@@ -265,7 +265,7 @@ impl Reader {
             match Zone::parse(text) {
                 Ok(zone) => config.zone = zone,
                 Err(unknown) => {
-                    let cure = match unknown.suggestion {
+                    let cure = match zone_meant(text, unknown.suggestion) {
                         Some(name) => format!("did you mean \"{name}\"?"),
                         None => "write a zone of the time zone database, as \"Europe/Berlin\"".to_owned(),
                     };

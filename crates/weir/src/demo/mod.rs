@@ -37,7 +37,7 @@ use weir_store::{Options, Writer};
 const ZONE: &str = "Europe/Berlin";
 
 #[derive(Args)]
-#[command(after_help = "Examples:\n  weir demo\n  weir demo --period 2026-03 --dir /tmp/office")]
+#[command(after_help = "Examples:\n  weir demo\n  weir demo --period 2026-03 --dir ./office")]
 pub(crate) struct Arguments {
     /// Where the store and its configuration go; a new temporary directory if not said
     #[arg(long, value_name = "DIR")]

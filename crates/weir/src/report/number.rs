@@ -87,7 +87,8 @@ mod tests {
         assert_eq!(octets(999u64, Unit::Decimal), "999 B");
         assert_eq!(octets(67_673_187_000u64, Unit::Decimal), "67.673 GB");
         assert_eq!(octets(999_999_999u64, Unit::Decimal), "1.000 GB");
-        assert_eq!(octets(999_999u64, Unit::Decimal), "1.000 MB");
+        assert_eq!(octets(999_999u64, Unit::Decimal), "999.999 kB");
+        assert_eq!(octets(999_999_499u64, Unit::Decimal), "999.999 MB");
         assert_eq!(octets(1u64 << 40, Unit::Binary), "1.000 TiB");
         assert_eq!(octets(u64::MAX, Unit::Decimal), "18.447 EB");
     }

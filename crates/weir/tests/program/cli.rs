@@ -60,6 +60,7 @@ fn wrong_usage_ends_with_2_and_says_what_is_right() {
         ("usage --period 2026-13", "write a month 2026-10"),
         ("usage --period 2026-11 --last 7d", "cannot be used with"),
         ("usage --zone Kolkata", "did you mean Asia/Kolkata?"),
+        ("usage --zone Europe/Berln", "did you mean Europe/Berlin?"),
         ("statement avtotrade", "--period"),
         ("run --listen 2055", "invalid socket address"),
         ("send export.pcap --to nowhere", "HOST:PORT"),

@@ -23,22 +23,31 @@ pub(crate) struct Daemon {
 impl Daemon {
     /// Starts one on a port of the loopback that is free, and waits until it listens.
     pub(crate) fn start(place: &Place) -> Self {
-        let daemon = Self::start_on(place, free_port());
+        Self::start_with(place, "")
+    }
+
+    /// The same, with more on its command line.
+    pub(crate) fn start_with(place: &Place, more: &str) -> Self {
+        let daemon = Self::spawn(place, free_port(), more);
         daemon.until_listening();
         daemon
     }
 
     /// Starts one and does not wait.
     pub(crate) fn start_on(place: &Place, to: SocketAddr) -> Self {
+        Self::spawn(place, to, "")
+    }
+
+    fn spawn(place: &Place, to: SocketAddr, more: &str) -> Self {
         let log = place.path("run.log");
-        let mut command = place.command(&format!("run --listen {to}"));
+        let mut command = place.command(&format!("run {more} --listen {to}"));
         let child = command.stderr(File::create(&log).unwrap()).spawn().unwrap();
         Self { child, log, to }
     }
 
     /// Waits until it listens.
     pub(crate) fn until_listening(&self) {
-        until("weir run to listen", || self.log().contains("listening on udp"));
+        until("weir run to listen", || self.log().contains(&format!("listening on udp {}", self.to)));
     }
 
     /// What it has logged.
@@ -52,11 +61,16 @@ impl Daemon {
         self.child.wait().unwrap();
     }
 
+    /// Sends a signal, as `TERM`.
+    pub(crate) fn signal(&self, name: &str) {
+        // The shell's own `kill`: the standard library sends no other signal than SIGKILL.
+        let told = Command::new("sh").arg("-c").arg(format!("kill -{name} {}", self.child.id())).status();
+        assert!(told.unwrap().success());
+    }
+
     /// Asks it to stop with SIGTERM, and sees that it does so cleanly; its log.
     pub(crate) fn stop(mut self) -> String {
-        // The shell's own `kill`: the standard library sends no other signal than SIGKILL.
-        let told = Command::new("sh").arg("-c").arg(format!("kill -TERM {}", self.child.id())).status();
-        assert!(told.unwrap().success());
+        self.signal("TERM");
         let status = self.child.wait().unwrap();
         let log = self.log();
         assert_eq!(status.code(), Some(0), "{log}");

@@ -8,6 +8,7 @@
 //! | `fixtures` | exporters that we recorded: what the kernel and they themselves counted |
 //! | `office` | softflowd exports to `weir run`: to the byte, and what is lost on purpose |
 //! | `kill` | `kill -9`, twenty times under load |
+//! | `listen` | ports, protocols, families, and a collector that is held up |
 //! | `bad_input` | wrong datagrams among good ones |
 //! | `check`, `cli` | configurations and command lines, right and wrong |
 //! | `answers`, `demo` | the same figures in every form |
@@ -31,6 +32,7 @@ mod fixtures;
 mod flowgen;
 mod import;
 mod kill;
+mod listen;
 mod netflow;
 mod office;
 mod run;

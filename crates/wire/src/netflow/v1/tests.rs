@@ -61,8 +61,8 @@ fn emits() {
     assert_eq!(emit(&HEADER, &[RECORD], &mut out), Ok(64));
     assert_eq!(out[..64], BYTES);
     assert_eq!(emit(&HEADER, &[RECORD], &mut out[..63]), Err(Error::new(Reason::NoSpace, 63)));
-    assert_eq!(emit(&HEADER, &[RECORD; 25], &mut [0; 1300]), Err(Error::new(Reason::CountMismatch, 2)));
-    assert_eq!(emit(&HEADER, &[RECORD; 24], &mut [0; 1300]), Ok(16 + 24 * 48));
+    assert_eq!(emit(&HEADER, &[RECORD; 31], &mut [0; 1600]), Err(Error::new(Reason::CountMismatch, 2)));
+    assert_eq!(emit(&HEADER, &[RECORD; 29], &mut [0; 1500]), Ok(16 + 29 * 48));
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! Measures questions over a store made from a seed.
 //!
 //! ```text
-//! cargo run --release -p weir-query --example measure -- make STORE RECORDS
-//! cargo run --release -p weir-query --example measure -- ask STORE THREADS TIMES [QUESTION]
-//! cargo run --release -p weir-query --example measure -- memory RECORDS
+//! cargo run --release -p weir-query --example questions -- make STORE RECORDS
+//! cargo run --release -p weir-query --example questions -- ask STORE THREADS TIMES [QUESTION]
+//! cargo run --release -p weir-query --example questions -- memory RECORDS
 //! ```
 //! `ask` prints the median and the range of the wall time of each question, the store being opened anew each
 //! time, with what was read. `memory` groups batches in memory on one thread, which is grouping alone.

@@ -1,0 +1,70 @@
+//! Giving up what is old: segments, and apart from them accounts and counts, which are small and which bills rest
+//! on.
+//!
+//! A file is given up as a whole, when everything in it is older than asked. One line of the manifest takes all of
+//! them out of the store; then they are removed. A reader that had taken its snapshot before finds one gone, and
+//! takes another.
+
+use crate::Error;
+use crate::manifest::{BinsFile, Line, Retire};
+use crate::writer::Writer;
+use weir_flow::time::BIN_MS;
+
+/// How old things may be: what ended before these times (ms since 1970) is given up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Retention {
+    /// Of flow records.
+    pub flows_before: Option<i64>,
+    /// Of accounts and counts.
+    pub accounts_before: Option<i64>,
+}
+
+/// What was given up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Retired {
+    /// How many files.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Flow records in them.
+    pub rows: u64,
+}
+
+impl Writer {
+    /// Gives up what is older than asked; `now_ms` is the time. Where nothing is, nothing is written.
+    ///
+    /// # Errors
+    /// The disk refuses. Either all is given up or nothing; files that could not be removed any more are removed
+    /// by the next writer.
+    pub fn retire(&mut self, retention: Retention, now_ms: i64) -> Result<Retired, Error> {
+        let mut names = Vec::new();
+        let mut retired = Retired::default();
+        let files = &self.log.manifest.files;
+        if let Some(before) = retention.flows_before {
+            for file in files.segments.iter().filter(|f| f.end.1.max(f.start.1) < before) {
+                names.push(file.name.clone());
+                retired.bytes += file.bytes;
+                retired.rows += file.totals.rows;
+            }
+        }
+        if let Some(before) = retention.accounts_before {
+            let old = |f: &&BinsFile| f.bin.1.saturating_add(BIN_MS) <= before;
+            for file in files.bins.iter().chain(&files.health).filter(old) {
+                names.push(file.name.clone());
+                retired.bytes += file.bytes;
+            }
+        }
+        if names.is_empty() {
+            return Ok(retired);
+        }
+        retired.files = names.len() as u64;
+        let flows_before = retention.flows_before.unwrap_or(i64::MIN);
+        let accounts_before = retention.accounts_before.unwrap_or(i64::MIN);
+        let line = Retire { at: now_ms, flows_before, accounts_before, names: names.clone() };
+        self.log.append(&self.disk, Line::Retire(line))?;
+        for name in names {
+            self.disk.remove(&self.disk.path(&name))?;
+        }
+        Ok(retired)
+    }
+}
