@@ -1,7 +1,6 @@
 //! IPFIX: the sequence number counts data records, options included, per domain and transport session.
 
 use super::clock::Clock;
-use super::sequence::Seen;
 use super::template::Read;
 use super::{Arrival, Session, Shared, Unit};
 use crate::Batch;
@@ -17,7 +16,7 @@ impl Session {
         batch: &mut Batch,
     ) -> Read {
         let header = message.header();
-        if self.is_again(arrival, header.sequence) != Seen::New {
+        if self.is_again(arrival, header.sequence, 0) {
             return Read::default();
         }
         let clock = Clock {

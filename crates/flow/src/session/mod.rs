@@ -144,6 +144,8 @@ struct Session {
 #[derive(Debug)]
 struct Copies {
     number: u32,
+    /// Records in one, where that can be told without reading it.
+    records: u32,
     received: i64,
     payload: Box<[u8]>,
 }
@@ -420,25 +422,31 @@ impl Session {
         Origin { exporter: self.exporter, domain: self.domain, version: self.version, clock }
     }
 
-    /// Whether a datagram was seen before and is not to be read (again, or not yet); counted.
-    fn is_again(&mut self, arrival: &Arrival<'_>, sequence: u32) -> Seen {
+    /// Whether a datagram was seen before and is not to be read (again, or not yet); counted. `records`: how many
+    /// it holds, where that can be told without reading it.
+    fn is_again(&mut self, arrival: &Arrival<'_>, sequence: u32, records: u32) -> bool {
         let fingerprint = FINGERPRINT.hash_one(arrival.payload);
         let seen = self.sequence.see(sequence, fingerprint);
-        match seen {
-            Seen::New => {}
-            Seen::Duplicate => self.counts.add(Counter::DuplicateDatagrams, 1),
-            Seen::Copy => {
-                let (received, payload) = (arrival.received, arrival.payload);
-                let copies = || Copies { number: 0, received, payload: payload.into() };
-                self.copies.get_or_insert_with(copies).number += 1;
-            }
+        if seen == Seen::Copy {
+            let (received, payload) = (arrival.received, arrival.payload);
+            let copies = || Copies { number: 0, records, received, payload: payload.into() };
+            self.copies.get_or_insert_with(copies).number += 1;
         }
-        if self.sequence.has_moved() {
+        if seen == Seen::Duplicate {
+            self.count_duplicates(1, records);
+        }
+        if self.sequence.has_moved()
+            && let Some(copies) = self.copies.take()
+        {
             // It counts: the copies were duplicates.
-            let copies = self.copies.take().map_or(0, |copies| copies.number);
-            self.counts.add(Counter::DuplicateDatagrams, copies.into());
+            self.count_duplicates(copies.number, copies.records);
         }
-        seen
+        seen != Seen::New
+    }
+
+    fn count_duplicates(&mut self, datagrams: u32, records: u32) {
+        self.counts.add(Counter::DuplicateDatagrams, datagrams.into());
+        self.counts.add(Counter::DuplicateRecords, i64::from(datagrams) * i64::from(records));
     }
 
     /// Judges the sequence number of a datagram that was read, and counts what it shows.

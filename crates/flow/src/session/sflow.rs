@@ -6,7 +6,7 @@
 
 use super::clock::Clock;
 use super::rows::{self, STAMPED};
-use super::sequence::{Extent, Seen};
+use super::sequence::Extent;
 use super::{Arrival, Session, Unit};
 use crate::health::Counter;
 use crate::names::SamplingSource;
@@ -25,7 +25,7 @@ impl Session {
         batch: &mut Batch,
     ) -> Option<Error> {
         let header = datagram.header();
-        if self.is_again(arrival, header.sequence) != Seen::New {
+        if self.is_again(arrival, header.sequence, 0) {
             return None;
         }
         self.follow(header.sequence, Extent::of(1), Some(header.uptime_ms), Unit::Datagrams);

@@ -2,10 +2,9 @@
 
 use super::clock::Clock;
 use super::legacy;
-use super::sequence::{Extent, Seen};
+use super::sequence::Extent;
 use super::{Arrival, Session, Unit};
 use crate::Batch;
-use crate::health::Counter;
 use weir_wire::netflow::v5;
 
 impl Session {
@@ -17,10 +16,8 @@ impl Session {
     ) {
         let header = datagram.header();
         let units = u32::try_from(datagram.records().len()).unwrap_or(u32::MAX);
-        match self.is_again(arrival, header.sequence) {
-            Seen::New => {}
-            Seen::Duplicate => return self.counts.add(Counter::DuplicateRecords, units.into()),
-            Seen::Copy => return,
+        if self.is_again(arrival, header.sequence, units) {
+            return;
         }
         self.follow(header.sequence, Extent::of(units), Some(header.uptime_ms), Unit::Records);
         let clock = Clock {

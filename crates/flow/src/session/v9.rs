@@ -1,7 +1,7 @@
 //! NetFlow v9: the sequence number counts datagrams per source id; the clock is an uptime and a second.
 
 use super::clock::Clock;
-use super::sequence::{Extent, Seen};
+use super::sequence::Extent;
 use super::template::Read;
 use super::{Arrival, Session, Shared, Unit};
 use crate::Batch;
@@ -16,7 +16,7 @@ impl Session {
         batch: &mut Batch,
     ) -> Read {
         let header = message.header();
-        if self.is_again(arrival, header.sequence) != Seen::New {
+        if self.is_again(arrival, header.sequence, 0) {
             return Read::default();
         }
         let clock = Clock {

@@ -58,8 +58,8 @@ fn wrongs() -> Vec<Wrong> {
     add("a flow set of 3 octets", with(datagram.clone(), 22, 3), "malformed", "bad_set_length", 22);
     add("a flow set beyond the datagram", with(datagram, 66, 4000), "malformed", "set_overrun", 66);
     let variable = set(2, &template(TEMPLATE_ID, &[(8, 4), (12, 4), (1, 4), (2, 4), (82, 65_535)]));
-    // Of what is in a data set, the place of the set is said.
-    let at = 16 + variable.len() + 4;
+    // The name is the fifth field, behind sixteen octets of the record.
+    let at = 16 + variable.len() + 4 + 16;
     let record = [&[192, 0, 2, 1, 198, 51, 100, 2, 0, 0, 0, 7, 0, 0, 0, 1, 200][..], b"eth0"].concat();
     add(
         "a name longer than its set",
