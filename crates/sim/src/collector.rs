@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use weir_account::Attribution;
 use weir_flow::Batch;
-use weir_flow::session::{Arrival, Sessions, Settings};
+use weir_flow::session::{Arrival, Problem, Sessions, Settings};
 use weir_store::{Options, Recovery, Snapshot, What, Writer};
 
 /// How long a seal may take before something must be wrong, in waits of a millisecond.
@@ -84,17 +84,15 @@ impl Collector {
         self.running.as_mut().ok_or_else(|| "the collector is dead".to_owned())
     }
 
-    /// Takes in a datagram.
+    /// Takes in a datagram; its problem, if it had one, has been counted.
     ///
     /// # Errors
     /// It is dead.
-    pub(crate) fn ingest(&mut self, received: i64, delivery: &Delivery) -> Result<(), String> {
+    pub(crate) fn ingest(&mut self, received: i64, delivery: &Delivery) -> Result<Option<Problem>, String> {
         let running = self.running()?;
         let arrival =
             Arrival { received, from: delivery.from, port: delivery.port, payload: &delivery.bytes };
-        // Problems are for the log; what they cost has been counted.
-        let _ = running.sessions.ingest(&arrival, &mut running.batch);
-        Ok(())
+        Ok(running.sessions.ingest(&arrival, &mut running.batch))
     }
 
     /// Counts datagrams that the kernel dropped.

@@ -1,9 +1,9 @@
 //! A seeded, faulty world that drives the whole path and knows the true answer.
 //!
-//! Exporters of all six protocols ([`exporter`]) tell of the traffic of a town ([`town`], [`traffic`]) over a
-//! network that loses, doubles, delays, cuts and damages ([`network`]), to a collector made of weir's own
-//! sessions, attribution and store ([`collector`]), which is killed and whose power is cut ([`power`]). Beside it
-//! a [`ledger`] is kept by other means, and after every death and at the end the [`check`]ers compare the two:
+//! Exporters of all six protocols (`exporter`) tell of the traffic of a town (`town`, `traffic`) over a
+//! network that loses, doubles, delays, cuts and damages (`network`), to a collector made of weir's own
+//! sessions, attribution and store (`collector`), which is killed and whose power is cut (`power`). Beside it
+//! a `ledger` is kept by other means, and after every death and at the end the `check`ers compare the two:
 //! every row that was durable is there exactly once, the balance closes in total and by exporter, tenants, bins
 //! and counters are those of the ledger.
 //!

@@ -57,6 +57,9 @@ pub(crate) fn journal(store: &Path) -> Result<Vec<PathBuf>, String> {
 
 fn files(folder: &Path) -> Result<Vec<PathBuf>, String> {
     let mut files = Vec::new();
+    if !folder.is_dir() {
+        return Ok(files);
+    }
     for entry in fs::read_dir(folder).map_err(fail("list"))? {
         let path = entry.map_err(fail("list"))?.path();
         if path.extension().is_some_and(|extension| extension == "wal") {

@@ -231,7 +231,9 @@ impl World {
             self.summary.datagrams += 1;
             self.tell(&delivery);
             self.ledger.deliver(self.now_ms, &delivery);
-            self.collector.ingest(self.now_ms, &delivery)?;
+            if let Some(problem) = self.collector.ingest(self.now_ms, &delivery)? {
+                self.tell(format_args!("  {:?}", problem.error));
+            }
         }
         Ok(())
     }

@@ -68,7 +68,15 @@ impl Clock {
     #[inline]
     fn at_uptime(&self, raw: u64) -> Option<i64> {
         let Some(uptime) = self.uptime else {
-            return self.init?.checked_add(i64::try_from(raw).ok()?);
+            let init = self.init?;
+            let at = init.checked_add(i64::try_from(raw).ok()?)?;
+            // It wraps all the same: so often that the flow lies before the export. (A start in 1970 is none.)
+            let before = if init >= EARLIEST_MS {
+                self.export?.saturating_add(JITTER_MS_MAX.into()).saturating_sub(at).max(0)
+            } else {
+                0
+            };
+            return at.checked_add(before - before % (1 << 32));
         };
         let then = u32::try_from(raw).ok()?;
         let age = uptime.wrapping_sub(then);
@@ -153,6 +161,16 @@ mod tests {
         let ipfix = Clock { uptime: None, ..c };
         assert_eq!(ipfix.time(Form::Uptime, 5), None);
         assert_eq!(Clock { init: Some(NOW - 100), ..ipfix }.time(Form::Uptime, 5), Some(NOW - 95));
+    }
+
+    #[test]
+    fn a_wrap_of_the_uptime_does_not_move_a_flow_where_the_start_is_told() {
+        // Started 60 days ago: the uptime, in 32 bits, wrapped ten days ago.
+        let init = NOW - 60 * 86_400_000;
+        let ipfix = Clock { uptime: None, init: Some(init), ..clock(0) };
+        let uptime = u64::try_from((NOW - 20_000 - init) % (1 << 32)).unwrap();
+        assert_eq!(ipfix.time(Form::Uptime, uptime), Some(NOW - 20_000));
+        assert_eq!(ipfix.time(Form::Uptime, uptime + 25_000), Some(NOW + 5_000));
     }
 
     #[test]

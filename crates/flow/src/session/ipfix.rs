@@ -2,7 +2,7 @@
 
 use super::clock::Clock;
 use super::template::Read;
-use super::{Arrival, Session, Shared, Unit};
+use super::{Arrival, Session, Shared, Stamp, Unit};
 use crate::Batch;
 use crate::health::Counter;
 use weir_wire::{Error, Reason, ipfix};
@@ -32,7 +32,8 @@ impl Session {
             self.counts.add_reason(Counter::Malformed, Reason::BadLength.as_str());
             read.problem.get_or_insert(Error::new(Reason::BadLength, message.len()));
         }
-        self.follow(header.sequence, read.extent, None, Unit::Records);
+        let sent = Stamp { export_s: Some(header.export_s), uptime: None };
+        self.follow(header.sequence, read.extent, sent, Unit::Records);
         read
     }
 }

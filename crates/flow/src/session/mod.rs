@@ -52,7 +52,7 @@ use clock::Clock;
 use count::Counts;
 use hashbrown::HashMap;
 use rows::Origin;
-use sequence::{Extent, Seen, Sequence, Verdict, Worth};
+use sequence::{Extent, Seen, Sequence, Signs, Verdict, Worth};
 use std::hash::BuildHasher;
 use weir_wire::{Error, Protocol, Reason};
 
@@ -110,6 +110,15 @@ enum Unit {
     Datagrams,
 }
 
+/// When a datagram was sent, as its header says.
+#[derive(Debug, Default, Clone, Copy)]
+struct Stamp {
+    /// Seconds since 1970, where the format has them.
+    export_s: Option<u32>,
+    /// The exporter's uptime in ms, where the format has it.
+    uptime: Option<u32>,
+}
+
 /// What one exporter sent lately, for estimating what a loss was worth.
 #[derive(Debug, Default, Clone, Copy)]
 struct Sent {
@@ -128,7 +137,8 @@ struct Session {
     sequence: Sequence,
     /// What v9 counts, once that is known.
     unit: v9::Counting,
-    uptime: Option<u32>,
+    /// When the newest datagram was sent.
+    newest: Stamp,
     sent: Sent,
     sampling: sampling::Sampling,
     templates: template::Templates,
@@ -251,8 +261,10 @@ impl Sessions {
             for _ in 0..copies.number {
                 let base = batch.len();
                 // They were good once, and counted as arrived then.
-                if self.dispatch(&arrival, base, batch).is_ok() {
-                    self.count(copies.received, from, Counter::Datagrams, -1, batch);
+                if self.dispatch(&arrival, base, batch).is_ok()
+                    && let Some(session) = self.sessions.get_mut(&key)
+                {
+                    session.counts.add(Counter::Datagrams, -1);
                 }
             }
         }
@@ -404,7 +416,7 @@ impl Session {
             counts: Counts::new(key.from, key.domain),
             sequence: Sequence::default(),
             unit: v9::Counting::default(),
-            uptime: None,
+            newest: Stamp::default(),
             sent: Sent::default(),
             sampling: sampling::Sampling::new(
                 settings.sampling.get(&key.from).copied(),
@@ -450,10 +462,17 @@ impl Session {
     }
 
     /// Judges the sequence number of a datagram that was read, and counts what it shows.
-    fn follow(&mut self, sequence: u32, extent: Extent, uptime: Option<u32>, unit: Unit) {
+    fn follow(&mut self, sequence: u32, extent: Extent, sent: Stamp, unit: Unit) {
         let worth = self.sent.worth(unit);
-        let rebooted = self.rebooted(uptime);
-        let verdict = self.sequence.judge(sequence, extent, rebooted, worth);
+        let overtaken = sent.export_s.zip(self.newest.export_s).is_some_and(|(sent, newest)| sent <= newest);
+        let signs = Signs { rebooted: self.rebooted(sent.uptime), overtaken };
+        let verdict = self.sequence.judge(sequence, extent, signs, worth);
+        if let Some(returned) = self.sequence.take_returned() {
+            self.count_loss(-i64::from(returned.units), returned.worth);
+            // Of the unit that it was taken for.
+            let was = if returned.worth.records == 1 { unit } else { Unit::Datagrams };
+            self.counts.add(Counter::DatagramsLost, -self.sent.datagrams(returned.units, was));
+        }
         match verdict {
             Verdict::Expected => {}
             Verdict::Gap(units) => {
@@ -465,10 +484,11 @@ impl Session {
                 self.counts.add(Counter::DatagramsLost, -1);
                 self.count_loss(-i64::from(filled.units), filled.worth);
             }
+            Verdict::Passed => self.counts.add(Counter::Reordered, 1),
             Verdict::Restart => self.counts.add(Counter::Restarts, 1),
         }
-        if !matches!(verdict, Verdict::Late(_)) {
-            self.uptime = uptime;
+        if !matches!(verdict, Verdict::Late(_) | Verdict::Passed) {
+            self.newest = sent;
         }
     }
 
@@ -482,7 +502,7 @@ impl Session {
     fn rebooted(&self, uptime: Option<u32>) -> bool {
         const SLACK_MS: u32 = 60_000;
         const NEAR_WRAP_MS: u32 = 86_400_000;
-        let (Some(last), Some(now)) = (self.uptime, uptime) else { return false };
+        let (Some(last), Some(now)) = (self.newest.uptime, uptime) else { return false };
         let wrapped = last > u32::MAX - NEAR_WRAP_MS && now < NEAR_WRAP_MS;
         last > now && last - now > SLACK_MS && !wrapped
     }

@@ -36,6 +36,9 @@ pub(super) enum Verdict {
     Gap(u32),
     /// Late: it fills so many units of an earlier gap.
     Late(Filled),
+    /// Late, and never missed: it carries nothing that its number counts, or what came around it was of unknown
+    /// extent.
+    Passed,
     /// The exporter began its numbers anew.
     Restart,
 }
@@ -87,6 +90,16 @@ pub(super) struct Filled {
     pub(super) worth: Worth,
 }
 
+/// What the header of a datagram shows besides its number.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Signs {
+    /// Its uptime went back: the exporter was restarted since the last datagram.
+    pub(super) rebooted: bool,
+    /// It was not sent after the newest datagram that has arrived, by the exporter's clock. What was sent anew after
+    /// a restart is sent later.
+    pub(super) overtaken: bool,
+}
+
 /// Units that were not there when they should have been.
 #[derive(Debug, Clone, Copy)]
 struct Gap {
@@ -103,7 +116,11 @@ pub(super) struct Sequence {
     /// Where the stream stood before it seemed to begin anew, in case the odd one out was a stray.
     before_restart: Option<u32>,
     gaps: VecDeque<Gap>,
-    recent: VecDeque<u64>,
+    /// Gaps behind a datagram of unknown extent: how much is missing there nobody can say, but what comes late
+    /// from there is late.
+    unseen: VecDeque<Gap>,
+    /// Fingerprint and number of the last datagrams.
+    recent: VecDeque<(u64, u32)>,
     /// The first number, until another one was seen.
     first: Option<u32>,
     /// Whether the exporter's number was seen to move.
@@ -111,6 +128,8 @@ pub(super) struct Sequence {
     /// The number that an exporter which does not count sends every time.
     still: Option<u32>,
     numbering: Numbering,
+    /// A loss that was counted and was none.
+    returned: Option<Filled>,
     /// The last datagram's number and extent.
     last: Option<(u32, Extent)>,
 }
@@ -132,31 +151,32 @@ impl Sequence {
             self.moved = true;
             self.still = None;
         }
-        if self.still != Some(sequence) && self.recent.contains(&fingerprint) {
+        if self.still != Some(sequence) && self.recent.iter().any(|(seen, _)| *seen == fingerprint) {
             return if self.moved { Seen::Duplicate } else { Seen::Copy };
         }
         if self.recent.len() == RECENT_MAX {
             self.recent.pop_front();
         }
-        self.recent.push_back(fingerprint);
+        self.recent.push_back((fingerprint, sequence));
         Seen::New
     }
 
-    /// Judges the number of a datagram that is new and was read. `rebooted`: its header shows that the exporter
-    /// was restarted since the last one. `worth` is what one unit is put at, should some be missing.
-    pub(super) fn judge(&mut self, sequence: u32, extent: Extent, rebooted: bool, worth: Worth) -> Verdict {
+    /// Judges the number of a datagram that is new and was read. `worth` is what one unit is put at, should some be
+    /// missing.
+    pub(super) fn judge(&mut self, sequence: u32, extent: Extent, signs: Signs, worth: Worth) -> Verdict {
         if self.still == Some(sequence) {
             return Verdict::Expected;
         }
         let start = self.start(sequence, extent);
         let counts_after = matches!(self.numbering, Numbering::Leaning | Numbering::After);
         let units = if counts_after { extent.flows } else { extent.all };
-        let verdict = match self.next {
-            None => Verdict::Expected,
-            Some(next) if start == next => Verdict::Expected,
-            Some(next) => self.judge_step(next, start, units, rebooted, worth),
+        let verdict = match (self.next, self.last) {
+            (None, None) => Verdict::Expected,
+            (None, Some((last, _))) => self.judge_blind(last, start, units, signs, worth),
+            (Some(next), _) if start == next => Verdict::Expected,
+            (Some(next), _) => self.judge_step(next, start, units, signs, worth),
         };
-        if !matches!(verdict, Verdict::Late(_)) {
+        if !matches!(verdict, Verdict::Late(_) | Verdict::Passed) {
             self.next = units.map(|units| start.wrapping_add(units));
             self.last = Some((sequence, extent));
         }
@@ -166,7 +186,9 @@ impl Sequence {
     /// How many units were sent before this datagram, by the exporter's way of numbering, which the steps
     /// from datagram to datagram show.
     fn start(&mut self, sequence: u32, extent: Extent) -> u32 {
-        if let (Numbering::Open | Numbering::Leaning, Some((last, before))) = (self.numbering, self.last) {
+        // Behind a datagram of unknown extent a step shows nothing: neither reading can be excluded.
+        let last = self.last.filter(|(_, extent)| extent.all.is_some());
+        if let (Numbering::Open | Numbering::Leaning, Some((last, before))) = (self.numbering, last) {
             let step = Some(sequence.wrapping_sub(last));
             let (as_before, as_after) = (step == before.all, step == extent.flows);
             self.numbering = match (as_before, as_after, self.numbering) {
@@ -194,32 +216,73 @@ impl Sequence {
         }
     }
 
+    /// Takes the gap back that begins here: it was none.
+    pub(super) fn take_back(&mut self, start: u32) {
+        if let Some(at) = self.gaps.iter().position(|gap| gap.start == start) {
+            self.returned = self.gaps.remove(at).map(|gap| Filled { units: gap.len, worth: gap.worth });
+        }
+    }
+
+    /// What was counted as lost and was found out by the last judgement not to be.
+    pub(super) fn take_returned(&mut self) -> Option<Filled> {
+        self.returned.take()
+    }
+
+    /// Judges a step from the datagram numbered `last`, of which it is not known how much it held.
+    fn judge_blind(
+        &mut self,
+        last: u32,
+        start: u32,
+        units: Option<u32>,
+        signs: Signs,
+        worth: Worth,
+    ) -> Verdict {
+        let ahead = start.wrapping_sub(last);
+        if signs.rebooted || ahead > GAP_MAX {
+            return self.judge_step(last, start, units, signs, worth);
+        }
+        if ahead > 1 {
+            push(&mut self.unseen, Gap { start: last.wrapping_add(1), len: ahead - 1, worth });
+        }
+        Verdict::Expected
+    }
+
     fn judge_step(
         &mut self,
         next: u32,
         start: u32,
         units: Option<u32>,
-        rebooted: bool,
+        signs: Signs,
         worth: Worth,
     ) -> Verdict {
         let ahead = start.wrapping_sub(next);
         let is_ahead = ahead < 1 << 31;
-        if !is_ahead && self.gaps.iter().any(|gap| gap.holds(start)) {
-            return Verdict::Late(self.fill(start, units.unwrap_or(0)));
+        if !is_ahead && !signs.rebooted {
+            if self.gaps.iter().any(|gap| gap.holds(start)) {
+                return Verdict::Late(self.fill(start, units.unwrap_or(0)));
+            }
+            if signs.overtaken && self.was_passed(start) {
+                return Verdict::Passed;
+            }
         }
         if self.before_restart.take() == Some(start) {
             return Verdict::Expected;
         }
-        if rebooted || !is_ahead || ahead > GAP_MAX {
+        if signs.rebooted || !is_ahead || ahead > GAP_MAX {
             self.before_restart = Some(next);
             self.gaps.clear();
+            self.unseen.clear();
             return Verdict::Restart;
         }
-        if self.gaps.len() == GAPS_MAX {
-            self.gaps.pop_front();
-        }
-        self.gaps.push_back(Gap { start: next, len: ahead, worth });
+        push(&mut self.gaps, Gap { start: next, len: ahead, worth });
         Verdict::Gap(ahead)
+    }
+
+    /// Whether a datagram of this number may have been overtaken without being missed: there is a gap of unknown
+    /// size, or another datagram had the number too. (`see` has noted the one at hand.)
+    fn was_passed(&self, start: u32) -> bool {
+        self.unseen.iter().any(|gap| gap.holds(start))
+            || self.recent.iter().rev().skip(1).any(|(_, number)| *number == start)
     }
 
     /// Takes `[start, start + units)` out of its gap.
@@ -244,6 +307,14 @@ impl Sequence {
         self.last = None;
         self.numbering = Numbering::Before;
     }
+}
+
+/// Remembers one more; the oldest is given up.
+fn push(gaps: &mut VecDeque<Gap>, gap: Gap) {
+    if gaps.len() == GAPS_MAX {
+        gaps.pop_front();
+    }
+    gaps.push_back(gap);
 }
 
 impl Gap {
@@ -289,13 +360,14 @@ mod tests {
             if seen != Seen::New {
                 continue;
             }
-            match sequence.judge(number, Extent::of(units), false, Worth::default()) {
+            match sequence.judge(number, Extent::of(units), Signs::default(), Worth::default()) {
                 Verdict::Expected => {}
                 Verdict::Gap(n) => out.lost += i64::from(n),
                 Verdict::Late(filled) => {
                     out.late += 1;
                     out.lost -= i64::from(filled.units);
                 }
+                Verdict::Passed => out.late += 1,
                 Verdict::Restart => out.restarts += 1,
             }
         }
@@ -322,7 +394,7 @@ mod tests {
         assert_eq!(sequence.see(7, 1), Seen::Copy);
         sequence.stands_still();
         assert_eq!(sequence.see(7, 1), Seen::New);
-        assert_eq!(sequence.judge(7, Extent::of(3), false, Worth::default()), Verdict::Expected);
+        assert_eq!(sequence.judge(7, Extent::of(3), Signs::default(), Worth::default()), Verdict::Expected);
     }
 
     #[test]
@@ -342,8 +414,53 @@ mod tests {
     fn an_unknown_extent_is_not_judged() {
         let mut sequence = Sequence::default();
         let unknown = Extent { all: None, flows: None };
-        assert_eq!(sequence.judge(10, unknown, false, Worth::default()), Verdict::Expected);
-        assert_eq!(sequence.judge(500, Extent::of(2), false, Worth::default()), Verdict::Expected);
+        assert_eq!(sequence.judge(10, unknown, Signs::default(), Worth::default()), Verdict::Expected);
+        assert_eq!(sequence.judge(500, Extent::of(2), Signs::default(), Worth::default()), Verdict::Expected);
+    }
+
+    const UNKNOWN: Extent = Extent { all: None, flows: None };
+
+    /// Plays numbers with their extents, all of them sent in the same second.
+    fn judge_all(datagrams: &[(u32, Extent)]) -> Vec<Verdict> {
+        let mut sequence = Sequence::default();
+        let signs = Signs { rebooted: false, overtaken: true };
+        let judge = |(at, (number, extent)): (usize, &(u32, Extent))| {
+            assert_eq!(sequence.see(*number, at as u64), Seen::New);
+            sequence.judge(*number, *extent, signs, Worth::default())
+        };
+        datagrams.iter().enumerate().map(judge).collect()
+    }
+
+    #[test]
+    fn late_behind_an_unknown_extent_is_late() {
+        // The second holds 5 and comes after the third; how much the first and the third hold is not known.
+        let played = judge_all(&[(10, UNKNOWN), (20, UNKNOWN), (15, Extent::of(5)), (30, Extent::of(2))]);
+        assert_eq!(played, [Verdict::Expected, Verdict::Expected, Verdict::Passed, Verdict::Expected]);
+    }
+
+    #[test]
+    fn a_message_of_templates_only_may_come_late() {
+        let (none, five) = (Extent::of(0), Extent::of(5));
+        let played = judge_all(&[(0, Extent::of(4)), (4, five), (4, none), (9, five)]);
+        assert_eq!(played, [Verdict::Expected, Verdict::Expected, Verdict::Passed, Verdict::Expected]);
+    }
+
+    #[test]
+    fn a_step_behind_an_unknown_extent_says_nothing_of_the_numbering() {
+        let played = judge_all(&[(10, UNKNOWN), (13, Extent::of(3)), (22, Extent::of(6))]);
+        assert_eq!(played[1..], [Verdict::Expected, Verdict::Gap(6)]);
+    }
+
+    #[test]
+    fn a_restart_into_a_gap_is_a_restart() {
+        let mut sequence = Sequence::default();
+        let mut judge = |number, rebooted| {
+            let signs = Signs { rebooted, overtaken: false };
+            sequence.judge(number, Extent::of(5), signs, Worth::default())
+        };
+        judge(0, false);
+        assert_eq!(judge(20, false), Verdict::Gap(15));
+        assert_eq!(judge(10, true), Verdict::Restart);
     }
 
     /// Numbers for datagrams of these sizes, with those in the datagram or without.

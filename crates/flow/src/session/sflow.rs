@@ -7,7 +7,7 @@
 use super::clock::Clock;
 use super::rows::{self, STAMPED};
 use super::sequence::Extent;
-use super::{Arrival, Session, Unit};
+use super::{Arrival, Session, Stamp, Unit};
 use crate::health::Counter;
 use crate::names::SamplingSource;
 use crate::schema::Column;
@@ -28,7 +28,8 @@ impl Session {
         if self.is_again(arrival, header.sequence, 0) {
             return None;
         }
-        self.follow(header.sequence, Extent::of(1), Some(header.uptime_ms), Unit::Datagrams);
+        let sent = Stamp { export_s: None, uptime: Some(header.uptime_ms) };
+        self.follow(header.sequence, Extent::of(1), sent, Unit::Datagrams);
         let clock = Clock { received: arrival.received, export: None, uptime: None, init: None };
         let base = batch.len();
         let mut intervals = Vec::new();

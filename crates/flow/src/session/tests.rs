@@ -79,6 +79,17 @@ fn the_loss_case_with_its_exact_numbers() {
 }
 
 #[test]
+fn copies_of_the_first_datagram_count_their_records() {
+    let mut world = World::new(Settings::default());
+    let first = v5_datagram(0, 3, v5::Sampling::default());
+    for datagram in [&first, &first, &first, &v5_datagram(3, 1, v5::Sampling::default())] {
+        world.send(datagram);
+    }
+    world.finish();
+    assert_eq!((world.count("duplicate_datagrams"), world.count("duplicate_records")), (2, 6));
+}
+
+#[test]
 fn the_interval_of_a_v5_header_is_fourteen_bits() {
     let mut world = World::new(Settings::default());
     world.send(&v5_datagram(0, 1, v5::Sampling { mode: 1, interval: 100 }));

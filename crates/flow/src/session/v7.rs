@@ -3,7 +3,7 @@
 use super::clock::Clock;
 use super::legacy;
 use super::sequence::Extent;
-use super::{Arrival, Session, Unit};
+use super::{Arrival, Session, Stamp, Unit};
 use crate::Batch;
 use weir_wire::netflow::v7;
 
@@ -19,7 +19,8 @@ impl Session {
         if self.is_again(arrival, header.sequence, units) {
             return;
         }
-        self.follow(header.sequence, Extent::of(units), Some(header.uptime_ms), Unit::Records);
+        let sent = Stamp { export_s: Some(header.export_s), uptime: Some(header.uptime_ms) };
+        self.follow(header.sequence, Extent::of(units), sent, Unit::Records);
         let clock = Clock {
             received: arrival.received,
             export: Some(legacy::export_ms(header.export_s, header.export_ns)),

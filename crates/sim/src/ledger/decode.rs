@@ -35,6 +35,8 @@ struct Waiting {
     id: u16,
     /// The whole records in it.
     records: Vec<Record>,
+    /// Whether its end is missing; of records of variable length that shows when they are read.
+    is_cut: bool,
     message: Rc<Message>,
     received: i64,
 }
@@ -83,7 +85,8 @@ impl Session {
                     match id {
                         Some(id) if !self.templates.contains(id) => {
                             let message = Rc::clone(message);
-                            self.waiting.push(Waiting { id: *id, records: whole, message, received });
+                            let is_cut = cut.is_some();
+                            self.waiting.push(Waiting { id: *id, records: whole, is_cut, message, received });
                             out.count("awaiting_template", 1);
                             extent = None;
                         }
@@ -109,6 +112,7 @@ impl Session {
         for waiting in released {
             out.count("awaiting_template", -1);
             out.count("released", 1);
+            out.damage(0, waiting.is_cut.into());
             let stamp = Stamp { message: &waiting.message, received: waiting.received };
             self.take(&waiting.records, &stamp, town, out);
         }

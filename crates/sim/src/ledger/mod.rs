@@ -64,11 +64,18 @@ pub(crate) struct Ledger {
 pub(crate) struct Scope<'a> {
     rows: &'a mut Vec<Row>,
     counts: &'a mut Counts,
+    malformed: &'a mut (i64, i64),
     /// Bin of arrival, exporter, domain.
     place: (i64, Addr, u32),
 }
 
 impl Scope<'_> {
+    /// Notes damaged parts: at least and at most so many.
+    fn damage(&mut self, least: i64, most: i64) {
+        self.malformed.0 += least;
+        self.malformed.1 += most;
+    }
+
     fn count(&mut self, what: What, value: i64) {
         let (bin, exporter, domain) = self.place;
         *self.counts.entry((bin, exporter, domain, what)).or_default() += value;
@@ -126,12 +133,13 @@ impl Ledger {
         let mut scope = Scope {
             rows: &mut self.open.rows,
             counts: &mut self.open.counts,
+            malformed: &mut self.open.malformed,
             place: (bin(received), id.from, id.domain),
         };
         scope.count("datagrams", 1);
         if let Some(cut) = cut {
             let (least, most) = problems(message, cut);
-            self.open.malformed = (self.open.malformed.0 + least, self.open.malformed.1 + most);
+            scope.damage(least, most);
         }
         let judged = message.number.map(|number| (number, session.stream.judge(&number)));
         if let Some((_, (verdict, shown))) = &judged {

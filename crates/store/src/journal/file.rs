@@ -173,8 +173,9 @@ fn scan(path: &Path, bytes: &Bytes) -> Contents {
     let mut contents = Contents::default();
     let (schema, mut at) = match parse_file_header(bytes) {
         Ok(found) => found,
-        // A file that a crash left before its header was whole has no frames.
-        Err(_) if file_header().starts_with(bytes) => {
+        // A file that a crash left before its header was whole has no frames; nor has one of zeros, where the
+        // length was noted and the data was not.
+        Err(_) if file_header().starts_with(bytes) || bytes.iter().all(|b| *b == 0) => {
             contents.torn = bytes.len() as u64;
             return contents;
         }

@@ -1,9 +1,9 @@
 //! Segments: immutable Parquet files of flow records.
 //!
-//! A segment is written once, from the frames of a seal or of an import ([`rows`] orders them, [`chunk`] encodes
-//! a column of a row group, [`write`] puts the file together), and read by [`Reader`], which brings in only the
-//! pages that a question needs ([`bound`] says what each page may hold) and decodes them itself ([`page`],
-//! [`hybrid`], [`delta`]) into the columns of a batch. Every page has a checksum in the file's footer, and the
+//! A segment is written once, from the frames of a seal or of an import (`rows` orders them, `chunk` encodes
+//! a column of a row group, `write` puts the file together), and read by [`Reader`], which brings in only the
+//! pages that a question needs (`bound` says what each page may hold) and decodes them itself (`page`,
+//! `hybrid`, `delta`) into the columns of a batch. Every page has a checksum in the file's footer, and the
 //! footer has one in the manifest, so a flipped bit is an error and never another number.
 
 mod bits;

@@ -1,4 +1,4 @@
-//! The configuration as understood, as TOML that [`super::read`] reads back to the same.
+//! The configuration as understood, as TOML that [`super::read()`] reads back to the same.
 
 use super::Config;
 use std::fmt::Write;

@@ -1,6 +1,6 @@
 //! The configuration: one TOML file, strict, and able to read its own dump.
 //!
-//! [`read`] goes through the parsed document itself and notes every [`Mistake`] with its place, so that one run
+//! [`read()`] goes through the parsed document itself and notes every `Mistake` with its place, so that one run
 //! of `weir check` says all there is to mend; what it gives is [`Config`], in which nothing needs checking again.
 
 mod dump;
