@@ -39,7 +39,7 @@ fn run(order: &Order) -> Result<u64, String> {
     let mut failed = 0;
     for seed in order.from..order.from.saturating_add(order.count) {
         let begun = Instant::now();
-        let folder = tempfile::tempdir().map_err(|error| format!("no folder to work in: {error}"))?;
+        let folder = world::folder().map_err(|error| format!("no folder to work in: {error}"))?;
         match world::run(seed, folder.path(), order.tells) {
             Ok(summary) => println!("seed {seed} ok: {summary}, {} ms", begun.elapsed().as_millis()),
             Err(failure) => {

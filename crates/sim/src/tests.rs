@@ -2,14 +2,14 @@
 
 use crate::ledger::{Expected, Origin};
 use crate::row::{Cell, Row};
-use crate::world::{Failure, Sabotage, Summary, run_with};
+use crate::world::{Failure, Sabotage, Summary, folder, run_with};
 use weir_flow::Column;
 
 /// A seed that ends well, for those that must not.
 const SEED: u64 = 3;
 
 fn run(seed: u64, sabotage: Sabotage) -> Result<Summary, Failure> {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder().unwrap();
     run_with(seed, folder.path(), false, sabotage)
 }
 

@@ -74,6 +74,15 @@ impl fmt::Display for Failure {
 /// Falsifies the ledger, for those who test the checkers.
 pub(crate) type Sabotage = fn(&mut Vec<(Origin, Expected)>);
 
+/// A folder for a world, in memory where the system has such a place: power is cut by changing files, so it does not
+/// matter whether a disk flushes, and waiting for it is most of what a world takes.
+///
+/// # Errors
+/// The system gives none.
+pub fn folder() -> std::io::Result<tempfile::TempDir> {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir())
+}
+
 /// Runs the world of a seed in an empty folder; with `tells` it says on stderr what happens.
 ///
 /// # Errors
