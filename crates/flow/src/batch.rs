@@ -8,10 +8,12 @@
 //! nobody wrote are filled up by [`Batch::seal`]. A reader that loads only some columns says so
 //! ([`Batch::is_loaded`]).
 
-use crate::health;
+use crate::bytes::Bytes;
 use crate::names::{Direction, SamplingSource};
+use crate::rescale::Rescale;
 use crate::schema::{COLUMNS, COUNT, Column, Kind};
 use crate::{Addr, Mac};
+use crate::{counter, health, memory};
 use std::sync::Arc;
 
 /// The values of one column, by their physical type.
@@ -29,6 +31,8 @@ pub enum Values {
     Time(Vec<i64>),
     /// [`Kind::Addr`].
     Addr(Vec<Addr>),
+    /// [`Kind::Text`] and [`Kind::Elements`].
+    Bytes(Bytes),
 }
 
 /// Runs the same expression over whichever vector is inside.
@@ -41,6 +45,7 @@ macro_rules! each {
             Values::U64($v) => $body,
             Values::Time($v) => $body,
             Values::Addr($v) => $body,
+            Values::Bytes($v) => $body,
         }
     };
 }
@@ -52,6 +57,7 @@ impl Values {
         match kind {
             Kind::Time => Self::Time(Vec::new()),
             Kind::Addr => Self::Addr(Vec::new()),
+            Kind::Text | Kind::Elements => Self::Bytes(Bytes::new()),
             Kind::Mac | Kind::Unsigned(33..) => Self::U64(Vec::new()),
             Kind::Name | Kind::Unsigned(17..=32) => Self::U32(Vec::new()),
             Kind::Unsigned(9..=16) => Self::U16(Vec::new()),
@@ -72,7 +78,15 @@ impl Values {
     }
 
     fn pad(&mut self, len: usize) {
-        each!(self, v => if v.len() < len { v.resize(len, Default::default()) });
+        match self {
+            Self::Bytes(v) => v.pad(len),
+            Self::U8(v) => grow(v, len),
+            Self::U16(v) => grow(v, len),
+            Self::U32(v) => grow(v, len),
+            Self::U64(v) => grow(v, len),
+            Self::Time(v) => grow(v, len),
+            Self::Addr(v) => grow(v, len),
+        }
     }
 
     fn truncate(&mut self, len: usize) {
@@ -98,6 +112,7 @@ impl Values {
             Self::U64(v) => pick!(v, U64),
             Self::Time(v) => pick!(v, Time),
             Self::Addr(v) => pick!(v, Addr),
+            Self::Bytes(v) => Self::Bytes(v.gather(rows)),
         }
     }
 
@@ -120,8 +135,15 @@ impl Values {
             (Self::U64(a), Self::U64(b)) => a.extend_from_slice(b),
             (Self::Time(a), Self::Time(b)) => a.extend_from_slice(b),
             (Self::Addr(a), Self::Addr(b)) => a.extend_from_slice(b),
+            (Self::Bytes(a), Self::Bytes(b)) => a.append(b),
             _ => debug_assert!(false, "one column, one type"),
         }
+    }
+}
+
+fn grow<T: Clone + Default>(values: &mut Vec<T>, len: usize) {
+    if values.len() < len {
+        values.resize(len, T::default());
     }
 }
 
@@ -140,6 +162,10 @@ pub enum Value<'a> {
     Word(&'static str),
     /// A tenant's name.
     Name(&'a str),
+    /// Text as the exporter wrote it.
+    Text(&'a str),
+    /// Elements without a column: [`crate::other::Elements`] reads them.
+    Elements(&'a [u8]),
 }
 
 /// Rows by column. See the module's documentation.
@@ -152,6 +178,12 @@ pub struct Batch {
     names: Arc<[Box<str>]>,
     /// What was counted since the batch before this one.
     pub health: Vec<health::Row>,
+    /// What the sessions learned or forgot since the batch before this one.
+    pub memory: Vec<memory::Change>,
+    /// What interfaces counted themselves.
+    pub counters: Vec<counter::Sample>,
+    /// Sampling intervals that came after the rows they are for.
+    pub rescales: Vec<Rescale>,
 }
 
 impl Default for Batch {
@@ -176,6 +208,9 @@ impl Batch {
             loaded,
             names: Arc::default(),
             health: Vec::new(),
+            memory: Vec::new(),
+            counters: Vec::new(),
+            rescales: Vec::new(),
         }
     }
 
@@ -279,6 +314,9 @@ impl Batch {
     pub fn clear(&mut self) {
         self.truncate(0);
         self.health.clear();
+        self.memory.clear();
+        self.counters.clear();
+        self.rescales.clear();
     }
 
     /// Forgets the rows from `len` on.
@@ -329,6 +367,8 @@ impl Batch {
             (Values::U16(v), _) => Value::Unsigned((*v.get(row)?).into()),
             (Values::U8(v), Kind::Word(words)) => Value::Word(words.get(usize::from(*v.get(row)?))?),
             (Values::U8(v), _) => Value::Unsigned((*v.get(row)?).into()),
+            (Values::Bytes(v), Kind::Text) => Value::Text(str::from_utf8(v.get(row)?).ok()?),
+            (Values::Bytes(v), _) => Value::Elements(v.get(row)?),
         })
     }
 
@@ -341,6 +381,9 @@ impl Batch {
             loaded: self.loaded,
             names: Arc::clone(&self.names),
             health: Vec::new(),
+            memory: Vec::new(),
+            counters: Vec::new(),
+            rescales: Vec::new(),
         }
     }
 
@@ -353,6 +396,9 @@ impl Batch {
             mine.append(theirs);
         }
         self.health.extend_from_slice(&other.health);
+        self.memory.extend_from_slice(&other.memory);
+        self.counters.extend_from_slice(&other.counters);
+        self.rescales.extend_from_slice(&other.rescales);
         if !other.names.is_empty() && self.names != other.names {
             self.translate_names(base, &Arc::clone(&other.names));
         }

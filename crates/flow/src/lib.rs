@@ -18,13 +18,20 @@
 
 pub mod addr;
 pub mod batch;
+pub mod bytes;
+pub mod counter;
 pub mod filter;
 pub mod health;
+pub mod memory;
 pub mod names;
+pub mod other;
+pub mod rescale;
 pub mod schema;
 pub mod session;
 pub mod time;
 
 pub use addr::{Addr, Mac};
 pub use batch::{Batch, Values};
+pub use bytes::Bytes;
+pub use rescale::Rescale;
 pub use schema::Column;

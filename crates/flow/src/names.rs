@@ -60,13 +60,17 @@ words! {
         V1 = "1",
         /// NetFlow version 5.
         V5 = "5",
+        /// NetFlow version 6.
+        V6 = "6",
         /// NetFlow version 7.
         V7 = "7",
+        /// NetFlow version 8: aggregates.
+        V8 = "8",
         /// NetFlow version 9 (RFC 3954).
         V9 = "9",
         /// IPFIX (RFC 7011), which is version 10.
         Ipfix = "10",
-        /// sFlow version 5.
+        /// sFlow, version 2, 4 or 5.
         Sflow = "sflow",
     }
 }
@@ -110,5 +114,37 @@ words! {
         Ingress = "ingress",
         /// Observed leaving the exporter.
         Egress = "egress",
+    }
+}
+
+words! {
+    /// What a firewall (element 233) or a translator (230) reports beside or instead of traffic.
+    Event {
+        /// A flow was created (233: 1).
+        FlowCreated = "flow_created",
+        /// A flow was deleted (233: 2).
+        FlowDeleted = "flow_deleted",
+        /// A flow was denied (233: 3).
+        FlowDenied = "flow_denied",
+        /// An alert (233: 4).
+        FlowAlert = "flow_alert",
+        /// A flow goes on (233: 5).
+        FlowUpdated = "flow_updated",
+        /// A translation was created (230: 1, 4, 6).
+        NatCreated = "nat_created",
+        /// A translation was deleted (230: 2, 5, 7).
+        NatDeleted = "nat_deleted",
+        /// Addresses or ports ran out (230: 3, 12).
+        NatExhausted = "nat_exhausted",
+        /// A quota was exceeded (230: 13).
+        NatQuota = "nat_quota",
+        /// A binding was made (230: 8, 10) or removed (230: 9, 11).
+        NatBinding = "nat_binding",
+        /// A block of ports was given to a subscriber (230: 16).
+        PortsAllocated = "ports_allocated",
+        /// A block of ports was taken back (230: 17).
+        PortsReleased = "ports_released",
+        /// A threshold was crossed (230: 14, 15, 18 to 20).
+        NatThreshold = "nat_threshold",
     }
 }

@@ -4,7 +4,7 @@
 //! [`COLUMNS`]. To add a column: add a variant to [`Column`] and its line to [`COLUMNS`] (a test holds the two
 //! together), and say in `session` which elements feed it.
 
-use crate::names::{Direction, FlowDirection, SamplingSource, TimeSource, Version};
+use crate::names::{Direction, Event, FlowDirection, SamplingSource, TimeSource, Version};
 
 /// A column of the flow record. The discriminant is its place in [`COLUMNS`] and its bit in a row's
 /// presence mask.
@@ -36,10 +36,20 @@ pub enum Column {
     SrcMask,
     DstMask,
     NextHop,
+    BgpNextHop,
     SrcVlan,
     DstVlan,
     SrcMac,
     DstMac,
+    IngressVrf,
+    EgressVrf,
+    MplsLabel,
+    MinTtl,
+    MaxTtl,
+    ForwardingStatus,
+    Application,
+    User,
+    Event,
     NatSrcAddr,
     NatDstAddr,
     NatSrcPort,
@@ -50,10 +60,12 @@ pub enum Column {
     MeasuredPackets,
     SamplingInterval,
     SamplingSource,
+    Sampler,
     Tenant,
     PeerTenant,
     Direction,
     Host,
+    Other,
 }
 
 /// What the values of a column are.
@@ -71,6 +83,10 @@ pub enum Kind {
     Word(&'static [&'static str]),
     /// A name from an open list (tenants).
     Name,
+    /// Text as the exporter wrote it, UTF-8.
+    Text,
+    /// Information elements that no column holds, as [`crate::other`] lays them out.
+    Elements,
 }
 
 /// One line of the schema.
@@ -102,10 +118,10 @@ const fn line(
     Definition { column, name, kind, unit, element, doc }
 }
 
-use Kind::{Addr, Mac, Name, Time, Unsigned, Word};
+use Kind::{Addr, Elements, Mac, Name, Text, Time, Unsigned, Word};
 
 /// How many columns there are; they fit one 64-bit presence mask.
-pub const COUNT: usize = 42;
+pub const COUNT: usize = 54;
 
 /// The schema, in the order columns are written.
 pub const COLUMNS: [Definition; COUNT] = [
@@ -182,10 +198,41 @@ pub const COLUMNS: [Definition; COUNT] = [
     line(Column::SrcMask, "src_mask", Unsigned(8), "bits", 9, "Length of the source's routing prefix."),
     line(Column::DstMask, "dst_mask", Unsigned(8), "bits", 13, "Length of the destination's routing prefix."),
     line(Column::NextHop, "next_hop", Addr, "", 15, "Address of the next router."),
+    line(Column::BgpNextHop, "bgp_next_hop", Addr, "", 18, "Address of the next router that speaks BGP."),
     line(Column::SrcVlan, "src_vlan", Unsigned(16), "", 58, "VLAN on the way in."),
     line(Column::DstVlan, "dst_vlan", Unsigned(16), "", 59, "VLAN on the way out."),
     line(Column::SrcMac, "src_mac", Mac, "", 56, "Source MAC address."),
     line(Column::DstMac, "dst_mac", Mac, "", 80, "Destination MAC address."),
+    line(
+        Column::IngressVrf,
+        "ingress_vrf",
+        Unsigned(32),
+        "",
+        234,
+        "Routing table that the packets came in by.",
+    ),
+    line(Column::EgressVrf, "egress_vrf", Unsigned(32), "", 235, "Routing table that the packets left by."),
+    line(Column::MplsLabel, "mpls_label", Unsigned(32), "", 70, "Top label of the MPLS stack, 20 bits."),
+    line(Column::MinTtl, "min_ttl", Unsigned(8), "hops", 52, "Smallest time to live or hop limit seen."),
+    line(Column::MaxTtl, "max_ttl", Unsigned(8), "hops", 53, "Largest time to live or hop limit seen."),
+    line(
+        Column::ForwardingStatus,
+        "forwarding_status",
+        Unsigned(8),
+        "",
+        89,
+        "What became of the packets: 64 to 127 forwarded, 128 to 191 dropped, 192 and above consumed.",
+    ),
+    line(
+        Column::Application,
+        "application",
+        Text,
+        "",
+        96,
+        "The application, by the name that the exporter gives it; `engine:selector` where it gives none.",
+    ),
+    line(Column::User, "user", Text, "", 371, "The user, as the exporter knows it."),
+    line(Column::Event, "event", Word(Event::WORDS), "", 233, "What a firewall or translator reports."),
     line(Column::NatSrcAddr, "nat_src_addr", Addr, "", 225, "Source address after translation."),
     line(Column::NatDstAddr, "nat_dst_addr", Addr, "", 226, "Destination address after translation."),
     line(Column::NatSrcPort, "nat_src_port", Unsigned(16), "", 227, "Source port after translation."),
@@ -238,6 +285,7 @@ pub const COLUMNS: [Definition; COUNT] = [
         0,
         "Where the sampling interval was learned.",
     ),
+    line(Column::Sampler, "sampler", Unsigned(64), "", 302, "The sampler that the record names."),
     line(Column::Tenant, "tenant", Name, "", 0, "The tenant accounted; in local traffic the source's."),
     line(Column::PeerTenant, "peer_tenant", Name, "", 0, "The destination's tenant, in local traffic."),
     line(
@@ -255,6 +303,14 @@ pub const COLUMNS: [Definition; COUNT] = [
         "",
         0,
         "The tenant's own address, behind NAT the inside one; in local traffic the source's.",
+    ),
+    line(
+        Column::Other,
+        "other",
+        Elements,
+        "",
+        0,
+        "Elements of the record that have no column of their own: `weir flows --all` shows them by name.",
     ),
 ];
 

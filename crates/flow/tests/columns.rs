@@ -15,7 +15,8 @@ fn types(kind: Kind) -> (String, &'static str) {
         Kind::Mac => ("BYTE_ARRAY, 6 octets".into(), "text"),
         Kind::Unsigned(64) => ("INT64, UINT_64".into(), "integer"),
         Kind::Unsigned(bits) => (format!("INT32, UINT_{bits}"), "integer"),
-        Kind::Word(_) | Kind::Name => ("BYTE_ARRAY, UTF8".into(), "text"),
+        Kind::Word(_) | Kind::Name | Kind::Text => ("BYTE_ARRAY, UTF8".into(), "text"),
+        Kind::Elements => ("BYTE_ARRAY".into(), "with `--all`, each by its name"),
     }
 }
 

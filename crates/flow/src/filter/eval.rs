@@ -107,6 +107,7 @@ fn compare_ranges(batch: &Batch, column: Column, ranges: &Ranges, out: &mut [boo
             compare_pairs(batch, column, values, &pairs, out, |v| v);
         }
         Values::Addr(values) => compare_pairs(batch, column, values, ranges.pairs(), out, Addr::bits),
+        Values::Bytes(_) => debug_assert!(false, "{} is text", column.name()),
     }
 }
 
@@ -151,12 +152,15 @@ fn compare_bits(batch: &Batch, column: Column, mask: u16, wanted: u16, out: &mut
 }
 
 fn compare_names(batch: &Batch, column: Column, names: &[String], excluded: bool, out: &mut [bool]) {
+    let is_named = |name: &[u8]| names.binary_search_by(|n| n.as_bytes().cmp(name)).is_ok() != excluded;
+    if let Values::Bytes(values) = batch.values(column) {
+        for ((truth, mask), text) in out.iter_mut().zip(batch.present()).zip(values.iter()) {
+            *truth |= mask & column.bit() != 0 && is_named(text);
+        }
+        return;
+    }
     // Names are compared once a batch, rows by their place in it.
-    let holds: Vec<bool> = batch
-        .names()
-        .iter()
-        .map(|name| names.binary_search_by(|n| n.as_str().cmp(name)).is_ok() != excluded)
-        .collect();
+    let holds: Vec<bool> = batch.names().iter().map(|name| is_named(name.as_bytes())).collect();
     let Values::U32(values) = batch.values(column) else { return };
     mark(batch, column, values, out, |v| holds.get(v as usize).copied().unwrap_or(false));
 }

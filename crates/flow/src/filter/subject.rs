@@ -48,6 +48,8 @@ pub(super) enum Domain {
     Word(&'static [&'static str]),
     /// A name; not held in ranges.
     Name,
+    /// Text as the exporter wrote it; not held in ranges.
+    Text,
 }
 
 const fn pair(a: Column, b: Column) -> u64 {
@@ -129,7 +131,7 @@ impl Subject {
         if let Some((_, subject)) = DERIVED.iter().find(|(name, _)| *name == word) {
             return Some(*subject);
         }
-        Column::by_name(word).map(Self::column)
+        Column::by_name(word).filter(|column| is_compared(*column)).map(Self::column)
     }
 
     /// One column exactly.
@@ -154,7 +156,7 @@ impl Subject {
         phrases
             .chain(DERIVED.iter().map(|(name, _)| *name))
             .chain(ALIASES.iter().map(|(alias, _)| *alias))
-            .chain(COLUMNS.iter().map(|d| d.name))
+            .chain(COLUMNS.iter().filter(|d| is_compared(d.column)).map(|d| d.name))
     }
 
     /// Either end, of a subject that is one end; others stay as they are.
@@ -196,6 +198,11 @@ impl Subject {
     }
 }
 
+/// Whether a filter can compare the column: all but the elements without a column.
+fn is_compared(column: Column) -> bool {
+    !matches!(column.kind(), Kind::Elements)
+}
+
 /// The columns of a presence mask.
 pub(super) fn columns(mask: u64) -> impl Iterator<Item = Column> {
     COLUMNS.iter().map(|d| d.column).filter(move |column| mask & column.bit() != 0)
@@ -213,6 +220,7 @@ fn domain(column: Column) -> Domain {
         (_, Kind::Time) => Domain::Time,
         (_, Kind::Word(words)) => Domain::Word(words),
         (_, Kind::Name) => Domain::Name,
+        (_, Kind::Text | Kind::Elements) => Domain::Text,
         (_, Kind::Unsigned(64)) => Domain::Count,
         (_, Kind::Unsigned(bits)) => {
             Domain::Number(1u64.checked_shl(bits.into()).unwrap_or(0).wrapping_sub(1))
@@ -232,7 +240,7 @@ impl Domain {
             Self::Proto => u8::MAX.into(),
             Self::As => u32::MAX.into(),
             Self::Word(words) => (words.len() as u128).saturating_sub(1),
-            Self::Name => 0,
+            Self::Name | Self::Text => 0,
         }
     }
 }
@@ -244,7 +252,7 @@ mod tests {
     #[test]
     fn names_lead_back_to_their_subjects_and_a_subject_is_of_one_domain() {
         let mut subjects: Vec<Subject> = PHRASES.iter().map(|(_, mask)| Subject::Columns(*mask)).collect();
-        subjects.extend(COLUMNS.iter().map(|d| Subject::column(d.column)));
+        subjects.extend(COLUMNS.iter().map(|d| d.column).filter(|c| is_compared(*c)).map(Subject::column));
         subjects.extend(DERIVED.iter().map(|(_, s)| *s));
         for subject in subjects {
             let found = match subject.name().split_once(' ') {

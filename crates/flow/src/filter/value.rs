@@ -31,7 +31,8 @@ pub(super) fn read(token: &Token<'_>, domain: Domain, names: &Names) -> Result<S
         _ => return Err(missing(token, domain)),
     };
     match (domain, quoted) {
-        (Domain::Name, Some(name)) => Ok(named(name)),
+        (Domain::Name | Domain::Text, Some(name)) => Ok(named(name)),
+        (Domain::Text, None) => Ok(named(token.text)),
         (Domain::Name, None) => read_name(token, names),
         (Domain::Exporter, _) => read_exporter(token, quoted, names),
         (_, Some(name)) => {
@@ -60,6 +61,7 @@ pub(super) fn expected(domain: Domain) -> &'static str {
         Domain::Flags => "TCP flags like S, SA or 0x12",
         Domain::Word(_) => "one of its words",
         Domain::Name => "a name",
+        Domain::Text => "a word, or text in quotes",
     }
 }
 
@@ -236,7 +238,7 @@ fn read_single(text: &str, domain: Domain) -> Result<(u128, u128), Why> {
         Domain::Word(words) => read_word(&lower, words).ok_or(Why::Form)?,
         Domain::Number(_) => amount::read_number(&lower)?,
         // These are not held as single numbers; `read` has dealt with them.
-        Domain::Addr | Domain::Exporter | Domain::Name => return Err(Why::Form),
+        Domain::Addr | Domain::Exporter | Domain::Name | Domain::Text => return Err(Why::Form),
     };
     Ok((number, number))
 }
@@ -307,8 +309,8 @@ mod tests {
         assert_eq!(one("tcp", Domain::Proto), Some(6));
         assert_eq!(one("02-00-5E-00-01-fe", Domain::Mac), Some(0x0200_5e00_01fe));
         assert_eq!(one("+2:00:5e:00:01:fe", Domain::Mac), None);
-        assert_eq!(one("v9", Domain::Word(crate::names::Version::WORDS)), Some(3));
-        assert_eq!(one("ipfix", Domain::Word(crate::names::Version::WORDS)), Some(4));
+        assert_eq!(one("v9", Domain::Word(crate::names::Version::WORDS)), Some(5));
+        assert_eq!(one("ipfix", Domain::Word(crate::names::Version::WORDS)), Some(6));
     }
 
     #[test]

@@ -74,6 +74,12 @@ impl<'a> Records<'a> {
             Values::U64(v) => self.unsigned(place, v, |x| x),
             Values::Time(v) => self.unsigned(place, v, |x| i64::try_from(x).unwrap_or(i64::MAX)),
             Values::Addr(v) => self.addresses(place, v),
+            Values::Bytes(v) => {
+                for record in self.body.chunks_exact(self.stride) {
+                    let end = place.offset.saturating_add(place.width);
+                    v.push(record.get(place.offset..end).unwrap_or_default());
+                }
+            }
         }
     }
 

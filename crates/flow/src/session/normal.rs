@@ -46,7 +46,7 @@ fn zero_is_unknown(batch: &mut Batch, base: usize, column: Column) {
         Values::U32(v) => v.iter().skip(base).map(|x| *x == 0).collect(),
         Values::U64(v) => v.iter().skip(base).map(|x| *x == 0).collect(),
         Values::Addr(v) => v.iter().skip(base).map(Addr::is_unspecified).collect(),
-        Values::Time(_) => return,
+        Values::Time(_) | Values::Bytes(_) => return,
     };
     for (mask, zero) in batch.present_mut().iter_mut().skip(base).zip(zeros) {
         *mask &= !(bit * u64::from(zero));

@@ -310,7 +310,8 @@ fn meets(conjunct: &Conjunct, batch: &Batch, row: usize) -> bool {
             Value::Mac(mac) => Bound::Unsigned(mac.0),
             Value::Unsigned(n) => Bound::Unsigned(n),
             Value::Word(word) => Bound::Text(word.into()),
-            Value::Name(name) => Bound::Text(name.into()),
+            Value::Name(text) | Value::Text(text) => Bound::Text(text.into()),
+            Value::Elements(_) => unreachable!("no filter compares them"),
         });
         value.is_some_and(|value| {
             let same = std::mem::discriminant(&value);
