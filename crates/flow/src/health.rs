@@ -97,6 +97,12 @@ counters! {
     Saturated = "saturated",
     /// Samples that hold no packet weir can account (no IP header in them).
     NotIp = "not_ip",
+    /// Flow records that the exporter says it could not send.
+    NotSentRecords = "not_sent_records",
+    /// Packets of those.
+    NotSentPackets = "not_sent_packets",
+    /// Octets of those.
+    NotSentOctets = "not_sent_octets",
 }
 
 /// One count, to be added up by whoever asks.

@@ -22,6 +22,7 @@ pub mod bytes;
 pub mod counter;
 pub mod filter;
 pub mod health;
+pub mod label;
 pub mod memory;
 pub mod names;
 pub mod other;

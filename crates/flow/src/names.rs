@@ -138,13 +138,44 @@ words! {
         NatExhausted = "nat_exhausted",
         /// A quota was exceeded (230: 13).
         NatQuota = "nat_quota",
-        /// A binding was made (230: 8, 10) or removed (230: 9, 11).
+        /// A binding was made or removed (230: 8 to 11, 14, 15).
         NatBinding = "nat_binding",
         /// A block of ports was given to a subscriber (230: 16).
         PortsAllocated = "ports_allocated",
         /// A block of ports was taken back (230: 17).
         PortsReleased = "ports_released",
-        /// A threshold was crossed (230: 14, 15, 18 to 20).
+        /// A threshold was crossed (230: 18).
         NatThreshold = "nat_threshold",
+    }
+}
+
+impl Event {
+    /// By element 233 (firewallEvent).
+    #[must_use]
+    pub const fn of_firewall(code: u64) -> Option<Self> {
+        Some(match code {
+            1 => Self::FlowCreated,
+            2 => Self::FlowDeleted,
+            3 => Self::FlowDenied,
+            4 => Self::FlowAlert,
+            5 => Self::FlowUpdated,
+            _ => return None,
+        })
+    }
+
+    /// By element 230 (natEvent, RFC 8158 §4.3).
+    #[must_use]
+    pub const fn of_translator(code: u64) -> Option<Self> {
+        Some(match code {
+            1 | 4 | 6 => Self::NatCreated,
+            2 | 5 | 7 => Self::NatDeleted,
+            3 | 12 => Self::NatExhausted,
+            8..=11 | 14 | 15 => Self::NatBinding,
+            13 => Self::NatQuota,
+            18 => Self::NatThreshold,
+            16 => Self::PortsAllocated,
+            17 => Self::PortsReleased,
+            _ => return None,
+        })
     }
 }

@@ -34,7 +34,7 @@ pub(super) enum Form {
 }
 
 /// One message's clock.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Clock {
     /// When the datagram arrived, ms since 1970.
     pub(super) received: i64,

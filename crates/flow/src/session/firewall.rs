@@ -5,13 +5,13 @@
 //! are remembered per connection, and of a total only what they did not say yet is counted:
 //! `max(0, total − updates)`.
 
+use super::recent::Recent;
 use crate::Batch;
 use crate::schema::Column;
-use hashbrown::HashMap;
 
-/// Connections with updates that are remembered. A firewall's own table is of this order; of one that is
-/// forgotten, the total counts whole.
-const CONNECTIONS_MAX: usize = 262_144;
+/// Connections with updates that are remembered, of all firewalls together. A large firewall's own table is of
+/// this order; of one that is forgotten, the total counts whole, and it is counted as an eviction.
+const CONNECTIONS_MAX: usize = 1 << 19;
 
 /// Values of element 233.
 const DELETED: u64 = 2;
@@ -20,33 +20,35 @@ const UPDATE: u64 = 5;
 /// The counters that events carry.
 const COLUMNS: [Column; 2] = [Column::MeasuredOctets, Column::MeasuredPackets];
 
-/// What the updates of living connections said, by connection and direction.
-#[derive(Debug, Default)]
+/// What the updates of living connections said, by session, connection and direction.
+#[derive(Debug)]
 pub(super) struct Connections {
-    said: HashMap<(u64, bool), [u64; 2], foldhash::fast::RandomState>,
+    said: Recent<(u64, u64), [u64; 2]>,
+}
+
+impl Default for Connections {
+    fn default() -> Self {
+        Self { said: Recent::new(CONNECTIONS_MAX) }
+    }
 }
 
 impl Connections {
     /// Takes from the totals of the rows from `base` on what their updates said before. `events` and
-    /// `connections` are the rows' own; `back` tells the responder's direction from the initiator's. Returns
-    /// how many connections could not be remembered.
+    /// `connections` are the rows' own; `owner` stands for the session and the direction. Returns how many
+    /// connections were forgotten for it.
     pub(super) fn settle(
         &mut self,
         events: &[u64],
         connections: &[u64],
-        back: bool,
+        owner: u64,
         base: usize,
         batch: &mut Batch,
     ) -> usize {
-        let mut forgotten = 0;
         for (i, (event, connection)) in events.iter().zip(connections).enumerate() {
-            let key = (*connection, back);
+            let key = (*connection, owner);
             match *event {
-                UPDATE if self.said.len() >= CONNECTIONS_MAX && !self.said.contains_key(&key) => {
-                    forgotten += 1;
-                }
                 UPDATE => {
-                    let said = self.said.entry(key).or_default();
+                    let said = self.said.entry(key);
                     for (column, sum) in COLUMNS.iter().zip(said) {
                         *sum = sum
                             .saturating_add(batch.u64s(*column).get(base + i).copied().unwrap_or_default());
@@ -63,6 +65,6 @@ impl Connections {
                 _ => {}
             }
         }
-        forgotten
+        self.said.take_forgotten()
     }
 }

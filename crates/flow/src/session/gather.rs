@@ -32,6 +32,17 @@ impl<'a> Records<'a> {
         self.body.len() / self.stride
     }
 
+    /// Each record.
+    pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = &'a [u8]> + use<'a> {
+        self.body.chunks_exact(self.stride)
+    }
+
+    /// A field's octets in every record, as they are.
+    pub(super) fn octets(&self, place: Place) -> impl ExactSizeIterator<Item = &'a [u8]> + use<'a> {
+        let (start, end) = (place.offset, place.offset.saturating_add(place.width));
+        self.iter().map(move |record| record.get(start..end).unwrap_or_default())
+    }
+
     /// The `W` octets at `offset` of every record; zeros where the record is shorter, which a compiled
     /// template rules out.
     #[inline]
@@ -74,12 +85,9 @@ impl<'a> Records<'a> {
             Values::U64(v) => self.unsigned(place, v, |x| x),
             Values::Time(v) => self.unsigned(place, v, |x| i64::try_from(x).unwrap_or(i64::MAX)),
             Values::Addr(v) => self.addresses(place, v),
-            Values::Bytes(v) => {
-                for record in self.body.chunks_exact(self.stride) {
-                    let end = place.offset.saturating_add(place.width);
-                    v.push(record.get(place.offset..end).unwrap_or_default());
-                }
-            }
+            Values::Bytes(v) => self.octets(place).for_each(|octets| {
+                v.push(octets);
+            }),
         }
     }
 

@@ -13,10 +13,12 @@
 //! |---|---|
 //! | `v1` `v5` `v7` `v9` `ipfix` `sflow` | what is particular to a protocol |
 //! | `legacy` | the fixed records of v1, v5 and v7 |
-//! | `template`, `plan`, `gather` | templates, compiled into column moves |
+//! | `template`, `plan`, `gather`, `data` | templates, compiled into column moves |
 //! | `hold` | data sets that came before their template |
-//! | `firewall` | events that carry totals where updates came before |
-//! | `options`, `sampling` | what exporters say about themselves |
+//! | `memory`, `recall` | what is remembered across a restart |
+//! | `firewall`, `total` | totals of which a part was reported before |
+//! | `options`, `sampling`, `late`, `name`, `unsent` | what exporters say about themselves |
+//! | `text` | text as exporters write it |
 //! | `sequence` | lost, late, doubled, begun anew |
 //! | `clock` | uptimes and the rest to milliseconds since 1970 |
 //! | `rows`, `normal` | what all protocols do with their rows |
@@ -24,14 +26,20 @@
 
 mod clock;
 mod count;
+mod data;
 mod firewall;
 mod gather;
 mod hold;
 mod ipfix;
+mod late;
 mod legacy;
+pub mod memory;
+mod name;
 mod normal;
 mod options;
 mod plan;
+mod recall;
+mod recent;
 mod rows;
 mod sampling;
 mod sequence;
@@ -39,6 +47,9 @@ mod sflow;
 mod template;
 #[cfg(test)]
 mod tests;
+mod text;
+mod total;
+mod unsent;
 mod v1;
 mod v5;
 mod v7;
@@ -54,6 +65,7 @@ use hashbrown::HashMap;
 use rows::Origin;
 use sequence::{Extent, Seen, Sequence, Signs, Verdict, Worth};
 use std::hash::BuildHasher;
+use std::sync::Arc;
 use weir_wire::{Error, Protocol, Reason};
 
 /// Sessions remembered. Ten thousand exporters of several domains fit; whoever forges source addresses does
@@ -71,6 +83,10 @@ pub struct Settings {
     pub sampling: std::collections::HashMap<Addr, u32>,
     /// The sampling interval of exporters that say nothing.
     pub sampling_default: Option<u32>,
+    /// Whose memory the sessions have.
+    pub realm: memory::Realm,
+    /// Leave out the elements that have no column.
+    pub without_other: bool,
 }
 
 /// A datagram's arrival.
@@ -141,9 +157,17 @@ struct Session {
     newest: Stamp,
     sent: Sent,
     sampling: sampling::Sampling,
+    /// Rows that wait for a sampling interval.
+    late: late::Unknown,
+    names: name::Names,
+    unsent: unsent::Unsent,
     templates: template::Templates,
     held: hold::Holding,
-    firewall: firewall::Connections,
+    /// Where its memory begins.
+    prefix: memory::Prefix,
+    /// Stands for it in what sessions share.
+    tag: u64,
+    keeps_other: bool,
     /// When the exporter started, if its options say so.
     init: Option<i64>,
     /// Copies of the first datagram, while it is open whether the exporter counts.
@@ -160,12 +184,13 @@ struct Copies {
     payload: Box<[u8]>,
 }
 
-/// What sessions share: room to work in, and the budget for held sets.
+/// What sessions share: room to work in, the budget for held sets, and what is bounded for all together.
 #[derive(Debug)]
 struct Shared {
-    scratch: template::Scratch,
-    held_bytes: usize,
-    held_bytes_max: usize,
+    scratch: data::Scratch,
+    held: hold::Budget,
+    firewall: firewall::Connections,
+    totals: total::Totals,
 }
 
 /// All sessions that one worker keeps.
@@ -175,15 +200,26 @@ pub struct Sessions {
     sessions: HashMap<Key, Session, foldhash::fast::RandomState>,
     strays: HashMap<Addr, Counts, foldhash::fast::RandomState>,
     shared: Shared,
+    attic: Arc<memory::Attic>,
 }
 
 impl Sessions {
     /// No sessions yet.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        let shared =
-            Shared { scratch: template::Scratch::default(), held_bytes: 0, held_bytes_max: HELD_BYTES_MAX };
-        Self { settings, sessions: HashMap::default(), strays: HashMap::default(), shared }
+        Self::recalling(settings, Arc::default())
+    }
+
+    /// No sessions yet; each that comes takes from the attic what is remembered of it.
+    #[must_use]
+    pub fn recalling(settings: Settings, attic: Arc<memory::Attic>) -> Self {
+        let shared = Shared {
+            scratch: data::Scratch::default(),
+            held: hold::Budget { used: 0, max: HELD_BYTES_MAX },
+            firewall: firewall::Connections::default(),
+            totals: total::Totals::default(),
+        };
+        Self { settings, sessions: HashMap::default(), strays: HashMap::default(), shared, attic }
     }
 
     /// How many sessions there are.
@@ -331,8 +367,15 @@ impl Sessions {
         if self.sessions.len() >= SESSIONS_MAX && !self.sessions.contains_key(&key) {
             self.evict(arrival.received, batch);
         }
-        let settings = &self.settings;
-        let session = self.sessions.entry(key).or_insert_with(|| Session::new(&key, settings));
+        let session = match self.sessions.entry(key) {
+            hashbrown::hash_map::Entry::Occupied(entry) => entry.into_mut(),
+            hashbrown::hash_map::Entry::Vacant(entry) => {
+                let session = entry.insert(Session::new(&key, &self.settings));
+                session.counts.at(arrival.received, batch);
+                session.recall(&key, &self.attic, &mut self.shared, batch);
+                session
+            }
+        };
         session.counts.at(arrival.received, batch);
         session.counts.add(Counter::Datagrams, 1);
         (session, &mut self.shared)
@@ -351,7 +394,8 @@ impl Sessions {
             left -= 1;
             forgotten += 1;
             let (sets, bytes) = session.held.len();
-            shared.held_bytes = shared.held_bytes.saturating_sub(bytes);
+            shared.held.used = shared.held.used.saturating_sub(bytes);
+            memory::forget_all(batch, &session.prefix);
             session.counts.add_len(Counter::HeldDropped, sets);
             session.counts.add(Counter::Awaiting, -i64::try_from(sets).unwrap_or_default());
             session.counts.hand_over(batch);
@@ -423,8 +467,13 @@ impl Session {
                 settings.sampling_default,
             ),
             templates: template::Templates::default(),
+            late: late::Unknown::default(),
+            names: name::Names::default(),
+            unsent: unsent::Unsent::default(),
             held: hold::Holding::default(),
-            firewall: firewall::Connections::default(),
+            prefix: memory::prefix(settings.realm, key),
+            tag: FINGERPRINT.hash_one(key) & !1,
+            keeps_other: !settings.without_other,
             init: None,
             copies: None,
         }
@@ -558,4 +607,11 @@ impl Sent {
         };
         i64::try_from(datagrams).unwrap_or(i64::MAX)
     }
+}
+
+/// Whose name a key of the memory holds: the exporter, what it names, and its number.
+pub(crate) fn memory_of_names(key: &[u8]) -> Option<(Addr, crate::label::Kind, u64)> {
+    let (exporter, kind, rest) = memory::split(key)?;
+    let (what, number) = (kind == memory::NAME).then(|| name::key(rest))??;
+    Some((exporter, what, number))
 }

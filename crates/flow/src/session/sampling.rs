@@ -5,6 +5,7 @@
 //! as measured, and marked.
 
 use super::gather::Records;
+use super::late::For;
 use super::plan::Plan;
 use crate::names::SamplingSource;
 use hashbrown::HashMap;
@@ -43,6 +44,39 @@ pub(super) struct Said {
     pub(super) population: Option<u64>,
 }
 
+/// What came of an options record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Learned {
+    /// It says nothing of sampling, or nothing new.
+    Nothing,
+    /// An interval where none was known.
+    New(For, u32),
+    /// Another interval than before.
+    Changed(For, u32),
+    /// There was no room to remember it.
+    NoRoom,
+}
+
+impl For {
+    /// What it is remembered by.
+    pub(super) fn encode(self) -> Vec<u8> {
+        match self {
+            Self::Domain => vec![0],
+            Self::Sampler(id) => [&[1][..], &id.to_be_bytes()].concat(),
+            Self::Interface(index) => [&[2][..], &index.to_be_bytes()].concat(),
+        }
+    }
+
+    pub(super) fn decode(octets: &[u8]) -> Option<Self> {
+        match octets.split_first()? {
+            (0, []) => Some(Self::Domain),
+            (1, id) => Some(Self::Sampler(u64::from_be_bytes(id.try_into().ok()?))),
+            (2, index) => Some(Self::Interface(u32::from_be_bytes(index.try_into().ok()?))),
+            _ => None,
+        }
+    }
+}
+
 impl Said {
     /// 1 in how many, if it says so: never 0.
     fn one_in(&self) -> Option<u32> {
@@ -62,21 +96,49 @@ impl Sampling {
         Self { overriding, default, ..Self::default() }
     }
 
-    /// Takes in what an options record says. Returns false if there was no room to remember it.
-    pub(super) fn learn(&mut self, said: Said) -> bool {
-        let Some(one_in) = said.one_in() else { return true };
+    /// Takes in what an options record says.
+    pub(super) fn learn(&mut self, said: Said) -> Learned {
+        let Some(one_in) = said.one_in() else { return Learned::Nothing };
         let interface = said.interface.and_then(|index| u32::try_from(index).ok());
-        match (said.sampler, interface) {
-            (Some(id), _) if self.samplers.len() < SAMPLERS_MAX || self.samplers.contains_key(&id) => {
-                self.samplers.insert(id, one_in);
+        let whose = match (said.sampler, interface) {
+            (Some(id), _) => For::Sampler(id),
+            (None, Some(index)) => For::Interface(index),
+            (None, None) => For::Domain,
+        };
+        self.set(whose, one_in)
+    }
+
+    /// Takes in an interval, said now or remembered.
+    pub(super) fn set(&mut self, whose: For, one_in: u32) -> Learned {
+        let before = match whose {
+            For::Sampler(id) if self.samplers.len() < SAMPLERS_MAX || self.samplers.contains_key(&id) => {
+                self.samplers.insert(id, one_in)
             }
-            (None, Some(i)) if self.interfaces.len() < INTERFACES_MAX || self.interfaces.contains_key(&i) => {
-                self.interfaces.insert(i, one_in);
+            For::Interface(i)
+                if self.interfaces.len() < INTERFACES_MAX || self.interfaces.contains_key(&i) =>
+            {
+                self.interfaces.insert(i, one_in)
             }
-            (None, None) => self.domain = Some(one_in),
-            _ => return false,
+            For::Domain => self.domain.replace(one_in),
+            _ => return Learned::NoRoom,
+        };
+        match before {
+            Some(before) if before == one_in => Learned::Nothing,
+            Some(_) => Learned::Changed(whose, one_in),
+            None => Learned::New(whose, one_in),
         }
-        true
+    }
+
+    /// Whether what options say later could still matter for a row of this interval.
+    pub(super) fn is_open(interval: Interval) -> bool {
+        matches!(interval, None | Some((_, SamplingSource::Default)))
+    }
+
+    /// The intervals that options said, for those who show them.
+    pub(super) fn said(&self) -> impl Iterator<Item = (For, u32)> {
+        let samplers = self.samplers.iter().map(|(id, n)| (For::Sampler(*id), *n));
+        let interfaces = self.interfaces.iter().map(|(index, n)| (For::Interface(*index), *n));
+        self.domain.iter().map(|n| (For::Domain, *n)).chain(samplers).chain(interfaces)
     }
 
     /// The interval for records that say nothing themselves.

@@ -1,0 +1,351 @@
+//! Reads data sets by their compiled template: one loop a column, then what columns owe each other.
+
+use super::clock::Clock;
+use super::gather::{Place, Records};
+use super::plan::{At, Dense, Event, Plan, Side};
+use super::rows::{self, Origin, STAMPED};
+use super::sampling::Sampling;
+use super::total::Scheme;
+use super::{Session, Shared, name, text};
+use crate::health::Counter;
+use crate::names;
+use crate::schema::Column;
+use crate::{Batch, Values};
+use weir_wire::Error;
+
+/// Room reused from set to set.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    dense: Dense,
+    start: Vec<u64>,
+    end: Vec<u64>,
+    duration: Vec<u64>,
+    init: Vec<u64>,
+    icmp: Vec<u16>,
+}
+
+/// The counters of a side, with their columns.
+fn counters(side: &Side) -> [(Option<Place>, Column); 2] {
+    [(side.octets, Column::MeasuredOctets), (side.packets, Column::MeasuredPackets)]
+}
+
+impl Session {
+    pub(super) fn ingest_flows(
+        &mut self,
+        plan: &Plan,
+        body: &[u8],
+        clock: Clock,
+        shared: &mut Shared,
+        batch: &mut Batch,
+    ) -> (usize, Option<Error>) {
+        let mut scratch = std::mem::take(&mut shared.scratch);
+        let mut dense = std::mem::take(&mut scratch.dense);
+        let origin = self.origin(clock);
+        let read = plan.records(body, &mut dense, |records, dense| {
+            let base = batch.len();
+            self.append_side(plan, &plan.forward, records, dense, &origin, (&mut scratch, shared), batch);
+            self.append_other(plan, records, dense, base, batch);
+            if let Some(side) = &plan.reverse {
+                self.append_reverse(plan, side, records, dense, &origin, (&mut scratch, shared), batch);
+            }
+            records.len()
+        });
+        scratch.dense = dense;
+        shared.scratch = scratch;
+        self.counts.add_len(Counter::Records, read.0);
+        if plan.event.is_some() {
+            self.counts.add_len(Counter::Events, read.0);
+        }
+        read
+    }
+
+    /// Appends one direction of a data set's flows, column by column.
+    #[expect(clippy::too_many_arguments, reason = "the parts of one data set, each another's to lend")]
+    fn append_side(
+        &mut self,
+        plan: &Plan,
+        side: &Side,
+        records: Records<'_>,
+        dense: &Dense,
+        origin: &Origin,
+        (scratch, shared): (&mut Scratch, &mut Shared),
+        batch: &mut Batch,
+    ) {
+        let measured = counters(side).into_iter().filter_map(|(place, column)| Some((place?, column)));
+        let mask = measured.clone().fold(side.mask | STAMPED, |mask, (_, column)| mask | column.bit());
+        let base = batch.extend_rows(records.len(), mask);
+        for mv in &side.moves {
+            batch.pad_column(mv.column, base);
+            records.append(mv.place, batch.values_mut(mv.column));
+            if mv.shift > 0
+                && let Values::U32(values) = batch.values_mut(mv.column)
+            {
+                values.iter_mut().skip(base).for_each(|value| *value >>= mv.shift);
+            }
+        }
+        for mv in &side.overlays {
+            records.overlay(mv.place, base, batch.values_mut(mv.column));
+        }
+        for (place, column) in measured {
+            batch.pad_column(column, base);
+            records.append(place, batch.values_mut(column));
+        }
+        self.settle_firewall(plan, side, records, base, shared, batch);
+        self.settle_totals(plan, side, records, base, shared, batch);
+        icmp(plan, side, records, base, scratch, batch);
+        event(plan, records, base, batch);
+        self.append_texts(plan, records, dense, base, batch);
+        rows::stamp(batch, base, origin);
+        scratch.times(plan, records);
+        rows::times(batch, base, &origin.clock, &mut self.counts, |i| scratch.said(plan, &origin.clock, i));
+        self.scale(plan, records, base, origin.clock.received, batch);
+    }
+
+    /// Scales by what is known of sampling, and takes note of what is not.
+    fn scale(&mut self, plan: &Plan, records: Records<'_>, base: usize, now: i64, batch: &mut Batch) {
+        let mut unknown = false;
+        if self.sampling.is_per_record(plan) {
+            let ingress = batch.u32s(Column::IngressIf).get(base..).unwrap_or_default();
+            let intervals = self.sampling.per_record(plan, records, ingress);
+            unknown |= intervals.iter().any(|interval| Sampling::is_open(*interval));
+            rows::scale(batch, base, &mut self.counts, |i| intervals.get(i).copied().flatten());
+        } else {
+            let interval = self.sampling.uniform(None);
+            unknown |= Sampling::is_open(interval);
+            rows::scale(batch, base, &mut self.counts, |_| interval);
+        }
+        if unknown {
+            self.note_unknown(plan, base, now, batch);
+        }
+    }
+
+    /// Appends text columns, and applications by their names.
+    fn append_texts(
+        &mut self,
+        plan: &Plan,
+        records: Records<'_>,
+        dense: &Dense,
+        base: usize,
+        batch: &mut Batch,
+    ) {
+        let strings = |list: usize| dense.strings.get(list);
+        for wanted in &plan.texts {
+            batch.pad_column(wanted.column, base);
+            let Values::Bytes(column) = batch.values_mut(wanted.column) else { continue };
+            match wanted.at {
+                At::Place(place) => records.octets(place).for_each(|octets| text::push(column, octets)),
+                At::Strings(list) => {
+                    strings(list).into_iter().flat_map(|l| l.iter()).for_each(|o| text::push(column, o));
+                }
+            }
+            text::mark(batch, wanted.column, base);
+        }
+        let Some(at) = plan.application else { return };
+        batch.pad_column(Column::Application, base);
+        let Values::Bytes(column) = batch.values_mut(Column::Application) else { return };
+        let names = &self.names;
+        match at {
+            At::Place(place) => {
+                records.octets(place).for_each(|id| name::push_application(names, id, column))
+            }
+            At::Strings(list) => strings(list)
+                .into_iter()
+                .flat_map(|l| l.iter())
+                .for_each(|id| name::push_application(names, id, column)),
+        }
+        text::mark(batch, Column::Application, base);
+    }
+
+    /// Appends the elements that no column holds to the rows from `base` on.
+    fn append_other(&self, plan: &Plan, records: Records<'_>, dense: &Dense, base: usize, batch: &mut Batch) {
+        if !self.keeps_other || (plan.rest.is_empty() && !plan.is_variable()) {
+            return;
+        }
+        batch.pad_column(Column::Other, base);
+        let Values::Bytes(column) = batch.values_mut(Column::Other) else { return };
+        if plan.is_variable() {
+            column.append(&dense.other);
+        } else {
+            plan.rest.append(records, column);
+        }
+        text::mark(batch, Column::Other, base);
+    }
+
+    /// Of a firewall's events, counts each octet once.
+    fn settle_firewall(
+        &mut self,
+        plan: &Plan,
+        side: &Side,
+        records: Records<'_>,
+        base: usize,
+        shared: &mut Shared,
+        batch: &mut Batch,
+    ) {
+        let (Some(Event::Firewall(event)), Some(connection)) = (plan.event, plan.connection) else { return };
+        if side.octets.is_none() {
+            return;
+        }
+        let (mut events, mut connections) = (Vec::new(), Vec::new());
+        records.unsigned(event, &mut events, |x| x);
+        records.unsigned(connection, &mut connections, |x| x);
+        let owner = self.owner(plan.forward.octets != side.octets);
+        let forgotten = shared.firewall.settle(&events, &connections, owner, base, batch);
+        for _ in 0..forgotten {
+            self.counts.add_reason(Counter::Evictions, "connection");
+        }
+    }
+
+    /// Of totals that are reported again and again, counts each octet once.
+    fn settle_totals(
+        &mut self,
+        plan: &Plan,
+        side: &Side,
+        records: Records<'_>,
+        base: usize,
+        shared: &mut Shared,
+        batch: &mut Batch,
+    ) {
+        let [octets, packets] = side.is_total;
+        if !octets && !packets {
+            return;
+        }
+        let owner = self.owner(plan.forward.octets != side.octets);
+        let (identity, end_reason) = (&*plan.identity, plan.end_reason);
+        let scheme = Scheme { identity, end_reason, octets, packets, owner };
+        let forgotten = shared.totals.settle(&scheme, records, base, batch);
+        for _ in 0..forgotten {
+            self.counts.add_reason(Counter::Evictions, "flow_total");
+        }
+    }
+
+    /// Stands for this session and one of the two directions of its flows.
+    fn owner(&self, back: bool) -> u64 {
+        self.tag ^ u64::from(back)
+    }
+
+    /// Appends the way back, of those flows that have one.
+    #[expect(clippy::too_many_arguments, reason = "as append_side")]
+    fn append_reverse(
+        &mut self,
+        plan: &Plan,
+        side: &Side,
+        records: Records<'_>,
+        dense: &Dense,
+        origin: &Origin,
+        (scratch, shared): (&mut Scratch, &mut Shared),
+        batch: &mut Batch,
+    ) {
+        let column = |place: Option<_>| {
+            let mut values: Vec<u64> = Vec::new();
+            if let Some(place) = place {
+                records.unsigned(place, &mut values, |x| x);
+            }
+            values
+        };
+        let (octets, packets) = (column(side.octets), column(side.packets));
+        let carries = |v: &[u64], i: usize| v.get(i).is_some_and(|x| *x > 0);
+        let keep: Vec<bool> =
+            (0..records.len()).map(|i| carries(&octets, i) || carries(&packets, i)).collect();
+        if !keep.contains(&true) {
+            return;
+        }
+        let base = batch.len();
+        self.append_side(plan, side, records, dense, origin, (scratch, shared), batch);
+        let dropped = keep.iter().filter(|kept| !**kept).count();
+        if dropped > 0 {
+            batch.seal();
+            self.counts.add(Counter::Flows, -i64::try_from(dropped).unwrap_or_default());
+            let unknown = (base..batch.len())
+                .zip(&keep)
+                .filter(|(row, kept)| !**kept && !batch.is_present(*row, Column::SamplingInterval))
+                .count();
+            self.counts.add(Counter::UnknownSamplingRecords, -i64::try_from(unknown).unwrap_or_default());
+            batch.retain_from(base, &keep);
+        }
+    }
+}
+
+/// Type and code from one number (elements 32 and 139), where the record has no separate ones.
+fn icmp(
+    plan: &Plan,
+    side: &Side,
+    records: Records<'_>,
+    base: usize,
+    scratch: &mut Scratch,
+    batch: &mut Batch,
+) {
+    let Some(place) = plan.icmp else { return };
+    if side.mask & Column::IcmpType.bit() != 0 {
+        return;
+    }
+    scratch.icmp.clear();
+    records.unsigned(place, &mut scratch.icmp, |x| u16::try_from(x).unwrap_or(u16::MAX));
+    for column in [Column::IcmpType, Column::IcmpCode] {
+        batch.pad_column(column, base);
+    }
+    for pair in &scratch.icmp {
+        let [kind, code] = pair.to_be_bytes();
+        batch.u8s_mut(Column::IcmpType).push(kind);
+        batch.u8s_mut(Column::IcmpCode).push(code);
+    }
+    for mask in batch.present_mut().iter_mut().skip(base) {
+        *mask |= Column::IcmpType.bit() | Column::IcmpCode.bit();
+    }
+}
+
+/// What a firewall or a translator reports, in words.
+fn event(plan: &Plan, records: Records<'_>, base: usize, batch: &mut Batch) {
+    let Some(event) = plan.event else { return };
+    batch.pad_column(Column::Event, base);
+    let (place, word): (_, fn(u64) -> Option<names::Event>) = match event {
+        Event::Firewall(place) => (place, names::Event::of_firewall),
+        Event::Translator(place) => (place, names::Event::of_translator),
+    };
+    for (i, octets) in records.octets(place).enumerate() {
+        let word = weir_wire::value::unsigned(octets).and_then(word);
+        batch.u8s_mut(Column::Event).push(word.map_or(0, names::Event::code));
+        if word.is_some()
+            && let Some(mask) = batch.present_mut().get_mut(base + i)
+        {
+            *mask |= Column::Event.bit();
+        }
+    }
+}
+
+impl Scratch {
+    /// Gathers what the records say of time.
+    fn times(&mut self, plan: &Plan, records: Records<'_>) {
+        let pairs = [
+            (&mut self.start, plan.start.map(|s| s.1)),
+            (&mut self.end, plan.end.map(|e| e.1)),
+            (&mut self.duration, plan.duration),
+            (&mut self.init, plan.init),
+        ];
+        for (column, place) in pairs {
+            column.clear();
+            if let Some(place) = place {
+                records.unsigned(place, column, |x| x);
+            }
+        }
+    }
+
+    /// Start and end of record `i`; of one end and the duration the other follows.
+    #[inline]
+    fn said(&self, plan: &Plan, clock: &Clock, i: usize) -> (Option<i64>, Option<i64>) {
+        let mut clock = *clock;
+        if let Some(init) = self.init.get(i) {
+            clock.init = i64::try_from(*init).ok();
+        }
+        let time = |form: Option<super::clock::Form>, raw: &[u64]| clock.time(form?, *raw.get(i)?);
+        let start = time(plan.start.map(|s| s.0), &self.start);
+        let end = time(plan.end.map(|e| e.0), &self.end);
+        let duration = || i64::try_from(*self.duration.get(i)?).ok();
+        match (start, end) {
+            (Some(start), None) => {
+                (Some(start), duration().and_then(|d| start.checked_add(d)).or(Some(start)))
+            }
+            (None, Some(end)) => (duration().and_then(|d| end.checked_sub(d)).or(Some(end)), Some(end)),
+            both => both,
+        }
+    }
+}
