@@ -16,10 +16,6 @@ use std::sync::Arc;
 use weir_wire::template::{Set, SetKind, Sets, Template};
 use weir_wire::{Error, Reason};
 
-/// Templates kept per session. Routers define some dozens; a firewall with an application catalogue some
-/// hundreds.
-const TEMPLATES_MAX: usize = 2048;
-
 /// A template in the form its data sets are read with.
 #[derive(Debug, Clone)]
 enum Compiled {
@@ -151,7 +147,7 @@ impl Session {
         };
         self.counts.add(counter, 1);
         let known = self.templates.compiled.contains_key(&template.id);
-        if !known && self.templates.compiled.len() >= TEMPLATES_MAX {
+        if !known && self.templates.compiled.len() >= shared.templates_max {
             self.counts.add_reason(Counter::Evictions, "template");
             return;
         }
