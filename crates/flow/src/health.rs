@@ -103,6 +103,24 @@ counters! {
     NotSentPackets = "not_sent_packets",
     /// Octets of those.
     NotSentOctets = "not_sent_octets",
+    /// Datagrams and connections turned away before decoding, by reason: `not_allowed`, `exporter_limit`.
+    Refused = "refused",
+    /// Signs that an exporter's address is not its own (a bridge, a proxy, NAT), by sign.
+    RewrittenSource = "rewritten_source",
+    /// Connections that were opened (TCP, TLS, SCTP).
+    Connections = "connections",
+    /// Connections that were ended for a reason other than that the exporter closed them, by reason.
+    ConnectionErrors = "connection_errors",
+    /// Datagrams sent onward untouched, by target.
+    Relayed = "relayed",
+    /// Records sent onward in another format, by target.
+    RelayedRecords = "relayed_records",
+    /// Datagrams and converted records that were to go onward and did not, by target, by reason.
+    RelayDropped = "relay_dropped",
+    /// Records that the other format cannot carry, by reason.
+    RelayUnconvertible = "relay_unconvertible",
+    /// Values that the other format cannot carry whole, in records that went onward all the same, by reason.
+    RelayNarrowed = "relay_narrowed",
 }
 
 /// One count, to be added up by whoever asks.

@@ -144,6 +144,7 @@ impl World {
         let settings = Settings {
             sampling: operators.clone().into_iter().collect(),
             sampling_default: (default > 0).then_some(default),
+            ..Settings::default()
         };
         let rules = exporters.iter().map(|exporter| (exporter.address, exporter.rule.clone())).collect();
         let options = Options {

@@ -51,10 +51,14 @@ impl Counts {
     }
 
     pub(super) fn add_reason(&mut self, counter: Counter, reason: &'static str) {
+        self.add_reason_value(counter, reason, 1);
+    }
+
+    pub(super) fn add_reason_value(&mut self, counter: Counter, reason: &'static str, more: i64) {
         self.dirty = true;
         match self.reasons.iter_mut().find(|(c, r, _)| *c == counter && *r == reason) {
-            Some((_, _, value)) => *value = value.saturating_add(1),
-            None => self.reasons.push((counter, reason, 1)),
+            Some((_, _, value)) => *value = value.saturating_add(more),
+            None => self.reasons.push((counter, reason, more)),
         }
     }
 

@@ -71,6 +71,9 @@ use weir_wire::{Error, Protocol, Reason};
 /// Sessions remembered. Ten thousand exporters of several domains fit; whoever forges source addresses does
 /// not get more.
 pub const SESSIONS_MAX: usize = 65_536;
+/// Templates kept per session, unless [`Settings`] say otherwise. Routers define some dozens; a firewall with an
+/// application catalogue some hundreds.
+pub const TEMPLATES_MAX: usize = 2048;
 /// Exporters of which nothing could be decoded that are counted apart.
 const STRAYS_MAX: usize = 4096;
 /// Octets of data sets held for their template, in all.
@@ -87,6 +90,8 @@ pub struct Settings {
     pub realm: memory::Realm,
     /// Leave out the elements that have no column.
     pub without_other: bool,
+    /// Templates kept per session; [`TEMPLATES_MAX`] where nothing is said.
+    pub templates_max: Option<usize>,
 }
 
 /// A datagram's arrival.
@@ -191,6 +196,7 @@ struct Shared {
     held: hold::Budget,
     firewall: firewall::Connections,
     totals: total::Totals,
+    templates_max: usize,
 }
 
 /// All sessions that one worker keeps.
@@ -218,6 +224,7 @@ impl Sessions {
             held: hold::Budget { used: 0, max: HELD_BYTES_MAX },
             firewall: firewall::Connections::default(),
             totals: total::Totals::default(),
+            templates_max: settings.templates_max.unwrap_or(TEMPLATES_MAX),
         };
         Self { settings, sessions: HashMap::default(), strays: HashMap::default(), shared, attic }
     }
@@ -261,7 +268,7 @@ impl Sessions {
     /// Copies of an exporter's first datagram, of which it is still open whether they are duplicates or the
     /// exporter does not number what it sends, are counted now.
     pub fn finish(&mut self, batch: &mut Batch) {
-        self.count_copies(batch);
+        self.count_copies(|_| true, batch);
         batch.seal();
         normal::normalise(batch, 0);
         for session in self.sessions.values_mut() {
@@ -280,11 +287,44 @@ impl Sessions {
         counts.add(counter, value);
     }
 
-    /// Takes in the copies that nothing showed to be duplicates.
-    fn count_copies(&mut self, batch: &mut Batch) {
+    /// The same for what is counted by reason.
+    pub fn count_reason(
+        &mut self,
+        received: i64,
+        exporter: Addr,
+        counted: (Counter, &'static str),
+        value: i64,
+        batch: &mut Batch,
+    ) {
+        let counts = self.stray_counts(exporter);
+        counts.at(received, batch);
+        counts.add_reason_value(counted.0, counted.1, value);
+    }
+
+    /// Ends a transport session that had an end (TCP, TLS, SCTP): its templates and its sequence are forgotten
+    /// (RFC 7011 §8), sets that still wait for a template are given up, and what was counted goes with the batch.
+    /// How many sessions that were, one for each observation domain.
+    pub fn end(&mut self, from: Addr, port: u16, batch: &mut Batch) -> usize {
+        let is_its_own = |key: &Key| key.from == from && key.port == port;
+        self.count_copies(is_its_own, batch);
+        let shared = &mut self.shared;
+        let before = self.sessions.len();
+        self.sessions.retain(|key, session| {
+            let ends = is_its_own(key);
+            if ends {
+                session.forget(shared, batch);
+            }
+            !ends
+        });
+        before - self.sessions.len()
+    }
+
+    /// Takes in the copies that nothing showed to be duplicates, of the sessions asked for.
+    fn count_copies(&mut self, is_asked: impl Fn(&Key) -> bool, batch: &mut Batch) {
         let open: Vec<(Key, Copies)> = self
             .sessions
             .iter_mut()
+            .filter(|(key, _)| is_asked(key))
             .filter_map(|(key, session)| {
                 let copies = session.copies.take()?;
                 session.sequence.stands_still();
@@ -393,12 +433,7 @@ impl Sessions {
             }
             left -= 1;
             forgotten += 1;
-            let (sets, bytes) = session.held.len();
-            shared.held.used = shared.held.used.saturating_sub(bytes);
-            memory::forget_all(batch, &session.prefix);
-            session.counts.add_len(Counter::HeldDropped, sets);
-            session.counts.add(Counter::Awaiting, -i64::try_from(sets).unwrap_or_default());
-            session.counts.hand_over(batch);
+            session.forget(shared, batch);
             false
         });
         let counts = self.stray_counts(Addr::UNSPECIFIED);
@@ -477,6 +512,16 @@ impl Session {
             init: None,
             copies: None,
         }
+    }
+
+    /// The last there is to do with a session: sets that still wait are given up, and the counts handed over.
+    fn forget(&mut self, shared: &mut Shared, batch: &mut Batch) {
+        let (sets, bytes) = self.held.len();
+        shared.held.used = shared.held.used.saturating_sub(bytes);
+        memory::forget_all(batch, &self.prefix);
+        self.counts.add_len(Counter::HeldDropped, sets);
+        self.counts.add(Counter::Awaiting, -i64::try_from(sets).unwrap_or_default());
+        self.counts.hand_over(batch);
     }
 
     fn origin(&self, clock: Clock) -> Origin {

@@ -14,10 +14,6 @@ use std::sync::Arc;
 use weir_wire::template::{Dialect, Set, SetKind, Sets, Template};
 use weir_wire::{Error, Protocol, Reason};
 
-/// Templates kept per session. Routers define some dozens; a firewall with an application catalogue some
-/// hundreds.
-const TEMPLATES_MAX: usize = 2048;
-
 /// A template in the form its data sets are read with.
 #[derive(Debug, Clone)]
 enum Compiled {
@@ -168,7 +164,7 @@ impl Session {
         }
         let counter = if template.is_options { Counter::OptionsTemplates } else { Counter::Templates };
         self.counts.add(counter, 1);
-        let room = self.templates.known.len() < TEMPLATES_MAX;
+        let room = self.templates.known.len() < shared.templates_max;
         match self.templates.known.get_mut(&template.id) {
             Some(known) if known.is_options() == template.is_options && *known.raw == *template.raw => {
                 known.refreshed = now;
@@ -201,7 +197,7 @@ impl Session {
     }
 
     /// Takes back a template that is remembered; false if it is none.
-    pub(super) fn restore_template(&mut self, value: &[u8], protocol: Protocol) -> bool {
+    pub(super) fn restore_template(&mut self, value: &[u8], protocol: Protocol, max: usize) -> bool {
         let Some((is_options, value)) = value.split_first() else { return false };
         let Some((defined, raw)) = value.split_first_chunk() else { return false };
         let defined = i64::from_be_bytes(*defined);
@@ -211,7 +207,7 @@ impl Session {
         };
         let set = Set { dialect, id, offset: 0, body: raw };
         let Some(Ok(template)) = set.templates().next() else { return false };
-        if template.is_withdrawal() || self.templates.known.len() >= TEMPLATES_MAX {
+        if template.is_withdrawal() || self.templates.known.len() >= max {
             return false;
         }
         let compiled = Compiled::new(&template);

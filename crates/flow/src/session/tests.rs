@@ -378,3 +378,60 @@ fn sessions_are_bounded() {
     assert_eq!(world.count("evictions"), i64::try_from(SESSIONS_MAX / 8).unwrap());
     assert_eq!(world.count("records"), i64::try_from(SESSIONS_MAX).unwrap() + 10);
 }
+
+/// A message of one template (id 256: octets in four octets), or of one record of it.
+fn one_message(sequence: u32, octets: Option<u32>) -> Vec<u8> {
+    let header = wire_ipfix::Header { export_s: NOW_S, sequence, ..Default::default() };
+    let mut out = vec![0; 200];
+    let mut writer = wire_ipfix::Writer::new(&mut out, header).unwrap();
+    match octets {
+        None => writer.template(256, &[Field::new(1, 4)]).unwrap(),
+        Some(octets) => {
+            writer.begin_data(256).unwrap();
+            writer.record(&octets.to_be_bytes()).unwrap();
+        }
+    }
+    let len = writer.finish().unwrap();
+    out.truncate(len);
+    out
+}
+
+#[test]
+fn a_transport_session_that_ends_takes_its_templates_along() {
+    let mut world = World::new(Settings::default());
+    let from = Addr::v4([192, 0, 2, 1]);
+    let send = |world: &mut World, port, payload: &[u8]| {
+        let arrival = Arrival { received: NOW, from, port, payload };
+        world.sessions.ingest(&arrival, &mut world.batch);
+    };
+    send(&mut world, 1, &one_message(0, None));
+    send(&mut world, 1, &one_message(0, Some(70)));
+    // Another connection of the same exporter knows nothing of that template: its record waits.
+    send(&mut world, 2, &one_message(0, Some(500)));
+    assert_eq!((world.batch.len(), world.sessions.awaiting().0), (1, 1));
+    assert_eq!(world.sessions.end(from, 2, &mut world.batch), 1);
+    assert_eq!((world.sessions.awaiting(), world.sessions.len()), ((0, 0), 1));
+    assert_eq!(world.sessions.end(from, 1, &mut world.batch), 1);
+    // The same address and port again: a new session that has to say its templates again.
+    send(&mut world, 1, &one_message(0, Some(900)));
+    world.finish();
+    assert_eq!(world.batch.len(), 1);
+    assert_eq!(world.batch.u64s(Column::Octets), [70]);
+    assert_eq!([world.count("held_dropped"), world.count("awaiting_template")], [1, 1]);
+    assert_eq!(world.count("datagrams"), 4);
+    assert_eq!(world.count("records_lost"), 0);
+}
+
+#[test]
+fn templates_past_the_limit_are_counted() {
+    let mut world = World::new(Settings { templates_max: Some(1), ..Settings::default() });
+    world.send(&one_message(0, None));
+    let mut other = one_message(0, None);
+    // Id 257 instead of 256.
+    other[21] = 1;
+    world.send(&other);
+    world.send(&one_message(0, Some(5)));
+    world.finish();
+    assert_eq!([world.count("evictions:template"), world.count("templates")], [1, 2]);
+    assert_eq!(world.batch.u64s(Column::Octets), [5]);
+}
