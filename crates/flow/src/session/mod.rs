@@ -535,7 +535,7 @@ impl Sent {
 
     /// What one unit is worth, by the mean.
     fn worth(&self, unit: Unit) -> Worth {
-        let mean = |sum: u64, n: u64| (sum + n / 2).checked_div(n).unwrap_or_default();
+        let mean = |sum: u64, n: u64| sum.saturating_add(n / 2).checked_div(n).unwrap_or_default();
         match unit {
             Unit::Records => Worth { records: 1, octets: mean(self.octets, self.records) },
             Unit::Datagrams => Worth {
@@ -551,7 +551,7 @@ impl Sent {
         let datagrams = match unit {
             Unit::Datagrams => units,
             // units × datagrams ÷ records, rounded.
-            Unit::Records => (units.saturating_mul(self.datagrams) + self.records / 2)
+            Unit::Records => (units.saturating_mul(self.datagrams).saturating_add(self.records / 2))
                 .checked_div(self.records)
                 .unwrap_or(units)
                 .max(1),
