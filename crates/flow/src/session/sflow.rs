@@ -57,12 +57,16 @@ impl Session {
         }
         self.counts.add_len(Counter::Records, intervals.len());
         rows::stamp(batch, base, &self.origin(clock));
-        rows::times(batch, base, &clock, &mut self.counts, |_| (None, None));
+        rows::untimed(batch, base, &clock, &mut self.counts);
         let uniform = self.sampling.uniform(None);
-        rows::scale(batch, base, &mut self.counts, |i| match uniform {
-            Some((_, SamplingSource::Override)) => uniform,
-            _ => intervals.get(i).copied().flatten().map(|n| (n, SamplingSource::Record)).or(uniform),
-        });
+        let intervals: Vec<_> = intervals
+            .iter()
+            .map(|said| match uniform {
+                Some((_, SamplingSource::Override)) => uniform,
+                _ => said.map(|n| (n, SamplingSource::Record)).or(uniform),
+            })
+            .collect();
+        rows::scale_each(batch, base, &mut self.counts, &intervals);
         problem
     }
 

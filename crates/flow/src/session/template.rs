@@ -1,7 +1,7 @@
 //! What a session keeps of v9 and IPFIX: templates compiled, options, and data sets that came before their
 //! template. Both protocols meet here; [`super::v9`] and [`super::ipfix`] hold what differs.
 
-use super::clock::Clock;
+use super::clock::{Clock, Form};
 use super::gather::Records;
 use super::hold::Held;
 use super::plan::{Plan, Side};
@@ -251,8 +251,7 @@ impl Session {
         }
         let base = batch.extend_rows(records.len(), mask);
         for mv in &side.moves {
-            batch.pad_column(mv.column, base);
-            records.append(mv.place, batch.values_mut(mv.column));
+            records.append(mv.place, batch.open(mv.column, base));
         }
         for mv in &side.overlays {
             records.overlay(mv.place, base, batch.values_mut(mv.column));
@@ -261,22 +260,24 @@ impl Session {
             [(side.octets, Column::MeasuredOctets), (side.packets, Column::MeasuredPackets)]
         {
             if let Some(place) = place {
-                batch.pad_column(column, base);
-                records.append(place, batch.values_mut(column));
+                records.append(place, batch.open(column, base));
             }
         }
         self.settle_firewall(plan, side, records, base, batch);
         icmp(plan, side, records, base, scratch, batch);
         rows::stamp(batch, base, origin);
-        scratch.times(plan, records);
-        rows::times(batch, base, &origin.clock, &mut self.counts, |i| scratch.said(plan, &origin.clock, i));
+        if !spans(plan, records, base, &origin.clock, batch) {
+            scratch.times(plan, records);
+            let said = (0..records.len()).map(|i| scratch.said(plan, &origin.clock, i));
+            rows::times(batch, base, &origin.clock, &mut self.counts, said);
+        }
         if self.sampling.is_per_record(plan) {
-            let ingress = batch.u32s(Column::IngressIf).get(base..).unwrap_or_default();
-            let intervals = self.sampling.per_record(plan, records, ingress);
-            rows::scale(batch, base, &mut self.counts, |i| intervals.get(i).copied().flatten());
+            let has_ingress = side.mask & Column::IngressIf.bit() != 0;
+            let ingress = if has_ingress { batch.u32s(Column::IngressIf) } else { &[] };
+            let intervals = self.sampling.per_record(plan, records, ingress.get(base..).unwrap_or_default());
+            rows::scale_each(batch, base, &mut self.counts, &intervals);
         } else {
-            let interval = self.sampling.uniform(None);
-            rows::scale(batch, base, &mut self.counts, |_| interval);
+            rows::scale(batch, base, &mut self.counts, self.sampling.uniform(None));
         }
     }
 
@@ -340,6 +341,32 @@ impl Session {
     }
 }
 
+/// Start and end, where both are said in one of the usual ways and make sense; false where they are to be looked
+/// at one by one.
+fn spans(plan: &Plan, records: Records<'_>, base: usize, clock: &Clock, batch: &mut Batch) -> bool {
+    let (Some((form, start)), Some((end_form, end))) = (plan.start, plan.end) else { return false };
+    if form != end_form || start.width != end.width {
+        return false;
+    }
+    let (start, end) = (start.offset, end.offset);
+    match (form, plan.start.map_or(0, |(_, place)| place.width)) {
+        (Form::Uptime, 4) => clock.uptimes().is_some_and(|time| {
+            let read = |at| records.fields(at).map(|octets| time(u32::from_be_bytes(octets)));
+            rows::spans(batch, base, clock, read(start), read(end))
+        }),
+        // What does not fit is negative, and looked at again.
+        (Form::Millis, 8) => {
+            let read = |at| records.fields(at).map(i64::from_be_bytes);
+            rows::spans(batch, base, clock, read(start), read(end))
+        }
+        (Form::Seconds, 4) => {
+            let read = |at| records.fields(at).map(|octets| i64::from(u32::from_be_bytes(octets)) * 1000);
+            rows::spans(batch, base, clock, read(start), read(end))
+        }
+        _ => false,
+    }
+}
+
 /// Type and code from one number (elements 32 and 139), where the record has no separate ones.
 fn icmp(
     plan: &Plan,
@@ -356,7 +383,7 @@ fn icmp(
     scratch.icmp.clear();
     records.unsigned(place, &mut scratch.icmp, |x| u16::try_from(x).unwrap_or(u16::MAX));
     for column in [Column::IcmpType, Column::IcmpCode] {
-        batch.pad_column(column, base);
+        batch.open(column, base);
     }
     for pair in &scratch.icmp {
         let [kind, code] = pair.to_be_bytes();
@@ -392,7 +419,7 @@ impl Scratch {
         if let Some(init) = self.init.get(i) {
             clock.init = i64::try_from(*init).ok();
         }
-        let time = |form: Option<super::clock::Form>, raw: &[u64]| clock.time(form?, *raw.get(i)?);
+        let time = |form: Option<Form>, raw: &[u64]| clock.time(form?, *raw.get(i)?);
         let start = time(plan.start.map(|s| s.0), &self.start);
         let end = time(plan.end.map(|e| e.0), &self.end);
         let duration = || i64::try_from(*self.duration.get(i)?).ok();
