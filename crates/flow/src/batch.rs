@@ -271,6 +271,13 @@ impl Batch {
         base
     }
 
+    /// Appends rows each with a presence mask of its own; returns the place of the first.
+    pub(crate) fn extend_masks(&mut self, masks: impl Iterator<Item = u64>) -> usize {
+        let base = self.present.len();
+        self.present.extend(masks);
+        base
+    }
+
     /// Fills every column up to the number of rows. Call before reading columns of a batch being written.
     pub fn seal(&mut self) {
         let len = self.present.len();

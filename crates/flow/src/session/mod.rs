@@ -164,6 +164,7 @@ struct Copies {
 #[derive(Debug)]
 struct Shared {
     scratch: template::Scratch,
+    samples: sflow::Scratch,
     held_bytes: usize,
     held_bytes_max: usize,
 }
@@ -181,8 +182,12 @@ impl Sessions {
     /// No sessions yet.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        let shared =
-            Shared { scratch: template::Scratch::default(), held_bytes: 0, held_bytes_max: HELD_BYTES_MAX };
+        let shared = Shared {
+            scratch: template::Scratch::default(),
+            samples: sflow::Scratch::default(),
+            held_bytes: 0,
+            held_bytes_max: HELD_BYTES_MAX,
+        };
         Self { settings, sessions: HashMap::default(), strays: HashMap::default(), shared }
     }
 
@@ -314,7 +319,7 @@ impl Sessions {
             }
             Protocol::SflowV5 => {
                 let datagram = sflow::Datagram::new_checked(payload)?;
-                with!(datagram.header().sub_agent, ingest_sflow(&datagram))
+                with!(datagram.header().sub_agent, ingest_sflow(&datagram, shared))
             }
         }
     }
