@@ -77,8 +77,10 @@ impl Addr {
     #[inline]
     #[must_use]
     pub fn is_unspecified(&self) -> bool {
-        let bits = self.bits();
-        bits == 0 || bits == 0xffff_0000_0000
+        // Compared as they lie in memory: no octet need be moved.
+        const NONE_V4: u128 = u128::from_ne_bytes(Addr::v4([0; 4]).0);
+        let bits = u128::from_ne_bytes(self.0);
+        (bits == 0) | (bits == NONE_V4)
     }
 }
 

@@ -66,6 +66,7 @@ impl Values {
     }
 
     /// How many values there are.
+    #[inline]
     #[must_use]
     pub fn len(&self) -> usize {
         each!(self, v => v.len())
@@ -174,6 +175,10 @@ pub struct Batch {
     present: Vec<u64>,
     columns: [Values; COUNT],
     loaded: u64,
+    /// Columns that somebody wrote since the batch was cleared. The others hold nothing but zeros, of any number:
+    /// they are brought to the batch's length when it is sealed, or when they are first written. A batch that is
+    /// used again therefore need not fill again what its exporters never say.
+    written: u64,
     /// The names that [`Kind::Name`] columns point into.
     names: Arc<[Box<str>]>,
     /// What was counted since the batch before this one.
@@ -206,6 +211,7 @@ impl Batch {
             present: Vec::new(),
             columns: std::array::from_fn(|i| Values::new(COLUMNS.get(i).map_or(Kind::Time, |d| d.kind))),
             loaded,
+            written: 0,
             names: Arc::default(),
             health: Vec::new(),
             memory: Vec::new(),
@@ -221,6 +227,7 @@ impl Batch {
         let mut batch = Self::with_columns(loaded);
         batch.present = present;
         batch.names = names;
+        batch.written = u64::MAX;
         for (column, values) in columns {
             debug_assert_eq!(values.len(), batch.present.len(), "{}", column.name());
             batch.columns[column.index()] = values;
@@ -278,7 +285,17 @@ impl Batch {
     /// The values of a column, to be written.
     #[inline]
     pub fn values_mut(&mut self, column: Column) -> &mut Values {
+        if self.written & column.bit() == 0 {
+            self.written |= column.bit();
+            self.columns[column.index()].truncate(self.present.len());
+        }
         &mut self.columns[column.index()]
+    }
+
+    /// The presence masks, to be changed, beside the values of a column that decide.
+    #[inline]
+    pub fn present_and(&mut self, column: Column) -> (&mut [u64], &Values) {
+        (&mut self.present, &self.columns[column.index()])
     }
 
     /// Appends `rows` rows with this presence mask; returns the place of the first. Their values are still to
@@ -289,17 +306,43 @@ impl Batch {
         base
     }
 
+    /// Appends rows each with a presence mask of its own; returns the place of the first.
+    pub(crate) fn extend_masks(&mut self, masks: impl Iterator<Item = u64>) -> usize {
+        let base = self.present.len();
+        self.present.extend(masks);
+        base
+    }
+
     /// Fills every column up to the number of rows. Call before reading columns of a batch being written.
     pub fn seal(&mut self) {
         let len = self.present.len();
-        for column in &mut self.columns {
+        for (i, column) in self.columns.iter_mut().enumerate() {
+            if self.written >> i & 1 == 0 {
+                column.truncate(len);
+            }
             column.pad(len);
         }
     }
 
     /// Fills one column up to `rows` values, before values for rows from there on are pushed.
+    #[inline]
     pub fn pad_column(&mut self, column: Column, rows: usize) {
-        self.columns[column.index()].pad(rows);
+        let values = self.values_mut(column);
+        // Mostly it is as long as that already.
+        if values.len() < rows {
+            values.pad(rows);
+        }
+    }
+
+    /// A column to which values for the rows from `rows` on can be pushed: filled up to there, or cut.
+    #[inline]
+    pub(crate) fn open(&mut self, column: Column, rows: usize) -> &mut Values {
+        let values = self.values_mut(column);
+        if values.len() != rows {
+            values.truncate(rows);
+            values.pad(rows);
+        }
+        values
     }
 
     /// Makes room for so many more rows, so that appending them does not allocate.
@@ -312,7 +355,13 @@ impl Batch {
 
     /// Forgets all rows and counts, keeping the memory.
     pub fn clear(&mut self) {
-        self.truncate(0);
+        self.present.clear();
+        for (i, column) in self.columns.iter_mut().enumerate() {
+            if self.written >> i & 1 == 1 {
+                column.truncate(0);
+            }
+        }
+        self.written = 0;
         self.health.clear();
         self.memory.clear();
         self.counters.clear();
@@ -379,6 +428,7 @@ impl Batch {
             present: rows.iter().filter_map(|&i| self.present.get(i as usize).copied()).collect(),
             columns: std::array::from_fn(|i| self.columns[i].gather(rows)),
             loaded: self.loaded,
+            written: u64::MAX,
             names: Arc::clone(&self.names),
             health: Vec::new(),
             memory: Vec::new(),
@@ -391,6 +441,7 @@ impl Batch {
     pub fn append(&mut self, other: &Self) {
         let base = self.len();
         self.seal();
+        self.written = u64::MAX;
         self.present.extend_from_slice(&other.present);
         for (mine, theirs) in self.columns.iter_mut().zip(&other.columns) {
             mine.append(theirs);
@@ -430,7 +481,7 @@ impl Batch {
 }
 
 macro_rules! typed {
-    ($($(#[$doc:meta])* $get:ident $get_mut:ident $variant:ident $type:ty;)+) => {
+    ($($(#[$doc:meta])* $get:ident $get_mut:ident $get_from:ident $variant:ident $type:ty;)+) => {
         impl Batch {
             $(
                 $(#[$doc])*
@@ -446,7 +497,16 @@ macro_rules! typed {
                 /// # Panics
                 /// If the column has another type: an error of the program, which a test of the schema rules out.
                 pub fn $get_mut(&mut self, column: Column) -> &mut Vec<$type> {
-                    match &mut self.columns[column.index()] {
+                    match self.values_mut(column) {
+                        Values::$variant(v) => v,
+                        _ => panic!("column {} has another type", column.name()),
+                    }
+                }
+
+                /// The same, filled up to `rows` values, or cut: what is pushed now is of the rows from there on.
+                #[inline]
+                pub(crate) fn $get_from(&mut self, column: Column, rows: usize) -> &mut Vec<$type> {
+                    match self.open(column, rows) {
                         Values::$variant(v) => v,
                         _ => panic!("column {} has another type", column.name()),
                     }
@@ -458,17 +518,17 @@ macro_rules! typed {
 
 typed! {
     /// The values of an 8-bit column.
-    u8s u8s_mut U8 u8;
+    u8s u8s_mut u8s_from U8 u8;
     /// The values of a 16-bit column.
-    u16s u16s_mut U16 u16;
+    u16s u16s_mut u16s_from U16 u16;
     /// The values of a 32-bit column.
-    u32s u32s_mut U32 u32;
+    u32s u32s_mut u32s_from U32 u32;
     /// The values of a 64-bit column.
-    u64s u64s_mut U64 u64;
+    u64s u64s_mut u64s_from U64 u64;
     /// The values of a time column, ms since 1970.
-    times times_mut Time i64;
+    times times_mut times_from Time i64;
     /// The values of an address column.
-    addrs addrs_mut Addr Addr;
+    addrs addrs_mut addrs_from Addr Addr;
 }
 
 macro_rules! put {

@@ -1,6 +1,6 @@
 //! Reads data sets by their compiled template: one loop a column, then what columns owe each other.
 
-use super::clock::Clock;
+use super::clock::{Clock, Form};
 use super::gather::{Place, Records};
 use super::plan::{At, Dense, Event, Plan, Side};
 use super::rows::{self, Origin, STAMPED};
@@ -75,8 +75,7 @@ impl Session {
         let mask = measured.clone().fold(side.mask | STAMPED, |mask, (_, column)| mask | column.bit());
         let base = batch.extend_rows(records.len(), mask);
         for mv in &side.moves {
-            batch.pad_column(mv.column, base);
-            records.append(mv.place, batch.values_mut(mv.column));
+            records.append(mv.place, batch.open(mv.column, base));
             if mv.shift > 0
                 && let Values::U32(values) = batch.values_mut(mv.column)
             {
@@ -87,8 +86,7 @@ impl Session {
             records.overlay(mv.place, base, batch.values_mut(mv.column));
         }
         for (place, column) in measured {
-            batch.pad_column(column, base);
-            records.append(place, batch.values_mut(column));
+            records.append(place, batch.open(column, base));
         }
         self.settle_firewall(plan, side, records, base, shared, batch);
         self.settle_totals(plan, side, records, base, shared, batch);
@@ -96,23 +94,35 @@ impl Session {
         event(plan, records, base, batch);
         self.append_texts(plan, records, dense, base, batch);
         rows::stamp(batch, base, origin);
-        scratch.times(plan, records);
-        rows::times(batch, base, &origin.clock, &mut self.counts, |i| scratch.said(plan, &origin.clock, i));
-        self.scale(plan, records, base, origin.clock.received, batch);
+        if !spans(plan, records, base, &origin.clock, batch) {
+            scratch.times(plan, records);
+            let said = (0..records.len()).map(|i| scratch.said(plan, &origin.clock, i));
+            rows::times(batch, base, &origin.clock, &mut self.counts, said);
+        }
+        self.scale(plan, side, records, base, origin.clock.received, batch);
     }
 
     /// Scales by what is known of sampling, and takes note of what is not.
-    fn scale(&mut self, plan: &Plan, records: Records<'_>, base: usize, now: i64, batch: &mut Batch) {
+    fn scale(
+        &mut self,
+        plan: &Plan,
+        side: &Side,
+        records: Records<'_>,
+        base: usize,
+        now: i64,
+        batch: &mut Batch,
+    ) {
         let mut unknown = false;
         if self.sampling.is_per_record(plan) {
-            let ingress = batch.u32s(Column::IngressIf).get(base..).unwrap_or_default();
-            let intervals = self.sampling.per_record(plan, records, ingress);
+            let has_ingress = side.mask & Column::IngressIf.bit() != 0;
+            let ingress = if has_ingress { batch.u32s(Column::IngressIf) } else { &[] };
+            let intervals = self.sampling.per_record(plan, records, ingress.get(base..).unwrap_or_default());
             unknown |= intervals.iter().any(|interval| Sampling::is_open(*interval));
-            rows::scale(batch, base, &mut self.counts, |i| intervals.get(i).copied().flatten());
+            rows::scale_each(batch, base, &mut self.counts, &intervals);
         } else {
             let interval = self.sampling.uniform(None);
             unknown |= Sampling::is_open(interval);
-            rows::scale(batch, base, &mut self.counts, |_| interval);
+            rows::scale(batch, base, &mut self.counts, interval);
         }
         if unknown {
             self.note_unknown(plan, base, now, batch);
@@ -130,8 +140,7 @@ impl Session {
     ) {
         let strings = |list: usize| dense.strings.get(list);
         for wanted in &plan.texts {
-            batch.pad_column(wanted.column, base);
-            let Values::Bytes(column) = batch.values_mut(wanted.column) else { continue };
+            let Values::Bytes(column) = batch.open(wanted.column, base) else { continue };
             match wanted.at {
                 At::Place(place) => records.octets(place).for_each(|octets| text::push(column, octets)),
                 At::Strings(list) => {
@@ -141,8 +150,7 @@ impl Session {
             text::mark(batch, wanted.column, base);
         }
         let Some(at) = plan.application else { return };
-        batch.pad_column(Column::Application, base);
-        let Values::Bytes(column) = batch.values_mut(Column::Application) else { return };
+        let Values::Bytes(column) = batch.open(Column::Application, base) else { return };
         let names = &self.names;
         match at {
             At::Place(place) => {
@@ -161,8 +169,7 @@ impl Session {
         if !self.keeps_other || (plan.rest.is_empty() && !plan.is_variable()) {
             return;
         }
-        batch.pad_column(Column::Other, base);
-        let Values::Bytes(column) = batch.values_mut(Column::Other) else { return };
+        let Values::Bytes(column) = batch.open(Column::Other, base) else { return };
         if plan.is_variable() {
             column.append(&dense.other);
         } else {
@@ -265,6 +272,32 @@ impl Session {
     }
 }
 
+/// Start and end, where both are said in one of the usual ways and make sense; false where they are to be looked
+/// at one by one.
+fn spans(plan: &Plan, records: Records<'_>, base: usize, clock: &Clock, batch: &mut Batch) -> bool {
+    let (Some((form, start)), Some((end_form, end))) = (plan.start, plan.end) else { return false };
+    if form != end_form || start.width != end.width {
+        return false;
+    }
+    let (start, end) = (start.offset, end.offset);
+    match (form, plan.start.map_or(0, |(_, place)| place.width)) {
+        (Form::Uptime, 4) => clock.uptimes().is_some_and(|time| {
+            let read = |at| records.fields(at).map(|octets| time(u32::from_be_bytes(octets)));
+            rows::spans(batch, base, clock, read(start), read(end))
+        }),
+        // What does not fit is negative, and looked at again.
+        (Form::Millis, 8) => {
+            let read = |at| records.fields(at).map(i64::from_be_bytes);
+            rows::spans(batch, base, clock, read(start), read(end))
+        }
+        (Form::Seconds, 4) => {
+            let read = |at| records.fields(at).map(|octets| i64::from(u32::from_be_bytes(octets)) * 1000);
+            rows::spans(batch, base, clock, read(start), read(end))
+        }
+        _ => false,
+    }
+}
+
 /// Type and code from one number (elements 32 and 139), where the record has no separate ones.
 fn icmp(
     plan: &Plan,
@@ -281,7 +314,7 @@ fn icmp(
     scratch.icmp.clear();
     records.unsigned(place, &mut scratch.icmp, |x| u16::try_from(x).unwrap_or(u16::MAX));
     for column in [Column::IcmpType, Column::IcmpCode] {
-        batch.pad_column(column, base);
+        batch.open(column, base);
     }
     for pair in &scratch.icmp {
         let [kind, code] = pair.to_be_bytes();
@@ -296,7 +329,7 @@ fn icmp(
 /// What a firewall or a translator reports, in words.
 fn event(plan: &Plan, records: Records<'_>, base: usize, batch: &mut Batch) {
     let Some(event) = plan.event else { return };
-    batch.pad_column(Column::Event, base);
+    batch.open(Column::Event, base);
     let (place, word): (_, fn(u64) -> Option<names::Event>) = match event {
         Event::Firewall(place) => (place, names::Event::of_firewall),
         Event::Translator(place) => (place, names::Event::of_translator),

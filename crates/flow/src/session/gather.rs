@@ -20,16 +20,14 @@ pub(super) struct Place {
 pub(super) struct Records<'a> {
     body: &'a [u8],
     stride: usize,
+    len: usize,
 }
 
 impl<'a> Records<'a> {
     /// `stride` is not 0: a template whose records have no octets is refused.
     pub(super) fn new(body: &'a [u8], stride: usize) -> Self {
-        Self { body, stride: stride.max(1) }
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.body.len() / self.stride
+        let stride = stride.max(1);
+        Self { body, stride, len: body.len() / stride }
     }
 
     /// Each record.
@@ -43,13 +41,29 @@ impl<'a> Records<'a> {
         self.iter().map(move |record| record.get(start..end).unwrap_or_default())
     }
 
-    /// The `W` octets at `offset` of every record; zeros where the record is shorter, which a compiled
-    /// template rules out.
     #[inline]
-    fn fields<const W: usize>(&self, offset: usize) -> impl ExactSizeIterator<Item = [u8; W]> + use<'a, W> {
-        self.body
-            .chunks_exact(self.stride)
-            .map(move |record| record.get(offset..).and_then(<[u8]>::first_chunk).copied().unwrap_or([0; W]))
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// The `W` octets at `offset` of every record; zeros where records are shorter, which a compiled template
+    /// rules out.
+    #[inline]
+    pub(super) fn fields<const W: usize>(
+        &self,
+        offset: usize,
+    ) -> impl ExactSizeIterator<Item = [u8; W]> + use<'a, W> {
+        // Beside a range, so that the loop counts instead of measuring what is left.
+        self.body.chunks_exact(self.stride).zip(0..self.len).map(move |(record, _)| {
+            record.get(offset..).and_then(<[u8]>::first_chunk).copied().unwrap_or([0; W])
+        })
+    }
+
+    /// Appends what `read` makes of the `W` octets at `offset` of every record. Apart, so that a loop for each width
+    /// and type is all there is.
+    #[inline(never)]
+    fn each<const W: usize, T>(&self, offset: usize, out: &mut Vec<T>, read: impl Fn([u8; W]) -> T) {
+        out.extend(self.fields(offset).map(read));
     }
 
     /// Appends a field of 1 to 8 octets of every record; `cast` brings it to the column's type.
@@ -57,10 +71,10 @@ impl<'a> Records<'a> {
     pub(super) fn unsigned<T>(&self, place: Place, out: &mut Vec<T>, cast: impl Fn(u64) -> T) {
         let at = place.offset;
         match place.width {
-            1 => out.extend(self.fields(at).map(|[octet]| cast(octet.into()))),
-            2 => out.extend(self.fields(at).map(|b| cast(u16::from_be_bytes(b).into()))),
-            4 => out.extend(self.fields(at).map(|b| cast(u32::from_be_bytes(b).into()))),
-            8 => out.extend(self.fields(at).map(|b| cast(u64::from_be_bytes(b)))),
+            1 => self.each(at, out, |[octet]| cast(octet.into())),
+            2 => self.each(at, out, |b| cast(u16::from_be_bytes(b).into())),
+            4 => self.each(at, out, |b| cast(u32::from_be_bytes(b).into())),
+            8 => self.each(at, out, |b| cast(u64::from_be_bytes(b))),
             width => out.extend(self.body.chunks_exact(self.stride).map(|record| {
                 let field = record.get(at..at.saturating_add(width)).unwrap_or_default();
                 cast(value::unsigned(field).unwrap_or_default())
@@ -70,8 +84,8 @@ impl<'a> Records<'a> {
 
     fn addresses(&self, place: Place, out: &mut Vec<Addr>) {
         match place.width {
-            4 => out.extend(self.fields(place.offset).map(Addr::v4)),
-            _ => out.extend(self.fields(place.offset).map(Addr::v6)),
+            4 => self.each(place.offset, out, Addr::v4),
+            _ => self.each(place.offset, out, Addr::v6),
         }
     }
 

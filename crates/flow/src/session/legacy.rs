@@ -2,6 +2,7 @@
 //! rows are written once here and each version says what it has: see [`super::v1`], [`super::v5`],
 //! [`super::v7`].
 
+use super::clock::{Clock, Form};
 use super::count::Counts;
 use super::rows::{self, Origin, STAMPED};
 use super::sampling::Interval;
@@ -67,45 +68,53 @@ pub(super) fn append<I>(
     let base = batch.extend_rows(rows, mask);
     macro_rules! fill {
         ($($get:ident $column:ident = $value:expr;)+) => {
-            $({
-                batch.pad_column(Column::$column, base);
-                batch.$get(Column::$column).extend(records.clone().map($value));
-            })+
+            $(batch.$get(Column::$column, base).extend(records.clone().map($value));)+
         };
     }
     fill! {
-        addrs_mut SrcAddr = |r| Addr::v4(r.src_addr);
-        addrs_mut DstAddr = |r| Addr::v4(r.dst_addr);
-        addrs_mut NextHop = |r| Addr::v4(r.next_hop);
-        u32s_mut IngressIf = |r| u32::from(r.ingress_if);
-        u32s_mut EgressIf = |r| u32::from(r.egress_if);
-        u64s_mut MeasuredPackets = |r| u64::from(r.packets);
-        u64s_mut MeasuredOctets = |r| u64::from(r.octets);
-        u16s_mut SrcPort = |r| r.src_port;
-        u16s_mut DstPort = |r| r.dst_port;
-        u16s_mut TcpFlags = |r| u16::from(r.tcp_flags);
-        u8s_mut Proto = |r| r.proto;
-        u8s_mut Tos = |r| r.tos;
+        addrs_from SrcAddr = |r| Addr::v4(r.src_addr);
+        addrs_from DstAddr = |r| Addr::v4(r.dst_addr);
+        addrs_from NextHop = |r| Addr::v4(r.next_hop);
+        u32s_from IngressIf = |r| u32::from(r.ingress_if);
+        u32s_from EgressIf = |r| u32::from(r.egress_if);
+        u64s_from MeasuredPackets = |r| u64::from(r.packets);
+        u64s_from MeasuredOctets = |r| u64::from(r.octets);
+        u16s_from SrcPort = |r| r.src_port;
+        u16s_from DstPort = |r| r.dst_port;
+        u16s_from TcpFlags = |r| u16::from(r.tcp_flags);
+        u8s_from Proto = |r| r.proto;
+        u8s_from Tos = |r| r.tos;
     }
     if mask & Column::SrcAs.bit() != 0 {
         fill! {
-            u32s_mut SrcAs = |r| u32::from(r.src_as);
-            u32s_mut DstAs = |r| u32::from(r.dst_as);
-            u8s_mut SrcMask = |r| r.src_mask;
-            u8s_mut DstMask = |r| r.dst_mask;
+            u32s_from SrcAs = |r| u32::from(r.src_as);
+            u32s_from DstAs = |r| u32::from(r.dst_as);
+            u8s_from SrcMask = |r| r.src_mask;
+            u8s_from DstMask = |r| r.dst_mask;
         }
     }
     rows::stamp(batch, base, origin);
-    let clock = origin.clock;
-    let uptime = |ms: u32| clock.time(super::clock::Form::Uptime, ms.into());
-    let mut at = records.clone().map(|r| (uptime(r.first_ms), uptime(r.last_ms)));
-    let said: Vec<_> = at.by_ref().collect();
-    rows::times(batch, base, &clock, counts, |i| said.get(i).copied().unwrap_or_default());
-    rows::scale(batch, base, counts, |_| interval);
+    times(&records, base, &origin.clock, batch, counts);
+    rows::scale(batch, base, counts, interval);
     counts.add_len(Counter::Records, rows);
     // A 32-bit counter at its end stopped there: at least so much.
-    let saturated = records.filter(|r| r.octets == u32::MAX || r.packets == u32::MAX).count();
+    let saturated = records.map(|r| usize::from(r.octets == u32::MAX || r.packets == u32::MAX)).sum();
     counts.add_len(Counter::Saturated, saturated);
+}
+
+fn times<I>(records: &I, base: usize, clock: &Clock, batch: &mut Batch, counts: &mut Counts)
+where
+    I: ExactSizeIterator<Item = Record> + Clone,
+{
+    if let Some(time) = clock.uptimes() {
+        let starts = records.clone().map(|r| time(r.first_ms));
+        let ends = records.clone().map(|r| time(r.last_ms));
+        if rows::spans(batch, base, clock, starts, ends) {
+            return;
+        }
+    }
+    let said = |ms: u32| clock.time(Form::Uptime, ms.into());
+    rows::times(batch, base, clock, counts, records.clone().map(|r| (said(r.first_ms), said(r.last_ms))));
 }
 
 /// Milliseconds since 1970 of a header's seconds and nanoseconds; nonsense in the latter counts as 0.

@@ -193,6 +193,7 @@ struct Copies {
 #[derive(Debug)]
 struct Shared {
     scratch: data::Scratch,
+    samples: sflow::Scratch,
     held: hold::Budget,
     firewall: firewall::Connections,
     totals: total::Totals,
@@ -221,6 +222,7 @@ impl Sessions {
     pub fn recalling(settings: Settings, attic: Arc<memory::Attic>) -> Self {
         let shared = Shared {
             scratch: data::Scratch::default(),
+            samples: sflow::Scratch::default(),
             held: hold::Budget { used: 0, max: HELD_BYTES_MAX },
             firewall: firewall::Connections::default(),
             totals: total::Totals::default(),
@@ -390,7 +392,7 @@ impl Sessions {
             }
             Protocol::SflowV5 => {
                 let datagram = sflow::Datagram::new_checked(payload)?;
-                with!(datagram.header().sub_agent, ingest_sflow(&datagram))
+                with!(datagram.header().sub_agent, ingest_sflow(&datagram, shared))
             }
         }
     }
@@ -629,7 +631,7 @@ impl Sent {
 
     /// What one unit is worth, by the mean.
     fn worth(&self, unit: Unit) -> Worth {
-        let mean = |sum: u64, n: u64| (sum + n / 2).checked_div(n).unwrap_or_default();
+        let mean = |sum: u64, n: u64| sum.saturating_add(n / 2).checked_div(n).unwrap_or_default();
         match unit {
             Unit::Records => Worth { records: 1, octets: mean(self.octets, self.records) },
             Unit::Datagrams => Worth {
@@ -645,7 +647,7 @@ impl Sent {
         let datagrams = match unit {
             Unit::Datagrams => units,
             // units × datagrams ÷ records, rounded.
-            Unit::Records => (units.saturating_mul(self.datagrams) + self.records / 2)
+            Unit::Records => (units.saturating_mul(self.datagrams).saturating_add(self.records / 2))
                 .checked_div(self.records)
                 .unwrap_or(units)
                 .max(1),

@@ -11,109 +11,121 @@ const ICMP: u8 = 1;
 const TCP: u8 = 6;
 const ICMPV6: u8 = 58;
 
+/// Columns in which exporters write zero for "none". (An interval of zero never gets into its column.)
+const ZERO_IS_UNKNOWN: [Column; 11] = [
+    Column::SrcAs,
+    Column::DstAs,
+    Column::SrcVlan,
+    Column::DstVlan,
+    Column::SrcMac,
+    Column::DstMac,
+    Column::NatSrcPort,
+    Column::NatDstPort,
+    Column::NextHop,
+    Column::NatSrcAddr,
+    Column::NatDstAddr,
+];
+
 /// Normalises the rows from `base` on. The batch must be sealed.
 pub(super) fn normalise(batch: &mut Batch, base: usize) {
-    for column in [
-        Column::SrcAs,
-        Column::DstAs,
-        Column::SrcVlan,
-        Column::DstVlan,
-        Column::SrcMac,
-        Column::DstMac,
-        Column::NatSrcPort,
-        Column::NatDstPort,
-        Column::NextHop,
-        Column::NatSrcAddr,
-        Column::NatDstAddr,
-        Column::SamplingInterval,
-    ] {
+    // Columns that no row has are the usual case.
+    let any = batch.present().iter().skip(base).fold(0, |any, mask| any | mask);
+    for column in ZERO_IS_UNKNOWN.into_iter().filter(|column| any & column.bit() != 0) {
         zero_is_unknown(batch, base, column);
     }
-    direction_is_a_word(batch, base);
-    ports_by_protocol(batch, base);
+    if any & Column::FlowDirection.bit() != 0 {
+        direction_is_a_word(batch, base);
+    }
+    if any & Column::Proto.bit() != 0 {
+        icmp_from_port(batch, base);
+        ports_by_protocol(batch, base);
+    }
 }
 
 /// Takes a column's zeros away.
 fn zero_is_unknown(batch: &mut Batch, base: usize, column: Column) {
     let bit = column.bit();
-    // Columns that no row has are the usual case.
-    if !batch.present().iter().skip(base).any(|mask| mask & bit != 0) {
-        return;
+    let (present, values) = batch.present_and(column);
+    macro_rules! clear {
+        ($v:ident, $is_zero:expr) => {
+            for (mask, value) in present.iter_mut().skip(base).zip($v.iter().skip(base)) {
+                *mask = if $is_zero(value) { *mask & !bit } else { *mask };
+            }
+        };
     }
-    let zeros: Vec<bool> = match batch.values(column) {
-        Values::U8(v) => v.iter().skip(base).map(|x| *x == 0).collect(),
-        Values::U16(v) => v.iter().skip(base).map(|x| *x == 0).collect(),
-        Values::U32(v) => v.iter().skip(base).map(|x| *x == 0).collect(),
-        Values::U64(v) => v.iter().skip(base).map(|x| *x == 0).collect(),
-        Values::Addr(v) => v.iter().skip(base).map(Addr::is_unspecified).collect(),
-        Values::Time(_) | Values::Bytes(_) => return,
-    };
-    for (mask, zero) in batch.present_mut().iter_mut().skip(base).zip(zeros) {
-        *mask &= !(bit * u64::from(zero));
+    match values {
+        Values::U8(v) => clear!(v, |x: &u8| *x == 0),
+        Values::U16(v) => clear!(v, |x: &u16| *x == 0),
+        Values::U32(v) => clear!(v, |x: &u32| *x == 0),
+        Values::U64(v) => clear!(v, |x: &u64| *x == 0),
+        Values::Addr(v) => clear!(v, Addr::is_unspecified),
+        Values::Time(_) | Values::Bytes(_) => {}
     }
 }
 
 /// Element 61 knows 0 and 1; anything else is no direction.
 fn direction_is_a_word(batch: &mut Batch, base: usize) {
-    let bit = Column::FlowDirection.bit();
-    for row in base..batch.len() {
-        if batch.is_present(row, Column::FlowDirection)
-            && batch.u8s(Column::FlowDirection).get(row).is_some_and(|d| *d > 1)
-        {
-            clear(batch, row, bit);
-        }
+    let (present, Values::U8(directions)) = batch.present_and(Column::FlowDirection) else { return };
+    for (mask, direction) in present.iter_mut().skip(base).zip(directions.iter().skip(base)) {
+        *mask &= !(u64::from(*direction > 1) * Column::FlowDirection.bit());
     }
 }
+
+const PORTS: u64 = Column::SrcPort.bit() | Column::DstPort.bit();
+const ICMP_BITS: u64 = Column::IcmpType.bit() | Column::IcmpCode.bit();
+
+/// What a record of each protocol cannot have, by the protocol's number.
+static CANNOT_HAVE: [u64; 256] = {
+    let mut bits = [PORTS | ICMP_BITS | Column::TcpFlags.bit(); 256];
+    bits[TCP as usize] = ICMP_BITS;
+    bits[17] = ICMP_BITS | Column::TcpFlags.bit();
+    bits[33] = bits[17];
+    bits[132] = bits[17];
+    bits[136] = bits[17];
+    bits[ICMP as usize] = PORTS | Column::TcpFlags.bit();
+    bits[ICMPV6 as usize] = bits[ICMP as usize];
+    bits
+};
 
 /// Ports, flags and ICMP types by protocol.
 fn ports_by_protocol(batch: &mut Batch, base: usize) {
-    const PORTS: u64 = Column::SrcPort.bit() | Column::DstPort.bit();
-    const ICMP_BITS: u64 = Column::IcmpType.bit() | Column::IcmpCode.bit();
-    for row in base..batch.len() {
-        let Some(proto) = proto(batch, row) else { continue };
-        match proto {
-            TCP => clear(batch, row, ICMP_BITS),
-            17 | 33 | 132 | 136 => clear(batch, row, ICMP_BITS | Column::TcpFlags.bit()),
-            ICMP | ICMPV6 => {
-                icmp_from_port(batch, row);
-                clear(batch, row, PORTS | Column::TcpFlags.bit());
-            }
-            _ => clear(batch, row, PORTS | ICMP_BITS | Column::TcpFlags.bit()),
-        }
+    let (present, Values::U8(protos)) = batch.present_and(Column::Proto) else { return };
+    for (mask, proto) in present.iter_mut().skip(base).zip(protos.iter().skip(base)) {
+        let known = (*mask >> Column::Proto.index() & 1).wrapping_neg();
+        *mask &= !(CANNOT_HAVE.get(usize::from(*proto)).copied().unwrap_or_default() & known);
     }
-}
-
-fn proto(batch: &Batch, row: usize) -> Option<u8> {
-    if !batch.is_present(row, Column::Proto) {
-        return None;
-    }
-    batch.u8s(Column::Proto).get(row).copied()
 }
 
 /// Where the record has no type of its own, the destination port is type × 256 + code.
-fn icmp_from_port(batch: &mut Batch, row: usize) {
-    if batch.is_present(row, Column::IcmpType) || !batch.is_present(row, Column::DstPort) {
+fn icmp_from_port(batch: &mut Batch, base: usize) {
+    let protos = batch.u8s(Column::Proto).get(base..).unwrap_or_default();
+    if !protos.iter().fold(false, |any, proto| any | is_icmp(*proto)) {
         return;
     }
-    let Some(port) = batch.u16s(Column::DstPort).get(row).copied() else { return };
-    let [kind, code] = port.to_be_bytes();
-    set_u8(batch, row, Column::IcmpType, kind);
-    set_u8(batch, row, Column::IcmpCode, code);
-}
-
-fn set_u8(batch: &mut Batch, row: usize, column: Column, value: u8) {
-    if let Some(slot) = batch.u8s_mut(column).get_mut(row) {
-        *slot = value;
-        if let Some(mask) = batch.present_mut().get_mut(row) {
-            *mask |= column.bit();
+    // Taken out, so that all columns can be had.
+    let mut kinds = std::mem::take(batch.u8s_mut(Column::IcmpType));
+    let mut codes = std::mem::take(batch.u8s_mut(Column::IcmpCode));
+    let ports = std::mem::take(batch.u16s_mut(Column::DstPort));
+    let (present, Values::U8(protos)) = batch.present_and(Column::Proto) else { return };
+    for (row, (mask, proto)) in (base..).zip(present.iter_mut().skip(base).zip(protos.iter().skip(base))) {
+        let asked = Column::Proto.bit() | Column::DstPort.bit() | Column::IcmpType.bit();
+        if is_icmp(*proto)
+            && *mask & asked == asked & !Column::IcmpType.bit()
+            && let (Some(kind), Some(code), Some(port)) =
+                (kinds.get_mut(row), codes.get_mut(row), ports.get(row))
+        {
+            [*kind, *code] = port.to_be_bytes();
+            *mask |= ICMP_BITS;
         }
     }
+    *batch.u8s_mut(Column::IcmpType) = kinds;
+    *batch.u8s_mut(Column::IcmpCode) = codes;
+    *batch.u16s_mut(Column::DstPort) = ports;
 }
 
-fn clear(batch: &mut Batch, row: usize, bits: u64) {
-    if let Some(mask) = batch.present_mut().get_mut(row) {
-        *mask &= !bits;
-    }
+#[inline]
+fn is_icmp(proto: u8) -> bool {
+    matches!(proto, ICMP | ICMPV6)
 }
 
 #[cfg(test)]

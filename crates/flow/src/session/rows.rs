@@ -1,5 +1,5 @@
 //! What every protocol does with rows it has appended: who sent them and when, what they measured and what
-//! that stands for.
+//! that stands for. Column by column, without a branch for each row where nothing is out of the ordinary.
 
 use super::clock::Clock;
 use super::count::Counts;
@@ -24,14 +24,30 @@ pub(super) struct Origin {
 /// Fills the columns that are the same for all rows from `base` on.
 pub(super) fn stamp(batch: &mut Batch, base: usize, origin: &Origin) {
     let len = batch.len();
-    fn fill<T: Copy + Default>(column: &mut Vec<T>, base: usize, len: usize, value: T) {
-        column.resize(base, T::default());
-        column.resize(len, value);
-    }
-    fill(batch.times_mut(Column::Received), base, len, origin.clock.received);
-    fill(batch.addrs_mut(Column::Exporter), base, len, origin.exporter);
-    fill(batch.u32s_mut(Column::Domain), base, len, origin.domain);
-    fill(batch.u8s_mut(Column::ProtocolVersion), base, len, origin.version.code());
+    batch.times_from(Column::Received, base).resize(len, origin.clock.received);
+    batch.addrs_from(Column::Exporter, base).resize(len, origin.exporter);
+    batch.u32s_from(Column::Domain, base).resize(len, origin.domain);
+    batch.u8s_from(Column::ProtocolVersion, base).resize(len, origin.version.code());
+}
+
+/// Fills start, end and time_source of the rows from `base` on, where every record says both. False if there is
+/// one that cannot be true: then [`times`] has to look at each.
+#[inline]
+pub(super) fn spans(
+    batch: &mut Batch,
+    base: usize,
+    clock: &Clock,
+    starts: impl Iterator<Item = i64>,
+    ends: impl Iterator<Item = i64>,
+) -> bool {
+    let len = batch.len();
+    batch.times_from(Column::Start, base).extend(starts);
+    batch.times_from(Column::End, base).extend(ends);
+    let (starts, ends) = (batch.times(Column::Start), batch.times(Column::End));
+    let good =
+        starts.len() == len && ends.len() == len && clock.are_good(tail(starts, base), tail(ends, base));
+    batch.u8s_from(Column::TimeSource, base).resize(len, TimeSource::Flow.code());
+    good
 }
 
 /// Fills start, end and time_source of the rows from `base` on, from what each record says.
@@ -40,126 +56,175 @@ pub(super) fn times(
     base: usize,
     clock: &Clock,
     counts: &mut Counts,
-    said: impl Fn(usize) -> (Option<i64>, Option<i64>),
+    said: impl Iterator<Item = (Option<i64>, Option<i64>)>,
 ) {
-    let len = batch.len();
-    for column in [Column::Start, Column::End, Column::TimeSource] {
-        batch.pad_column(column, base);
-    }
+    // Taken out for the loop, so that nothing is looked up in it.
+    let mut starts = std::mem::take(batch.times_from(Column::Start, base));
+    let mut ends = std::mem::take(batch.times_from(Column::End, base));
+    let sources = batch.u8s_from(Column::TimeSource, base);
     let mut doubts = 0;
-    for row in base..len {
-        let (start, end) = said(row - base);
+    for (start, end) in said {
         let (start, end, source, doubt) = clock.judge(start, end);
         doubts += i64::from(doubt);
-        batch.times_mut(Column::Start).push(start);
-        batch.times_mut(Column::End).push(end);
-        batch.u8s_mut(Column::TimeSource).push(TimeSource::code(source));
+        starts.push(start);
+        ends.push(end);
+        sources.push(source.code());
     }
+    *batch.times_mut(Column::Start) = starts;
+    *batch.times_mut(Column::End) = ends;
     if doubts > 0 {
         counts.add(Counter::ClockDoubts, doubts);
     }
 }
 
-/// Fills octets and packets from what was measured, and counts what was decoded. `interval` gives the sampling
-/// interval of each row, counted from `base`.
-pub(super) fn scale(
-    batch: &mut Batch,
-    base: usize,
-    counts: &mut Counts,
-    interval: impl Fn(usize) -> Interval,
-) {
+/// Fills start, end and time_source where no record says anything of time.
+pub(super) fn untimed(batch: &mut Batch, base: usize, clock: &Clock, counts: &mut Counts) {
     let len = batch.len();
-    for column in [
-        Column::MeasuredOctets,
-        Column::MeasuredPackets,
-        Column::Octets,
-        Column::Packets,
-        Column::SamplingInterval,
-        Column::SamplingSource,
-    ] {
-        batch.pad_column(
-            column,
-            if matches!(column, Column::MeasuredOctets | Column::MeasuredPackets) { len } else { base },
-        );
+    let (start, end, source, doubt) = clock.judge(None, None);
+    batch.times_from(Column::Start, base).resize(len, start);
+    batch.times_from(Column::End, base).resize(len, end);
+    batch.u8s_from(Column::TimeSource, base).resize(len, source.code());
+    if doubt {
+        counts.add_len(Counter::ClockDoubts, len - base);
     }
-    let mut sums = Sums::default();
-    for row in base..len {
-        let measured_octets = batch.u64s(Column::MeasuredOctets).get(row).copied().unwrap_or_default();
-        let measured_packets = batch.u64s(Column::MeasuredPackets).get(row).copied().unwrap_or_default();
-        let interval = interval(row - base);
-        let (factor, source) = interval.map_or((1, 0), |(n, source)| (n, source.code()));
-        let octets = sums.times(measured_octets, factor);
-        let packets = sums.times(measured_packets, factor);
-        sums.add(measured_octets, measured_packets, octets, packets, interval.map(|i| i.0));
-        batch.u64s_mut(Column::Octets).push(octets);
-        batch.u64s_mut(Column::Packets).push(packets);
-        batch.u32s_mut(Column::SamplingInterval).push(factor);
-        batch.u8s_mut(Column::SamplingSource).push(source);
-        if let Some(mask) = batch.present_mut().get_mut(row) {
-            *mask |= estimated(*mask);
-            if interval.is_some() {
-                *mask |= Column::SamplingInterval.bit() | Column::SamplingSource.bit();
-            }
+}
+
+/// Fills octets and packets from what was measured, and counts what was decoded, where all rows from `base` on
+/// have one sampling interval.
+pub(super) fn scale(batch: &mut Batch, base: usize, counts: &mut Counts, interval: Interval) {
+    let len = batch.len();
+    let (factor, source, bits) = parts(interval);
+    let octets = estimate(batch, base, Column::MeasuredOctets, Column::Octets, factor);
+    let packets = estimate(batch, base, Column::MeasuredPackets, Column::Packets, factor);
+    batch.u32s_from(Column::SamplingInterval, base).resize(len, factor);
+    batch.u8s_from(Column::SamplingSource, base).resize(len, source);
+    for mask in batch.present_mut().iter_mut().skip(base) {
+        *mask |= estimated(*mask) | bits;
+    }
+    let sampled = if factor == 1 { 0 } else { octets.estimated };
+    let unknown = if interval.is_none() { len - base } else { 0 };
+    count(counts, len - base, octets, packets, sampled, unknown);
+}
+
+/// The same where every row from `base` on has an interval of its own.
+pub(super) fn scale_each(batch: &mut Batch, base: usize, counts: &mut Counts, intervals: &[Interval]) {
+    let len = batch.len();
+    let measured = [Column::MeasuredOctets, Column::MeasuredPackets].map(|column| {
+        batch.pad_column(column, len);
+        std::mem::take(batch.u64s_mut(column))
+    });
+    let mut estimates =
+        [Column::Octets, Column::Packets].map(|column| std::mem::take(batch.u64s_from(column, base)));
+    let mut factors = std::mem::take(batch.u32s_from(Column::SamplingInterval, base));
+    let mut sources = std::mem::take(batch.u8s_from(Column::SamplingSource, base));
+    let (mut sums, mut sampled, mut unknown) = ([Amount::default(); 2], 0u64, 0);
+    let unsaid = std::iter::repeat(&None);
+    let rows = batch.present_mut().iter_mut().skip(base).zip(intervals.iter().chain(unsaid));
+    for (row, (mask, interval)) in (base..).zip(rows) {
+        let (factor, source, bits) = parts(*interval);
+        for ((sum, measured), estimates) in sums.iter_mut().zip(&measured).zip(&mut estimates) {
+            estimates.push(sum.add(measured.get(row).copied().unwrap_or_default(), factor));
+        }
+        factors.push(factor);
+        sources.push(source);
+        *mask |= estimated(*mask) | bits;
+        unknown += usize::from(interval.is_none());
+        if factor != 1 {
+            let octets = estimates.first().and_then(|column| column.last());
+            sampled = sampled.saturating_add(octets.copied().unwrap_or_default());
         }
     }
-    sums.count(counts, len - base);
+    for (column, values) in [Column::MeasuredOctets, Column::MeasuredPackets].into_iter().zip(measured) {
+        *batch.u64s_mut(column) = values;
+    }
+    for (column, values) in [Column::Octets, Column::Packets].into_iter().zip(estimates) {
+        *batch.u64s_mut(column) = values;
+    }
+    *batch.u32s_mut(Column::SamplingInterval) = factors;
+    *batch.u8s_mut(Column::SamplingSource) = sources;
+    let [octets, packets] = sums;
+    count(counts, len - base, octets, packets, sampled, unknown);
+}
+
+/// Factor, code of the source, and the presence bits of both. An interval of 0 (an operator's: exporters' are
+/// unknown) is a factor, and no interval.
+#[inline]
+fn parts(interval: Interval) -> (u32, u8, u64) {
+    let Some((factor, source)) = interval else { return (1, 0, 0) };
+    let known = if factor == 0 { 0 } else { Column::SamplingInterval.bit() };
+    (factor, source.code(), known | Column::SamplingSource.bit())
 }
 
 /// An estimate is known where its measurement is.
+#[inline]
 fn estimated(mask: u64) -> u64 {
-    let mut bits = 0;
-    if mask & Column::MeasuredOctets.bit() != 0 {
-        bits |= Column::Octets.bit();
-    }
-    if mask & Column::MeasuredPackets.bit() != 0 {
-        bits |= Column::Packets.bit();
-    }
-    bits
+    let bit = |measured: Column, estimate: Column| (mask >> measured.index() & 1) << estimate.index();
+    bit(Column::MeasuredOctets, Column::Octets) | bit(Column::MeasuredPackets, Column::Packets)
 }
 
-/// Sums of the rows at hand.
-#[derive(Default)]
-struct Sums {
-    octets: u64,
-    packets: u64,
-    measured_octets: u64,
-    measured_packets: u64,
-    sampled_octets: u64,
-    unknown: i64,
+/// Fills an estimate's column from that of its measurement.
+fn estimate(batch: &mut Batch, base: usize, from: Column, to: Column, factor: u32) -> Amount {
+    batch.pad_column(from, batch.len());
+    // Taken out, so that both columns can be had.
+    let column = std::mem::take(batch.u64s_mut(from));
+    let measured = tail(&column, base);
+    let estimates = batch.u64s_from(to, base);
+    let (sum, any) = measured.iter().fold((0u64, 0), |(sum, any), x| (sum.wrapping_add(*x), any | x));
+    let fits = any <= u32::MAX.into() && measured.len() <= 1 << 31;
+    let amount = if fits {
+        // No product leaves 64 bits, nor the sum of what was measured.
+        if factor == 1 {
+            estimates.extend_from_slice(measured);
+        } else {
+            estimates.extend(measured.iter().map(|x| x * u64::from(factor)));
+        }
+        let product = u128::from(sum) * u128::from(factor);
+        Amount { measured: sum, estimated: u64::try_from(product).unwrap_or(u64::MAX), saturated: 0 }
+    } else {
+        let mut amount = Amount::default();
+        estimates.extend(measured.iter().map(|x| amount.add(*x, factor)));
+        amount
+    };
+    *batch.u64s_mut(from) = column;
+    amount
+}
+
+/// The rows from `base` on.
+#[inline]
+fn tail<T>(column: &[T], base: usize) -> &[T] {
+    column.get(base..).unwrap_or_default()
+}
+
+/// What the rows at hand come to, of octets or of packets.
+#[derive(Default, Clone, Copy)]
+struct Amount {
+    measured: u64,
+    estimated: u64,
     saturated: i64,
 }
 
-impl Sums {
-    /// A product that does not fit is a defect of the exporter; it stands at the maximum and is counted.
+impl Amount {
+    /// Adds what was measured and gives the estimate. A product that does not fit is a defect of the exporter; it
+    /// stands at the maximum and is counted.
     #[inline]
-    fn times(&mut self, measured: u64, factor: u32) -> u64 {
-        measured.checked_mul(factor.into()).unwrap_or_else(|| {
+    fn add(&mut self, measured: u64, factor: u32) -> u64 {
+        let estimate = measured.checked_mul(factor.into()).unwrap_or_else(|| {
             self.saturated += 1;
             u64::MAX
-        })
+        });
+        self.measured = self.measured.saturating_add(measured);
+        self.estimated = self.estimated.saturating_add(estimate);
+        estimate
     }
+}
 
-    #[inline]
-    fn add(&mut self, m_octets: u64, m_packets: u64, octets: u64, packets: u64, interval: Option<u32>) {
-        self.octets = self.octets.saturating_add(octets);
-        self.packets = self.packets.saturating_add(packets);
-        self.measured_octets = self.measured_octets.saturating_add(m_octets);
-        self.measured_packets = self.measured_packets.saturating_add(m_packets);
-        match interval {
-            None => self.unknown += 1,
-            Some(1) => {}
-            Some(_) => self.sampled_octets = self.sampled_octets.saturating_add(octets),
-        }
-    }
-
-    fn count(&self, counts: &mut Counts, rows: usize) {
-        counts.add_len(Counter::Flows, rows);
-        counts.add_amount(Counter::Octets, self.octets);
-        counts.add_amount(Counter::Packets, self.packets);
-        counts.add_amount(Counter::MeasuredOctets, self.measured_octets);
-        counts.add_amount(Counter::MeasuredPackets, self.measured_packets);
-        counts.add_amount(Counter::SampledOctets, self.sampled_octets);
-        counts.add(Counter::UnknownSamplingRecords, self.unknown);
-        counts.add(Counter::Saturated, self.saturated);
-    }
+fn count(counts: &mut Counts, rows: usize, octets: Amount, packets: Amount, sampled: u64, unknown: usize) {
+    counts.add_len(Counter::Flows, rows);
+    counts.add_amount(Counter::Octets, octets.estimated);
+    counts.add_amount(Counter::Packets, packets.estimated);
+    counts.add_amount(Counter::MeasuredOctets, octets.measured);
+    counts.add_amount(Counter::MeasuredPackets, packets.measured);
+    counts.add_amount(Counter::SampledOctets, sampled);
+    counts.add_len(Counter::UnknownSamplingRecords, unknown);
+    counts.add(Counter::Saturated, octets.saturated + packets.saturated);
 }

@@ -10,7 +10,8 @@ use std::collections::VecDeque;
 
 /// Gaps that may be filled later. More than these are given up as lost, oldest first.
 const GAPS_MAX: usize = 256;
-/// Datagrams of which a second copy is recognised.
+/// Datagrams of which a second copy is recognised: as many as places that an octet can number, and no other number
+/// would do.
 const RECENT_MAX: usize = 256;
 /// A step ahead by more than this is no loss that anybody could believe, but a counter set anew.
 const GAP_MAX: u32 = 1 << 26;
@@ -119,8 +120,7 @@ pub(super) struct Sequence {
     /// Gaps behind a datagram of unknown extent: how much is missing there nobody can say, but what comes late
     /// from there is late.
     unseen: VecDeque<Gap>,
-    /// Fingerprint and number of the last datagrams.
-    recent: VecDeque<(u64, u32)>,
+    recent: Recent,
     /// The first number, until another one was seen.
     first: Option<u32>,
     /// Whether the exporter's number was seen to move.
@@ -151,13 +151,10 @@ impl Sequence {
             self.moved = true;
             self.still = None;
         }
-        if self.still != Some(sequence) && self.recent.iter().any(|(seen, _)| *seen == fingerprint) {
+        if self.still != Some(sequence) && self.recent.holds(fingerprint) {
             return if self.moved { Seen::Duplicate } else { Seen::Copy };
         }
-        if self.recent.len() == RECENT_MAX {
-            self.recent.pop_front();
-        }
-        self.recent.push_back((fingerprint, sequence));
+        self.recent.push(fingerprint, sequence);
         Seen::New
     }
 
@@ -281,8 +278,7 @@ impl Sequence {
     /// Whether a datagram of this number may have been overtaken without being missed: there is a gap of unknown
     /// size, or another datagram had the number too. (`see` has noted the one at hand.)
     fn was_passed(&self, start: u32) -> bool {
-        self.unseen.iter().any(|gap| gap.holds(start))
-            || self.recent.iter().rev().skip(1).any(|(_, number)| *number == start)
+        self.unseen.iter().any(|gap| gap.holds(start)) || self.recent.holds_number_before_last(start)
     }
 
     /// Takes `[start, start + units)` out of its gap.
@@ -315,6 +311,72 @@ fn push(gaps: &mut VecDeque<Gap>, gap: Gap) {
         gaps.pop_front();
     }
     gaps.push_back(gap);
+}
+
+/// Fingerprints and numbers of the last datagrams.
+///
+/// A ring, in which those with the same lowest octet of the fingerprint are chained, newest first: a new datagram is
+/// told from the others by looking at one or two of them. Links are not undone when the oldest is overwritten: behind
+/// the place of an overwritten one there were only older ones, and a link that leads nowhere older ends the search.
+#[derive(Debug, Default)]
+struct Recent {
+    ring: Vec<Seal>,
+    /// Where the newest of each chain lies.
+    heads: Vec<u8>,
+    /// Where the next one goes.
+    at: u8,
+}
+
+/// What is remembered of a datagram.
+#[derive(Debug, Clone, Copy)]
+struct Seal {
+    fingerprint: u64,
+    number: u32,
+    /// Where the one before it in its chain lies, or lay.
+    before: u8,
+}
+
+impl Recent {
+    fn chain(fingerprint: u64) -> usize {
+        let [lowest, ..] = fingerprint.to_le_bytes();
+        usize::from(lowest)
+    }
+
+    fn holds(&self, fingerprint: u64) -> bool {
+        let mut place = self.heads.get(Self::chain(fingerprint)).copied().unwrap_or_default();
+        let mut age = None;
+        while let Some(seal) = self.ring.get(usize::from(place)) {
+            if seal.fingerprint == fingerprint {
+                return true;
+            }
+            // Datagrams since, less one.
+            let now = Some(self.at.wrapping_sub(place).wrapping_sub(1));
+            if now <= age {
+                return false;
+            }
+            (age, place) = (now, seal.before);
+        }
+        false
+    }
+
+    fn push(&mut self, fingerprint: u64, number: u32) {
+        if self.heads.is_empty() {
+            self.heads.resize(RECENT_MAX, 0);
+        }
+        let Some(head) = self.heads.get_mut(Self::chain(fingerprint)) else { return };
+        let seal = Seal { fingerprint, number, before: std::mem::replace(head, self.at) };
+        match self.ring.get_mut(usize::from(self.at)) {
+            Some(oldest) => *oldest = seal,
+            None => self.ring.push(seal),
+        }
+        self.at = self.at.wrapping_add(1);
+    }
+
+    /// Whether a datagram other than the last had this number.
+    fn holds_number_before_last(&self, number: u32) -> bool {
+        let last = usize::from(self.at.wrapping_sub(1));
+        self.ring.iter().enumerate().any(|(place, seal)| place != last && seal.number == number)
+    }
 }
 
 impl Gap {
@@ -383,6 +445,29 @@ mod tests {
     fn the_case_that_others_get_wrong() {
         assert_eq!(play(&[0, 1, 3, 2, 4, 10, 10, 11], 21), told(105, 1, 1, 0));
         assert_eq!(play(&[0, 1, 3, 2, 4, 10, 10, 11], 1), told(5, 1, 1, 0));
+    }
+
+    proptest! {
+        /// The ring holds what the last 256 held, whatever the chains look like.
+        #[test]
+        fn the_ring_is_a_queue(fingerprints in proptest::collection::vec(0u64..2000, 0..1500), spread in 0u32..9) {
+            let (mut ring, mut queue) = (Recent::default(), VecDeque::new());
+            for (number, fingerprint) in (0u32..).zip(fingerprints) {
+                let fingerprint = fingerprint << spread;
+                let known = queue.iter().any(|(seen, _)| *seen == fingerprint);
+                prop_assert_eq!(ring.holds(fingerprint), known);
+                if !known {
+                    if queue.len() == RECENT_MAX {
+                        queue.pop_front();
+                    }
+                    queue.push_back((fingerprint, number / 2));
+                    ring.push(fingerprint, number / 2);
+                }
+                let asked = number / 3;
+                let before = queue.iter().rev().skip(1).any(|(_, number)| *number == asked);
+                prop_assert_eq!(ring.holds_number_before_last(asked), before);
+            }
+        }
     }
 
     #[test]

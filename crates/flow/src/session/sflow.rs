@@ -6,8 +6,9 @@
 
 use super::clock::Clock;
 use super::rows::{self, STAMPED};
+use super::sampling::Interval;
 use super::sequence::Extent;
-use super::{Arrival, Session, Stamp, Unit};
+use super::{Arrival, Session, Shared, Stamp, Unit};
 use crate::health::Counter;
 use crate::names::SamplingSource;
 use crate::schema::Column;
@@ -17,11 +18,58 @@ use weir_wire::packet::{Packet, Transport};
 use weir_wire::sflow::{self, FlowRecord, FlowSample, Interface, RawHeader, Sample};
 use weir_wire::{Error, Reason};
 
+/// What the samples of one datagram show, before it is written column by column.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    rows: Vec<Row>,
+    intervals: Vec<Interval>,
+}
+
+/// One sampled packet: the values whose bits are set in the mask.
+#[derive(Debug, Default, Clone, Copy)]
+struct Row {
+    mask: u64,
+    octets: u64,
+    src_addr: Addr,
+    dst_addr: Addr,
+    next_hop: Addr,
+    nat_src_addr: Addr,
+    nat_dst_addr: Addr,
+    src_mac: u64,
+    dst_mac: u64,
+    ingress_if: u32,
+    egress_if: u32,
+    src_as: u32,
+    dst_as: u32,
+    src_port: u16,
+    dst_port: u16,
+    tcp_flags: u16,
+    src_vlan: u16,
+    dst_vlan: u16,
+    proto: u8,
+    tos: u8,
+    icmp_type: u8,
+    icmp_code: u8,
+    src_mask: u8,
+    dst_mask: u8,
+}
+
+/// Sets a field of a row, if there is a value, and its column's bit.
+macro_rules! set {
+    ($row:expr, $column:ident, $field:ident = $value:expr) => {
+        if let Some(value) = $value {
+            $row.$field = value;
+            $row.mask |= Column::$column.bit();
+        }
+    };
+}
+
 impl Session {
     pub(super) fn ingest_sflow(
         &mut self,
         arrival: &Arrival<'_>,
         datagram: &sflow::Datagram<'_>,
+        shared: &mut Shared,
         batch: &mut Batch,
     ) -> Option<Error> {
         let header = datagram.header();
@@ -31,14 +79,18 @@ impl Session {
         let sent = Stamp { export_s: None, uptime: Some(header.uptime_ms) };
         self.follow(header.sequence, Extent::of(1), sent, Unit::Datagrams);
         let clock = Clock { received: arrival.received, export: None, uptime: None, init: None };
-        let base = batch.len();
-        let mut intervals = Vec::new();
+        let Scratch { rows, intervals } = &mut shared.samples;
+        rows.clear();
+        intervals.clear();
+        let uniform = self.sampling.uniform(None);
+        let is_overridden = matches!(uniform, Some((_, SamplingSource::Override)));
         let mut problem = None;
         for sample in datagram.samples() {
             let result = match sample {
                 Ok(Sample::Flow(sample)) => {
-                    intervals.push(sample.header.sampling_interval.map(std::num::NonZeroU32::get));
-                    self.append_sample(&sample, batch)
+                    let said = sample.header.sampling_interval.filter(|_| !is_overridden);
+                    intervals.push(said.map(|n| (n.get(), SamplingSource::Record)).or(uniform));
+                    self.read_sample(&sample, rows)
                 }
                 Ok(Sample::Counter(_)) => {
                     self.counts.add(Counter::CounterSamples, 1);
@@ -55,23 +107,25 @@ impl Session {
                 problem.get_or_insert(error);
             }
         }
-        self.counts.add_len(Counter::Records, intervals.len());
+        self.counts.add_len(Counter::Records, rows.len());
+        let base = append(rows, batch);
         rows::stamp(batch, base, &self.origin(clock));
-        rows::times(batch, base, &clock, &mut self.counts, |_| (None, None));
-        let uniform = self.sampling.uniform(None);
-        rows::scale(batch, base, &mut self.counts, |i| match uniform {
-            Some((_, SamplingSource::Override)) => uniform,
-            _ => intervals.get(i).copied().flatten().map(|n| (n, SamplingSource::Record)).or(uniform),
-        });
+        rows::untimed(batch, base, &clock, &mut self.counts);
+        match intervals.split_first() {
+            // The usual case: the agent samples all its ports alike.
+            Some((interval, others)) if others.iter().all(|other| other == interval) => {
+                rows::scale(batch, base, &mut self.counts, *interval);
+            }
+            _ => rows::scale_each(batch, base, &mut self.counts, intervals),
+        }
         problem
     }
 
-    /// Appends one sampled packet. A record in it that contradicts itself costs itself.
-    fn append_sample(&mut self, sample: &FlowSample<'_>, batch: &mut Batch) -> Result<(), Error> {
-        batch.extend_rows(1, STAMPED);
-        batch.put_u64(Column::MeasuredPackets, 1);
-        interface(sample.header.ingress, Column::IngressIf, batch);
-        interface(sample.header.egress, Column::EgressIf, batch);
+    /// Reads one sampled packet. A record in it that contradicts itself costs itself.
+    fn read_sample(&mut self, sample: &FlowSample<'_>, rows: &mut Vec<Row>) -> Result<(), Error> {
+        let mut row = Row { mask: STAMPED | Column::MeasuredPackets.bit(), ..Row::default() };
+        set!(row, IngressIf, ingress_if = interface(sample.header.ingress));
+        set!(row, EgressIf, egress_if = interface(sample.header.egress));
         let mut found = Found::default();
         let mut result = Ok(());
         for record in sample.records() {
@@ -81,20 +135,61 @@ impl Session {
                 Err(error) => self.counts.add_reason(Counter::Malformed, error.reason.as_str()),
             }
         }
-        found.append(batch);
-        if !found.is_ip {
+        if !found.fill(&mut row) {
             self.counts.add(Counter::NotIp, 1);
         }
+        rows.push(row);
         result
     }
 }
 
+/// Appends rows, column by column; columns that none of them has are left out. Returns the place of the first.
+fn append(rows: &[Row], batch: &mut Batch) -> usize {
+    let base = batch.extend_masks(rows.iter().map(|row| row.mask));
+    let any = rows.iter().fold(0, |any, row| any | row.mask);
+    macro_rules! fill {
+        ($($from:ident $column:ident = $field:ident;)+) => {
+            $(if any & Column::$column.bit() != 0 {
+                batch.$from(Column::$column, base).extend(rows.iter().map(|row| row.$field));
+            })+
+        };
+    }
+    fill! {
+        addrs_from SrcAddr = src_addr;
+        addrs_from DstAddr = dst_addr;
+        addrs_from NextHop = next_hop;
+        addrs_from NatSrcAddr = nat_src_addr;
+        addrs_from NatDstAddr = nat_dst_addr;
+        u64s_from SrcMac = src_mac;
+        u64s_from DstMac = dst_mac;
+        u64s_from MeasuredOctets = octets;
+        u32s_from IngressIf = ingress_if;
+        u32s_from EgressIf = egress_if;
+        u32s_from SrcAs = src_as;
+        u32s_from DstAs = dst_as;
+        u16s_from SrcPort = src_port;
+        u16s_from DstPort = dst_port;
+        u16s_from TcpFlags = tcp_flags;
+        u16s_from SrcVlan = src_vlan;
+        u16s_from DstVlan = dst_vlan;
+        u8s_from Proto = proto;
+        u8s_from Tos = tos;
+        u8s_from IcmpType = icmp_type;
+        u8s_from IcmpCode = icmp_code;
+        u8s_from SrcMask = src_mask;
+        u8s_from DstMask = dst_mask;
+    }
+    // A sample is one packet.
+    batch.u64s_from(Column::MeasuredPackets, base).resize(base + rows.len(), 1);
+    base
+}
+
 /// 0 is the device itself, as in NetFlow; what the agent does not know stays unknown.
-fn interface(interface: Interface, column: Column, batch: &mut Batch) {
+fn interface(interface: Interface) -> Option<u32> {
     match interface {
-        Interface::Known(index) => batch.put_u32(column, index),
-        Interface::Internal | Interface::Discarded(_) => batch.put_u32(column, 0),
-        Interface::Unknown | Interface::Multiple(_) | Interface::Other { .. } => {}
+        Interface::Known(index) => Some(index),
+        Interface::Internal | Interface::Discarded(_) => Some(0),
+        Interface::Unknown | Interface::Multiple(_) | Interface::Other { .. } => None,
     }
 }
 
@@ -108,10 +203,10 @@ struct Found<'a> {
     nat: Option<sflow::record::Nat>,
     ethernet: Option<sflow::record::Ethernet>,
     ip: Option<sflow::record::Ip<IpAddr>>,
-    is_ip: bool,
 }
 
 impl<'a> Found<'a> {
+    #[inline]
     fn take(&mut self, record: FlowRecord<'a>) {
         match record {
             FlowRecord::RawHeader(raw) => self.raw = Some(raw),
@@ -126,32 +221,43 @@ impl<'a> Found<'a> {
         }
     }
 
-    fn append(&mut self, batch: &mut Batch) {
-        let mut vlan = None;
+    /// Fills a row; false if there is no IP packet in the sample.
+    fn fill(&self, row: &mut Row) -> bool {
+        let mut is_ip = false;
         if let Some(raw) = &self.raw {
             let packet = raw.dissect();
-            vlan = packet.vlan.map(|tag| tag.vlan);
-            macs(packet.src_mac, packet.dst_mac, batch);
-            self.is_ip = append_packet(&packet, raw.ip_octets(), batch);
+            set!(row, SrcVlan, src_vlan = packet.vlan.map(|tag| tag.vlan));
+            macs(packet.src_mac, packet.dst_mac, row);
+            let octets = packet.network.and_then(|ip| ip.octets_in(raw.frame_length));
+            is_ip = fill_packet(&packet, octets, row);
         } else if let Some(ethernet) = &self.ethernet {
-            macs(Some(ethernet.src_mac), Some(ethernet.dst_mac), batch);
+            macs(Some(ethernet.src_mac), Some(ethernet.dst_mac), row);
         }
-        if let (Some(ip), false) = (&self.ip, self.is_ip) {
-            append_ip(ip, batch);
-            self.is_ip = true;
+        if let (Some(ip), false) = (&self.ip, is_ip) {
+            fill_ip(ip, row);
+            is_ip = true;
         }
         // What the switch says goes before the tag in the frame, which is the one on the way in.
-        let switch = self.switch;
-        put_some(switch.and_then(|s| s.src_vlan).or(vlan), Column::SrcVlan, batch, Batch::put_u16);
-        put_some(switch.and_then(|s| s.dst_vlan), Column::DstVlan, batch, Batch::put_u16);
-        let hop = self.router.and_then(|r| r.next_hop).or(self.gateway.and_then(|g| g.next_hop));
-        put_some(hop.map(Addr::from), Column::NextHop, batch, Batch::put_addr);
-        put_some(self.router.and_then(|r| r.src_mask), Column::SrcMask, batch, Batch::put_u8);
-        put_some(self.router.and_then(|r| r.dst_mask), Column::DstMask, batch, Batch::put_u8);
-        put_some(self.gateway.map(|g| g.src_as), Column::SrcAs, batch, Batch::put_u32);
-        put_some(self.gateway.and_then(|g| g.dst_as), Column::DstAs, batch, Batch::put_u32);
-        put_some(self.nat.and_then(|n| n.src).map(Addr::from), Column::NatSrcAddr, batch, Batch::put_addr);
-        put_some(self.nat.and_then(|n| n.dst).map(Addr::from), Column::NatDstAddr, batch, Batch::put_addr);
+        if let Some(switch) = &self.switch {
+            set!(row, SrcVlan, src_vlan = switch.src_vlan);
+            set!(row, DstVlan, dst_vlan = switch.dst_vlan);
+        }
+        if let Some(gateway) = &self.gateway {
+            set!(row, NextHop, next_hop = gateway.next_hop.map(Addr::from));
+            set!(row, SrcAs, src_as = Some(gateway.src_as));
+            set!(row, DstAs, dst_as = gateway.dst_as);
+        }
+        // Its next hop goes before the gateway's, which is the border of the network.
+        if let Some(router) = &self.router {
+            set!(row, NextHop, next_hop = router.next_hop.map(Addr::from));
+            set!(row, SrcMask, src_mask = router.src_mask);
+            set!(row, DstMask, dst_mask = router.dst_mask);
+        }
+        if let Some(nat) = &self.nat {
+            set!(row, NatSrcAddr, nat_src_addr = nat.src.map(Addr::from));
+            set!(row, NatDstAddr, nat_dst_addr = nat.dst.map(Addr::from));
+        }
+        is_ip
     }
 }
 
@@ -168,53 +274,46 @@ fn widen<A: Into<IpAddr>>(ip: sflow::record::Ip<A>) -> sflow::record::Ip<IpAddr>
     }
 }
 
-#[inline]
-fn put_some<T>(value: Option<T>, column: Column, batch: &mut Batch, put: impl Fn(&mut Batch, Column, T)) {
-    if let Some(value) = value {
-        put(batch, column, value);
-    }
+fn macs(src: Option<[u8; 6]>, dst: Option<[u8; 6]>, row: &mut Row) {
+    set!(row, SrcMac, src_mac = src.map(|octets| Mac::from_octets(octets).0));
+    set!(row, DstMac, dst_mac = dst.map(|octets| Mac::from_octets(octets).0));
 }
 
-fn macs(src: Option<[u8; 6]>, dst: Option<[u8; 6]>, batch: &mut Batch) {
-    put_some(src.map(|m| Mac::from_octets(m).0), Column::SrcMac, batch, Batch::put_u64);
-    put_some(dst.map(|m| Mac::from_octets(m).0), Column::DstMac, batch, Batch::put_u64);
-}
-
-/// Appends what a sampled header shows; false if there is no IP header in it.
-fn append_packet(packet: &Packet<'_>, octets: Option<u32>, batch: &mut Batch) -> bool {
-    let Some(ip) = packet.network else { return false };
-    batch.put_addr(Column::SrcAddr, ip.src.into());
-    batch.put_addr(Column::DstAddr, ip.dst.into());
-    batch.put_u8(Column::Proto, ip.proto);
-    batch.put_u8(Column::Tos, ip.tos);
-    put_some(octets.map(u64::from), Column::MeasuredOctets, batch, Batch::put_u64);
+/// Fills in what a sampled header shows; false if there is no IP header in it.
+fn fill_packet(packet: &Packet<'_>, octets: Option<u32>, row: &mut Row) -> bool {
+    let Some(ip) = &packet.network else { return false };
+    set!(row, SrcAddr, src_addr = Some(ip.src.into()));
+    set!(row, DstAddr, dst_addr = Some(ip.dst.into()));
+    set!(row, Proto, proto = Some(ip.proto));
+    set!(row, Tos, tos = Some(ip.tos));
+    set!(row, MeasuredOctets, octets = octets.map(u64::from));
     match packet.transport {
         Some(Transport::Tcp { src_port, dst_port, flags }) => {
-            batch.put_u16(Column::SrcPort, src_port);
-            batch.put_u16(Column::DstPort, dst_port);
-            put_some(flags, Column::TcpFlags, batch, Batch::put_u16);
+            set!(row, SrcPort, src_port = Some(src_port));
+            set!(row, DstPort, dst_port = Some(dst_port));
+            set!(row, TcpFlags, tcp_flags = flags);
         }
         Some(Transport::Ports { src_port, dst_port }) => {
-            batch.put_u16(Column::SrcPort, src_port);
-            batch.put_u16(Column::DstPort, dst_port);
+            set!(row, SrcPort, src_port = Some(src_port));
+            set!(row, DstPort, dst_port = Some(dst_port));
         }
         Some(Transport::Icmp { kind, code }) => {
-            batch.put_u8(Column::IcmpType, kind);
-            batch.put_u8(Column::IcmpCode, code);
+            set!(row, IcmpType, icmp_type = Some(kind));
+            set!(row, IcmpCode, icmp_code = Some(code));
         }
         None => {}
     }
     true
 }
 
-/// Appends what an agent says of a packet whose header it does not send.
-fn append_ip(ip: &sflow::record::Ip<IpAddr>, batch: &mut Batch) {
-    batch.put_addr(Column::SrcAddr, ip.src.into());
-    batch.put_addr(Column::DstAddr, ip.dst.into());
-    batch.put_u64(Column::MeasuredOctets, ip.octets.into());
-    put_some(ip.proto, Column::Proto, batch, Batch::put_u8);
-    put_some(ip.tos, Column::Tos, batch, Batch::put_u8);
-    put_some(ip.src_port, Column::SrcPort, batch, Batch::put_u16);
-    put_some(ip.dst_port, Column::DstPort, batch, Batch::put_u16);
-    put_some(ip.tcp_flags, Column::TcpFlags, batch, Batch::put_u16);
+/// Fills in what an agent says of a packet whose header it does not send.
+fn fill_ip(ip: &sflow::record::Ip<IpAddr>, row: &mut Row) {
+    set!(row, SrcAddr, src_addr = Some(ip.src.into()));
+    set!(row, DstAddr, dst_addr = Some(ip.dst.into()));
+    set!(row, MeasuredOctets, octets = Some(ip.octets.into()));
+    set!(row, Proto, proto = ip.proto);
+    set!(row, Tos, tos = ip.tos);
+    set!(row, SrcPort, src_port = ip.src_port);
+    set!(row, DstPort, dst_port = ip.dst_port);
+    set!(row, TcpFlags, tcp_flags = ip.tcp_flags);
 }

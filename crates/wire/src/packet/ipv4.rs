@@ -66,26 +66,37 @@ impl Header {
         if usize::from(header_len) < Self::LEN {
             return Err(start.error(Reason::BadHeaderLength));
         }
-        let tos = reader.u8()?;
-        let total_len = reader.u16()?;
-        let id = reader.u16()?;
-        let fragment = reader.u16()?;
-        let ttl = reader.u8()?;
-        let proto = reader.u8()?;
-        reader.skip(2)?; // checksum
+        // The rest at once: one look at the length instead of one for each field.
+        let Ok([tos, t0, t1, i0, i1, f0, f1, ttl, proto, _, _, s0, s1, s2, s3, d0, d1, d2, d3]) =
+            reader.array()
+        else {
+            return Err(Self::cut(start));
+        };
+        let fragment = u16::from_be_bytes([f0, f1]);
         Ok(Self {
             header_len,
             tos,
-            total_len,
-            id,
+            total_len: u16::from_be_bytes([t0, t1]),
+            id: u16::from_be_bytes([i0, i1]),
             dont_fragment: fragment & 0x4000 != 0,
             more_fragments: fragment & 0x2000 != 0,
             fragment_offset: fragment << 3,
             ttl,
             proto,
-            src: reader.array()?.into(),
-            dst: reader.array()?.into(),
+            src: [s0, s1, s2, s3].into(),
+            dst: [d0, d1, d2, d3].into(),
         })
+    }
+
+    /// The error of a header that ends early: at the first field that is not whole.
+    #[cold]
+    fn cut(mut reader: Reader<'_>) -> Error {
+        for width in [1, 1, 2, 2, 2, 1, 1, 2, 4, 4] {
+            if let Err(error) = reader.skip(width) {
+                return error;
+            }
+        }
+        reader.error(Reason::Truncated)
     }
 
     /// Writes 20 octets with their checksum; `header_len` is taken to be 20.

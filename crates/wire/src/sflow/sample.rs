@@ -157,6 +157,29 @@ pub struct FlowHeader {
     pub expanded: bool,
 }
 
+impl FlowHeader {
+    /// The compact form as a whole, and the number of records behind it: the same as word by word, without looking
+    /// at the length for each.
+    #[inline]
+    fn compact(octets: [u8; 32]) -> (Self, u32) {
+        let (words, _) = octets.as_chunks();
+        let word = |at: usize| words.get(at).copied().map_or(0, u32::from_be_bytes);
+        let source = Source { kind: word(1) >> 24, index: word(1) & 0x00ff_ffff };
+        let interface = |word: u32| Interface::from_parts(word >> 30, word & 0x3fff_ffff);
+        let header = Self {
+            sequence: word(0),
+            source,
+            sampling_interval: NonZeroU32::new(word(2)),
+            pool: word(3),
+            drops: word(4),
+            ingress: interface(word(5)),
+            egress: interface(word(6)),
+            expanded: false,
+        };
+        (header, word(7))
+    }
+}
+
 /// One sampled packet.
 #[derive(Debug, Clone, Copy)]
 pub struct FlowSample<'a> {
@@ -166,7 +189,12 @@ pub struct FlowSample<'a> {
 }
 
 impl<'a> FlowSample<'a> {
+    #[inline]
     fn parse(reader: &mut Reader<'a>, expanded: bool) -> Result<Self, Error> {
+        if !expanded && let Ok(octets) = reader.array() {
+            let (header, count) = FlowHeader::compact(octets);
+            return Ok(Self { header, records: Blocks::new(*reader, count) });
+        }
         let header = FlowHeader {
             sequence: reader.u32()?,
             source: Source::parse(reader, expanded)?,
