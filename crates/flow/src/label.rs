@@ -127,8 +127,8 @@ fn text(octets: &[u8]) -> Box<str> {
     let end = octets.iter().position(|o| *o == 0).unwrap_or(octets.len());
     let text = String::from_utf8_lossy(octets.get(..end).unwrap_or_default());
     let text: String = text.trim().chars().filter(|c| !c.is_control()).collect();
-    let cut = text.floor_char_boundary(NAME_BYTES_MAX);
-    text.get(..cut).unwrap_or_default().into()
+    let fits = |(at, c): &(usize, char)| at + c.len_utf8() <= NAME_BYTES_MAX;
+    text.char_indices().take_while(fits).map(|(_, c)| c).collect::<String>().into()
 }
 
 /// All names, by exporter.

@@ -10,7 +10,7 @@ use super::{Session, Shared, name, text};
 use crate::health::Counter;
 use crate::names;
 use crate::schema::Column;
-use crate::{Batch, Values};
+use crate::{Batch, Bytes, Values};
 use weir_wire::Error;
 
 /// Room reused from set to set.
@@ -138,29 +138,18 @@ impl Session {
         base: usize,
         batch: &mut Batch,
     ) {
-        let strings = |list: usize| dense.strings.get(list);
+        let each = |at: At, push: &mut dyn FnMut(&[u8])| match at {
+            At::Place(place) => records.octets(place).for_each(push),
+            At::Strings(list) => dense.strings.get(list).into_iter().flat_map(Bytes::iter).for_each(push),
+        };
         for wanted in &plan.texts {
             let Values::Bytes(column) = batch.open(wanted.column, base) else { continue };
-            match wanted.at {
-                At::Place(place) => records.octets(place).for_each(|octets| text::push(column, octets)),
-                At::Strings(list) => {
-                    strings(list).into_iter().flat_map(|l| l.iter()).for_each(|o| text::push(column, o));
-                }
-            }
+            each(wanted.at, &mut |octets| text::push(column, octets));
             text::mark(batch, wanted.column, base);
         }
         let Some(at) = plan.application else { return };
         let Values::Bytes(column) = batch.open(Column::Application, base) else { return };
-        let names = &self.names;
-        match at {
-            At::Place(place) => {
-                records.octets(place).for_each(|id| name::push_application(names, id, column))
-            }
-            At::Strings(list) => strings(list)
-                .into_iter()
-                .flat_map(|l| l.iter())
-                .for_each(|id| name::push_application(names, id, column)),
-        }
+        each(at, &mut |id| name::push_application(&self.names, id, column));
         text::mark(batch, Column::Application, base);
     }
 

@@ -48,7 +48,7 @@ impl Unknown {
     }
 
     /// The first row of all.
-    fn first(&self) -> Option<i64> {
+    pub(super) fn first(&self) -> Option<i64> {
         self.samplers.iter().map(|(_, since)| *since).chain(self.since).min()
     }
 

@@ -21,6 +21,7 @@
 //! | `text` | text as exporters write it |
 //! | `sequence` | lost, late, doubled, begun anew |
 //! | `clock` | uptimes and the rest to milliseconds since 1970 |
+//! | `record` | what was seen of an exporter |
 //! | `rows`, `normal` | what all protocols do with their rows |
 //! | `count` | counters on their way into health rows |
 
@@ -40,6 +41,7 @@ mod options;
 mod plan;
 mod recall;
 mod recent;
+pub mod record;
 mod rows;
 mod sampling;
 mod sequence;
@@ -76,6 +78,9 @@ pub const SESSIONS_MAX: usize = 65_536;
 pub const TEMPLATES_MAX: usize = 2048;
 /// Exporters of which nothing could be decoded that are counted apart.
 const STRAYS_MAX: usize = 4096;
+/// So long it stays open whether copies of an exporter's first datagram are duplicates: until its second number
+/// comes, mostly within a second.
+const COPIES_OPEN_MS: i64 = 30_000;
 /// Octets of data sets held for their template, in all.
 pub const HELD_BYTES_MAX: usize = 64 << 20;
 
@@ -164,6 +169,7 @@ struct Session {
     sampling: sampling::Sampling,
     /// Rows that wait for a sampling interval.
     late: late::Unknown,
+    watch: record::Watch,
     names: name::Names,
     unsent: unsent::Unsent,
     templates: template::Templates,
@@ -173,6 +179,8 @@ struct Session {
     /// Stands for it in what sessions share.
     tag: u64,
     keeps_other: bool,
+    /// Whether the exporter's record is to be written.
+    record_due: bool,
     /// When the exporter started, if its options say so.
     init: Option<i64>,
     /// Copies of the first datagram, while it is open whether the exporter counts.
@@ -208,6 +216,8 @@ pub struct Sessions {
     strays: HashMap<Addr, Counts, foldhash::fast::RandomState>,
     shared: Shared,
     attic: Arc<memory::Attic>,
+    /// When the newest datagram arrived, ms since 1970.
+    latest: i64,
 }
 
 impl Sessions {
@@ -228,7 +238,14 @@ impl Sessions {
             totals: total::Totals::default(),
             templates_max: settings.templates_max.unwrap_or(TEMPLATES_MAX),
         };
-        Self { settings, sessions: HashMap::default(), strays: HashMap::default(), shared, attic }
+        Self {
+            settings,
+            sessions: HashMap::default(),
+            strays: HashMap::default(),
+            shared,
+            attic,
+            latest: i64::MIN,
+        }
     }
 
     /// How many sessions there are.
@@ -253,6 +270,7 @@ impl Sessions {
     /// if there was one, is handed back to be logged.
     pub fn ingest(&mut self, arrival: &Arrival<'_>, batch: &mut Batch) -> Option<Problem> {
         let base = batch.len();
+        self.latest = self.latest.max(arrival.received);
         let result = self.dispatch(arrival, base, batch);
         let error = match result {
             Ok(problem) => problem?,
@@ -267,10 +285,11 @@ impl Sessions {
     /// Gives the batch its last touch before it leaves: rows are normalised, columns filled up, and what was
     /// counted since the last batch goes with it. Call once for each batch, also for an empty one at the end.
     ///
-    /// Copies of an exporter's first datagram, of which it is still open whether they are duplicates or the
-    /// exporter does not number what it sends, are counted now.
+    /// Copies of an exporter's first datagram, of which it is open for a while whether they are duplicates or the
+    /// exporter does not number what it sends, are counted.
     pub fn finish(&mut self, batch: &mut Batch) {
-        self.count_copies(|_| true, batch);
+        let old = self.latest.saturating_sub(COPIES_OPEN_MS);
+        self.count_copies(|_, copies| copies.received <= old, batch);
         batch.seal();
         normal::normalise(batch, 0);
         for session in self.sessions.values_mut() {
@@ -278,6 +297,15 @@ impl Sessions {
         }
         for counts in self.strays.values_mut() {
             counts.hand_over(batch);
+        }
+    }
+
+    /// To be called before the last [`Sessions::finish`]: nothing more will come. What is still open is decided, and
+    /// what was seen of each exporter is written down.
+    pub fn conclude(&mut self, batch: &mut Batch) {
+        self.count_copies(|_, _| true, batch);
+        for (key, session) in &mut self.sessions {
+            session.record(key, batch);
         }
     }
 
@@ -308,7 +336,7 @@ impl Sessions {
     /// How many sessions that were, one for each observation domain.
     pub fn end(&mut self, from: Addr, port: u16, batch: &mut Batch) -> usize {
         let is_its_own = |key: &Key| key.from == from && key.port == port;
-        self.count_copies(is_its_own, batch);
+        self.count_copies(|key, _| is_its_own(key), batch);
         let shared = &mut self.shared;
         let before = self.sessions.len();
         self.sessions.retain(|key, session| {
@@ -322,13 +350,12 @@ impl Sessions {
     }
 
     /// Takes in the copies that nothing showed to be duplicates, of the sessions asked for.
-    fn count_copies(&mut self, is_asked: impl Fn(&Key) -> bool, batch: &mut Batch) {
+    fn count_copies(&mut self, is_asked: impl Fn(&Key, &Copies) -> bool, batch: &mut Batch) {
         let open: Vec<(Key, Copies)> = self
             .sessions
             .iter_mut()
-            .filter(|(key, _)| is_asked(key))
             .filter_map(|(key, session)| {
-                let copies = session.copies.take()?;
+                let copies = session.copies.take_if(|copies| is_asked(key, copies))?;
                 session.sequence.stands_still();
                 Some((*key, copies))
             })
@@ -360,10 +387,14 @@ impl Sessions {
         let engine = |kind: u8, id: u8| u32::from(kind) << 8 | u32::from(id);
         macro_rules! with {
             ($domain:expr, $method:ident($datagram:expr $(, $shared:ident)?)) => {{
-                let (session, shared) = self.session(arrival, protocol, $domain, batch);
+                let key = Key { from: arrival.from, port: arrival.port, protocol, domain: $domain };
+                let (session, shared) = self.session(arrival, key, batch);
                 let _ = &shared;
                 let problem = Found::from(session.$method(arrival, $datagram $(, with!(@$shared shared))?, batch));
                 session.learn(base, batch);
+                if session.record_due {
+                    session.record(&key, batch);
+                }
                 Ok(problem.0)
             }};
             (@shared $shared:ident) => { $shared };
@@ -398,14 +429,7 @@ impl Sessions {
     }
 
     /// The session a datagram belongs to, made if it is new.
-    fn session(
-        &mut self,
-        arrival: &Arrival<'_>,
-        protocol: Protocol,
-        domain: u32,
-        batch: &mut Batch,
-    ) -> (&mut Session, &mut Shared) {
-        let key = Key { from: arrival.from, port: arrival.port, protocol, domain };
+    fn session(&mut self, arrival: &Arrival<'_>, key: Key, batch: &mut Batch) -> (&mut Session, &mut Shared) {
         if self.sessions.len() >= SESSIONS_MAX && !self.sessions.contains_key(&key) {
             self.evict(arrival.received, batch);
         }
@@ -420,6 +444,7 @@ impl Sessions {
         };
         session.counts.at(arrival.received, batch);
         session.counts.add(Counter::Datagrams, 1);
+        session.record_due = session.watch.arrived(arrival.received);
         (session, &mut self.shared)
     }
 
@@ -505,12 +530,14 @@ impl Session {
             ),
             templates: template::Templates::default(),
             late: late::Unknown::default(),
+            watch: record::Watch::default(),
             names: name::Names::default(),
             unsent: unsent::Unsent::default(),
             held: hold::Holding::default(),
             prefix: memory::prefix(settings.realm, key),
             tag: FINGERPRINT.hash_one(key) & !1,
             keeps_other: !settings.without_other,
+            record_due: false,
             init: None,
             copies: None,
         }
@@ -524,6 +551,16 @@ impl Session {
         self.counts.add_len(Counter::HeldDropped, sets);
         self.counts.add(Counter::Awaiting, -i64::try_from(sets).unwrap_or_default());
         self.counts.hand_over(batch);
+    }
+
+    /// What its sequence numbers count.
+    fn counted(&self) -> &'static str {
+        let by_records = match self.version {
+            Version::V9 => self.unit.is_records(),
+            Version::Sflow => false,
+            _ => true,
+        };
+        if by_records { "records" } else { "datagrams" }
     }
 
     fn origin(&self, clock: Clock) -> Origin {
@@ -581,9 +618,13 @@ impl Session {
                 self.count_loss(-i64::from(filled.units), filled.worth);
             }
             Verdict::Passed => self.counts.add(Counter::Reordered, 1),
-            Verdict::Restart => self.counts.add(Counter::Restarts, 1),
+            Verdict::Restart => {
+                self.counts.add(Counter::Restarts, 1);
+                self.watch.restarted();
+            }
         }
         if !matches!(verdict, Verdict::Late(_) | Verdict::Passed) {
+            self.watch.sent(sent, self.newest);
             self.newest = sent;
         }
     }

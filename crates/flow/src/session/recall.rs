@@ -1,7 +1,7 @@
 //! What a session takes back when the program was started again, and what it learns from options from then on.
 
 use super::late::For;
-use super::memory::{self, Attic, Entry, HELD, NAME, SAMPLING, TEMPLATE, UNKNOWN};
+use super::memory::{self, Attic, Entry, HELD, NAME, RECORD, SAMPLING, TEMPLATE, UNKNOWN};
 use super::options::{self, Record};
 use super::plan::Plan;
 use super::sampling::Learned;
@@ -22,6 +22,7 @@ impl Session {
                 UNKNOWN => late::Unknown::decode(&entry.value).map(|late| self.late = late).is_some(),
                 NAME => self.names.restore(&entry.rest, &entry.value),
                 HELD => self.restore_held(entry, shared, batch),
+                RECORD => self.restore_record(&entry.value),
                 _ => true,
             };
             if !known {

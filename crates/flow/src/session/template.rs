@@ -56,6 +56,41 @@ pub(super) struct Templates {
     known: HashMap<u16, Known, foldhash::fast::RandomState>,
 }
 
+impl Known {
+    /// The template again, from what is kept of it.
+    fn template(&self, dialect: Dialect) -> Option<Template<'_>> {
+        parse(self.is_options(), &self.raw, dialect)
+    }
+
+    /// For the exporter's record.
+    pub(super) fn describe(&self, id: u16, dialect: Dialect) -> super::record::Template {
+        super::record::Template {
+            id,
+            options: self.is_options(),
+            fields: self.template(dialect).map_or(0, |t| t.field_count),
+            defined: self.defined,
+            refreshed: self.refreshed,
+            records: self.records,
+        }
+    }
+
+    /// The enterprises whose elements it has.
+    pub(super) fn enterprises(&self, dialect: Dialect) -> Vec<u32> {
+        let fields = self.template(dialect).into_iter().flat_map(|t| t.fields());
+        fields.map(|field| field.enterprise).filter(|enterprise| *enterprise != 0).collect()
+    }
+}
+
+/// A template from its octets, as it was sent.
+fn parse(is_options: bool, raw: &[u8], dialect: Dialect) -> Option<Template<'_>> {
+    let id = match dialect {
+        Dialect::Ipfix => 2 + u16::from(is_options),
+        Dialect::V9 => u16::from(is_options),
+    };
+    let set = Set { dialect, id, offset: 0, body: raw };
+    set.templates().next()?.ok()
+}
+
 impl Templates {
     /// All of them, in no order.
     pub(super) fn iter(&self) -> impl Iterator<Item = (u16, &Known)> {
@@ -201,12 +236,8 @@ impl Session {
         let Some((is_options, value)) = value.split_first() else { return false };
         let Some((defined, raw)) = value.split_first_chunk() else { return false };
         let defined = i64::from_be_bytes(*defined);
-        let (dialect, id) = match protocol {
-            Protocol::Ipfix => (Dialect::Ipfix, 2 + u16::from(*is_options == 1)),
-            _ => (Dialect::V9, u16::from(*is_options == 1)),
-        };
-        let set = Set { dialect, id, offset: 0, body: raw };
-        let Some(Ok(template)) = set.templates().next() else { return false };
+        let dialect = if protocol == Protocol::Ipfix { Dialect::Ipfix } else { Dialect::V9 };
+        let Some(template) = parse(*is_options == 1, raw, dialect) else { return false };
         if template.is_withdrawal() || self.templates.known.len() >= max {
             return false;
         }

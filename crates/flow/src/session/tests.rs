@@ -26,6 +26,7 @@ impl World {
     }
 
     fn finish(&mut self) {
+        self.sessions.conclude(&mut self.batch);
         self.sessions.finish(&mut self.batch);
     }
 
@@ -87,6 +88,20 @@ fn copies_of_the_first_datagram_count_their_records() {
     }
     world.finish();
     assert_eq!((world.count("duplicate_datagrams"), world.count("duplicate_records")), (2, 6));
+}
+
+/// A batch leaves every 200 ms, mostly before the second number comes.
+#[test]
+fn a_copy_of_the_first_datagram_is_told_though_a_batch_left_in_between() {
+    let mut world = World::new(Settings::default());
+    let first = v5_datagram(0, 3, v5::Sampling::default());
+    world.send(&first);
+    world.send(&first);
+    world.sessions.finish(&mut world.batch);
+    assert_eq!(world.batch.len(), 3);
+    world.send(&v5_datagram(3, 1, v5::Sampling::default()));
+    world.finish();
+    assert_eq!((world.batch.len(), world.count("duplicate_records")), (4, 3));
 }
 
 #[test]

@@ -19,15 +19,14 @@ pub(super) fn push(column: &mut Bytes, octets: &[u8]) {
 
 /// Says of the rows from `base` on that they have a value, where they have one: an empty text is none.
 pub(super) fn mark(batch: &mut Batch, column: Column, base: usize) {
-    let Values::Bytes(values) = batch.values(column) else { return };
-    let before = base.checked_sub(1).and_then(|row| values.ends().get(row).copied()).unwrap_or(0);
-    let ends: Vec<u32> = values.ends().get(base..).unwrap_or_default().to_vec();
-    let mut start = before;
-    for (mask, end) in batch.present_mut().iter_mut().skip(base).zip(ends) {
-        if end > start {
+    let (present, values) = batch.present_and(column);
+    let Values::Bytes(values) = values else { return };
+    let mut start = base.checked_sub(1).and_then(|row| values.ends().get(row).copied()).unwrap_or(0);
+    for (mask, end) in present.iter_mut().skip(base).zip(values.ends().iter().skip(base)) {
+        if *end > start {
             *mask |= column.bit();
         }
-        start = end;
+        start = *end;
     }
 }
 

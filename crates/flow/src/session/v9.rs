@@ -70,6 +70,11 @@ pub(super) struct Judged {
 }
 
 impl Counting {
+    /// Whether it is records, as far as known.
+    pub(super) fn is_records(&self) -> bool {
+        matches!(self.unit, Counted::Records)
+    }
+
     /// What the step from the newest message to the one numbered `sequence`, which holds `records`, shows.
     fn judge(&mut self, sequence: u32, records: Option<u32>) -> Judged {
         let mut taken_back = None;

@@ -36,6 +36,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Totals {
             at += message.len();
         }
     }
+    sessions.conclude(&mut batch);
     sessions.finish(&mut batch);
     let mut totals =
         Totals::from([("seen".into(), datagrams), ("rows".into(), i64::try_from(batch.len()).unwrap())]);

@@ -92,7 +92,7 @@ fn the_contracts_examples() {
     assert_eq!(found("proto tcp"), [0, 3]);
     assert_eq!(found("as 64500"), [4]);
     assert_eq!(found("src as 64500"), [4]);
-    assert_eq!(found("dst as 64500"), []);
+    assert!(found("dst as 64500").is_empty());
     assert_eq!(found("dst as 1.10"), [4]);
     assert_eq!(found("if 7"), [0, 1]);
     assert_eq!(found("in if 7"), [1]);
@@ -108,7 +108,7 @@ fn the_contracts_examples() {
     assert_eq!(found("flags S and not flags A"), [3]);
     assert_eq!(found("tos 184"), [1]);
     assert_eq!(found("ip in [10.1.2.3, 9.9.9.9, 2001:db8:31::/48]"), [1, 2, 4]);
-    assert_eq!(found("proto tcp and not (port 22 or port 443) # nothing left"), []);
+    assert!(found("proto tcp and not (port 22 or port 443) # nothing left").is_empty());
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn nothing_and_comments_are_everything() {
     for text in ["", " \n\t", "# all of it", "any", "any and any", "any or port 1"] {
         assert_eq!(found(text), [0, 1, 2, 3, 4, 5], "{text}");
     }
-    assert_eq!(found("not any"), []);
+    assert!(found("not any").is_empty());
     assert!(Filter::parse("# x").unwrap().is_everything() && Filter::default().is_everything());
     assert_eq!(Filter::everything().columns(), 0);
 }
@@ -136,13 +136,13 @@ fn ends_qualifiers_and_what_they_share() {
     assert_eq!(found("192.168.31.0/24"), [0, 3]);
     assert_eq!(found("src 192.168.31.2"), [0]);
     assert_eq!(found("src or dst port 80"), [3]);
-    assert_eq!(found("src and dst net 192.168.0.0/16"), []);
+    assert!(found("src and dst net 192.168.0.0/16").is_empty());
     assert_eq!(found("src and dst net 10.1.2.0/24"), [4]);
     // Behind NAT: the address outside finds the flow too, in `host` and `src host`; `src_addr` is exact.
     assert_eq!(found("host 198.51.100.1"), [1]);
     assert_eq!(found("src host 198.51.100.1"), [1]);
-    assert_eq!(found("dst host 198.51.100.1"), []);
-    assert_eq!(found("src_addr 198.51.100.1"), []);
+    assert!(found("dst host 198.51.100.1").is_empty());
+    assert!(found("src_addr 198.51.100.1").is_empty());
     assert_eq!(found("nat_src_addr = 198.51.100.1"), [1]);
     // tcpdump's habit: a value alone belongs to the words before it.
     assert_eq!(found("dst port 443 or 53"), [0, 1]);
@@ -150,7 +150,7 @@ fn ends_qualifiers_and_what_they_share() {
     assert_eq!(found("src net 10.0.0.0/8 or 192.168.31.2"), [0, 4]);
     assert_eq!(found("src net (10.0.0.0/8 or 192.168.31.2) and not 10.1.2.3"), [0]);
     assert_eq!(found("tcp dst port 443 or udp port domain"), [0, 1]);
-    assert_eq!(found("tcp port 53"), []);
+    assert!(found("tcp port 53").is_empty());
     assert_eq!(found("mac 02:00:5e:00:00:01"), [4]);
     assert_eq!(found("mac 02-00-5e-00-00-01 or mac 02:00:5e:00:00:02"), [4]);
 }
@@ -170,13 +170,13 @@ fn values_of_every_kind() {
     assert_eq!(found("direction != unmatched"), [0, 1, 2]);
     assert_eq!(found("protocol_version v9"), [0]);
     assert_eq!(found("icmp6 type 128 code 0"), [2]);
-    assert_eq!(found("icmp type 128"), []);
+    assert!(found("icmp type 128").is_empty());
     assert_eq!(found("icmp_type 128"), [2]);
     assert_eq!(found("ipv6"), [2]);
     assert_eq!(found("ipv4"), [0, 1, 3, 4]);
     assert_eq!(found("net ::/0"), [2]);
     assert_eq!(found("dscp ef"), [1]);
-    assert_eq!(found("dscp 0"), []);
+    assert!(found("dscp 0").is_empty());
     assert_eq!(found("flags SA"), [0]);
     assert_eq!(found("flags S/SA"), [3]);
     assert_eq!(found("flags = S"), [3]);
@@ -205,7 +205,7 @@ fn times_mean_what_they_name() {
 fn figures_worked_out_of_others() {
     // 12,000,000 octets in 90 s are 1,066,666 bit/s and 88 packets/s of 1500 octets.
     assert_eq!(found("bps = 1066666"), [0]);
-    assert_eq!(found("bps > 1066666"), []);
+    assert!(found("bps > 1066666").is_empty());
     assert_eq!(found("bps >= 1M"), [0]);
     assert_eq!(found("pps = 88"), [0]);
     assert_eq!(found("bpp = 1500"), [0]);

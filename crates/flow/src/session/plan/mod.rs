@@ -106,8 +106,7 @@ impl Plan {
     pub(super) fn compile(template: &Template<'_>) -> Self {
         let fields: Vec<Field> = template.fields().collect();
         let mut found = Found::new(&fields, template.is_variable);
-        let mut plan = Self::default();
-        plan.forward = found.side();
+        let mut plan = Self { forward: found.side(), ..Self::default() };
         plan.forward.octets = OCTETS.iter().find_map(|e| found.number(*e));
         plan.forward.packets = PACKETS.iter().find_map(|e| found.number(*e));
         plan.forward.is_total = found.is_total(&plan.forward);

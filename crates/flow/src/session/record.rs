@@ -1,0 +1,221 @@
+//! What was seen of one exporter, for whoever asks how it is: [`Exporter`] is kept in the memory, once a minute and
+//! when the program stops.
+
+use super::Stamp;
+use super::late::For;
+use super::memory::{self, RECORD};
+use super::{Key, Session};
+use crate::memory::Memory;
+use crate::{Addr, Batch};
+use serde::{Deserialize, Serialize};
+use weir_wire::template::Dialect;
+
+/// How often it is written.
+const EVERY_MS: u64 = 60_000;
+/// Templates that are listed; of more, those that were used most.
+const TEMPLATES_MAX: usize = 64;
+/// Sampling intervals that are listed.
+const INTERVALS_MAX: usize = 64;
+
+/// One session of an exporter, as of [`Exporter::last`]. Times are ms since 1970.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Exporter {
+    /// Its address.
+    pub address: String,
+    /// The port it sends from.
+    pub port: u16,
+    /// The export format: 1, 5, 6, 7, 8, 9, 10 (IPFIX) or sflow.
+    pub protocol: String,
+    /// The observation domain.
+    pub domain: u32,
+    /// When its first and its newest datagram came.
+    pub first: i64,
+    /// See [`Exporter::first`].
+    pub last: i64,
+    /// Datagrams since the first.
+    pub datagrams: u64,
+    /// Whether its sequence numbers count `records` or `datagrams`.
+    pub counts: String,
+    /// Its templates.
+    pub templates: Vec<Template>,
+    /// How many there are, listed or not.
+    pub templates_known: usize,
+    /// The enterprises whose elements it uses: they tell whose make it is.
+    pub enterprises: Vec<u32>,
+    /// The sampling intervals that its options say.
+    pub sampling: Vec<Sampling>,
+    /// Since when there are records whose interval nobody said.
+    pub unknown_sampling_since: Option<i64>,
+    /// Arrival less the time of export, ms: least, greatest and last since the record before this one. NetFlow and
+    /// IPFIX say seconds, so up to 1,000 are no offset.
+    pub offset_ms: Option<(i64, i64, i64)>,
+    /// When it started, by its uptime or what its options say.
+    pub started: Option<i64>,
+    /// How often its uptime wrapped (every 49.7 days), and how often it started anew.
+    pub wraps: u32,
+    /// See [`Exporter::wraps`].
+    pub restarts: u32,
+    /// Sets that wait for their template, and their octets.
+    pub awaiting: (usize, usize),
+}
+
+/// A template that an exporter defined.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Template {
+    /// Its id.
+    pub id: u16,
+    /// Whether it is for options.
+    pub options: bool,
+    /// How many fields it has.
+    pub fields: usize,
+    /// When it was defined, and last repeated.
+    pub defined: i64,
+    /// See [`Template::defined`].
+    pub refreshed: i64,
+    /// Records read with it since the program started.
+    pub records: u64,
+}
+
+/// An interval that options say.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Sampling {
+    /// `domain`, `sampler` or `interface`.
+    pub of: String,
+    /// Which sampler or interface.
+    pub number: Option<u64>,
+    /// One packet in so many.
+    pub interval: u32,
+}
+
+/// All exporters in a memory, in the order of their addresses.
+#[must_use]
+pub fn exporters(memory: &Memory) -> Vec<Exporter> {
+    let records =
+        memory.iter().filter(|(key, _)| memory::split(key).is_some_and(|(_, kind, _)| kind == RECORD));
+    let mut exporters: Vec<Exporter> =
+        records.filter_map(|(_, value)| serde_json::from_slice(value).ok()).collect();
+    let address = |e: &Exporter| e.address.parse::<Addr>().unwrap_or_default();
+    exporters.sort_by_key(|e| (address(e), e.domain, e.port));
+    exporters
+}
+
+/// What is watched of every datagram.
+#[derive(Debug, Default)]
+pub(super) struct Watch {
+    first: Option<i64>,
+    last: i64,
+    datagrams: u64,
+    offset: Option<(i64, i64, i64)>,
+    started: Option<i64>,
+    wraps: u32,
+    restarts: u32,
+    /// When it was last written.
+    recorded: Option<i64>,
+}
+
+impl Watch {
+    /// A datagram arrived; true if it is time for a record.
+    #[inline]
+    pub(super) fn arrived(&mut self, received: i64) -> bool {
+        self.first.get_or_insert(received);
+        self.last = received;
+        self.datagrams += 1;
+        self.recorded.is_none_or(|at| received.abs_diff(at) >= EVERY_MS)
+    }
+
+    /// Its header says when it was sent.
+    #[inline]
+    pub(super) fn sent(&mut self, sent: Stamp, before: Stamp) {
+        let Some(export) = sent.export_s.map(|s| i64::from(s) * 1000) else { return };
+        let offset = self.last - export;
+        self.offset = Some(match self.offset {
+            Some((least, greatest, _)) => (least.min(offset), greatest.max(offset), offset),
+            None => (offset, offset, offset),
+        });
+        let Some(uptime) = sent.uptime else { return };
+        // Down by more than half of what it can hold: it wrapped.
+        if before.uptime.is_some_and(|before| before > uptime && before - uptime > 1 << 31) {
+            self.wraps += 1;
+        }
+        self.started = Some(export - i64::from(uptime) - (i64::from(self.wraps) << 32));
+    }
+
+    pub(super) fn restarted(&mut self) {
+        self.restarts += 1;
+        self.wraps = 0;
+    }
+}
+
+impl Session {
+    /// Writes the record.
+    pub(super) fn record(&mut self, key: &Key, batch: &mut Batch) {
+        let exporter = self.describe(key);
+        self.watch.offset = None;
+        self.watch.recorded = Some(self.watch.last);
+        // A struct of numbers and strings cannot fail to be written.
+        if let Ok(value) = serde_json::to_vec(&exporter) {
+            memory::put(batch, &self.prefix, RECORD, &[], value);
+        }
+    }
+
+    /// Takes up where the record ended.
+    pub(super) fn restore_record(&mut self, value: &[u8]) -> bool {
+        let Ok(exporter) = serde_json::from_slice::<Exporter>(value) else { return false };
+        self.watch.first = Some(exporter.first);
+        self.watch.datagrams = exporter.datagrams;
+        self.watch.wraps = exporter.wraps;
+        self.watch.restarts = exporter.restarts;
+        true
+    }
+
+    fn describe(&self, key: &Key) -> Exporter {
+        let dialect = match self.version {
+            crate::names::Version::Ipfix => Dialect::Ipfix,
+            _ => Dialect::V9,
+        };
+        let mut templates: Vec<Template> =
+            self.templates.iter().map(|(id, known)| known.describe(id, dialect)).collect();
+        templates.sort_by_key(|t| (std::cmp::Reverse(t.records), t.id));
+        templates.truncate(TEMPLATES_MAX);
+        let mut enterprises: Vec<u32> =
+            self.templates.iter().flat_map(|(_, known)| known.enterprises(dialect)).collect();
+        enterprises.sort_unstable();
+        enterprises.dedup();
+        let mut sampling: Vec<Sampling> = self.sampling.said().map(describe_sampling).collect();
+        sampling.sort_by(|a, b| (&a.of, a.number).cmp(&(&b.of, b.number)));
+        sampling.truncate(INTERVALS_MAX);
+        let watch = &self.watch;
+        Exporter {
+            address: self.exporter.to_string(),
+            port: key.port,
+            protocol: self.version.word().to_owned(),
+            domain: self.domain,
+            first: watch.first.unwrap_or(watch.last),
+            last: watch.last,
+            datagrams: watch.datagrams,
+            counts: self.counted().to_owned(),
+            templates,
+            templates_known: self.templates.iter().count(),
+            enterprises,
+            sampling,
+            unknown_sampling_since: self.late.first(),
+            offset_ms: watch.offset,
+            started: watch.started.or(self.init),
+            wraps: watch.wraps,
+            restarts: watch.restarts,
+            awaiting: self.held.len(),
+        }
+    }
+}
+
+fn describe_sampling((whose, interval): (For, u32)) -> Sampling {
+    let (of, number) = match whose {
+        For::Domain => ("domain", None),
+        For::Sampler(id) => ("sampler", Some(id)),
+        For::Interface(index) => ("interface", Some(index.into())),
+    };
+    Sampling { of: of.to_owned(), number, interval }
+}
