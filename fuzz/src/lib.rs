@@ -14,13 +14,16 @@ pub mod sflow;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 11] = [
     ("v1", fixed::v1),
     ("v5", fixed::v5),
+    ("v6", fixed::v6),
     ("v7", fixed::v7),
+    ("v8", fixed::v8),
     ("v9", sets::v9),
     ("ipfix", sets::ipfix),
     ("sflow", sflow::sflow),
+    ("sflow_legacy", sflow::sflow),
     ("packet", packet::packet),
     ("pcap", pcap::pcap),
 ];
