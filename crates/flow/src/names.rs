@@ -66,8 +66,12 @@ words! {
         V9 = "9",
         /// IPFIX (RFC 7011), which is version 10.
         Ipfix = "10",
-        /// sFlow version 5.
+        /// sFlow, of any version.
         Sflow = "sflow",
+        /// NetFlow version 6.
+        V6 = "6",
+        /// NetFlow version 8: aggregates.
+        V8 = "8",
     }
 }
 

@@ -1,4 +1,4 @@
-//! sFlow v5: every flow sample is one packet that stands for as many as its sampling interval says.
+//! sFlow, of any version: every flow sample is one packet that stands for as many as its sampling interval says.
 //!
 //! A sample has no times of its own: its packet was seen just before the datagram was sent, and a datagram says
 //! only its agent's uptime, so start and end are the time of arrival. Octets are those of the IP packet, by
@@ -103,9 +103,10 @@ fn interface(interface: Interface, column: Column, batch: &mut Batch) {
 struct Found<'a> {
     raw: Option<RawHeader<'a>>,
     router: Option<sflow::record::Router>,
-    gateway: Option<sflow::record::Gateway>,
+    gateway: Option<sflow::record::Gateway<'a>>,
     switch: Option<sflow::record::Switch>,
     nat: Option<sflow::record::Nat>,
+    nat_port: Option<sflow::record::NatPort>,
     ethernet: Option<sflow::record::Ethernet>,
     ip: Option<sflow::record::Ip<IpAddr>>,
     is_ip: bool,
@@ -122,7 +123,9 @@ impl<'a> Found<'a> {
             FlowRecord::Router(router) => self.router = Some(router),
             FlowRecord::Gateway(gateway) => self.gateway = Some(gateway),
             FlowRecord::Nat(nat) => self.nat = Some(nat),
-            FlowRecord::Other { .. } => {}
+            FlowRecord::NatPort(ports) => self.nat_port = Some(ports),
+            // No column says what these do.
+            _ => {}
         }
     }
 
@@ -152,6 +155,8 @@ impl<'a> Found<'a> {
         put_some(self.gateway.and_then(|g| g.dst_as), Column::DstAs, batch, Batch::put_u32);
         put_some(self.nat.and_then(|n| n.src).map(Addr::from), Column::NatSrcAddr, batch, Batch::put_addr);
         put_some(self.nat.and_then(|n| n.dst).map(Addr::from), Column::NatDstAddr, batch, Batch::put_addr);
+        put_some(self.nat_port.and_then(|n| n.src), Column::NatSrcPort, batch, Batch::put_u16);
+        put_some(self.nat_port.and_then(|n| n.dst), Column::NatDstPort, batch, Batch::put_u16);
     }
 }
 
