@@ -9,12 +9,14 @@ pub mod packet;
 pub mod pcap;
 pub mod sets;
 pub mod sflow;
+pub mod structured;
+pub mod value;
 
 /// A target's name, which is also the name of its corpus, and what it does.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 11] = [
+pub const TARGETS: [Target; 13] = [
     ("v1", fixed::v1),
     ("v5", fixed::v5),
     ("v6", fixed::v6),
@@ -24,6 +26,8 @@ pub const TARGETS: [Target; 11] = [
     ("ipfix", sets::ipfix),
     ("sflow", sflow::sflow),
     ("sflow_legacy", sflow::sflow),
+    ("structured", structured::structured),
+    ("value", value::value),
     ("packet", packet::packet),
     ("pcap", pcap::pcap),
 ];

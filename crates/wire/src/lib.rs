@@ -2,7 +2,7 @@
 //!
 //! Every format is one module, found by its name: [`netflow`] (v1, v5 to v9), [`ipfix`], [`sflow`],
 //! [`packet`] (the headers of a metered packet), [`file`](mod@file) (pcap, pcapng). What v9 and IPFIX share is in
-//! [`template`] (sets, templates, variable lengths); what their numbers are called is in [`element`].
+//! [`template`] (sets, templates, variable lengths), lists within records in [`structured`]; what their numbers are called is in [`element`].
 //!
 //! # The contract
 //! * **View, then meaning.** `Datagram::new_checked` / `Message::new_checked` is the one place where a
@@ -39,6 +39,7 @@ pub mod reader;
 mod record;
 mod set;
 pub mod sflow;
+pub mod structured;
 pub mod template;
 pub mod value;
 pub mod writer;

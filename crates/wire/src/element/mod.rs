@@ -25,11 +25,13 @@
 
 mod kind;
 mod registry;
+mod text;
 
 use core::fmt;
 
 pub use kind::{Semantics, Type, Unit};
 pub use registry::{cisco, iana, juniper, ntop, vmware};
+pub use text::format;
 
 /// Private enterprise numbers of the lists here.
 pub mod enterprise {

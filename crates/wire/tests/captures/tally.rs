@@ -169,7 +169,7 @@ impl Tally {
                 (Dialect::V9, options) => u16::from(options),
                 (Dialect::Ipfix, options) => 2 + u16::from(options),
             };
-            let envelope = Set { dialect: scope.1, id, offset: 0, body: &raw };
+            let envelope = Set { dialect: scope.1, id, offset: 0, body: &raw, is_cut: false };
             let template = envelope.templates().next().unwrap().unwrap();
             self.records(&template, set);
         }

@@ -63,6 +63,8 @@ fn opening(target: &str) -> &'static [u8] {
         "ipfix" => &[4, 0, 0, 10, 4, 0],
         "sflow_legacy" => &[0, 0, 0, 4, 0, 0, 0, 1],
         "sflow" => &[0, 0, 0, 5, 0, 0, 0, 1],
+        "structured" => &[1, 0, 12, 1, 0, 0, 2, 0, 7, 0, 2, 1, 35, 0xff, 0xff, 1, 0, 3, 1, 0],
+        "value" => &[16],
         "packet" => &[1],
         "pcap" => &[9, 0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0],
         other => panic!("no opening for {other}"),

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
+use weir_wire::element::Type;
 use weir_wire::file::{pcap, pcapng};
 use weir_wire::ipfix;
 use weir_wire::netflow::{v1, v5, v6, v7, v8, v9};
@@ -23,6 +24,8 @@ pub(crate) fn all() -> Vec<(String, Vec<u8>)> {
         ("ipfix", sequences_ipfix()),
         ("sflow", sflows()),
         ("sflow_legacy", legacy_sflows()),
+        ("structured", lists()),
+        ("value", values()),
         ("packet", packets()),
         ("pcap", files()),
     ] {
@@ -318,6 +321,45 @@ fn legacy_sflows() -> Seeds {
     let v4 = datagram(4, &[3, 64_500, 64_501, 64_502, 1, 2, 2, 64_503, 64_504, 2, 98, 99, 100]);
     let cut = v4[..v4.len() - 9].to_vec();
     vec![("v2", v2), ("v4", v4), ("cut", cut)]
+}
+
+/// The kind of list, a set of two templates, the list.
+fn lists() -> Seeds {
+    // Source port and octets; protocol and a list of those.
+    let templates =
+        [[1, 0, 0, 2, 0, 7, 0, 2, 0, 1, 0, 4], [1, 1, 0, 2, 0, 4, 0, 1, 1, 36, 0xff, 0xff]].concat();
+    let with = |kind: u8, list: &[u8]| [&[kind][..], &sequence(&[templates.clone(), list.to_vec()])].concat();
+    let inner = [3, 1, 0, 0, 80, 0, 0, 0, 5, 1, 187, 0, 0, 0, 6];
+    let nested = [&[3, 1, 1, 6, 15][..], &inner, &[17, 3, 255, 1, 0]].concat();
+    let several = [1, 1, 0, 0, 10, 0, 80, 0, 0, 0, 5, 1, 1, 0, 9, 6, 3, 3, 1, 0];
+    vec![
+        ("basic", with(0, &[3, 0, 14, 0, 4, 0, 0, 0, 1, 0, 0, 0, 4, 0, 0, 0, 8])),
+        ("names", with(0, &[4, 0, 82, 0xff, 0xff, 2, b'e', b'0', 255, 0, 3, b'l', b'a', b'n'])),
+        ("lists", with(0, &[3, 1, 35, 0xff, 0xff, 9, 3, 0, 14, 0, 4, 0, 0, 0, 1])),
+        ("nested", with(1, &nested)),
+        ("several", with(2, &several)),
+        ("cut", with(1, &nested[..12])),
+    ]
+}
+
+/// The data type's place, then a value.
+fn values() -> Seeds {
+    let place = |wanted| {
+        let at = Type::ALL.iter().position(|data_type| *data_type == wanted).unwrap();
+        u8::try_from(at).unwrap()
+    };
+    let with = |data_type, value: &[u8]| [&[place(data_type)][..], value].concat();
+    vec![
+        ("string", with(Type::String, b"caf\xc3\xa9 \xff\n")),
+        ("octets", with(Type::OctetArray, &[0, 1, 0xfe])),
+        ("signed", with(Type::Signed32, &[0xff, 0xfe])),
+        ("float", with(Type::Float64, &1.5_f64.to_be_bytes())),
+        ("seconds", with(Type::DateTimeSeconds, &[0x65, 0x92, 0, 0x80])),
+        ("milliseconds", with(Type::DateTimeMilliseconds, &1_704_067_200_123_u64.to_be_bytes())),
+        ("nanoseconds", with(Type::DateTimeNanoseconds, &[0xe9, 0x3c, 0x1c, 0, 0x80, 0, 0, 0])),
+        ("ipv6", with(Type::Ipv6Address, &[0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1])),
+        ("boolean", with(Type::Boolean, &[2])),
+    ]
 }
 
 /// The link's number, then the frame.
