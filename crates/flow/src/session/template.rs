@@ -126,7 +126,8 @@ impl Session {
                 };
                 let (records, problem) = self.ingest_data(&compiled, set.body, clock, shared, batch);
                 read.count(&compiled, records);
-                problem.map_or(Ok(()), |error| {
+                // Of a set whose end is missing, that is the one problem.
+                problem.filter(|_| !set.is_cut).map_or(Ok(()), |error| {
                     Err(Error::new(error.reason, set.offset.saturating_add(error.offset)))
                 })
             }
