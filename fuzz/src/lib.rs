@@ -9,18 +9,25 @@ pub mod packet;
 pub mod pcap;
 pub mod sets;
 pub mod sflow;
+pub mod structured;
+pub mod value;
 
 /// A target's name, which is also the name of its corpus, and what it does.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 13] = [
     ("v1", fixed::v1),
     ("v5", fixed::v5),
+    ("v6", fixed::v6),
     ("v7", fixed::v7),
+    ("v8", fixed::v8),
     ("v9", sets::v9),
     ("ipfix", sets::ipfix),
     ("sflow", sflow::sflow),
+    ("sflow_legacy", sflow::sflow),
+    ("structured", structured::structured),
+    ("value", value::value),
     ("packet", packet::packet),
     ("pcap", pcap::pcap),
 ];

@@ -1,8 +1,8 @@
-//! sFlow version 5: an input is one datagram. Samples and records are followed to their ends, and what the writer
+//! sFlow of versions 2, 4 and 5: an input is one datagram. Samples and records are followed to their ends, and what the writer
 //! can say is written and read again.
 
 use weir_wire::sflow::record::{Router, Switch};
-use weir_wire::sflow::{Datagram, FlowHeader, FlowRecord, Header, RawHeader, Sample, Writer};
+use weir_wire::sflow::{Datagram, FlowHeader, FlowRecord, Header, Interface, RawHeader, Sample, Writer};
 use weir_wire::{Error, Protocol, Reason, detect};
 
 /// One datagram.
@@ -11,9 +11,14 @@ pub fn sflow(data: &[u8]) {
         Ok(datagram) => datagram,
         Err(error) => return assert!(error.offset <= data.len()),
     };
-    assert_eq!(detect(data), Some(Protocol::SflowV5));
+    let expected = match datagram.version() {
+        2 => Protocol::SflowV2,
+        4 => Protocol::SflowV4,
+        _ => Protocol::SflowV5,
+    };
+    assert_eq!(detect(data), Some(expected));
     // A sample has a format and a length at least: more items than fit would be a loop.
-    let mut left = data.len() / 8 + 2;
+    let mut left = data.len() / 4 + 2;
     let mut samples = Vec::new();
     for sample in datagram.samples() {
         assert!(left > 0, "more samples than fit");
@@ -21,7 +26,7 @@ pub fn sflow(data: &[u8]) {
         match sample {
             Ok(Sample::Flow(sample)) => {
                 let records: Vec<_> = sample.records().collect();
-                assert!(records.len() <= data.len() / 8 + 2, "more records than fit");
+                assert!(records.len() <= data.len() / 4 + 2, "more records than fit");
                 let good = records.into_iter().filter_map(|record| checked(data, record)).collect();
                 samples.push((sample.header, good));
             }
@@ -59,6 +64,14 @@ fn part(record: FlowRecord<'_>) -> Option<Part<'_>> {
 fn checked<'a>(data: &'a [u8], record: Result<FlowRecord<'a>, Error>) -> Option<Part<'a>> {
     match record {
         Ok(record) => {
+            if let FlowRecord::Gateway(gateway) = record {
+                let numbers = gateway.path.numbers().count();
+                assert!(numbers <= data.len() / 4 && gateway.communities.len() <= data.len() / 4);
+                assert_eq!(gateway.dst_as, gateway.path.numbers().last());
+            }
+            if let FlowRecord::Mpls(mpls) = record {
+                assert!(mpls.ingress.entries().chain(mpls.egress.entries()).count() <= data.len() / 4);
+            }
             if let FlowRecord::RawHeader(raw) = record {
                 assert!(raw.header.len() <= data.len());
                 let packet = raw.dissect();
@@ -85,8 +98,13 @@ fn emit_again(header: &Header, samples: &[Writable<'_>]) {
             Part::Router(router) => writer.router(router),
         })
     });
-    // What was read fits the form it was read from; only room may be wanting.
+    // What was read fits the form it was read from, but for interfaces of versions 2 and 4, which have 31 bits;
+    // only room may be wanting.
     match result {
+        Err(error) if error.reason == Reason::BadLength => {
+            let wide = |interface: Interface| interface.parts().1 >> 30 != 0;
+            return assert!(samples.iter().any(|(header, _)| wide(header.ingress) || wide(header.egress)));
+        }
         Ok(()) => {}
         Err(error) => return assert_eq!(error.reason, Reason::NoSpace),
     }

@@ -9,8 +9,27 @@ use std::fs;
 use std::path::Path;
 
 /// The lists, with the enterprise whose elements they have.
-const LISTS: [(&str, u32); 5] =
-    [("iana", 0), ("cisco", 9), ("juniper", 2636), ("ntop", 35632), ("vmware", 6876)];
+const LISTS: [(&str, u32); 19] = [
+    ("iana", 0),
+    ("cisco", 9),
+    ("nokia", 637),
+    ("huawei", 2011),
+    ("juniper", 2636),
+    ("ixia", 3054),
+    ("netscaler", 5951),
+    ("cert", 6871),
+    ("vmware", 6876),
+    ("cesnet", 8057),
+    ("barracuda", 10704),
+    ("plixer", 13745),
+    ("procera", 15397),
+    ("paloalto", 25461),
+    ("gigamon", 26866),
+    ("ntop", 35632),
+    ("flowmon", 39499),
+    ("viptela", 41916),
+    ("niagara", 47729),
+];
 
 /// The first line of a list that is no comment.
 const COLUMNS: &str = "id\tname\ttype\tsemantics\tunits";

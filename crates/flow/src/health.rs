@@ -91,7 +91,7 @@ counters! {
     SocketDrops = "socket_drops",
     /// Sessions or templates forgotten because a limit was reached.
     Evictions = "evictions",
-    /// Counter samples (sFlow) read and not kept.
+    /// Counter samples (sFlow); those of interfaces are kept.
     CounterSamples = "counter_samples",
     /// 32-bit counters that stand at their maximum: at least so much.
     Saturated = "saturated",

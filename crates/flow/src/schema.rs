@@ -136,7 +136,7 @@ pub const COLUMNS: [Definition; COUNT] = [
         Unsigned(32),
         "",
         149,
-        "The observation domain (v9 source id, v5 engine type and id, sFlow sub-agent).",
+        "The observation domain (v9 source id, v5 engine type and id, v8 aggregation and engine, sFlow sub-agent).",
     ),
     line(
         Column::ProtocolVersion,
@@ -144,7 +144,7 @@ pub const COLUMNS: [Definition; COUNT] = [
         Word(Version::WORDS),
         "",
         0,
-        "The export format: 1, 5, 7, 9, 10 (IPFIX) or sflow.",
+        "The export format: 1, 5, 6, 7, 8, 9, 10 (IPFIX) or sflow.",
     ),
     line(Column::SrcAddr, "src_addr", Addr, "", 8, "Source address."),
     line(Column::DstAddr, "dst_addr", Addr, "", 12, "Destination address."),

@@ -1,8 +1,8 @@
 //! weir-wire says what the bytes say, and no more.
 //!
-//! Every format is one module, found by its name: [`netflow`] (v1, v5, v7, v9), [`ipfix`], [`sflow`],
+//! Every format is one module, found by its name: [`netflow`] (v1, v5 to v9), [`ipfix`], [`sflow`],
 //! [`packet`] (the headers of a metered packet), [`file`](mod@file) (pcap, pcapng). What v9 and IPFIX share is in
-//! [`template`] (sets, templates, variable lengths); what their numbers are called is in [`element`].
+//! [`template`] (sets, templates, variable lengths), lists within records in [`structured`]; what their numbers are called is in [`element`].
 //!
 //! # The contract
 //! * **View, then meaning.** `Datagram::new_checked` / `Message::new_checked` is the one place where a
@@ -39,6 +39,7 @@ pub mod reader;
 mod record;
 mod set;
 pub mod sflow;
+pub mod structured;
 pub mod template;
 pub mod value;
 pub mod writer;
@@ -52,30 +53,53 @@ pub enum Protocol {
     NetflowV1,
     /// Cisco NetFlow version 5.
     NetflowV5,
+    /// Cisco NetFlow version 6: version 5 with encapsulations.
+    NetflowV6,
     /// Cisco NetFlow version 7 (Catalyst switches).
     NetflowV7,
+    /// Cisco NetFlow version 8: aggregates of flows.
+    NetflowV8,
     /// Cisco NetFlow version 9, RFC 3954.
     NetflowV9,
     /// IPFIX, RFC 7011 (its version number is 10).
     Ipfix,
+    /// sFlow version 2, RFC 3176.
+    SflowV2,
+    /// sFlow version 4.
+    SflowV4,
     /// sFlow version 5.
     SflowV5,
 }
 
 impl Protocol {
     /// Every protocol, in the order of its declaration.
-    pub const ALL: [Self; 6] =
-        [Self::NetflowV1, Self::NetflowV5, Self::NetflowV7, Self::NetflowV9, Self::Ipfix, Self::SflowV5];
+    pub const ALL: [Self; 10] = [
+        Self::NetflowV1,
+        Self::NetflowV5,
+        Self::NetflowV6,
+        Self::NetflowV7,
+        Self::NetflowV8,
+        Self::NetflowV9,
+        Self::Ipfix,
+        Self::SflowV2,
+        Self::SflowV4,
+        Self::SflowV5,
+    ];
 
-    /// The short name under which figures are reported: the version number, or `sflow`.
+    /// The short name under which figures are reported: the version number, or `sflow` (with a number if it is
+    /// not 5).
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::NetflowV1 => "1",
             Self::NetflowV5 => "5",
+            Self::NetflowV6 => "6",
             Self::NetflowV7 => "7",
+            Self::NetflowV8 => "8",
             Self::NetflowV9 => "9",
             Self::Ipfix => "10",
+            Self::SflowV2 => "sflow2",
+            Self::SflowV4 => "sflow4",
             Self::SflowV5 => "sflow",
         }
     }
@@ -84,16 +108,20 @@ impl Protocol {
 /// Tells the protocol of a datagram by its first octets, whatever port it came to.
 ///
 /// NetFlow and IPFIX begin with a version of two octets, sFlow with one of four: an sFlow datagram begins
-/// `00 00 00 05`, and no NetFlow has version 0. `None` is a protocol that weir does not read.
+/// `00 00 00 05` (or 02, 04), and no NetFlow has version 0. `None` is a protocol that weir does not read.
 #[must_use]
 #[inline]
 pub fn detect(payload: &[u8]) -> Option<Protocol> {
     match payload {
         [0, 1, ..] => Some(Protocol::NetflowV1),
         [0, 5, ..] => Some(Protocol::NetflowV5),
+        [0, 6, ..] => Some(Protocol::NetflowV6),
         [0, 7, ..] => Some(Protocol::NetflowV7),
+        [0, 8, ..] => Some(Protocol::NetflowV8),
         [0, 9, ..] => Some(Protocol::NetflowV9),
         [0, 10, ..] => Some(Protocol::Ipfix),
+        [0, 0, 0, 2, ..] => Some(Protocol::SflowV2),
+        [0, 0, 0, 4, ..] => Some(Protocol::SflowV4),
         [0, 0, 0, 5, ..] => Some(Protocol::SflowV5),
         _ => None,
     }
@@ -107,15 +135,19 @@ mod tests {
     fn detects_by_content() {
         assert_eq!(detect(&[0, 1, 0, 2]), Some(Protocol::NetflowV1));
         assert_eq!(detect(&[0, 5, 0, 30]), Some(Protocol::NetflowV5));
+        assert_eq!(detect(&[0, 6]), Some(Protocol::NetflowV6));
         assert_eq!(detect(&[0, 7]), Some(Protocol::NetflowV7));
+        assert_eq!(detect(&[0, 8, 0, 1]), Some(Protocol::NetflowV8));
         assert_eq!(detect(&[0, 9, 0, 0]), Some(Protocol::NetflowV9));
         assert_eq!(detect(&[0, 10, 0, 16]), Some(Protocol::Ipfix));
+        assert_eq!(detect(&[0, 0, 0, 2]), Some(Protocol::SflowV2));
+        assert_eq!(detect(&[0, 0, 0, 4]), Some(Protocol::SflowV4));
         assert_eq!(detect(&[0, 0, 0, 5]), Some(Protocol::SflowV5));
     }
 
     #[test]
     fn knows_what_it_does_not_read() {
-        for other in [&[][..], &[0], &[0, 0, 0], &[0, 0, 0, 4], &[0, 8, 0, 1], &[0, 6], &[5, 0], &[1, 5]] {
+        for other in [&[][..], &[0], &[0, 0, 0], &[0, 0, 0, 3], &[0, 0, 0, 6], &[0, 2], &[5, 0], &[1, 5]] {
             assert_eq!(detect(other), None, "{other:?}");
         }
     }

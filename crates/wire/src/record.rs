@@ -12,6 +12,8 @@ use crate::template::{Field, Fields, Set, Template, take_field};
 pub struct Records<'t, 'a> {
     template: &'t Template<'t>,
     reader: Reader<'a>,
+    /// Whether the set's end is missing, so that a record that does not fit is no news.
+    is_cut: bool,
 }
 
 /// One record.
@@ -30,7 +32,7 @@ impl<'t, 'a> Records<'t, 'a> {
     #[must_use]
     pub const fn new(template: &'t Template<'t>, set: &Set<'a>) -> Self {
         let body = if template.record_len_min == 0 { &[] } else { set.body };
-        Self { template, reader: Reader::at(body, set.offset) }
+        Self { template, reader: Reader::at(body, set.offset), is_cut: set.is_cut }
     }
 
     /// Steps over one record whose length only its fields tell.
@@ -67,7 +69,7 @@ impl<'t, 'a> Iterator for Records<'t, 'a> {
             }
             Err(error) => {
                 self.reader = Reader::at(&[], error.offset);
-                Some(Err(error))
+                (!self.is_cut).then_some(Err(error))
             }
         }
     }
@@ -88,6 +90,14 @@ impl<'t, 'a> Record<'t, 'a> {
 pub struct FieldValues<'t, 'a> {
     fields: Fields<'t>,
     reader: Reader<'a>,
+}
+
+impl FieldValues<'_, '_> {
+    /// Octets from the start of the datagram to what has not been taken yet.
+    #[must_use]
+    pub const fn offset(&self) -> usize {
+        self.reader.offset()
+    }
 }
 
 impl<'a> Iterator for FieldValues<'_, 'a> {

@@ -6,7 +6,8 @@
 //!
 //! What is wrong with the envelope costs as little as can be told:
 //! * a set that runs past the end is handed out **cut** at the end, then comes [`Reason::SetOverrun`]: its whole
-//!   records are good, and it is known that something is missing;
+//!   records are good, and it is known that something is missing. What the cut goes through (a template, a record) is
+//!   no second error;
 //! * a length below four leaves no way to the next set: [`Reason::BadSetLength`], the end;
 //! * a tail of zeros only (whole-buffer senders) is no set and no error.
 
@@ -46,6 +47,8 @@ pub struct Set<'a> {
     pub offset: usize,
     /// Everything behind the set's header, padding included.
     pub body: &'a [u8],
+    /// Whether the end of it is missing: the error that says so follows the set.
+    pub is_cut: bool,
 }
 
 impl<'a> Set<'a> {
@@ -108,7 +111,7 @@ impl<'a> Sets<'a> {
             Some((header, body)) if header_length(header) >= HEADER_LEN => {
                 let overrun = Error::new(Reason::SetOverrun, length_at);
                 self.pending = self.cut.take().or(Some(overrun));
-                Some(Ok(self.set(header, body)))
+                Some(Ok(Set { is_cut: true, ..self.set(header, body) }))
             }
             // Zeros are padding, anything else that is no set header is an error.
             _ if rest.iter().all(|&octet| octet == 0) => self.cut.take().map(Err),
@@ -121,7 +124,7 @@ impl<'a> Sets<'a> {
     const fn set(&self, header: &[u8; HEADER_LEN], body: &'a [u8]) -> Set<'a> {
         let [id_high, id_low, _, _] = *header;
         let id = u16::from_be_bytes([id_high, id_low]);
-        Set { dialect: self.dialect, id, offset: self.offset.wrapping_add(HEADER_LEN), body }
+        Set { dialect: self.dialect, id, offset: self.offset.wrapping_add(HEADER_LEN), body, is_cut: false }
     }
 }
 
@@ -198,7 +201,7 @@ mod tests {
 
     #[test]
     fn kinds_depend_on_the_dialect() {
-        let kind = |dialect, id| Set { dialect, id, offset: 0, body: &[] }.kind();
+        let kind = |dialect, id| Set { dialect, id, offset: 0, body: &[], is_cut: false }.kind();
         assert_eq!(kind(Dialect::V9, 0), SetKind::Template);
         assert_eq!(kind(Dialect::V9, 1), SetKind::OptionsTemplate);
         assert_eq!(kind(Dialect::V9, 2), SetKind::Reserved(2));

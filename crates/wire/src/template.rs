@@ -203,6 +203,8 @@ pub struct Templates<'a> {
     reader: Reader<'a>,
     dialect: Dialect,
     is_options: bool,
+    /// Whether the set's end is missing, so that a template that does not fit is no news.
+    is_cut: bool,
 }
 
 /// What the first octets of a template say.
@@ -224,7 +226,7 @@ impl<'a> Templates<'a> {
             SetKind::OptionsTemplate => (set.body, true),
             SetKind::Data(_) | SetKind::Reserved(_) => (&[] as &[u8], false),
         };
-        Self { reader: Reader::at(body, set.offset), dialect: set.dialect, is_options }
+        Self { reader: Reader::at(body, set.offset), dialect: set.dialect, is_options, is_cut: set.is_cut }
     }
 
     /// One template, of which at least four octets are there. An `Err` in the outer result ends the set.
@@ -276,7 +278,8 @@ impl<'a> Templates<'a> {
             }
             (Dialect::Ipfix, true) => {
                 head.scope_count = usize::from(self.reader.u16()?);
-                if head.scope_count > head.field_count {
+                // RFC 7011 §3.4.2.2: it must not be zero.
+                if head.scope_count == 0 || head.scope_count > head.field_count {
                     head.problem = bad(Reason::BadScope, count_at.wrapping_add(2));
                 }
             }
@@ -341,10 +344,13 @@ impl<'a> Iterator for Templates<'a> {
             [0, 0, rest @ ..] if rest.iter().all(|&octet| octet == 0) => return None,
             _ => {}
         }
-        Some(self.template().unwrap_or_else(|error| {
-            self.reader = Reader::at(&[], error.offset);
-            Err(error)
-        }))
+        match self.template() {
+            Ok(template) => Some(template),
+            Err(error) => {
+                self.reader = Reader::at(&[], error.offset);
+                (!self.is_cut).then_some(Err(error))
+            }
+        }
     }
 }
 

@@ -1,6 +1,6 @@
-//! NetFlow v1, v5 and v7: records of one fixed form. They differ in their headers and in a few fields, so the
+//! NetFlow v1, v5, v6 and v7: records of one fixed form. They differ in their headers and in a few fields, so the
 //! rows are written once here and each version says what it has: see [`super::v1`], [`super::v5`],
-//! [`super::v7`].
+//! [`super::v6`], [`super::v7`].
 
 use super::clock::{Clock, Form};
 use super::count::Counts;
@@ -10,7 +10,7 @@ use crate::health::Counter;
 use crate::schema::Column;
 use crate::{Addr, Batch};
 
-/// A record as all three versions have it, times in ms of uptime.
+/// A record as all these versions have it, times in ms of uptime.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Record {
     pub(super) src_addr: [u8; 4],
@@ -49,7 +49,7 @@ pub(super) const V1: u64 = STAMPED
     | Column::Proto.bit()
     | Column::Tos.bit();
 
-/// Columns of versions 5 and 7.
+/// Columns of versions 5, 6 and 7.
 pub(super) const V5: u64 =
     V1 | Column::SrcAs.bit() | Column::DstAs.bit() | Column::SrcMask.bit() | Column::DstMask.bit();
 

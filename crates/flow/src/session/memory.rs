@@ -51,9 +51,13 @@ const fn protocol_octet(protocol: Protocol) -> u8 {
     match protocol {
         Protocol::NetflowV1 => 1,
         Protocol::NetflowV5 => 5,
+        Protocol::NetflowV6 => 6,
         Protocol::NetflowV7 => 7,
+        Protocol::NetflowV8 => 8,
         Protocol::NetflowV9 => 9,
         Protocol::Ipfix => 10,
+        Protocol::SflowV2 => 102,
+        Protocol::SflowV4 => 104,
         Protocol::SflowV5 => 105,
     }
 }

@@ -11,8 +11,8 @@
 //!
 //! | file | what it knows |
 //! |---|---|
-//! | `v1` `v5` `v7` `v9` `ipfix` `sflow` | what is particular to a protocol |
-//! | `legacy` | the fixed records of v1, v5 and v7 |
+//! | `v1` `v5` `v6` `v7` `v8` `v9` `ipfix` `sflow` | what is particular to a protocol |
+//! | `legacy` | the fixed records of v1, v5, v6 and v7 |
 //! | `template`, `plan`, `gather`, `data` | templates, compiled into column moves |
 //! | `hold` | data sets that came before their template |
 //! | `memory`, `recall` | what is remembered across a restart |
@@ -54,7 +54,9 @@ mod total;
 mod unsent;
 mod v1;
 mod v5;
+mod v6;
 mod v7;
+mod v8;
 mod v9;
 
 use crate::health::Counter;
@@ -409,9 +411,18 @@ impl Sessions {
                 let header = datagram.header();
                 with!(engine(header.engine_type, header.engine_id), ingest_v5(&datagram))
             }
+            Protocol::NetflowV6 => {
+                let datagram = netflow::v6::Datagram::new_checked(payload)?;
+                let header = datagram.header();
+                with!(engine(header.engine_type, header.engine_id), ingest_v6(&datagram))
+            }
             Protocol::NetflowV7 => {
                 let datagram = netflow::v7::Datagram::new_checked(payload)?;
                 with!(0, ingest_v7(&datagram))
+            }
+            Protocol::NetflowV8 => {
+                let datagram = netflow::v8::Datagram::new_checked(payload)?;
+                with!(v8::stream(&datagram.header()), ingest_v8(&datagram))
             }
             Protocol::NetflowV9 => {
                 let message = netflow::v9::Message::new_checked(payload)?;
@@ -421,7 +432,7 @@ impl Sessions {
                 let message = ipfix::Message::from_datagram(payload)?;
                 with!(message.header().domain, ingest_ipfix(&message, shared))
             }
-            Protocol::SflowV5 => {
+            Protocol::SflowV2 | Protocol::SflowV4 | Protocol::SflowV5 => {
                 let datagram = sflow::Datagram::new_checked(payload)?;
                 with!(datagram.header().sub_agent, ingest_sflow(&datagram, shared))
             }
@@ -510,10 +521,12 @@ impl Session {
         let version = match key.protocol {
             Protocol::NetflowV1 => Version::V1,
             Protocol::NetflowV5 => Version::V5,
+            Protocol::NetflowV6 => Version::V6,
             Protocol::NetflowV7 => Version::V7,
+            Protocol::NetflowV8 => Version::V8,
             Protocol::NetflowV9 => Version::V9,
             Protocol::Ipfix => Version::Ipfix,
-            Protocol::SflowV5 => Version::Sflow,
+            Protocol::SflowV2 | Protocol::SflowV4 | Protocol::SflowV5 => Version::Sflow,
         };
         Self {
             exporter: key.from,

@@ -1,4 +1,4 @@
-//! sFlow v5: every flow sample is one packet that stands for as many as its sampling interval says.
+//! sFlow, of any version: every flow sample is one packet that stands for as many as its sampling interval says.
 //!
 //! A sample has no times of its own: its packet was seen just before the datagram was sent, and a datagram says
 //! only its agent's uptime, so start and end are the time of arrival. Octets are those of the IP packet, by
@@ -9,13 +9,15 @@ use super::rows::{self, STAMPED};
 use super::sampling::Interval;
 use super::sequence::Extent;
 use super::{Arrival, Session, Shared, Stamp, Unit};
+use crate::counter::Side;
 use crate::health::Counter;
 use crate::names::SamplingSource;
 use crate::schema::Column;
 use crate::{Addr, Batch, Mac};
 use std::net::IpAddr;
 use weir_wire::packet::{Packet, Transport};
-use weir_wire::sflow::{self, FlowRecord, FlowSample, Interface, RawHeader, Sample};
+use weir_wire::sflow::counter::{self, CounterRecord};
+use weir_wire::sflow::{self, CounterSample, FlowRecord, FlowSample, Interface, RawHeader, Sample};
 use weir_wire::{Error, Reason};
 
 /// What the samples of one datagram show, before it is written column by column.
@@ -35,6 +37,7 @@ struct Row {
     next_hop: Addr,
     nat_src_addr: Addr,
     nat_dst_addr: Addr,
+    bgp_next_hop: Addr,
     src_mac: u64,
     dst_mac: u64,
     ingress_if: u32,
@@ -46,6 +49,8 @@ struct Row {
     tcp_flags: u16,
     src_vlan: u16,
     dst_vlan: u16,
+    nat_src_port: u16,
+    nat_dst_port: u16,
     proto: u8,
     tos: u8,
     icmp_type: u8,
@@ -92,9 +97,10 @@ impl Session {
                     intervals.push(said.map(|n| (n.get(), SamplingSource::Record)).or(uniform));
                     self.read_sample(&sample, rows)
                 }
-                Ok(Sample::Counter(_)) => {
+                Ok(Sample::Counter(sample)) => {
                     self.counts.add(Counter::CounterSamples, 1);
-                    Ok(())
+                    let (exporter, domain) = (self.exporter, self.domain);
+                    append_counters(&sample, (arrival.received, exporter, domain), batch)
                 }
                 Ok(Sample::Other { .. }) => {
                     self.counts.add_reason(Counter::Malformed, Reason::Unsupported.as_str());
@@ -143,6 +149,38 @@ impl Session {
     }
 }
 
+/// Keeps what a sample says of an interface's counters; other counters are stepped over.
+fn append_counters(
+    sample: &CounterSample<'_>,
+    (received, exporter, domain): (i64, Addr, u32),
+    batch: &mut Batch,
+) -> Result<(), Error> {
+    let side = |counted: counter::Direction| Side {
+        octets: counted.octets,
+        unicast: counted.unicast.map(u64::from),
+        multicast: counted.multicast.map(u64::from),
+        broadcast: counted.broadcast.map(u64::from),
+        discards: counted.discards.map(u64::from),
+        errors: counted.errors.map(u64::from),
+    };
+    for record in sample.records() {
+        if let CounterRecord::Interface(interface) = record? {
+            batch.counters.push(crate::counter::Sample {
+                received,
+                exporter,
+                domain,
+                interface: interface.index,
+                kind: interface.kind,
+                speed: interface.speed_bps,
+                status: interface.status,
+                ingress: side(interface.ingress),
+                egress: side(interface.egress),
+            });
+        }
+    }
+    Ok(())
+}
+
 /// Appends rows, column by column; columns that none of them has are left out. Returns the place of the first.
 fn append(rows: &[Row], batch: &mut Batch) -> usize {
     let base = batch.extend_masks(rows.iter().map(|row| row.mask));
@@ -160,6 +198,9 @@ fn append(rows: &[Row], batch: &mut Batch) -> usize {
         addrs_from NextHop = next_hop;
         addrs_from NatSrcAddr = nat_src_addr;
         addrs_from NatDstAddr = nat_dst_addr;
+        addrs_from BgpNextHop = bgp_next_hop;
+        u16s_from NatSrcPort = nat_src_port;
+        u16s_from NatDstPort = nat_dst_port;
         u64s_from SrcMac = src_mac;
         u64s_from DstMac = dst_mac;
         u64s_from MeasuredOctets = octets;
@@ -198,9 +239,10 @@ fn interface(interface: Interface) -> Option<u32> {
 struct Found<'a> {
     raw: Option<RawHeader<'a>>,
     router: Option<sflow::record::Router>,
-    gateway: Option<sflow::record::Gateway>,
+    gateway: Option<sflow::record::Gateway<'a>>,
     switch: Option<sflow::record::Switch>,
     nat: Option<sflow::record::Nat>,
+    nat_port: Option<sflow::record::NatPort>,
     ethernet: Option<sflow::record::Ethernet>,
     ip: Option<sflow::record::Ip<IpAddr>>,
 }
@@ -217,7 +259,9 @@ impl<'a> Found<'a> {
             FlowRecord::Router(router) => self.router = Some(router),
             FlowRecord::Gateway(gateway) => self.gateway = Some(gateway),
             FlowRecord::Nat(nat) => self.nat = Some(nat),
-            FlowRecord::Other { .. } => {}
+            FlowRecord::NatPort(ports) => self.nat_port = Some(ports),
+            // No column says what these do.
+            _ => {}
         }
     }
 
@@ -244,6 +288,7 @@ impl<'a> Found<'a> {
         }
         if let Some(gateway) = &self.gateway {
             set!(row, NextHop, next_hop = gateway.next_hop.map(Addr::from));
+            set!(row, BgpNextHop, bgp_next_hop = gateway.next_hop.map(Addr::from));
             set!(row, SrcAs, src_as = Some(gateway.src_as));
             set!(row, DstAs, dst_as = gateway.dst_as);
         }
@@ -256,6 +301,10 @@ impl<'a> Found<'a> {
         if let Some(nat) = &self.nat {
             set!(row, NatSrcAddr, nat_src_addr = nat.src.map(Addr::from));
             set!(row, NatDstAddr, nat_dst_addr = nat.dst.map(Addr::from));
+        }
+        if let Some(ports) = &self.nat_port {
+            set!(row, NatSrcPort, nat_src_port = ports.src);
+            set!(row, NatDstPort, nat_dst_port = ports.dst);
         }
         is_ip
     }

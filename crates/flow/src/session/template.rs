@@ -87,7 +87,7 @@ fn parse(is_options: bool, raw: &[u8], dialect: Dialect) -> Option<Template<'_>>
         Dialect::Ipfix => 2 + u16::from(is_options),
         Dialect::V9 => u16::from(is_options),
     };
-    let set = Set { dialect, id, offset: 0, body: raw };
+    let set = Set { dialect, id, offset: 0, body: raw, is_cut: false };
     set.templates().next()?.ok()
 }
 
@@ -184,7 +184,8 @@ impl Session {
                     known.records = known.records.saturating_add(records.into());
                 }
                 read.count(&compiled, records);
-                problem.map_or(Ok(()), |error| {
+                // Of a set whose end is missing, that is the one problem.
+                problem.filter(|_| !set.is_cut).map_or(Ok(()), |error| {
                     Err(Error::new(error.reason, set.offset.saturating_add(error.offset)))
                 })
             }

@@ -241,6 +241,10 @@ impl Exporter {
                 None => return Err(Error::new(weir_wire::Reason::BadTemplate, 0)),
             },
             Protocol::SflowV5 => sampled::emit(session, number, lane.interval, &moment, dice)?,
+            // No world has an exporter of these.
+            Protocol::NetflowV6 | Protocol::NetflowV8 | Protocol::SflowV2 | Protocol::SflowV4 => {
+                return Err(Error::new(weir_wire::Reason::Unsupported, 0));
+            }
         };
         let units = message.number.map_or(0, |n| n.units);
         lane.next = lane.next.wrapping_add(units);

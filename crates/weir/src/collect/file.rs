@@ -11,7 +11,7 @@ use std::path::Path;
 use weir_flow::Addr;
 use weir_flow::session::Arrival;
 use weir_wire::file::{Frame, Next, Reader};
-use weir_wire::netflow::{v1, v5, v7};
+use weir_wire::netflow::{v1, v5, v6, v7, v8};
 use weir_wire::packet::{Transport, dissect};
 use weir_wire::{Protocol, ipfix};
 
@@ -191,7 +191,7 @@ fn udp<'a>(frame: &Frame<'a>, now: i64) -> Option<Arrival<'a>> {
     Some(Arrival { received, from: ip.src.into(), port: src_port, payload: packet.payload })
 }
 
-/// Datagrams with nothing between them. IPFIX says its length, v1, v5 and v7 say their count; what follows any
+/// Datagrams with nothing between them. IPFIX says its length, v1 and v5 to v8 say their count; what follows any
 /// other is taken as part of it. Nobody says who sent them: the exporter is `::`.
 fn bare(
     path: &Path,
@@ -226,8 +226,13 @@ fn bare_len(bytes: &[u8]) -> Option<usize> {
         Protocol::Ipfix => Some(word.max(ipfix::HEADER_LEN)),
         Protocol::NetflowV1 => Some(v1::HEADER_LEN + word * v1::RECORD_LEN),
         Protocol::NetflowV5 => Some(v5::HEADER_LEN + word * v5::RECORD_LEN),
+        Protocol::NetflowV6 => Some(v6::HEADER_LEN + word * v6::RECORD_LEN),
         Protocol::NetflowV7 => Some(v7::HEADER_LEN + word * v7::RECORD_LEN),
-        Protocol::NetflowV9 | Protocol::SflowV5 => None,
+        Protocol::NetflowV8 => {
+            let scheme = v8::Scheme::from_number(*bytes.get(22)?)?;
+            Some(v8::HEADER_LEN + word * scheme.record_len())
+        }
+        Protocol::NetflowV9 | Protocol::SflowV2 | Protocol::SflowV4 | Protocol::SflowV5 => None,
     }
 }
 
@@ -236,10 +241,12 @@ fn exported(payload: &[u8]) -> Option<i64> {
     let seconds = match weir_wire::detect(payload)? {
         Protocol::Ipfix => ipfix::Message::from_datagram(payload).ok()?.header().export_s,
         Protocol::NetflowV5 => v5::Datagram::new_checked(payload).ok()?.header().export_s,
+        Protocol::NetflowV6 => v6::Datagram::new_checked(payload).ok()?.header().export_s,
         Protocol::NetflowV7 => v7::Datagram::new_checked(payload).ok()?.header().export_s,
+        Protocol::NetflowV8 => v8::Datagram::new_checked(payload).ok()?.header().export_s,
         Protocol::NetflowV1 => v1::Datagram::new_checked(payload).ok()?.header().export_s,
         Protocol::NetflowV9 => weir_wire::netflow::v9::Message::new_checked(payload).ok()?.header().export_s,
-        Protocol::SflowV5 => return None,
+        Protocol::SflowV2 | Protocol::SflowV4 | Protocol::SflowV5 => return None,
     };
     Some(i64::from(seconds) * 1000)
 }

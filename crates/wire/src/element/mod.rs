@@ -1,7 +1,7 @@
 //! Information elements: what the numbers in a template are called, and what their values are.
 //!
-//! An element is known by an enterprise (0 is IANA) and a number. [`lookup`] finds it; [`iana`], [`cisco`],
-//! [`juniper`], [`ntop`] and [`vmware`] have a constant for every one:
+//! An element is known by an enterprise (0 is IANA) and a number. [`lookup`] finds it; [`iana`], [`cisco`]
+//! and the other lists have a constant for every one, and [`format`](fn@format) writes its values as text:
 //!
 //! ```
 //! use weir_wire::element::{self, Type, Unit, iana};
@@ -25,11 +25,16 @@
 
 mod kind;
 mod registry;
+mod text;
 
 use core::fmt;
 
 pub use kind::{Semantics, Type, Unit};
-pub use registry::{cisco, iana, juniper, ntop, vmware};
+pub use registry::{
+    barracuda, cert, cesnet, cisco, flowmon, gigamon, huawei, iana, ixia, juniper, netscaler, niagara, nokia,
+    ntop, paloalto, plixer, procera, viptela, vmware,
+};
+pub use text::format;
 
 /// Private enterprise numbers of the lists here.
 pub mod enterprise {
@@ -37,14 +42,42 @@ pub mod enterprise {
     pub const IANA: u32 = 0;
     /// Cisco Systems.
     pub const CISCO: u32 = 9;
+    /// Nokia.
+    pub const NOKIA: u32 = 637;
+    /// Huawei.
+    pub const HUAWEI: u32 = 2011;
     /// Juniper Networks.
     pub const JUNIPER: u32 = 2636;
+    /// Ixia, now Keysight.
+    pub const IXIA: u32 = 3054;
+    /// Citrix NetScaler.
+    pub const NETSCALER: u32 = 5951;
+    /// CERT: YAF and SiLK.
+    pub const CERT: u32 = 6871;
     /// VMware.
     pub const VMWARE: u32 = 6876;
+    /// CESNET.
+    pub const CESNET: u32 = 8057;
+    /// Barracuda Networks.
+    pub const BARRACUDA: u32 = 10704;
+    /// Plixer.
+    pub const PLIXER: u32 = 13745;
+    /// Procera Networks, now Sandvine.
+    pub const PROCERA: u32 = 15397;
+    /// Palo Alto Networks.
+    pub const PALOALTO: u32 = 25461;
+    /// Gigamon.
+    pub const GIGAMON: u32 = 26866;
     /// IANA's elements in the reverse direction (RFC 5103).
     pub const REVERSE: u32 = 29305;
     /// ntop.
     pub const NTOP: u32 = 35632;
+    /// Flowmon Networks.
+    pub const FLOWMON: u32 = 39499;
+    /// Viptela, now Cisco SD-WAN.
+    pub const VIPTELA: u32 = 41916;
+    /// Niagara Networks.
+    pub const NIAGARA: u32 = 47729;
 }
 
 /// What is known of an information element.
@@ -92,16 +125,53 @@ const fn reversed<const N: usize>(mut table: [Element; N]) -> [Element; N] {
     table
 }
 
+/// Every enterprise that has a list here, but for the reverse one; IANA first.
+pub const ENTERPRISES: [u32; 19] = [
+    enterprise::IANA,
+    enterprise::CISCO,
+    enterprise::NOKIA,
+    enterprise::HUAWEI,
+    enterprise::JUNIPER,
+    enterprise::IXIA,
+    enterprise::NETSCALER,
+    enterprise::CERT,
+    enterprise::VMWARE,
+    enterprise::CESNET,
+    enterprise::BARRACUDA,
+    enterprise::PLIXER,
+    enterprise::PROCERA,
+    enterprise::PALOALTO,
+    enterprise::GIGAMON,
+    enterprise::NTOP,
+    enterprise::FLOWMON,
+    enterprise::VIPTELA,
+    enterprise::NIAGARA,
+];
+
 /// The elements of an enterprise, sorted by number; empty if it is not known here.
 #[must_use]
 pub fn table(enterprise: u32) -> &'static [Element] {
     match enterprise {
         enterprise::IANA => &iana::TABLE,
         enterprise::CISCO => &cisco::TABLE,
+        enterprise::NOKIA => &nokia::TABLE,
+        enterprise::HUAWEI => &huawei::TABLE,
         enterprise::JUNIPER => &juniper::TABLE,
+        enterprise::IXIA => &ixia::TABLE,
+        enterprise::NETSCALER => &netscaler::TABLE,
+        enterprise::CERT => &cert::TABLE,
         enterprise::VMWARE => &vmware::TABLE,
+        enterprise::CESNET => &cesnet::TABLE,
+        enterprise::BARRACUDA => &barracuda::TABLE,
+        enterprise::PLIXER => &plixer::TABLE,
+        enterprise::PROCERA => &procera::TABLE,
+        enterprise::PALOALTO => &paloalto::TABLE,
+        enterprise::GIGAMON => &gigamon::TABLE,
         enterprise::REVERSE => &REVERSE,
         enterprise::NTOP => &ntop::TABLE,
+        enterprise::FLOWMON => &flowmon::TABLE,
+        enterprise::VIPTELA => &viptela::TABLE,
+        enterprise::NIAGARA => &niagara::TABLE,
         _ => &[],
     }
 }
@@ -116,13 +186,16 @@ pub fn lookup(enterprise: u32, id: u16) -> Option<&'static Element> {
 
 /// The element of a NetFlow version 9 field type, if it is known.
 ///
-/// Types from 57472 on are ntop's, other types from 32768 on are taken to be Cisco's, whose IPFIX elements
-/// have the same numbers less 32768. Other vendors use that range as well, so this is a name to show and
+/// Types from 57472 on are ntop's, 56701 and 56702 those of Palo Alto's firewalls; other types from 32768 on are
+/// taken to be Cisco's, whose IPFIX elements have the same numbers less 32768. Other vendors use that range as well, so this is a name to show and
 /// nothing to compute with.
 #[must_use]
 pub fn lookup_v9(field_type: u16) -> Option<&'static Element> {
     if let Some(id) = field_type.checked_sub(57_472) {
         return lookup(enterprise::NTOP, id);
+    }
+    if let Some(element) = lookup(enterprise::PALOALTO, field_type) {
+        return Some(element);
     }
     match field_type.checked_sub(32_768) {
         Some(id) => lookup(enterprise::CISCO, id),
@@ -136,8 +209,7 @@ pub fn lookup_v9(field_type: u16) -> Option<&'static Element> {
 /// Reads the lists from front to back: for configuration, not for records.
 #[must_use]
 pub fn by_name(name: &str) -> Option<&'static Element> {
-    use enterprise::{CISCO, IANA, JUNIPER, NTOP, VMWARE};
-    let forward = [IANA, CISCO, JUNIPER, VMWARE, NTOP].into_iter().flat_map(table);
+    let forward = ENTERPRISES.into_iter().flat_map(table);
     forward.into_iter().find(|element| element.name == name).or_else(|| {
         let mut rest = name.strip_prefix("reverse")?.chars();
         let first = rest.next().filter(char::is_ascii_uppercase)?;

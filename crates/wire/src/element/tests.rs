@@ -3,8 +3,6 @@
 use super::*;
 use std::string::ToString;
 
-const ENTERPRISES: [u32; 6] = [0, 9, 2636, 6876, 29305, 35632];
-
 #[test]
 fn iana_elements_are_those_of_the_rfcs() {
     use {Semantics as S, Type as T, Unit as U};
@@ -52,18 +50,42 @@ fn constants_are_numbers_of_their_names() {
 
 #[test]
 fn lists_are_whole_and_sorted() {
-    for enterprise in ENTERPRISES {
+    for enterprise in ENTERPRISES.into_iter().chain([enterprise::REVERSE]) {
         let table = table(enterprise);
         assert!(table.windows(2).all(|pair| pair[0].id < pair[1].id), "{enterprise}");
         for element in table {
             assert_eq!(element.enterprise, enterprise);
             assert_eq!(lookup(enterprise, element.id), Some(element));
-            assert!(element.id < 0x8000, "{element}");
+            // The bit of an enterprise; Palo Alto has none in version 9.
+            assert!(element.id < 0x8000 || enterprise == enterprise::PALOALTO, "{element}");
             assert!(!element.name.is_empty() && element.name.is_ascii());
         }
     }
     assert_eq!(table(0).len(), 502);
     assert_eq!(table(29305).len(), 502);
+}
+
+/// Facts of vendors' documents and of what was seen on the wire.
+#[test]
+fn vendors_elements() {
+    use Type as T;
+    for (enterprise, id, name, data_type) in [
+        (637, 91, "aluInsideServiceId", T::Unsigned16),
+        (2011, 1, "ingressGponGemPortId", T::Unsigned16),
+        (3054, 110, "ixiaL7AppId", T::Unsigned32),
+        (5951, 129, "transactionId", T::Unsigned32),
+        (6871, 14, "initialTCPFlags", T::Unsigned16),
+        (6871, 33, "silkAppLabel", T::Unsigned16),
+        (10_704, 2, "LogOp", T::Unsigned8),
+        (13_745, 100, "client_ip_v4", T::Ipv4Address),
+        (15_397, 3, "proceraIncomingOctets", T::Unsigned64),
+        (26_866, 1, "HttpReqUrl", T::String),
+        (35_632, 118, "L7_PROTO", T::Unsigned16),
+        (39_499, 1, "httpHost", T::String),
+    ] {
+        let found = lookup(enterprise, id).unwrap();
+        assert_eq!((found.name, found.data_type), (name, data_type), "{enterprise}/{id}");
+    }
 }
 
 #[test]
@@ -99,6 +121,8 @@ fn version_9_field_types() {
     assert_eq!(lookup_v9(40_000).unwrap().name, "aaaUsername");
     // nProbe: layer 7 protocol.
     assert_eq!(lookup_v9(57_590).unwrap().name, "L7_PROTO");
+    assert_eq!(lookup_v9(40_001).unwrap().name, "xlateSourceIPv4Address");
+    assert_eq!(lookup_v9(56_701).unwrap().name, "panAppId");
     assert_eq!(lookup_v9(32_768), None);
     assert_eq!(lookup_v9(u16::MAX), None);
 }

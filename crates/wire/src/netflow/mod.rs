@@ -1,4 +1,5 @@
-//! NetFlow: the fixed records of versions 1, 5 and 7, and the templates of version 9.
+//! NetFlow: the fixed records of versions 1, 5, 6 and 7, the aggregates of version 8, and the templates of
+//! version 9.
 //!
 //! The fixed versions are a header and `count` records of a constant size, nothing else. The number of records
 //! comes from the bytes: a datagram whose count does not fit them is rejected whole, for there is no telling
@@ -8,7 +9,9 @@ use crate::error::{Error, Reason};
 
 pub mod v1;
 pub mod v5;
+pub mod v6;
 pub mod v7;
+pub mod v8;
 pub mod v9;
 
 /// The records behind a header of `header_len` octets, if `count` (which is at octet 2 of every fixed version)
@@ -30,7 +33,13 @@ fn checked_records<const LEN: usize>(
     }
     let (records, _) = records.split_at_checked(count).ok_or(mismatch)?;
     let tail = after_header.get(records.as_flattened().len()..).unwrap_or_default();
-    if tail.iter().all(|&octet| octet == 0) { Ok(records) } else { Err(mismatch) }
+    checked_tail(tail).map(|()| records)
+}
+
+/// Refuses anything but zeros behind the last record that a header has counted.
+#[inline]
+fn checked_tail(tail: &[u8]) -> Result<(), Error> {
+    if tail.iter().all(|&octet| octet == 0) { Ok(()) } else { Err(Error::new(Reason::CountMismatch, 2)) }
 }
 
 /// The first `LEN` octets, if they begin with this version.

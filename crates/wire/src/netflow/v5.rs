@@ -101,12 +101,12 @@ impl Sampling {
     }
 
     #[inline]
-    const fn from_bits(bits: u16) -> Self {
+    pub(super) const fn from_bits(bits: u16) -> Self {
         let [high, _] = bits.to_be_bytes();
         Self { mode: high >> 6, interval: bits & 0x3fff }
     }
 
-    const fn bits(self) -> u16 {
+    pub(super) const fn bits(self) -> u16 {
         (u16::from_be_bytes([self.mode, 0]) << 6) | (self.interval & 0x3fff)
     }
 }

@@ -1,17 +1,19 @@
-//! Datagrams in the other direction: header, flow samples, their records.
+//! Datagrams in the other direction: header, flow samples, counter samples, their records.
 
 use core::net::IpAddr;
 use core::num::NonZeroU32;
 
+use super::counter;
 use super::record::{Router, Switch, format};
-use super::sample::{self, FlowHeader, Interface};
+use super::sample::{self, FlowHeader, Interface, Source};
 use super::{Header, RawHeader, VERSION};
 use crate::error::{Error, Reason};
 use crate::writer;
 
-/// Writes one datagram of flow samples.
+/// Writes one datagram.
 ///
-/// [`Writer::new`], then for every sample [`Writer::begin_flow`] and its records, then [`Writer::finish`].
+/// [`Writer::new`], then for every sample [`Writer::begin_flow`] or [`Writer::begin_counter`] and its records, then
+/// [`Writer::finish`].
 /// Lengths and counts are filled in.
 #[derive(Debug)]
 pub struct Writer<'a> {
@@ -61,6 +63,43 @@ impl<'a> Writer<'a> {
         self.sample = Some((length_at, self.out.len(), 0));
         self.samples = self.samples.saturating_add(1);
         self.out.u32(0)
+    }
+
+    /// Begins a counter sample, in the expanded form if asked to.
+    ///
+    /// # Errors
+    /// [`Reason::NoSpace`]; [`Reason::BadLength`] if the source's index does not fit into the compact form.
+    pub fn begin_counter(&mut self, sequence: u32, source: Source, expanded: bool) -> Result<(), Error> {
+        self.end_sample()?;
+        let kind = if expanded { sample::format::COUNTER_EXPANDED } else { sample::format::COUNTER };
+        self.out.u32(kind)?;
+        let length_at = self.out.len();
+        self.out.u32(0)?;
+        self.out.u32(sequence)?;
+        self.packed((source.kind, source.index), 24, expanded)?;
+        self.sample = Some((length_at, self.out.len(), 0));
+        self.samples = self.samples.saturating_add(1);
+        self.out.u32(0)
+    }
+
+    /// Adds the counters of an interface to the sample.
+    ///
+    /// # Errors
+    /// [`Reason::NoSpace`], [`Reason::BadOrder`] outside a sample.
+    pub fn interface_counters(&mut self, counters: &counter::Interface) -> Result<(), Error> {
+        self.record(1, |out| counters.emit(out))
+    }
+
+    /// Adds a record of any format to the sample, its octets as they are (a multiple of four).
+    ///
+    /// # Errors
+    /// [`Reason::NoSpace`], [`Reason::BadOrder`] outside a sample, [`Reason::BadLength`] for an enterprise of more
+    /// than 20 bits or a format of more than 12.
+    pub fn other(&mut self, enterprise: u32, format: u32, body: &[u8]) -> Result<(), Error> {
+        if enterprise >> 20 != 0 || format >> 12 != 0 {
+            return Err(self.out.error(Reason::BadLength));
+        }
+        self.record(enterprise << 12 | format, |out| out.bytes(body))
     }
 
     /// Adds the first octets of the frame to the sample.

@@ -18,17 +18,19 @@
 //! one that was there. A last sample that runs past the end of the datagram is given with what there is of
 //! it, then as [`Reason::SampleOverrun`].
 //!
-//! [`FlowRecord`]s are in [`record`], interface counters in [`counter`], the way back in [`Writer`].
+//! [`FlowRecord`]s are in [`record`], interface counters in [`counter`], the way back in [`Writer`]. Versions 2 and
+//! 4 are read too (`legacy`) and give the same samples and records; nothing writes them any more.
 
 mod block;
 pub mod counter;
 mod emit;
+mod legacy;
 pub mod record;
 pub mod sample;
 
 use core::net::IpAddr;
 
-pub use counter::{CounterRecord, InterfaceCounters};
+pub use counter::CounterRecord;
 pub use emit::Writer;
 pub use record::{FlowRecord, RawHeader};
 pub use sample::{CounterSample, FlowHeader, FlowSample, Interface, Sample, Source};
@@ -37,7 +39,7 @@ use crate::error::{Error, Reason};
 use crate::reader::Reader;
 use block::Blocks;
 
-/// The version at the front of every datagram.
+/// The version at the front of every datagram that is written here.
 pub const VERSION: u32 = 5;
 
 /// What a datagram says of itself.
@@ -45,7 +47,7 @@ pub const VERSION: u32 = 5;
 pub struct Header {
     /// The agent: which device this is about. Not always the address the datagram came from.
     pub agent: IpAddr,
-    /// Tells apart the parts of an agent that count on their own.
+    /// Tells apart the parts of an agent that count on their own; 0 in versions 2 and 4, which have none.
     pub sub_agent: u32,
     /// Counts the datagrams of this sub-agent.
     pub sequence: u32,
@@ -59,6 +61,8 @@ pub struct Header {
 #[derive(Debug, Clone, Copy)]
 pub struct Datagram<'a> {
     header: Header,
+    /// `None` for version 5.
+    legacy: Option<legacy::Version>,
     body: Reader<'a>,
 }
 
@@ -70,18 +74,21 @@ impl<'a> Datagram<'a> {
     pub fn new_checked(bytes: &'a [u8]) -> Result<Self, Error> {
         let mut body = Reader::new(bytes);
         let bad_version = body.error(Reason::BadVersion);
-        if body.u32()? != VERSION {
-            return Err(bad_version);
-        }
+        let legacy = match body.u32()? {
+            VERSION => None,
+            2 => Some(legacy::Version::V2),
+            4 => Some(legacy::Version::V4),
+            _ => return Err(bad_version),
+        };
         let bad_address = body.error(Reason::BadAddress);
         let header = Header {
             agent: address(&mut body)?.ok_or(bad_address)?,
-            sub_agent: body.u32()?,
+            sub_agent: if legacy.is_none() { body.u32()? } else { 0 },
             sequence: body.u32()?,
             uptime_ms: body.u32()?,
             samples: body.u32()?,
         };
-        Ok(Self { header, body })
+        Ok(Self { header, legacy, body })
     }
 
     /// What the datagram says of itself.
@@ -90,19 +97,42 @@ impl<'a> Datagram<'a> {
         self.header
     }
 
+    /// The version: 2, 4 or 5.
+    #[must_use]
+    pub const fn version(&self) -> u32 {
+        match self.legacy {
+            None => VERSION,
+            Some(legacy::Version::V2) => 2,
+            Some(legacy::Version::V4) => 4,
+        }
+    }
+
     /// The samples, in their order.
     #[must_use]
     pub const fn samples(&self) -> Samples<'a> {
-        Samples { blocks: Blocks::new(self.body, self.header.samples), pending: None }
+        let count = self.header.samples;
+        let form = match self.legacy {
+            None => Form::Blocks(Blocks::new(self.body, count)),
+            Some(version) => Form::Legacy(legacy::Samples::new(version, self.body, count)),
+        };
+        Samples { form, pending: None }
     }
 }
 
 /// Iterator over the samples of a datagram.
 #[derive(Debug, Clone)]
 pub struct Samples<'a> {
-    blocks: Blocks<'a>,
+    form: Form<'a>,
     /// What is wrong with the sample given last.
     pending: Option<Error>,
+}
+
+#[derive(Debug, Clone)]
+enum Form<'a> {
+    /// Version 5: every sample has a length.
+    Blocks(Blocks<'a>),
+    /// Versions 2 and 4.
+    Legacy(legacy::Samples<'a>),
 }
 
 impl<'a> Iterator for Samples<'a> {
@@ -112,7 +142,11 @@ impl<'a> Iterator for Samples<'a> {
         if let Some(error) = self.pending.take() {
             return Some(Err(error));
         }
-        let block = match self.blocks.next()? {
+        let blocks = match &mut self.form {
+            Form::Blocks(blocks) => blocks,
+            Form::Legacy(samples) => return samples.next(),
+        };
+        let block = match blocks.next()? {
             Ok(block) => block,
             Err(error) => return Some(Err(error)),
         };

@@ -4,6 +4,7 @@ use core::num::NonZeroU32;
 
 use super::block::{Block, Blocks};
 use super::counter::CounterRecord;
+use super::legacy;
 use super::record::FlowRecord;
 use crate::error::{Error, Reason};
 use crate::reader::Reader;
@@ -57,7 +58,7 @@ pub struct Source {
 }
 
 impl Source {
-    fn parse(reader: &mut Reader<'_>, expanded: bool) -> Result<Self, Error> {
+    pub(super) fn parse(reader: &mut Reader<'_>, expanded: bool) -> Result<Self, Error> {
         let first = reader.u32()?;
         if expanded {
             return Ok(Self { kind: first, index: reader.u32()? });
@@ -185,7 +186,33 @@ impl FlowHeader {
 pub struct FlowSample<'a> {
     /// What the sample says of itself.
     pub header: FlowHeader,
-    records: Blocks<'a>,
+    records: FlowRecords<'a>,
+}
+
+/// What is known of a sampled packet: an iterator of records.
+#[derive(Debug, Clone, Copy)]
+pub struct FlowRecords<'a>(FlowForm<'a>);
+
+#[derive(Debug, Clone, Copy)]
+enum FlowForm<'a> {
+    /// Version 5: every record has a length.
+    Blocks(Blocks<'a>),
+    /// Versions 2 and 4.
+    Legacy(legacy::FlowRecords<'a>),
+}
+
+impl<'a> Iterator for FlowRecords<'a> {
+    type Item = Result<FlowRecord<'a>, Error>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        match &mut self.0 {
+            FlowForm::Blocks(blocks) => {
+                Some(blocks.next()?.and_then(|block| FlowRecord::parse(&whole(block)?)))
+            }
+            FlowForm::Legacy(records) => records.next(),
+        }
+    }
 }
 
 impl<'a> FlowSample<'a> {
@@ -193,7 +220,7 @@ impl<'a> FlowSample<'a> {
     fn parse(reader: &mut Reader<'a>, expanded: bool) -> Result<Self, Error> {
         if !expanded && let Ok(octets) = reader.array() {
             let (header, count) = FlowHeader::compact(octets);
-            return Ok(Self { header, records: Blocks::new(*reader, count) });
+            return Ok(Self { header, records: FlowRecords(FlowForm::Blocks(Blocks::new(*reader, count))) });
         }
         let header = FlowHeader {
             sequence: reader.u32()?,
@@ -206,12 +233,17 @@ impl<'a> FlowSample<'a> {
             expanded,
         };
         let count = reader.u32()?;
-        Ok(Self { header, records: Blocks::new(*reader, count) })
+        Ok(Self { header, records: FlowRecords(FlowForm::Blocks(Blocks::new(*reader, count))) })
+    }
+
+    pub(super) const fn legacy(header: FlowHeader, records: legacy::FlowRecords<'a>) -> Self {
+        Self { header, records: FlowRecords(FlowForm::Legacy(records)) }
     }
 
     /// What is known of the packet. A record that cannot be read is an `Err`, and the next one follows.
-    pub fn records(&self) -> impl Iterator<Item = Result<FlowRecord<'a>, Error>> + use<'a> {
-        self.records.map(|block| FlowRecord::parse(&whole(block?)?))
+    #[must_use]
+    pub const fn records(&self) -> FlowRecords<'a> {
+        self.records
     }
 }
 
@@ -224,7 +256,32 @@ pub struct CounterSample<'a> {
     pub source: Source,
     /// Whether the sample has the expanded form.
     pub expanded: bool,
-    records: Blocks<'a>,
+    records: CounterRecords<'a>,
+}
+
+/// The counters of a sample: an iterator of records.
+#[derive(Debug, Clone, Copy)]
+pub struct CounterRecords<'a>(CounterForm<'a>);
+
+#[derive(Debug, Clone, Copy)]
+enum CounterForm<'a> {
+    /// Version 5: every record has a length.
+    Blocks(Blocks<'a>),
+    /// Versions 2 and 4.
+    Legacy(legacy::CounterRecords<'a>),
+}
+
+impl<'a> Iterator for CounterRecords<'a> {
+    type Item = Result<CounterRecord<'a>, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match &mut self.0 {
+            CounterForm::Blocks(blocks) => {
+                Some(blocks.next()?.and_then(|block| CounterRecord::parse(&whole(block)?)))
+            }
+            CounterForm::Legacy(records) => records.next(),
+        }
+    }
 }
 
 impl<'a> CounterSample<'a> {
@@ -232,12 +289,18 @@ impl<'a> CounterSample<'a> {
         let sequence = reader.u32()?;
         let source = Source::parse(reader, expanded)?;
         let count = reader.u32()?;
-        Ok(Self { sequence, source, expanded, records: Blocks::new(*reader, count) })
+        let records = CounterRecords(CounterForm::Blocks(Blocks::new(*reader, count)));
+        Ok(Self { sequence, source, expanded, records })
+    }
+
+    pub(super) const fn legacy(sequence: u32, source: Source, records: legacy::CounterRecords<'a>) -> Self {
+        Self { sequence, source, expanded: false, records: CounterRecords(CounterForm::Legacy(records)) }
     }
 
     /// The counters. A record that cannot be read is an `Err`, and the next one follows.
-    pub fn records(&self) -> impl Iterator<Item = Result<CounterRecord<'a>, Error>> + use<'a> {
-        self.records.map(|block| CounterRecord::parse(&whole(block?)?))
+    #[must_use]
+    pub const fn records(&self) -> CounterRecords<'a> {
+        self.records
     }
 }
 

@@ -1,6 +1,6 @@
 //! sFlow in the four directions, then what agents get wrong.
 
-use super::record::{Ethernet, Gateway, Ip, Nat, Router, Switch};
+use super::record::{AsPath, Ethernet, Gateway, Ip, Nat, Router, Segment, Switch, Words};
 use super::*;
 use core::num::NonZeroU32;
 use proptest::prelude::*;
@@ -166,6 +166,12 @@ fn records_of_every_kind() {
         (4413 << 12 | 5, &[1]),
     ]);
     let v6 = |bits: [u16; 8]| core::net::Ipv6Addr::from(bits);
+    let Ok(FlowRecord::Gateway(Gateway { path, communities, .. })) = got[5] else { panic!("{:?}", got[5]) };
+    let segments: Vec<_> =
+        path.segments().map(|s| (s.kind, s.numbers.into_iter().collect::<Vec<_>>())).collect();
+    let (sequence, set) = (Segment::SEQUENCE, Segment::SET);
+    assert_eq!(segments, [(sequence, [64_503, 64_504].to_vec()), (set, [64_505].to_vec())]);
+    assert_eq!((communities.into_iter().collect::<Vec<_>>(), communities.len()), ([99].to_vec(), 1));
     let expected = [
         FlowRecord::Ethernet(Ethernet {
             frame_length: 64,
@@ -205,18 +211,22 @@ fn records_of_every_kind() {
             as_number: 64_500,
             src_as: 64_501,
             src_peer_as: 64_502,
+            path,
             dst_peer_as: Some(64_503),
             dst_as: Some(64_505),
-            local_preference: 100,
+            communities,
+            local_preference: Some(100),
         }),
         FlowRecord::Gateway(Gateway {
             next_hop: None,
             as_number: 64_500,
             src_as: 0,
             src_peer_as: 0,
+            path: AsPath::default(),
             dst_peer_as: None,
             dst_as: None,
-            local_preference: 0,
+            communities: Words::default(),
+            local_preference: Some(0),
         }),
         FlowRecord::Nat(Nat { src: Some([10, 0, 0, 1].into()), dst: None }),
         FlowRecord::Other { enterprise: 4413, format: 5, body: &[0, 0, 0, 1] },
@@ -337,7 +347,7 @@ fn interface_counters() {
     let Sample::Counter(sample) = sample else { panic!("{sample:?}") };
     assert_eq!((sample.sequence, sample.source), (1, Source { kind: 0, index: 4 }));
     let Some(Ok(CounterRecord::Interface(counters))) = sample.records().next() else { panic!() };
-    assert_eq!((counters.index, counters.speed_bps), (4, 1_000_000_000));
+    assert_eq!((counters.index, counters.speed_bps), (4, Some(1_000_000_000)));
     assert_eq!(counters.ingress.octets, Some(1 << 32));
     assert_eq!((counters.ingress.broadcast, counters.unknown_protocols), (Some(30), None));
     // Counters that the device does not have are unknown.
@@ -345,9 +355,50 @@ fn interface_counters() {
 }
 
 #[test]
+fn counters_are_written_as_they_are_read() {
+    let direction = |base: u32| counter::Direction {
+        octets: Some(u64::from(base) << 32),
+        unicast: Some(base),
+        multicast: None,
+        broadcast: Some(base + 1),
+        discards: Some(0),
+        errors: None,
+    };
+    let counters = counter::Interface {
+        index: 7,
+        kind: Some(6),
+        speed_bps: Some(100_000_000_000),
+        direction: Some(1),
+        status: Some(3),
+        ingress: direction(10),
+        unknown_protocols: None,
+        egress: direction(20),
+        promiscuous: Some(2),
+    };
+    for expanded in [false, true] {
+        let mut out = [0; 400];
+        let mut writer = Writer::new(&mut out, &HEADER).unwrap();
+        writer.begin_counter(5, Source { kind: 0, index: 7 }, expanded).unwrap();
+        writer.interface_counters(&counters).unwrap();
+        writer.other(0, 1001, &[0; 28]).unwrap();
+        let len = writer.finish().unwrap();
+        let mut samples = Datagram::new_checked(&out[..len]).unwrap().samples();
+        let Some(Ok(Sample::Counter(sample))) = samples.next() else { panic!() };
+        assert_eq!((sample.sequence, sample.source.index, sample.expanded), (5, 7, expanded));
+        let other = CounterRecord::Other { enterprise: 0, format: 1001, body: &[0; 28] };
+        let records: Vec<_> = sample.records().map(Result::unwrap).collect();
+        assert_eq!(records, [CounterRecord::Interface(counters), other]);
+        assert!(samples.next().is_none());
+    }
+    assert_eq!(counter::name(0, 1001), Some("processor"));
+    assert_eq!((counter::name(0, 999), record::name(0, 2202)), (None, Some("app_operation")));
+}
+
+#[test]
 fn refuses_other_headers() {
     let error = |bytes: &[u8]| Datagram::new_checked(bytes).unwrap_err();
-    assert_eq!(error(&[0, 0, 0, 4, 0, 0, 0, 1]), Error::new(Reason::BadVersion, 0));
+    assert_eq!(error(&[0, 0, 0, 3, 0, 0, 0, 1]), Error::new(Reason::BadVersion, 0));
+    assert_eq!(error(&[0, 0, 0, 6, 0, 0, 0, 1]), Error::new(Reason::BadVersion, 0));
     assert_eq!(error(&[0, 0, 0, 5, 0, 0, 0, 3, 1]), Error::new(Reason::BadAddress, 4));
     assert_eq!(error(&[0, 0, 0, 5, 0, 0, 0, 0, 1]), Error::new(Reason::BadAddress, 4));
     assert_eq!(error(&DATAGRAM[..25]), Error::new(Reason::Truncated, 24));

@@ -4,7 +4,7 @@ use std::vec::Vec;
 
 /// A set of this dialect and id with this body, 20 octets into a datagram.
 fn set(dialect: Dialect, id: u16, body: &[u8]) -> Set<'_> {
-    Set { dialect, id, offset: 24, body }
+    Set { dialect, id, offset: 24, body, is_cut: false }
 }
 
 fn outline(set: &Set<'_>) -> Vec<Result<(u16, usize, usize), Error>> {
@@ -190,4 +190,74 @@ fn records_end_at_padding_or_at_a_field_that_does_not_fit() {
     assert_eq!(records[2].map(|r| r.offset), error(Reason::FieldOverrun, 30));
     let records: Vec<_> = template.records(&set(Dialect::Ipfix, 256, &data[..7])).collect();
     assert_eq!(records.len(), 2, "one octet is less than a record");
+}
+
+#[test]
+fn what_a_cut_goes_through_is_no_second_error() {
+    // A set of templates, and one of records, each of whose ends are missing.
+    let whole = [
+        &[0, 2, 0, 20, 1, 0, 0, 1, 0, 82, 0xff, 0xff, 1, 1, 0, 1, 0, 1, 0, 4][..],
+        &[1, 0, 0, 12, 3, b'l', b'a', b'n', 3, b'w', b'a', b'n'],
+    ]
+    .concat();
+    let named = set(Dialect::Ipfix, 2, &whole[4..12]);
+    let template = named.templates().next().unwrap().unwrap();
+    for len in 1..whole.len() {
+        let (mut errors, mut records) = (Vec::new(), 0);
+        for found in Sets::new(Dialect::Ipfix, &whole[..len], 16) {
+            match found {
+                Ok(found) => {
+                    errors.extend(found.templates().filter_map(Result::err));
+                    if found.id == 256 {
+                        records += template.records(&found).filter(Result::is_ok).count();
+                        errors.extend(template.records(&found).filter_map(Result::err));
+                    }
+                }
+                Err(error) => errors.push(error),
+            }
+        }
+        // A cut between the sets leaves nothing to see, and one behind a zero looks like padding.
+        assert_eq!(errors.len(), usize::from(len != 20 && len != 1), "{len}: {errors:?}");
+        assert_eq!(records, usize::from(len >= 28), "{len}");
+    }
+}
+
+#[test]
+fn fields_may_be_there_twice() {
+    // RFC 7011 §8: the order tells them apart. Two octetDeltaCount, of 4 and of 8 octets.
+    let body = [1, 0, 0, 2, 0, 1, 0, 4, 0, 1, 0, 8];
+    let set_of = set(Dialect::Ipfix, 2, &body);
+    let template = set_of.templates().next().unwrap().unwrap();
+    let octets = [0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 9];
+    let data = set(Dialect::Ipfix, 256, &octets);
+    let record = template.records(&data).next().unwrap().unwrap();
+    let values: Vec<_> =
+        record.values().map(|(field, value)| (field.element, crate::value::unsigned(value))).collect();
+    assert_eq!(values, [(1, Some(7)), (1, Some(9))]);
+}
+
+#[test]
+fn a_scope_of_nothing_is_refused_where_it_is_forbidden() {
+    // RFC 7011 §3.4.2.2. Behind it a good one.
+    let body = [1, 0, 0, 1, 0, 0, 0, 41, 0, 8, 1, 1, 0, 2, 0, 1, 0, 149, 0, 4, 0, 41, 0, 8];
+    let options = set(Dialect::Ipfix, 3, &body);
+    assert_eq!(outline(&options), [error(Reason::BadScope, 28), Ok((257, 2, 12))]);
+    // RFC 3954 does not forbid it, and routers send it: the record is about the exporter.
+    let body = [1, 0, 0, 0, 0, 4, 0, 41, 0, 4];
+    assert_eq!(outline(&set(Dialect::V9, 1, &body)), [Ok((256, 1, 4))]);
+}
+
+#[test]
+fn common_properties_are_options_like_any_others() {
+    // RFC 5473 §5: the scope is commonPropertiesId (137), the values are what the flows share.
+    let body = [1, 2, 0, 3, 0, 1, 0, 137, 0, 8, 0, 8, 0, 4, 0, 12, 0, 4];
+    let options = set(Dialect::Ipfix, 3, &body);
+    let template = options.templates().next().unwrap().unwrap();
+    assert_eq!((template.scope_count, template.field_count), (1, 3));
+    let octets = [0, 0, 0, 0, 0, 0, 0, 101, 192, 0, 2, 1, 198, 51, 100, 7];
+    let data = set(Dialect::Ipfix, 258, &octets);
+    let record = template.records(&data).next().unwrap().unwrap();
+    let values: Vec<_> = record.values().collect();
+    assert_eq!((values[0].0.role, values[0].1), (Role::Scope, &octets[..8]));
+    assert_eq!((values[1].1, values[2].1), (&octets[8..12], &octets[12..]));
 }

@@ -62,8 +62,9 @@ const PROBLEMS: [(&str, &str); 16] = [
     ("ipfixfile-cesnet-bad-template-field-count.ipfix", "no_template=3;truncated=1"),
     ("ipfixfile-cesnet-missing-template-258.ipfix", "no_template=1"),
     ("ipfixfile-cesnet-only-data-no-templates.ipfix", "no_template=3"),
+    // Two faults: behind an options template there is what is neither template nor padding; the last set is too long.
     ("ipfix-vflow-vmware-multitemplate.pcap", "set_overrun=1;truncated=1"),
-    ("ipfix-calmh-aliasing.pcap", "field_overrun=1;truncated=1"),
+    ("ipfix-calmh-aliasing.pcap", "truncated=1"),
     ("ipfix-calmh-bad-encoding.pcap", "field_overrun=1"),
 ];
 

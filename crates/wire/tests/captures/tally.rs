@@ -69,7 +69,7 @@ impl Tally {
             Some(Protocol::Ipfix) => ipfix::Message::from_datagram(bytes).map(|message| {
                 self.sets((source, Dialect::Ipfix, message.header().domain), message.sets());
             }),
-            Some(Protocol::SflowV5) | None => panic!("no NetFlow: {:?}", &bytes[..bytes.len().min(8)]),
+            _ => panic!("no NetFlow that is in a capture: {:?}", &bytes[..bytes.len().min(8)]),
         };
         if let Err(error) = result {
             self.problem(error);
@@ -169,7 +169,7 @@ impl Tally {
                 (Dialect::V9, options) => u16::from(options),
                 (Dialect::Ipfix, options) => 2 + u16::from(options),
             };
-            let envelope = Set { dialect: scope.1, id, offset: 0, body: &raw };
+            let envelope = Set { dialect: scope.1, id, offset: 0, body: &raw, is_cut: false };
             let template = envelope.templates().next().unwrap().unwrap();
             self.records(&template, set);
         }

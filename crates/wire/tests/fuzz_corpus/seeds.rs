@@ -2,9 +2,10 @@
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
+use weir_wire::element::Type;
 use weir_wire::file::{pcap, pcapng};
 use weir_wire::ipfix;
-use weir_wire::netflow::{v1, v5, v7, v9};
+use weir_wire::netflow::{v1, v5, v6, v7, v8, v9};
 use weir_wire::packet::{Link, udp_frame};
 use weir_wire::sflow;
 use weir_wire::sflow::record::{Router, Switch};
@@ -16,10 +17,15 @@ pub(crate) fn all() -> Vec<(String, Vec<u8>)> {
     for (target, list) in [
         ("v1", fixed_v1()),
         ("v5", fixed_v5()),
+        ("v6", fixed_v6()),
         ("v7", fixed_v7()),
+        ("v8", aggregates()),
         ("v9", sequences_v9()),
         ("ipfix", sequences_ipfix()),
         ("sflow", sflows()),
+        ("sflow_legacy", legacy_sflows()),
+        ("structured", lists()),
+        ("value", values()),
         ("packet", packets()),
         ("pcap", files()),
     ] {
@@ -84,6 +90,45 @@ fn fixed_v5() -> Seeds {
     let records: Vec<v5::Record> = (0..30).map(record_v5).collect();
     let good = written(|out| v5::emit(&header, &records[..2], out));
     variants(good, written(|out| v5::emit(&header, &records, out)))
+}
+
+fn fixed_v6() -> Seeds {
+    let header = v6::Header { uptime_ms: 1_000_000, export_s: 1_704_067_200, ..v6::Header::default() };
+    let record = v6::Record { src_addr: [192, 0, 2, 1], octets: 1500, packets: 1, ..v6::Record::default() };
+    let good = written(|out| v6::emit(&header, &[record; 2], out));
+    variants(good, written(|out| v6::emit(&header, &[record; v6::RECORDS_MAX], out)))
+}
+
+/// A datagram of every scheme, and the kinds of bad input of one.
+fn aggregates() -> Seeds {
+    const NAMES: [&str; 14] = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14"];
+    let datagram = |scheme, count| {
+        let sampling = v5::Sampling { mode: 1, interval: 100 };
+        let header = v8::Header {
+            uptime_ms: 1_000_000,
+            export_s: 1_704_067_200,
+            export_ns: 0,
+            sequence: 7,
+            engine_type: 0,
+            engine_id: 1,
+            scheme,
+            sampling,
+        };
+        let record = v8::Record {
+            flows: Some(3),
+            packets: Some(10),
+            octets: Some(15_001),
+            src_addr: Some([192, 0, 2, 0]),
+            src_mask: Some(24),
+            ..v8::Record::default()
+        };
+        written(|out| v8::emit(&header, &vec![record; count], out))
+    };
+    let each = v8::Scheme::ALL.into_iter().map(|scheme| datagram(scheme, 1));
+    let mut seeds: Seeds = NAMES.into_iter().zip(each).collect();
+    let max = v8::Scheme::Prefix.records_max();
+    seeds.extend(variants(datagram(v8::Scheme::Prefix, 2), datagram(v8::Scheme::Prefix, max)));
+    seeds
 }
 
 fn fixed_v7() -> Seeds {
@@ -252,6 +297,69 @@ fn sflows() -> Seeds {
     let cut = good[..good.len() - 9].to_vec();
     let v6 = datagram([0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1].into());
     vec![("good", good), ("v6-agent", v6), ("cut", cut)]
+}
+
+/// Datagrams of versions 2 and 4: a flow sample with every extension, one without, counters of an interface.
+fn legacy_sflows() -> Seeds {
+    let words = |words: &[u32]| -> Vec<u8> { words.iter().flat_map(|word| word.to_be_bytes()).collect() };
+    let frame = frame(4, b"payload");
+    let mut packet = words(&[1, 1, 67, u32::try_from(frame.len()).unwrap()]);
+    packet.extend(&frame);
+    packet.resize(packet.len().next_multiple_of(4), 0);
+    let flow = words(&[1, 9, 258, 1000, 9000, 2, 258, 0x8000_0003]);
+    let counters = [words(&[2, 3, 4, 20, 2]), words(&[1; 22]), words(&[2; 13])].concat();
+    let datagram = |version, gateway: &[u32]| {
+        let header = words(&[version, 1, 0xc000_0201, 7, 1_000_000, 3]);
+        let known = words(&[5, 1, 10, 0, 20, 1, 2, 1, 0x0a00_0001, 24, 16]);
+        let user = [&words(&[4, 3])[..], b"bob\0", &words(&[0])].concat();
+        let url = [&words(&[5, 1, 2])[..], b"/a\0\0"].concat();
+        let extended = [flow.clone(), packet.clone(), known, words(gateway), user, url].concat();
+        let ip = words(&[2, 1400, 6, 0x0a00_0001, 0x0a00_0002, 443, 50_000, 0x18, 0xb8, 0]);
+        [header, extended, counters.clone(), flow.clone(), ip].concat()
+    };
+    let v2 = datagram(2, &[3, 64_500, 64_501, 64_502, 2, 64_503, 64_504]);
+    let v4 = datagram(4, &[3, 64_500, 64_501, 64_502, 1, 2, 2, 64_503, 64_504, 2, 98, 99, 100]);
+    let cut = v4[..v4.len() - 9].to_vec();
+    vec![("v2", v2), ("v4", v4), ("cut", cut)]
+}
+
+/// The kind of list, a set of two templates, the list.
+fn lists() -> Seeds {
+    // Source port and octets; protocol and a list of those.
+    let templates =
+        [[1, 0, 0, 2, 0, 7, 0, 2, 0, 1, 0, 4], [1, 1, 0, 2, 0, 4, 0, 1, 1, 36, 0xff, 0xff]].concat();
+    let with = |kind: u8, list: &[u8]| [&[kind][..], &sequence(&[templates.clone(), list.to_vec()])].concat();
+    let inner = [3, 1, 0, 0, 80, 0, 0, 0, 5, 1, 187, 0, 0, 0, 6];
+    let nested = [&[3, 1, 1, 6, 15][..], &inner, &[17, 3, 255, 1, 0]].concat();
+    let several = [1, 1, 0, 0, 10, 0, 80, 0, 0, 0, 5, 1, 1, 0, 9, 6, 3, 3, 1, 0];
+    vec![
+        ("basic", with(0, &[3, 0, 14, 0, 4, 0, 0, 0, 1, 0, 0, 0, 4, 0, 0, 0, 8])),
+        ("names", with(0, &[4, 0, 82, 0xff, 0xff, 2, b'e', b'0', 255, 0, 3, b'l', b'a', b'n'])),
+        ("lists", with(0, &[3, 1, 35, 0xff, 0xff, 9, 3, 0, 14, 0, 4, 0, 0, 0, 1])),
+        ("nested", with(1, &nested)),
+        ("several", with(2, &several)),
+        ("cut", with(1, &nested[..12])),
+    ]
+}
+
+/// The data type's place, then a value.
+fn values() -> Seeds {
+    let place = |wanted| {
+        let at = Type::ALL.iter().position(|data_type| *data_type == wanted).unwrap();
+        u8::try_from(at).unwrap()
+    };
+    let with = |data_type, value: &[u8]| [&[place(data_type)][..], value].concat();
+    vec![
+        ("string", with(Type::String, b"caf\xc3\xa9 \xff\n")),
+        ("octets", with(Type::OctetArray, &[0, 1, 0xfe])),
+        ("signed", with(Type::Signed32, &[0xff, 0xfe])),
+        ("float", with(Type::Float64, &1.5_f64.to_be_bytes())),
+        ("seconds", with(Type::DateTimeSeconds, &[0x65, 0x92, 0, 0x80])),
+        ("milliseconds", with(Type::DateTimeMilliseconds, &1_704_067_200_123_u64.to_be_bytes())),
+        ("nanoseconds", with(Type::DateTimeNanoseconds, &[0xe9, 0x3c, 0x1c, 0, 0x80, 0, 0, 0])),
+        ("ipv6", with(Type::Ipv6Address, &[0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1])),
+        ("boolean", with(Type::Boolean, &[2])),
+    ]
 }
 
 /// The link's number, then the frame.

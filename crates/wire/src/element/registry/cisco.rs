@@ -2,7 +2,8 @@
 //!
 //! Information elements of Cisco (enterprise 9) that are met in practice.
 //! Sources: Cisco's metric definition guide of Application Visibility and Control, its ASA NetFlow guide, its
-//! performance monitor. NetFlow version 9 carries the same elements without an enterprise, 32768 higher.
+//! performance monitor; the lists of CESNET's libfds, of Logstash's NetFlow codec and of Wireshark.
+//! NetFlow version 9 carries the same elements without an enterprise, 32768 higher.
 
 elements! {
     9;
@@ -39,6 +40,7 @@ elements! {
      4317 TCP_WINDOW_SIZE_MEAN              "tcpWindowSizeMean"             Unsigned32  Quantity     Octets
      4318 TCP_MAXIMUM_SEGMENT_SIZE          "tcpMaximumSegmentSize"         Unsigned16  Quantity     Octets
      4324 TCP_WINDOW_SIZE_SUM               "tcpWindowSizeSum"              Unsigned64  Quantity     Octets
+     4325 TRANSPORT_RTP_JITTER_MEAN_SUM     "transportRTPJitterMeanSum"     Unsigned64  Default      -
      7232 AAA_USERNAME                      "aaaUsername"                   String      Default      -
      7233 XLATE_SOURCE_IPV4_ADDRESS         "xlateSourceIPv4Address"        Ipv4Address Default      -
      7234 XLATE_DESTINATION_IPV4_ADDRESS    "xlateDestinationIPv4Address"   Ipv4Address Default      -
@@ -46,6 +48,12 @@ elements! {
      7236 XLATE_DESTINATION_TRANSPORT_PORT  "xlateDestinationTransportPort" Unsigned16  Identifier   -
      7237 FIREWALL_EVENT                    "firewallEvent"                 Unsigned8   Identifier   -
      8232 CLASS_HIERARCHY                   "classHierarchy"                OctetArray  Identifier   -
+     8233 C3_PL_CLASS_CCE_ID                "c3PLClassCceId"                Unsigned32  Default      -
+     8234 C3_PL_CLASS_NAME                  "c3PLClassName"                 String      Default      -
+     8235 C3_PL_CLASS_TYPE                  "c3PLClassType"                 OctetArray  Default      -
+     8236 C3_PL_POLICY_CCE_ID               "c3PLPolicyCceId"               Unsigned32  Default      -
+     8237 C3_PL_POLICY_NAME                 "c3PLPolicyName"                String      Default      -
+     8238 C3_PL_POLICY_TYPE                 "c3PLPolicyType"                OctetArray  Default      -
      8337 SERVER_BYTES_NETWORK              "serverBytesNetwork"            Unsigned64  DeltaCounter Octets
      8338 CLIENT_BYTES_NETWORK              "clientBytesNetwork"            Unsigned64  DeltaCounter Octets
      9252 SERVICES_WAAS_SEGMENT             "servicesWaasSegment"           Unsigned8   Identifier   -
@@ -99,5 +107,6 @@ elements! {
     12240 CLIENT_TRANSPORT_PORT             "clientTransportPort"           Unsigned16  Identifier   -
     12241 SERVER_TRANSPORT_PORT             "serverTransportPort"           Unsigned16  Identifier   -
     12242 CONNECTION_ID                     "connectionId"                  Unsigned32  Identifier   -
+    12243 APPLICATION_TRAFFIC_CLASS         "applicationTrafficClass"       OctetArray  Default      -
     12244 APP_BUSINESS                      "appBusiness"                   String      Default      -
 }

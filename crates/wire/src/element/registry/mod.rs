@@ -33,8 +33,22 @@ macro_rules! unit {
     };
 }
 
+pub mod barracuda;
+pub mod cert;
+pub mod cesnet;
 pub mod cisco;
+pub mod flowmon;
+pub mod gigamon;
+pub mod huawei;
 pub mod iana;
+pub mod ixia;
 pub mod juniper;
+pub mod netscaler;
+pub mod niagara;
+pub mod nokia;
 pub mod ntop;
+pub mod paloalto;
+pub mod plixer;
+pub mod procera;
+pub mod viptela;
 pub mod vmware;
