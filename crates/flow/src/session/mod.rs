@@ -14,6 +14,7 @@
 //! | `v1` `v5` `v7` `v9` `ipfix` `sflow` | what is particular to a protocol |
 //! | `legacy` | the fixed records of v1, v5 and v7 |
 //! | `template`, `plan`, `gather` | templates, compiled into column moves |
+//! | `shelf` | the compiled form of a template, once for all sessions that have it |
 //! | `hold` | data sets that came before their template |
 //! | `firewall` | events that carry totals where updates came before |
 //! | `options`, `sampling` | what exporters say about themselves |
@@ -36,6 +37,7 @@ mod rows;
 mod sampling;
 mod sequence;
 mod sflow;
+mod shelf;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -133,6 +135,8 @@ struct Session {
     exporter: Addr,
     domain: u32,
     version: Version,
+    /// Whether it has something for the next batch.
+    is_touched: bool,
     counts: Counts,
     sequence: Sequence,
     /// What v9 counts, once that is known.
@@ -165,6 +169,7 @@ struct Copies {
 struct Shared {
     scratch: template::Scratch,
     samples: sflow::Scratch,
+    shelf: shelf::Shelf,
     held_bytes: usize,
     held_bytes_max: usize,
 }
@@ -175,6 +180,8 @@ pub struct Sessions {
     settings: Settings,
     sessions: HashMap<Key, Session, foldhash::fast::RandomState>,
     strays: HashMap<Addr, Counts, foldhash::fast::RandomState>,
+    /// Sessions that have something for the next batch, so that nobody walks over ten thousand for a few.
+    touched: Vec<Key>,
     shared: Shared,
 }
 
@@ -185,10 +192,17 @@ impl Sessions {
         let shared = Shared {
             scratch: template::Scratch::default(),
             samples: sflow::Scratch::default(),
+            shelf: shelf::Shelf::default(),
             held_bytes: 0,
             held_bytes_max: HELD_BYTES_MAX,
         };
-        Self { settings, sessions: HashMap::default(), strays: HashMap::default(), shared }
+        Self {
+            settings,
+            sessions: HashMap::default(),
+            strays: HashMap::default(),
+            touched: Vec::new(),
+            shared,
+        }
     }
 
     /// How many sessions there are.
@@ -233,8 +247,11 @@ impl Sessions {
         self.count_copies(batch);
         batch.seal();
         normal::normalise(batch, 0);
-        for session in self.sessions.values_mut() {
-            session.counts.hand_over(batch);
+        for key in self.touched.drain(..) {
+            if let Some(session) = self.sessions.get_mut(&key) {
+                session.is_touched = false;
+                session.counts.hand_over(batch);
+            }
         }
         for counts in self.strays.values_mut() {
             counts.hand_over(batch);
@@ -251,15 +268,16 @@ impl Sessions {
 
     /// Takes in the copies that nothing showed to be duplicates.
     fn count_copies(&mut self, batch: &mut Batch) {
-        let open: Vec<(Key, Copies)> = self
-            .sessions
-            .iter_mut()
-            .filter_map(|(key, session)| {
-                let copies = session.copies.take()?;
+        let sessions = &mut self.sessions;
+        let mut open: Vec<(Key, Copies)> = Vec::new();
+        for key in &self.touched {
+            if let Some(session) = sessions.get_mut(key)
+                && let Some(copies) = session.copies.take()
+            {
                 session.sequence.stands_still();
-                Some((*key, copies))
-            })
-            .collect();
+                open.push((*key, copies));
+            }
+        }
         for (key, copies) in open {
             let (from, port) = (key.from, key.port);
             let arrival = Arrival { received: copies.received, from, port, payload: &copies.payload };
@@ -340,6 +358,9 @@ impl Sessions {
         let session = self.sessions.entry(key).or_insert_with(|| Session::new(&key, settings));
         session.counts.at(arrival.received, batch);
         session.counts.add(Counter::Datagrams, 1);
+        if !std::mem::replace(&mut session.is_touched, true) {
+            self.touched.push(key);
+        }
         (session, &mut self.shared)
     }
 
@@ -418,6 +439,7 @@ impl Session {
             exporter: key.from,
             domain: key.domain,
             version,
+            is_touched: false,
             counts: Counts::new(key.from, key.domain),
             sequence: Sequence::default(),
             unit: v9::Counting::default(),

@@ -7,7 +7,7 @@ use super::hold::Held;
 use super::plan::{Plan, Side};
 use super::rows::{self, Origin, STAMPED};
 use super::sequence::Extent;
-use super::{Session, Shared, options};
+use super::{Session, Shared, options, sampling};
 use crate::Batch;
 use crate::health::Counter;
 use crate::schema::Column;
@@ -27,10 +27,18 @@ enum Compiled {
     Options(Arc<options::Plan>),
 }
 
+/// A template that is known.
+#[derive(Debug)]
+struct Known {
+    compiled: Compiled,
+    /// As it was sent: the same again is no news.
+    raw: Box<[u8]>,
+}
+
 /// The templates of one session, by id: one name space for both kinds, the last definition wins (RFC 7011 §8).
 #[derive(Debug, Default)]
 pub(super) struct Templates {
-    compiled: HashMap<u16, Compiled, foldhash::fast::RandomState>,
+    known: HashMap<u16, Known, foldhash::fast::RandomState>,
 }
 
 /// Room reused from set to set.
@@ -42,6 +50,11 @@ pub(super) struct Scratch {
     duration: Vec<u64>,
     init: Vec<u64>,
     icmp: Vec<u16>,
+    sampling: sampling::Scratch,
+    events: Vec<u64>,
+    connections: Vec<u64>,
+    reverse: [Vec<u64>; 2],
+    keep: Vec<bool>,
 }
 
 /// What came of one message's sets.
@@ -59,6 +72,13 @@ const UNKNOWN: Extent = Extent { all: None, flows: None };
 impl Default for Read {
     fn default() -> Self {
         Self { extent: Extent::of(0), problem: None }
+    }
+}
+
+impl Known {
+    /// Whether it is this one, sent again.
+    fn is(&self, template: &Template<'_>) -> bool {
+        matches!(self.compiled, Compiled::Options(_)) == template.is_options && *self.raw == *template.raw
     }
 }
 
@@ -119,7 +139,7 @@ impl Session {
                 first
             }
             SetKind::Data(id) => {
-                let Some(compiled) = self.templates.compiled.get(&id).cloned() else {
+                let Some(compiled) = self.templates.known.get(&id).map(|known| known.compiled.clone()) else {
                     self.hold(id, set.body, clock, shared);
                     read.extent = UNKNOWN;
                     return Ok(());
@@ -138,25 +158,30 @@ impl Session {
     fn define(&mut self, template: &Template<'_>, shared: &mut Shared, batch: &mut Batch) {
         if template.is_withdrawal() {
             let all = template.is_withdrawal_of_all();
-            self.templates.compiled.retain(|id, compiled| {
-                let same_kind = matches!(compiled, Compiled::Options(_)) == template.is_options;
+            self.templates.known.retain(|id, known| {
+                let same_kind = matches!(known.compiled, Compiled::Options(_)) == template.is_options;
                 !(same_kind && all) && (all || *id != template.id)
             });
             return;
         }
-        let (counter, compiled) = if template.is_options {
-            (Counter::OptionsTemplates, Compiled::Options(Arc::new(options::Plan::compile(template))))
-        } else {
-            (Counter::Templates, Compiled::Flows(Arc::new(Plan::compile(template))))
-        };
+        let counter = if template.is_options { Counter::OptionsTemplates } else { Counter::Templates };
         self.counts.add(counter, 1);
-        let known = self.templates.compiled.contains_key(&template.id);
-        if !known && self.templates.compiled.len() >= TEMPLATES_MAX {
-            self.counts.add_reason(Counter::Evictions, "template");
-            return;
+        let room = self.templates.known.len() < TEMPLATES_MAX;
+        let known = self.templates.known.get(&template.id);
+        match known {
+            Some(known) if known.is(template) => return,
+            None if !room => return self.counts.add_reason(Counter::Evictions, "template"),
+            _ => {}
         }
-        self.templates.compiled.insert(template.id, compiled.clone());
-        if !known {
+        let is_new = known.is_none();
+        let compiled = if template.is_options {
+            Compiled::Options(Arc::new(options::Plan::compile(template)))
+        } else {
+            Compiled::Flows(shared.shelf.plan(template))
+        };
+        let known = Known { compiled: compiled.clone(), raw: template.raw.into() };
+        self.templates.known.insert(template.id, known);
+        if is_new {
             self.release(template.id, &compiled, shared, batch);
         }
     }
@@ -263,7 +288,7 @@ impl Session {
                 records.append(place, batch.open(column, base));
             }
         }
-        self.settle_firewall(plan, side, records, base, batch);
+        self.settle_firewall(plan, side, records, base, scratch, batch);
         icmp(plan, side, records, base, scratch, batch);
         rows::stamp(batch, base, origin);
         if !spans(plan, records, base, &origin.clock, batch) {
@@ -274,8 +299,9 @@ impl Session {
         if self.sampling.is_per_record(plan) {
             let has_ingress = side.mask & Column::IngressIf.bit() != 0;
             let ingress = if has_ingress { batch.u32s(Column::IngressIf) } else { &[] };
-            let intervals = self.sampling.per_record(plan, records, ingress.get(base..).unwrap_or_default());
-            rows::scale_each(batch, base, &mut self.counts, &intervals);
+            let ingress = ingress.get(base..).unwrap_or_default();
+            let intervals = self.sampling.per_record(plan, records, ingress, &mut scratch.sampling);
+            rows::scale_each(batch, base, &mut self.counts, intervals);
         } else {
             rows::scale(batch, base, &mut self.counts, self.sampling.uniform(None));
         }
@@ -288,14 +314,17 @@ impl Session {
         side: &Side,
         records: Records<'_>,
         base: usize,
+        scratch: &mut Scratch,
         batch: &mut Batch,
     ) {
         let Some((event, connection)) = plan.firewall.filter(|_| side.octets.is_some()) else { return };
-        let (mut events, mut connections) = (Vec::new(), Vec::new());
-        records.unsigned(event, &mut events, |x| x);
-        records.unsigned(connection, &mut connections, |x| x);
+        let Scratch { events, connections, .. } = scratch;
+        for (place, values) in [(event, &mut *events), (connection, &mut *connections)] {
+            values.clear();
+            records.unsigned(place, values, |x| x);
+        }
         let back = plan.forward.octets != side.octets;
-        let forgotten = self.firewall.settle(&events, &connections, back, base, batch);
+        let forgotten = self.firewall.settle(events, connections, back, base, batch);
         for _ in 0..forgotten {
             self.counts.add_reason(Counter::Evictions, "connection");
         }
@@ -311,20 +340,34 @@ impl Session {
         scratch: &mut Scratch,
         batch: &mut Batch,
     ) {
-        let column = |place: Option<_>| {
-            let mut values: Vec<u64> = Vec::new();
-            if let Some(place) = place {
-                records.unsigned(place, &mut values, |x| x);
+        let mut keep = std::mem::take(&mut scratch.keep);
+        keep.clear();
+        keep.resize(records.len(), false);
+        for (place, values) in [side.octets, side.packets].into_iter().zip(&mut scratch.reverse) {
+            let Some(place) = place else { continue };
+            values.clear();
+            records.unsigned(place, values, |x| x);
+            for (kept, value) in keep.iter_mut().zip(values) {
+                *kept |= *value > 0;
             }
-            values
-        };
-        let (octets, packets) = (column(side.octets), column(side.packets));
-        let carries = |v: &[u64], i: usize| v.get(i).is_some_and(|x| *x > 0);
-        let keep: Vec<bool> =
-            (0..records.len()).map(|i| carries(&octets, i) || carries(&packets, i)).collect();
-        if !keep.contains(&true) {
-            return;
         }
+        if keep.contains(&true) {
+            self.append_kept(plan, side, records, origin, &keep, scratch, batch);
+        }
+        scratch.keep = keep;
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "what a side is read with, and which rows of it stay")]
+    fn append_kept(
+        &mut self,
+        plan: &Plan,
+        side: &Side,
+        records: Records<'_>,
+        origin: &Origin,
+        keep: &[bool],
+        scratch: &mut Scratch,
+        batch: &mut Batch,
+    ) {
         let base = batch.len();
         self.append_side(plan, side, records, origin, scratch, batch);
         let dropped = keep.iter().filter(|kept| !**kept).count();
@@ -332,11 +375,11 @@ impl Session {
             batch.seal();
             self.counts.add(Counter::Flows, -i64::try_from(dropped).unwrap_or_default());
             let unknown = (base..batch.len())
-                .zip(&keep)
+                .zip(keep)
                 .filter(|(row, kept)| !**kept && !batch.is_present(*row, Column::SamplingInterval))
                 .count();
             self.counts.add(Counter::UnknownSamplingRecords, -i64::try_from(unknown).unwrap_or_default());
-            batch.retain_from(base, &keep);
+            batch.retain_from(base, keep);
         }
     }
 }
