@@ -4,7 +4,7 @@ use super::clock::{Clock, Form};
 use super::gather::{Place, Records};
 use super::plan::{At, Dense, Event, Plan, Side};
 use super::rows::{self, Origin, STAMPED};
-use super::sampling::Sampling;
+use super::sampling::{self, Sampling};
 use super::total::Scheme;
 use super::{Session, Shared, name, text};
 use crate::health::Counter;
@@ -22,6 +22,11 @@ pub(super) struct Scratch {
     duration: Vec<u64>,
     init: Vec<u64>,
     icmp: Vec<u16>,
+    sampling: sampling::Scratch,
+    events: Vec<u64>,
+    connections: Vec<u64>,
+    reverse: [Vec<u64>; 2],
+    keep: Vec<bool>,
 }
 
 /// The counters of a side, with their columns.
@@ -88,7 +93,7 @@ impl Session {
         for (place, column) in measured {
             records.append(place, batch.open(column, base));
         }
-        self.settle_firewall(plan, side, records, base, shared, batch);
+        self.settle_firewall(plan, side, records, base, (scratch, shared), batch);
         self.settle_totals(plan, side, records, base, shared, batch);
         icmp(plan, side, records, base, scratch, batch);
         event(plan, records, base, batch);
@@ -99,7 +104,7 @@ impl Session {
             let said = (0..records.len()).map(|i| scratch.said(plan, &origin.clock, i));
             rows::times(batch, base, &origin.clock, &mut self.counts, said);
         }
-        self.scale(plan, side, records, base, origin.clock.received, batch);
+        self.scale(plan, side, records, base, (scratch, origin.clock.received), batch);
     }
 
     /// Scales by what is known of sampling, and takes note of what is not.
@@ -109,16 +114,17 @@ impl Session {
         side: &Side,
         records: Records<'_>,
         base: usize,
-        now: i64,
+        (scratch, now): (&mut Scratch, i64),
         batch: &mut Batch,
     ) {
         let mut unknown = false;
         if self.sampling.is_per_record(plan) {
             let has_ingress = side.mask & Column::IngressIf.bit() != 0;
             let ingress = if has_ingress { batch.u32s(Column::IngressIf) } else { &[] };
-            let intervals = self.sampling.per_record(plan, records, ingress.get(base..).unwrap_or_default());
+            let ingress = ingress.get(base..).unwrap_or_default();
+            let intervals = self.sampling.per_record(plan, records, ingress, &mut scratch.sampling);
             unknown |= intervals.iter().any(|interval| Sampling::is_open(*interval));
-            rows::scale_each(batch, base, &mut self.counts, &intervals);
+            rows::scale_each(batch, base, &mut self.counts, intervals);
         } else {
             let interval = self.sampling.uniform(None);
             unknown |= Sampling::is_open(interval);
@@ -174,18 +180,20 @@ impl Session {
         side: &Side,
         records: Records<'_>,
         base: usize,
-        shared: &mut Shared,
+        (scratch, shared): (&mut Scratch, &mut Shared),
         batch: &mut Batch,
     ) {
         let (Some(Event::Firewall(event)), Some(connection)) = (plan.event, plan.connection) else { return };
         if side.octets.is_none() {
             return;
         }
-        let (mut events, mut connections) = (Vec::new(), Vec::new());
-        records.unsigned(event, &mut events, |x| x);
-        records.unsigned(connection, &mut connections, |x| x);
+        let Scratch { events, connections, .. } = scratch;
+        for (place, values) in [(event, &mut *events), (connection, &mut *connections)] {
+            values.clear();
+            records.unsigned(place, values, |x| x);
+        }
         let owner = self.owner(plan.forward.octets != side.octets);
-        let forgotten = shared.firewall.settle(&events, &connections, owner, base, batch);
+        let forgotten = shared.firewall.settle(events, connections, owner, base, batch);
         for _ in 0..forgotten {
             self.counts.add_reason(Counter::Evictions, "connection");
         }
@@ -231,32 +239,37 @@ impl Session {
         (scratch, shared): (&mut Scratch, &mut Shared),
         batch: &mut Batch,
     ) {
-        let column = |place: Option<_>| {
-            let mut values: Vec<u64> = Vec::new();
-            if let Some(place) = place {
-                records.unsigned(place, &mut values, |x| x);
+        let mut keep = std::mem::take(&mut scratch.keep);
+        keep.clear();
+        keep.resize(records.len(), false);
+        for (place, values) in [side.octets, side.packets].into_iter().zip(&mut scratch.reverse) {
+            let Some(place) = place else { continue };
+            values.clear();
+            records.unsigned(place, values, |x| x);
+            for (kept, value) in keep.iter_mut().zip(values) {
+                *kept |= *value > 0;
             }
-            values
-        };
-        let (octets, packets) = (column(side.octets), column(side.packets));
-        let carries = |v: &[u64], i: usize| v.get(i).is_some_and(|x| *x > 0);
-        let keep: Vec<bool> =
-            (0..records.len()).map(|i| carries(&octets, i) || carries(&packets, i)).collect();
-        if !keep.contains(&true) {
-            return;
         }
-        let base = batch.len();
-        self.append_side(plan, side, records, dense, origin, (scratch, shared), batch);
+        if keep.contains(&true) {
+            let base = batch.len();
+            self.append_side(plan, side, records, dense, origin, (scratch, shared), batch);
+            self.retain(base, &keep, batch);
+        }
+        scratch.keep = keep;
+    }
+
+    /// Takes rows from `base` on away again, and out of the counts.
+    fn retain(&mut self, base: usize, keep: &[bool], batch: &mut Batch) {
         let dropped = keep.iter().filter(|kept| !**kept).count();
         if dropped > 0 {
             batch.seal();
             self.counts.add(Counter::Flows, -i64::try_from(dropped).unwrap_or_default());
             let unknown = (base..batch.len())
-                .zip(&keep)
+                .zip(keep)
                 .filter(|(row, kept)| !**kept && !batch.is_present(*row, Column::SamplingInterval))
                 .count();
             self.counts.add(Counter::UnknownSamplingRecords, -i64::try_from(unknown).unwrap_or_default());
-            batch.retain_from(base, &keep);
+            batch.retain_from(base, keep);
         }
     }
 }

@@ -109,12 +109,18 @@ impl<'a> Records<'a> {
     /// zeros in one of them.
     pub(super) fn overlay(&self, place: Place, base: usize, values: &mut Values) {
         let Values::Addr(column) = values else { return };
-        let mut other = Vec::with_capacity(self.len());
-        self.addresses(place, &mut other);
-        for (value, other) in column.iter_mut().skip(base).zip(other) {
-            if value.is_unspecified() {
-                *value = other;
-            }
+        let column = column.get_mut(base..).unwrap_or_default();
+        match place.width {
+            4 => fill_unspecified(column, self.fields(place.offset).map(Addr::v4)),
+            _ => fill_unspecified(column, self.fields(place.offset).map(Addr::v6)),
+        }
+    }
+}
+
+fn fill_unspecified(column: &mut [Addr], others: impl Iterator<Item = Addr>) {
+    for (value, other) in column.iter_mut().zip(others) {
+        if value.is_unspecified() {
+            *value = other;
         }
     }
 }

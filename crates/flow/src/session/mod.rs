@@ -14,6 +14,7 @@
 //! | `v1` `v5` `v6` `v7` `v8` `v9` `ipfix` `sflow` | what is particular to a protocol |
 //! | `legacy` | the fixed records of v1, v5, v6 and v7 |
 //! | `template`, `plan`, `gather`, `data` | templates, compiled into column moves |
+//! | `shelf` | the compiled form of a template, once for all sessions that have it |
 //! | `hold` | data sets that came before their template |
 //! | `memory`, `recall` | what is remembered across a restart |
 //! | `firewall`, `total` | totals of which a part was reported before |
@@ -46,6 +47,7 @@ mod rows;
 mod sampling;
 mod sequence;
 mod sflow;
+mod shelf;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -161,6 +163,8 @@ struct Session {
     exporter: Addr,
     domain: u32,
     version: Version,
+    /// Whether it has something for the next batch.
+    is_touched: bool,
     counts: Counts,
     sequence: Sequence,
     /// What v9 counts, once that is known.
@@ -207,6 +211,7 @@ struct Shared {
     held: hold::Budget,
     firewall: firewall::Connections,
     totals: total::Totals,
+    shelf: shelf::Shelf,
     templates_max: usize,
 }
 
@@ -216,6 +221,8 @@ pub struct Sessions {
     settings: Settings,
     sessions: HashMap<Key, Session, foldhash::fast::RandomState>,
     strays: HashMap<Addr, Counts, foldhash::fast::RandomState>,
+    /// Sessions that have something for the next batch, so that nobody walks over ten thousand for a few.
+    touched: Vec<Key>,
     shared: Shared,
     attic: Arc<memory::Attic>,
     /// When the newest datagram arrived, ms since 1970.
@@ -238,12 +245,14 @@ impl Sessions {
             held: hold::Budget { used: 0, max: HELD_BYTES_MAX },
             firewall: firewall::Connections::default(),
             totals: total::Totals::default(),
+            shelf: shelf::Shelf::default(),
             templates_max: settings.templates_max.unwrap_or(TEMPLATES_MAX),
         };
         Self {
             settings,
             sessions: HashMap::default(),
             strays: HashMap::default(),
+            touched: Vec::new(),
             shared,
             attic,
             latest: i64::MIN,
@@ -291,12 +300,18 @@ impl Sessions {
     /// exporter does not number what it sends, are counted.
     pub fn finish(&mut self, batch: &mut Batch) {
         let old = self.latest.saturating_sub(COPIES_OPEN_MS);
-        self.count_copies(|_, copies| copies.received <= old, batch);
+        let touched = std::mem::take(&mut self.touched);
+        self.count_copies(&touched, |copies| copies.received <= old, batch);
         batch.seal();
         normal::normalise(batch, 0);
-        for session in self.sessions.values_mut() {
-            session.counts.hand_over(batch);
+        for key in &touched {
+            if let Some(session) = self.sessions.get_mut(key) {
+                session.is_touched = false;
+                session.counts.hand_over(batch);
+            }
         }
+        self.touched = touched;
+        self.touched.clear();
         for counts in self.strays.values_mut() {
             counts.hand_over(batch);
         }
@@ -305,7 +320,8 @@ impl Sessions {
     /// To be called before the last [`Sessions::finish`]: nothing more will come. What is still open is decided, and
     /// what was seen of each exporter is written down.
     pub fn conclude(&mut self, batch: &mut Batch) {
-        self.count_copies(|_, _| true, batch);
+        let all: Vec<Key> = self.sessions.keys().copied().collect();
+        self.count_copies(&all, |_| true, batch);
         for (key, session) in &mut self.sessions {
             session.record(key, batch);
         }
@@ -338,30 +354,27 @@ impl Sessions {
     /// How many sessions that were, one for each observation domain.
     pub fn end(&mut self, from: Addr, port: u16, batch: &mut Batch) -> usize {
         let is_its_own = |key: &Key| key.from == from && key.port == port;
-        self.count_copies(|key, _| is_its_own(key), batch);
-        let shared = &mut self.shared;
-        let before = self.sessions.len();
-        self.sessions.retain(|key, session| {
-            let ends = is_its_own(key);
-            if ends {
-                session.forget(shared, batch);
+        let ending: Vec<Key> = self.sessions.keys().filter(|key| is_its_own(key)).copied().collect();
+        self.count_copies(&ending, |_| true, batch);
+        for key in &ending {
+            if let Some(mut session) = self.sessions.remove(key) {
+                session.forget(&mut self.shared, batch);
             }
-            !ends
-        });
-        before - self.sessions.len()
+        }
+        ending.len()
     }
 
-    /// Takes in the copies that nothing showed to be duplicates, of the sessions asked for.
-    fn count_copies(&mut self, is_asked: impl Fn(&Key, &Copies) -> bool, batch: &mut Batch) {
-        let open: Vec<(Key, Copies)> = self
-            .sessions
-            .iter_mut()
-            .filter_map(|(key, session)| {
-                let copies = session.copies.take_if(|copies| is_asked(key, copies))?;
+    /// Takes in the copies that nothing showed to be duplicates, of these sessions.
+    fn count_copies(&mut self, keys: &[Key], is_asked: impl Fn(&Copies) -> bool, batch: &mut Batch) {
+        let mut open: Vec<(Key, Copies)> = Vec::new();
+        for key in keys {
+            if let Some(session) = self.sessions.get_mut(key)
+                && let Some(copies) = session.copies.take_if(|copies| is_asked(copies))
+            {
                 session.sequence.stands_still();
-                Some((*key, copies))
-            })
-            .collect();
+                open.push((*key, copies));
+            }
+        }
         for (key, copies) in open {
             let (from, port) = (key.from, key.port);
             let arrival = Arrival { received: copies.received, from, port, payload: &copies.payload };
@@ -455,6 +468,9 @@ impl Sessions {
         };
         session.counts.at(arrival.received, batch);
         session.counts.add(Counter::Datagrams, 1);
+        if !std::mem::replace(&mut session.is_touched, true) {
+            self.touched.push(key);
+        }
         session.record_due = session.watch.arrived(arrival.received);
         (session, &mut self.shared)
     }
@@ -532,6 +548,7 @@ impl Session {
             exporter: key.from,
             domain: key.domain,
             version,
+            is_touched: false,
             counts: Counts::new(key.from, key.domain),
             sequence: Sequence::default(),
             unit: v9::Counting::default(),

@@ -17,7 +17,7 @@ impl Session {
     pub(super) fn recall(&mut self, key: &Key, attic: &Attic, shared: &mut Shared, batch: &mut Batch) {
         for entry in attic.take(&self.prefix) {
             let known = match entry.kind {
-                TEMPLATE => self.restore_template(&entry.value, key.protocol, shared.templates_max),
+                TEMPLATE => self.restore_template(&entry.value, key.protocol, shared),
                 SAMPLING => self.restore_sampling(entry),
                 UNKNOWN => late::Unknown::decode(&entry.value).map(|late| self.late = late).is_some(),
                 NAME => self.names.restore(&entry.rest, &entry.value),

@@ -159,33 +159,46 @@ impl Sampling {
     }
 
     /// The interval of each record of a data set.
-    pub(super) fn per_record(&self, plan: &Plan, records: Records<'_>, ingress: &[u32]) -> Vec<Interval> {
-        let column = |place: Option<_>| {
-            let mut values: Vec<u64> = Vec::new();
+    pub(super) fn per_record<'s>(
+        &self,
+        plan: &Plan,
+        records: Records<'_>,
+        ingress: &[u32],
+        scratch: &'s mut Scratch,
+    ) -> &'s [Interval] {
+        let Scratch { said, spaces, samplers, intervals } = scratch;
+        for (place, values) in
+            [(plan.interval, &mut *said), (plan.space, &mut *spaces), (plan.sampler, &mut *samplers)]
+        {
+            values.clear();
             if let Some(place) = place {
-                records.unsigned(place, &mut values, |x| x);
+                records.unsigned(place, values, |x| x);
             }
-            values
-        };
-        let (intervals, spaces, samplers) = (column(plan.interval), column(plan.space), column(plan.sampler));
+        }
         let uniform = self.uniform(None);
-        (0..records.len())
-            .map(|i| {
-                let said = Said {
-                    interval: intervals.get(i).copied(),
-                    space: spaces.get(i).copied(),
-                    ..Said::default()
-                };
-                let by_sampler = || samplers.get(i).and_then(|id| self.samplers.get(id));
-                let by_interface = || ingress.get(i).and_then(|index| self.interfaces.get(index));
-                said.one_in()
-                    .map(|n| (n, SamplingSource::Record))
-                    .or_else(|| by_sampler().map(|n| (*n, SamplingSource::Sampler)))
-                    .or_else(|| by_interface().map(|n| (*n, SamplingSource::Interface)))
-                    .or(uniform)
-            })
-            .collect()
+        intervals.clear();
+        intervals.extend((0..records.len()).map(|i| {
+            let said =
+                Said { interval: said.get(i).copied(), space: spaces.get(i).copied(), ..Said::default() };
+            let by_sampler = || samplers.get(i).and_then(|id| self.samplers.get(id));
+            let by_interface = || ingress.get(i).and_then(|index| self.interfaces.get(index));
+            said.one_in()
+                .map(|n| (n, SamplingSource::Record))
+                .or_else(|| by_sampler().map(|n| (*n, SamplingSource::Sampler)))
+                .or_else(|| by_interface().map(|n| (*n, SamplingSource::Interface)))
+                .or(uniform)
+        }));
+        intervals
     }
+}
+
+/// Room reused from set to set.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    said: Vec<u64>,
+    spaces: Vec<u64>,
+    samplers: Vec<u64>,
+    intervals: Vec<Interval>,
 }
 
 #[cfg(test)]

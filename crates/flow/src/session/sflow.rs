@@ -129,7 +129,9 @@ impl Session {
 
     /// Reads one sampled packet. A record in it that contradicts itself costs itself.
     fn read_sample(&mut self, sample: &FlowSample<'_>, rows: &mut Vec<Row>) -> Result<(), Error> {
-        let mut row = Row { mask: STAMPED | Column::MeasuredPackets.bit(), ..Row::default() };
+        // Filled where it lies: it is too large to be moved about.
+        rows.push(Row { mask: STAMPED | Column::MeasuredPackets.bit(), ..Row::default() });
+        let Some(row) = rows.last_mut() else { return Ok(()) };
         set!(row, IngressIf, ingress_if = interface(sample.header.ingress));
         set!(row, EgressIf, egress_if = interface(sample.header.egress));
         let mut found = Found::default();
@@ -141,10 +143,9 @@ impl Session {
                 Err(error) => self.counts.add_reason(Counter::Malformed, error.reason.as_str()),
             }
         }
-        if !found.fill(&mut row) {
+        if !found.fill(row) {
             self.counts.add(Counter::NotIp, 1);
         }
-        rows.push(row);
         result
     }
 }

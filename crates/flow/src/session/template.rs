@@ -22,11 +22,11 @@ enum Compiled {
 }
 
 impl Compiled {
-    fn new(template: &Template<'_>) -> Self {
+    fn new(template: &Template<'_>, shared: &mut Shared) -> Self {
         if template.is_options {
             Self::Options(Arc::new(options::Plan::compile(template)))
         } else {
-            Self::Flows(Arc::new(Plan::compile(template)))
+            Self::Flows(shared.shelf.plan(template))
         }
     }
 }
@@ -116,6 +116,13 @@ impl Default for Read {
     }
 }
 
+impl Known {
+    /// Whether it is this one, sent again.
+    fn is(&self, template: &Template<'_>) -> bool {
+        matches!(self.compiled, Compiled::Options(_)) == template.is_options && *self.raw == *template.raw
+    }
+}
+
 impl Read {
     fn count(&mut self, compiled: &Compiled, records: u32) {
         let add = |n: Option<u32>| n.and_then(|n| n.checked_add(records));
@@ -202,7 +209,7 @@ impl Session {
         self.counts.add(counter, 1);
         let room = self.templates.known.len() < shared.templates_max;
         match self.templates.known.get_mut(&template.id) {
-            Some(known) if known.is_options() == template.is_options && *known.raw == *template.raw => {
+            Some(known) if known.is(template) => {
                 known.refreshed = now;
                 return;
             }
@@ -211,7 +218,7 @@ impl Session {
         }
         let value = [&[u8::from(template.is_options)], &now.to_be_bytes()[..], template.raw].concat();
         memory::put(batch, &self.prefix, TEMPLATE, &template.id.to_be_bytes(), value);
-        let compiled = Compiled::new(template);
+        let compiled = Compiled::new(template, shared);
         let raw = template.raw.into();
         let known = Known { compiled: compiled.clone(), raw, defined: now, refreshed: now, records: 0 };
         if self.templates.known.insert(template.id, known).is_none() {
@@ -233,16 +240,16 @@ impl Session {
     }
 
     /// Takes back a template that is remembered; false if it is none.
-    pub(super) fn restore_template(&mut self, value: &[u8], protocol: Protocol, max: usize) -> bool {
+    pub(super) fn restore_template(&mut self, value: &[u8], protocol: Protocol, shared: &mut Shared) -> bool {
         let Some((is_options, value)) = value.split_first() else { return false };
         let Some((defined, raw)) = value.split_first_chunk() else { return false };
         let defined = i64::from_be_bytes(*defined);
         let dialect = if protocol == Protocol::Ipfix { Dialect::Ipfix } else { Dialect::V9 };
         let Some(template) = parse(*is_options == 1, raw, dialect) else { return false };
-        if template.is_withdrawal() || self.templates.known.len() >= max {
+        if template.is_withdrawal() || self.templates.known.len() >= shared.templates_max {
             return false;
         }
-        let compiled = Compiled::new(&template);
+        let compiled = Compiled::new(&template, shared);
         let known = Known { compiled, raw: raw.into(), defined, refreshed: defined, records: 0 };
         self.templates.known.insert(template.id, known);
         true
