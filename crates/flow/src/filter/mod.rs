@@ -53,6 +53,7 @@ mod display;
 mod eval;
 mod expr;
 mod flag;
+mod interface;
 mod lexer;
 mod mistake;
 mod parser;
@@ -66,6 +67,7 @@ mod value;
 #[cfg(test)]
 mod tests;
 
+pub use interface::Interface;
 pub use mistake::Mistake;
 pub use prune::{Bound, Bounds, Conjunct};
 
@@ -90,6 +92,8 @@ pub struct Names {
     /// The tenants there are. Where any are given, an unquoted tenant that is none of them is a mistake; a quoted
     /// one is taken as it is, for tenants of the past.
     pub tenants: Vec<String>,
+    /// Interfaces by the names that exporters said.
+    pub interfaces: Vec<Interface>,
 }
 
 /// A filter: parsed, typed and resolved. Two filters are equal when they say the same in the same order.

@@ -19,7 +19,7 @@ pub(super) fn time_ms(number: u128) -> i64 {
 }
 
 /// The number as which [`Ranges`] hold a time.
-fn time_number(ms: i64) -> u128 {
+pub(super) fn time_number(ms: i64) -> u128 {
     ms.abs_diff(i64::MIN).into()
 }
 
@@ -91,8 +91,8 @@ fn read_name(token: &Token<'_>, names: &Names) -> Result<Set, Mistake> {
 }
 
 /// A name as it must be written in a filter: in quotes unless it is one plain word.
-fn word(name: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "._-".contains(c);
+pub(super) fn word(name: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "._-/".contains(c);
     let keyword = ["and", "or", "not"].iter().any(|k| name.eq_ignore_ascii_case(k));
     if !name.is_empty() && name.chars().all(plain) && !keyword {
         name.to_owned()

@@ -1,6 +1,7 @@
 //! What follows the words of a comparison: a sign and a value, a list, or parentheses.
 
 use super::super::expr::{Expr, Set, Test};
+use super::super::interface::{self, is_interface};
 use super::super::lexer::{Comparison, Kind, Token};
 use super::super::mistake::nearest;
 use super::super::range::Ranges;
@@ -18,6 +19,9 @@ impl Parser<'_> {
         let list = if negative { self.is_list_at(1) } else { self.is_list_at(0) };
         if list {
             return self.list(subject, negative);
+        }
+        if let Some(expr) = self.interface(subject)? {
+            return Ok(expr);
         }
         match token.kind {
             Kind::Compare(comparison) => {
@@ -64,6 +68,7 @@ impl Parser<'_> {
         self.take_word("in");
         let open = self.next();
         let mut sum: Option<Set> = None;
+        let mut named = Vec::new();
         while !self.take(&Kind::ListClose) {
             let token = self.next();
             match token.kind {
@@ -72,6 +77,11 @@ impl Parser<'_> {
                     return Err(Mistake::new(token.place, "a list does not end").suggest("]"));
                 }
                 _ => return Err(value::missing(&token, subject.domain())),
+            }
+            if is_interface(subject) && is_name(&token) {
+                named.push(self.interface_named(subject, &token)?);
+                self.take(&Kind::Comma);
+                continue;
             }
             let set = self.read(&token, subject)?;
             match &mut sum {
@@ -82,6 +92,12 @@ impl Parser<'_> {
             self.take(&Kind::Comma);
         }
         let end = self.tokens.get(self.at - 1).map_or(open.place.end, |token| token.place.end);
+        if !named.is_empty() {
+            self.last = Some(subject);
+            named.extend(sum.map(|set| Expr::Test(Test { subject, set })));
+            let expr = Expr::any_of(named);
+            return Ok(if negative { another(subject, expr) } else { expr });
+        }
         let Some(mut sum) = sum else {
             return Err(Mistake::new(open.place.start..end, "there is nothing in this list"));
         };
@@ -89,6 +105,35 @@ impl Parser<'_> {
         self.last = Some(subject);
         let comparison = if negative { Comparison::Unequal } else { Comparison::Equal };
         compared(subject, comparison, sum, start..end)
+    }
+
+    /// An interface by its name, with or without a sign before it; `None` if something else stands here.
+    fn interface(&mut self, subject: Subject) -> Result<Option<Expr>, Mistake> {
+        let comparison = match self.peek().kind {
+            Kind::Compare(c @ (Comparison::Equal | Comparison::Unequal)) => Some(c),
+            _ => None,
+        };
+        let at = usize::from(comparison.is_some());
+        let token = self.peek_at(at).clone();
+        if !is_interface(subject) || !is_name(&token) || SIGNS.iter().any(|(word, _)| token.is(word)) {
+            return Ok(None);
+        }
+        let expr = self.interface_named(subject, &token)?;
+        self.at += at + 1;
+        self.last = None;
+        Ok(Some(if comparison == Some(Comparison::Unequal) { another(subject, expr) } else { expr }))
+    }
+
+    fn interface_named(&self, subject: Subject, token: &Token<'_>) -> Result<Expr, Mistake> {
+        let name = match &token.kind {
+            Kind::Quoted(name) => name,
+            _ => token.text,
+        };
+        interface::named(subject, name, self.names).ok_or_else(|| {
+            let message = format!("no exporter has said the name of an interface `{name}`");
+            let guess = nearest(name, self.names.interfaces.iter().map(|i| i.name.as_str()));
+            Mistake::new(token.place.clone(), message).suggest_maybe(guess.map(value::word))
+        })
     }
 
     fn read(&self, token: &Token<'_>, subject: Subject) -> Result<Set, Mistake> {
@@ -109,6 +154,21 @@ impl Parser<'_> {
         let message = format!("`{}` needs a value: {}", subject.name(), value::expected(subject.domain()));
         Mistake { message, ..mistake }
     }
+}
+
+/// Whether a token can be a name: numbers are none.
+fn is_name(token: &Token<'_>) -> bool {
+    match token.kind {
+        Kind::Quoted(_) => true,
+        Kind::Word => !token.text.starts_with(|c: char| c.is_ascii_digit()),
+        _ => false,
+    }
+}
+
+/// A value, but none for which `expr` holds.
+fn another(subject: Subject, expr: Expr) -> Expr {
+    let any = Ranges::between(0, subject.domain().max());
+    Expr::Test(Test::ranges(subject, any)).and(expr.negate())
 }
 
 /// Signs as words, as nfdump has them.

@@ -15,6 +15,7 @@ fn names() -> Names {
             ("edge".into(), "192.0.2.2".parse().unwrap()),
         ],
         tenants: vec!["avtotrade".into(), "ООО Авто".into()],
+        interfaces: Vec::new(),
     }
 }
 
