@@ -137,9 +137,9 @@ fn capture(
     progress: &dyn Fn(u64),
     contents: &mut Contents,
 ) -> Outcome {
-    let mut reassembler = Reassembler::default();
-    let result = frames(path, input, now, (each, progress), (contents, &mut reassembler));
-    let tally = reassembler.finish();
+    let mut datagrams = Datagrams { now, reassembler: Reassembler::default(), each };
+    let result = frames(path, input, &mut datagrams, progress, contents);
+    let tally = datagrams.reassembler.finish();
     if tally.given_up() > 0 {
         tracing::warn!(
             "{}: {} datagrams captured in fragments could not be put together: {} incomplete, {} overlapping, \
@@ -160,15 +160,15 @@ fn capture(
 fn frames(
     path: &Path,
     input: &mut Input,
-    now: i64,
-    (each, progress): (&mut dyn FnMut(&Arrival<'_>) -> Outcome, &dyn Fn(u64)),
-    (contents, reassembler): (&mut Contents, &mut Reassembler),
+    datagrams: &mut Datagrams<'_>,
+    progress: &dyn Fn(u64),
+    contents: &mut Contents,
 ) -> Outcome {
     let mut reader = Reader::new();
     loop {
         let needed = match reader.next(input.rest()) {
             Ok(Next::Frame { consumed, frame }) => {
-                if !udp(&frame, now, reassembler, each)? {
+                if !datagrams.take(&frame)? {
                     contents.other_frames += 1;
                 }
                 input.done += consumed;
@@ -210,28 +210,38 @@ fn drain(path: &Path, input: &mut Input) -> Outcome {
     }
 }
 
-/// Hands over the datagram in a frame, or the one that the fragment in it completes. False if the frame holds
-/// nothing of UDP.
-fn udp(
-    frame: &Frame<'_>,
+/// The way of a frame to whoever wants its datagram.
+struct Datagrams<'a> {
+    /// When a frame came that has no time.
     now: i64,
-    reassembler: &mut Reassembler,
-    each: &mut dyn FnMut(&Arrival<'_>) -> Outcome,
-) -> Outcome<bool> {
-    const UDP: u8 = 17;
-    let packet = dissect(frame.link, frame.bytes);
-    let Some(ip) = packet.network.filter(|ip| ip.proto == UDP) else { return Ok(false) };
-    let received = frame.at_ns.and_then(|ns| i64::try_from(ns / 1_000_000).ok()).unwrap_or(now);
-    let from = ip.src.into();
-    if ip.fragment.is_some() {
-        if let Some(datagram) = reassembler.push(&ip, received) {
-            each(&Arrival { received, from, port: datagram.src_port, payload: datagram.payload() })?;
+    reassembler: Reassembler,
+    each: &'a mut dyn FnMut(&Arrival<'_>) -> Outcome,
+}
+
+impl Datagrams<'_> {
+    /// Hands over the datagram in a frame, or the one that the fragment in it completes. False if the frame holds
+    /// nothing of UDP.
+    fn take(&mut self, frame: &Frame<'_>) -> Outcome<bool> {
+        const UDP: u8 = 17;
+        let packet = dissect(frame.link, frame.bytes);
+        let Some(ip) = packet.network.filter(|ip| ip.proto == UDP) else { return Ok(false) };
+        let received = frame.at_ns.and_then(|ns| i64::try_from(ns / 1_000_000).ok()).unwrap_or(self.now);
+        let from = ip.src.into();
+        if ip.fragment.is_some() {
+            if let Some(datagram) = self.reassembler.push(&ip, received) {
+                (self.each)(&Arrival {
+                    received,
+                    from,
+                    port: datagram.src_port,
+                    payload: datagram.payload(),
+                })?;
+            }
+            return Ok(true);
         }
-        return Ok(true);
+        let Some(Transport::Ports { src_port, .. }) = packet.transport else { return Ok(false) };
+        (self.each)(&Arrival { received, from, port: src_port, payload: packet.payload })?;
+        Ok(true)
     }
-    let Some(Transport::Ports { src_port, .. }) = packet.transport else { return Ok(false) };
-    each(&Arrival { received, from, port: src_port, payload: packet.payload })?;
-    Ok(true)
 }
 
 /// Datagrams with nothing between them. IPFIX says its length, v1 and v5 to v8 say their count; what follows any

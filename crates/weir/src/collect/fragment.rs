@@ -200,7 +200,7 @@ impl Partial {
     fn add(&mut self, fragment: Fragment, octets: &[u8]) -> Result<usize, Refusal> {
         let start = usize::from(fragment.offset);
         let end = start + octets.len();
-        let is_broken = octets.is_empty() || (fragment.more && octets.len() % 8 != 0);
+        let is_broken = octets.is_empty() || (fragment.more && !octets.len().is_multiple_of(8));
         if is_broken || end > usize::from(u16::MAX) || self.parts.len() >= FRAGMENTS_MAX {
             return Err(Refusal::Malformed);
         }
