@@ -25,7 +25,7 @@ pub const TARGETS: [Target; 13] = [
     ("v9", sets::v9),
     ("ipfix", sets::ipfix),
     ("sflow", sflow::sflow),
-    ("sflow_legacy", sflow::sflow),
+    ("legacy", sflow::sflow),
     ("structured", structured::structured),
     ("value", value::value),
     ("packet", packet::packet),

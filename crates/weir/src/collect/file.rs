@@ -3,6 +3,7 @@
 //! Files are read as a stream, whatever their size, and untrusted: one that ends in the middle of something gives
 //! what was whole and says so.
 
+use super::fragment::{Reassembler, Tally};
 use crate::exit::{self, Failure, Outcome};
 use sha2::{Digest, Sha256};
 use std::fs::File;
@@ -33,6 +34,8 @@ pub(crate) struct Contents {
     pub(crate) digest: [u8; 32],
     /// Frames that hold no UDP datagram.
     pub(crate) other_frames: u64,
+    /// What became of datagrams that were captured in fragments.
+    pub(crate) fragments: Tally,
     /// The file ends in the middle of something.
     pub(crate) is_cut: bool,
 }
@@ -134,13 +137,39 @@ fn capture(
     progress: &dyn Fn(u64),
     contents: &mut Contents,
 ) -> Outcome {
+    let mut datagrams = Datagrams { now, reassembler: Reassembler::default(), each };
+    let result = frames(path, input, &mut datagrams, progress, contents);
+    let tally = datagrams.reassembler.finish();
+    if tally.given_up() > 0 {
+        tracing::warn!(
+            "{}: {} datagrams captured in fragments could not be put together: {} incomplete, {} overlapping, \
+             {} malformed, {} crowded out",
+            path.display(),
+            tally.given_up(),
+            tally.incomplete,
+            tally.overlapping,
+            tally.malformed,
+            tally.crowded_out
+        );
+    }
+    contents.fragments = tally;
+    result
+}
+
+/// Frames, one after the other, up to the end of the file or to where it cannot be read on.
+fn frames(
+    path: &Path,
+    input: &mut Input,
+    datagrams: &mut Datagrams<'_>,
+    progress: &dyn Fn(u64),
+    contents: &mut Contents,
+) -> Outcome {
     let mut reader = Reader::new();
     loop {
         let needed = match reader.next(input.rest()) {
             Ok(Next::Frame { consumed, frame }) => {
-                match udp(&frame, now) {
-                    Some(arrival) => each(&arrival)?,
-                    None => contents.other_frames += 1,
+                if !datagrams.take(&frame)? {
+                    contents.other_frames += 1;
                 }
                 input.done += consumed;
                 continue;
@@ -181,14 +210,38 @@ fn drain(path: &Path, input: &mut Input) -> Outcome {
     }
 }
 
-/// The datagram in a frame.
-fn udp<'a>(frame: &Frame<'a>, now: i64) -> Option<Arrival<'a>> {
-    const UDP: u8 = 17;
-    let packet = dissect(frame.link, frame.bytes);
-    let ip = packet.network.filter(|ip| ip.proto == UDP && ip.fragment.is_none())?;
-    let Some(Transport::Ports { src_port, .. }) = packet.transport else { return None };
-    let received = frame.at_ns.and_then(|ns| i64::try_from(ns / 1_000_000).ok()).unwrap_or(now);
-    Some(Arrival { received, from: ip.src.into(), port: src_port, payload: packet.payload })
+/// The way of a frame to whoever wants its datagram.
+struct Datagrams<'a> {
+    /// When a frame came that has no time.
+    now: i64,
+    reassembler: Reassembler,
+    each: &'a mut dyn FnMut(&Arrival<'_>) -> Outcome,
+}
+
+impl Datagrams<'_> {
+    /// Hands over the datagram in a frame, or the one that the fragment in it completes. False if the frame holds
+    /// nothing of UDP.
+    fn take(&mut self, frame: &Frame<'_>) -> Outcome<bool> {
+        const UDP: u8 = 17;
+        let packet = dissect(frame.link, frame.bytes);
+        let Some(ip) = packet.network.filter(|ip| ip.proto == UDP) else { return Ok(false) };
+        let received = frame.at_ns.and_then(|ns| i64::try_from(ns / 1_000_000).ok()).unwrap_or(self.now);
+        let from = ip.src.into();
+        if ip.fragment.is_some() {
+            if let Some(datagram) = self.reassembler.push(&ip, received) {
+                (self.each)(&Arrival {
+                    received,
+                    from,
+                    port: datagram.src_port,
+                    payload: datagram.payload(),
+                })?;
+            }
+            return Ok(true);
+        }
+        let Some(Transport::Ports { src_port, .. }) = packet.transport else { return Ok(false) };
+        (self.each)(&Arrival { received, from, port: src_port, payload: packet.payload })?;
+        Ok(true)
+    }
 }
 
 /// Datagrams with nothing between them. IPFIX says its length, v1 and v5 to v8 say their count; what follows any

@@ -5,6 +5,7 @@
 //! files, `send` is the way back.
 
 pub(crate) mod file;
+mod fragment;
 pub(crate) mod import;
 pub(crate) mod run;
 pub(crate) mod send;

@@ -161,17 +161,11 @@ fn records_of_every_kind() {
         (1001, &[10, 0, 4096, 7]),
         (1002, &[0, 24, 129]),
         (1003, &[1, 0x0a00_0009, 64_500, 64_501, 64_502, 2, 2, 2, 64_503, 64_504, 1, 1, 64_505, 1, 99, 100]),
-        (1003, &[0, 64_500, 0, 0, 0, 0, 0]),
         (1007, &[1, 0x0a00_0001, 0]),
         (4413 << 12 | 5, &[1]),
     ]);
     let v6 = |bits: [u16; 8]| core::net::Ipv6Addr::from(bits);
     let Ok(FlowRecord::Gateway(Gateway { path, communities, .. })) = got[5] else { panic!("{:?}", got[5]) };
-    let segments: Vec<_> =
-        path.segments().map(|s| (s.kind, s.numbers.into_iter().collect::<Vec<_>>())).collect();
-    let (sequence, set) = (Segment::SEQUENCE, Segment::SET);
-    assert_eq!(segments, [(sequence, [64_503, 64_504].to_vec()), (set, [64_505].to_vec())]);
-    assert_eq!((communities.into_iter().collect::<Vec<_>>(), communities.len()), ([99].to_vec(), 1));
     let expected = [
         FlowRecord::Ethernet(Ethernet {
             frame_length: 64,
@@ -217,21 +211,34 @@ fn records_of_every_kind() {
             communities,
             local_preference: Some(100),
         }),
-        FlowRecord::Gateway(Gateway {
-            next_hop: None,
-            as_number: 64_500,
-            src_as: 0,
-            src_peer_as: 0,
-            path: AsPath::default(),
-            dst_peer_as: None,
-            dst_as: None,
-            communities: Words::default(),
-            local_preference: Some(0),
-        }),
         FlowRecord::Nat(Nat { src: Some([10, 0, 0, 1].into()), dst: None }),
         FlowRecord::Other { enterprise: 4413, format: 5, body: &[0, 0, 0, 1] },
     ];
     assert_eq!(got, expected.map(Ok));
+}
+
+#[test]
+fn a_path_has_segments() {
+    let words = [1, 0x0a00_0009, 64_500, 64_501, 64_502, 2, 2, 2, 64_503, 64_504, 1, 1, 64_505, 1, 99, 100];
+    let got = records(&[(1003, &words)]);
+    let Ok(FlowRecord::Gateway(Gateway { path, communities, .. })) = got[0] else { panic!("{:?}", got[0]) };
+    let segments: Vec<_> =
+        path.segments().map(|s| (s.kind, s.numbers.into_iter().collect::<Vec<_>>())).collect();
+    let (sequence, set) = (Segment::SEQUENCE, Segment::SET);
+    assert_eq!(segments, [(sequence, [64_503, 64_504].to_vec()), (set, [64_505].to_vec())]);
+    assert_eq!((communities.into_iter().collect::<Vec<_>>(), communities.len()), ([99].to_vec(), 1));
+    let none = FlowRecord::Gateway(Gateway {
+        next_hop: None,
+        as_number: 64_500,
+        src_as: 0,
+        src_peer_as: 0,
+        path: AsPath::default(),
+        dst_peer_as: None,
+        dst_as: None,
+        communities: Words::default(),
+        local_preference: Some(0),
+    });
+    assert_eq!(records(&[(1003, &[0, 64_500, 0, 0, 0, 0, 0])]), [Ok(none)]);
 }
 
 #[test]

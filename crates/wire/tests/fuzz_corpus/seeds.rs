@@ -23,7 +23,7 @@ pub(crate) fn all() -> Vec<(String, Vec<u8>)> {
         ("v9", sequences_v9()),
         ("ipfix", sequences_ipfix()),
         ("sflow", sflows()),
-        ("sflow_legacy", legacy_sflows()),
+        ("legacy", legacy_sflows()),
         ("structured", lists()),
         ("value", values()),
         ("packet", packets()),

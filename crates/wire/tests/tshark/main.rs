@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod sflow;
 mod v8;
 
 use serde_json::Value;
