@@ -145,6 +145,13 @@ impl Sequence {
         self.moved
     }
 
+    /// Reads where the next datagram will be looked for, and put.
+    pub(super) fn warm(&self) -> u64 {
+        let heads = self.recent.heads.iter().step_by(64).fold(0, |all, head| all ^ head);
+        let oldest = self.recent.ring.get(usize::from(self.recent.at)).map_or(0, |seal| seal.fingerprint);
+        oldest ^ u64::from(heads)
+    }
+
     /// Whether a datagram that carries the number `sequence`, whose octets hash to `fingerprint`, came before.
     pub(super) fn see(&mut self, sequence: u32, fingerprint: u64) -> Seen {
         if *self.first.get_or_insert(sequence) != sequence {
