@@ -298,3 +298,51 @@ fn what_has_no_column_is_kept_as_it_came() {
         assert_eq!(other, [(0, 136, vec![3]), (9, 12_235, vec![0xab, 0xcd])], "{variable}");
     }
 }
+
+/// RFC 6313 §4.5: a list of interfaces, and a list of records of another template.
+#[test]
+fn lists_are_opened_value_by_value() {
+    let mut collector = Collector::new();
+    collector.send(NOW, 1, |writer| {
+        writer.template(270, &[Field::new(8, 4), Field::new(1, 4)]).unwrap();
+        writer
+            .template(271, &[Field::new(2, 4), Field::new(291, u16::MAX), Field::new(292, u16::MAX)])
+            .unwrap();
+        writer.begin_data(271).unwrap();
+        let mut record = 6u32.to_be_bytes().to_vec();
+        // allOf, element 10 of four octets: 3 and 4.
+        record.extend_from_slice(&[13, 3, 0, 10, 0, 4, 0, 0, 0, 3, 0, 0, 0, 4]);
+        // ordered, template 270, two records.
+        record.extend_from_slice(&[19, 4, 1, 14, 10, 0, 0, 1, 0, 0, 0, 5, 10, 0, 0, 2, 0, 0, 0, 6]);
+        writer.record(&record).unwrap();
+    });
+    let Some(Value::Elements(run)) = collector.rows.get(0, Column::Other) else { panic!("nothing") };
+    let found: Vec<_> = Elements::new(run).map(|e| (e.number, e.value.to_vec())).collect();
+    assert_eq!(
+        found,
+        [
+            (10, vec![0, 0, 0, 3]),
+            (10, vec![0, 0, 0, 4]),
+            (8, vec![10, 0, 0, 1]),
+            (1, vec![0, 0, 0, 5]),
+            (8, vec![10, 0, 0, 2]),
+            (1, vec![0, 0, 0, 6]),
+        ]
+    );
+    // What is in a list is not traffic of the record.
+    assert_eq!(collector.octets(), [0]);
+    assert_eq!(collector.rows.get(0, Column::Octets), None);
+}
+
+#[test]
+fn a_list_that_cannot_be_read_stays_as_it_came() {
+    let mut collector = Collector::new();
+    let list = [19, 4, 1, 14, 10, 0, 0, 1, 0, 0, 0, 5, 10, 0, 0, 2, 0, 0, 0, 6];
+    collector.send(NOW, 1, |writer| {
+        writer.template(271, &[Field::new(2, 4), Field::new(292, u16::MAX)]).unwrap();
+        writer.begin_data(271).unwrap();
+        writer.record(&[&[0, 0, 0, 6][..], &list].concat()).unwrap();
+    });
+    let Some(Value::Elements(run)) = collector.rows.get(0, Column::Other) else { panic!("nothing") };
+    assert_eq!(Elements::new(run).map(|e| (e.number, e.value)).collect::<Vec<_>>(), [(292, &list[1..])]);
+}

@@ -160,13 +160,24 @@ impl Session {
     }
 
     /// Appends the elements that no column holds to the rows from `base` on.
-    fn append_other(&self, plan: &Plan, records: Records<'_>, dense: &Dense, base: usize, batch: &mut Batch) {
+    fn append_other(
+        &mut self,
+        plan: &Plan,
+        records: Records<'_>,
+        dense: &Dense,
+        base: usize,
+        batch: &mut Batch,
+    ) {
         if !self.keeps_other || (plan.rest.is_empty() && !plan.is_variable()) {
             return;
         }
         let Values::Bytes(column) = batch.open(Column::Other, base) else { return };
         if plan.is_variable() {
-            column.append(&dense.other);
+            self.append_opened(plan, &dense.other, column);
+        } else if plan.has_lists {
+            let mut runs = Bytes::new();
+            plan.rest.append(records, &mut runs);
+            self.append_opened(plan, &runs, column);
         } else {
             plan.rest.append(records, column);
         }

@@ -19,7 +19,7 @@
 //! | `memory`, `recall` | what is remembered across a restart |
 //! | `firewall`, `total` | totals of which a part was reported before |
 //! | `options`, `sampling`, `late`, `name`, `unsent` | what exporters say about themselves |
-//! | `text` | text as exporters write it |
+//! | `text`, `list` | text as exporters write it, lists within records |
 //! | `sequence` | lost, late, doubled, begun anew |
 //! | `clock` | uptimes and the rest to milliseconds since 1970 |
 //! | `record` | what was seen of an exporter |
@@ -35,6 +35,7 @@ mod hold;
 mod ipfix;
 mod late;
 mod legacy;
+mod list;
 pub mod memory;
 mod name;
 mod normal;

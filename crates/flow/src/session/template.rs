@@ -92,6 +92,11 @@ fn parse(is_options: bool, raw: &[u8], dialect: Dialect) -> Option<Template<'_>>
 }
 
 impl Templates {
+    /// A template of flows, by its id.
+    pub(super) fn flows(&self, id: u16, dialect: Dialect) -> Option<Template<'_>> {
+        self.known.get(&id).filter(|known| !known.is_options())?.template(dialect)
+    }
+
     /// All of them, in no order.
     pub(super) fn iter(&self) -> impl Iterator<Item = (u16, &Known)> {
         self.known.iter().map(|(id, known)| (*id, known))

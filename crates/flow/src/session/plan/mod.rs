@@ -12,6 +12,7 @@ mod rest;
 
 use super::clock::Form;
 use super::gather::Place;
+use super::list::is_list;
 use crate::schema::Column;
 use element::{APPLICATION, ENDS, OCTETS, PACKETS, STARTS};
 use found::Found;
@@ -69,6 +70,8 @@ pub(super) struct Plan {
     /// The application by number (95), where the record does not name it.
     pub(super) application: Option<At>,
     pub(super) rest: Rest,
+    /// Whether there are lists among what has no column.
+    pub(super) has_lists: bool,
     pub(super) start: Option<(Form, Place)>,
     pub(super) end: Option<(Form, Place)>,
     /// The flow's duration in ms (161), where only one end is given.
@@ -128,6 +131,7 @@ impl Plan {
         plan.connection = found.peek(233).and(found.peek(148));
         plan.end_reason = found.peek(136);
         plan.identity = found.identity(&plan);
+        plan.has_lists = fields.iter().any(|field| is_list(field.enterprise, field.element));
         (plan.layout, plan.rest) = found.finish(&fields);
         plan
     }
