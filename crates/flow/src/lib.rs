@@ -26,6 +26,7 @@ pub mod label;
 pub mod memory;
 pub mod names;
 pub mod other;
+pub mod quirk;
 pub mod rescale;
 pub mod schema;
 pub mod session;
