@@ -18,6 +18,7 @@
 #![forbid(unsafe_code)]
 
 pub mod bins;
+mod counter;
 mod day;
 mod disk;
 mod error;
@@ -26,17 +27,21 @@ mod import;
 mod journal;
 mod lock;
 mod manifest;
+mod memory;
 mod recovery;
+mod rescale;
 mod retention;
 #[cfg(test)]
 mod sample;
 mod seal;
 pub mod segment;
+mod settle;
 mod snapshot;
 mod table;
 #[cfg(test)]
 mod tests;
 mod totals;
+mod unit;
 mod verify;
 mod writer;
 
