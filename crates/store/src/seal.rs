@@ -199,8 +199,8 @@ impl Worker {
 
     /// Hands over a task; waits while another one is waiting to be begun.
     pub(crate) fn begin(&self, task: Task) -> Result<(), Error> {
-        let sent = self.tasks.as_ref().map(|tasks| tasks.send(task));
-        if matches!(sent, Some(Ok(()))) { Ok(()) } else { Err(self.stopped()) }
+        let is_sent = self.tasks.as_ref().is_some_and(|tasks| tasks.send(task).is_ok());
+        if is_sent { Ok(()) } else { Err(self.stopped()) }
     }
 
     /// A finished task, in the order they were begun; `None` if none is finished.

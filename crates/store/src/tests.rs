@@ -456,7 +456,7 @@ fn rows_with_more_strings_than_a_column_holds_are_several_segments_that_are_give
     let mut all = Vec::new();
     for (i, mut batch) in batches(5).into_iter().enumerate() {
         // In tests a column holds 1 MiB.
-        let octets = vec![i as u8; 400_000];
+        let octets = i.to_le_bytes().repeat(50_000);
         *batch.values_mut(weir_flow::Column::Other) = {
             let mut strings = weir_flow::Bytes::new();
             strings.push(&octets);

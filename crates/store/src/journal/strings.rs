@@ -68,11 +68,12 @@ pub(super) fn check(
         return if is_good { Ok(at..cursor.at) } else { Err("a string in it is not one".to_owned()) };
     }
     let (ends, _) = cursor.take(rows.checked_mul(4).ok_or(SHORT)?)?.as_chunks::<4>();
+    let last = ends.last().map_or(0, |end| u32::from_le_bytes(*end));
     let ends = || ends.iter().map(|end| u32::from_le_bytes(*end));
     if !ends().is_sorted() {
         return Err("its strings overlap".to_owned());
     }
-    let data = cursor.take(usize::try_from(ends().last().unwrap_or(0)).map_err(|_| SHORT)?)?;
+    let data = cursor.take(usize::try_from(last).map_err(|_| SHORT)?)?;
     if kind == Kind::Text && !is_text(data, ends()) {
         return Err("text in it is not UTF-8".to_owned());
     }

@@ -272,7 +272,7 @@ proptest! {
         }
         finish(folder.path());
         // The step it died in was done, or was not.
-        let held = Snapshot::open(folder.path()).unwrap().totals().rows as usize;
+        let held = usize::try_from(Snapshot::open(folder.path()).unwrap().totals().rows).unwrap();
         prop_assert!(held == told.before.rows.len() || held == told.after.rows.len());
         let is_before = octets(folder.path()) != told.after.octets() || held != told.after.rows.len();
         if is_before { told.before.assert_holds(folder.path(), "without the last step") } else { told.after.assert_holds(folder.path(), "with the last step") }

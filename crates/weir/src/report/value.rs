@@ -23,9 +23,9 @@ pub(crate) fn json(value: Option<Value<'_>>) -> Json {
 pub(crate) fn printable(text: &str) -> String {
     text.chars().fold(String::new(), |mut out, c| {
         if c.is_control() {
-            out.extend(c.escape_default())
+            out.extend(c.escape_default());
         } else {
-            out.push(c)
+            out.push(c);
         }
         out
     })
