@@ -121,6 +121,8 @@ impl<'a> Import<'a> {
             let done = self.worker.wait();
             self.fetch(done)?;
         }
+        // The import names the last frame before it: one that is lost would give its number to another.
+        self.writer.sync()?;
         let memory = self.write_memory()?;
         let import = manifest::Import {
             label: self.label.clone(),
@@ -143,13 +145,11 @@ impl<'a> Import<'a> {
         Ok(())
     }
 
-    /// All that is remembered from here on, the journal's changes among it: those must then be as durable as the
-    /// import is.
+    /// All that is remembered from here on, the journal's changes among it.
     fn write_memory(&mut self) -> Result<Option<MemoryFile>, Error> {
         let Some(memory) = self.memory.as_ref().filter(|memory| **memory != self.writer.memory) else {
             return Ok(None);
         };
-        self.writer.sync()?;
         let name = format!("{}/i{}.bin", memory::FOLDER, self.writer.log.manifest.lines);
         memory::write(&self.writer.disk, &name, memory, self.writer.last_sequence()).map(Some)
     }

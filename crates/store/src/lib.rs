@@ -7,6 +7,11 @@
 //! process, without a lock) is the store at one instant: the files that the manifest names and the frames that
 //! are not yet in them, each row exactly once.
 //!
+//! Files made from the same rows are a *unit*. It can be written anew, and takes the place of the old one by one
+//! line of the manifest: so sampling intervals that came late reach rows that are long sealed (`rescale`, `settle`).
+//! With the rows a batch brings what sessions are to remember through a restart ([`Writer::memory`]) and what
+//! interfaces counted themselves ([`Snapshot::counters`]).
+//!
 //! `FORMAT.md` beside this crate's sources describes every byte on disk.
 //!
 //! # Architecture invariants

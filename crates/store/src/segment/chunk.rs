@@ -258,7 +258,7 @@ impl Job<'_> {
         let count = self.rows.present.len();
         let indexed = indexed.filter(|i| i.bytes_with(cells.len()) < otherwise.bytes);
         let indexed = indexed.filter(|i| !T::IS_LONG || i.bytes.len() <= LONG_BYTES);
-        let long = (T::IS_LONG && indexed.is_none()).then(|| self.long_pages(cells));
+        let long = (T::IS_LONG && indexed.is_none() && !cells.is_empty()).then(|| self.long_pages(cells));
         let mut pages = Pages::new(self.descriptor, self.compressor, put, self.bounds);
         if let Some(indexed) = &indexed {
             pages.dictionary(&indexed.bytes, indexed.lengths.len())?;
