@@ -255,6 +255,16 @@ impl Batch {
         self.loaded & column.bit() != 0
     }
 
+    /// Whether there is nothing at all: no rows, and nothing beside them.
+    #[must_use]
+    pub fn is_void(&self) -> bool {
+        self.is_empty()
+            && self.health.is_empty()
+            && self.memory.is_empty()
+            && self.counters.is_empty()
+            && self.rescales.is_empty()
+    }
+
     /// The presence mask of every row.
     #[inline]
     #[must_use]
@@ -581,6 +591,7 @@ enum Cell {
     Unsigned(u64),
     Time(i64),
     Addr(Addr),
+    Octets(Box<[u8]>),
 }
 
 impl RowBuilder {
@@ -615,6 +626,14 @@ impl RowBuilder {
         self
     }
 
+    /// Sets text, or elements.
+    #[must_use]
+    pub fn octets(mut self, column: Column, octets: &[u8]) -> Self {
+        self.mask |= column.bit();
+        self.cells.push((column, Cell::Octets(octets.into())));
+        self
+    }
+
     /// Sets measured and estimated octets and packets, unsampled.
     #[must_use]
     pub fn traffic(self, octets: u64, packets: u64) -> Self {
@@ -645,6 +664,9 @@ impl RowBuilder {
                 (Values::U64(v), Cell::Unsigned(x)) => v.push(*x),
                 (Values::Time(v), Cell::Time(x)) => v.push(*x),
                 (Values::Addr(v), Cell::Addr(x)) => v.push(*x),
+                (Values::Bytes(v), Cell::Octets(x)) => {
+                    v.push(x);
+                }
                 _ => debug_assert!(false, "{} has another type", column.name()),
             }
         }

@@ -48,6 +48,12 @@ impl Bytes {
         fits.then_some(Self { ends, data })
     }
 
+    /// The ends and the strings, as [`Bytes::from_parts`] takes them.
+    #[must_use]
+    pub fn into_parts(self) -> (Vec<u32>, Vec<u8>) {
+        (self.ends, self.data)
+    }
+
     /// The string of a row.
     #[must_use]
     pub fn get(&self, row: usize) -> Option<&[u8]> {

@@ -22,6 +22,9 @@ pub enum Change {
     },
 }
 
+/// What an entry takes beside its key and its value, about.
+pub const ENTRY_BYTES: usize = 64;
+
 /// All that is remembered, in the order of the keys.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Memory {
@@ -54,6 +57,27 @@ impl Memory {
                 }
             }
         }
+    }
+
+    /// Takes in a change, unless more would then be remembered than `limit_bytes` (keys, values and
+    /// [`ENTRY_BYTES`] for each entry). Of a `Put` that is refused, the key is forgotten: what it had is out of
+    /// date. Returns whether the change was taken.
+    pub fn apply_within(&mut self, change: &Change, limit_bytes: usize) -> bool {
+        if let Change::Put { key, value } = change {
+            let (entries, before) = match self.entries.get(key) {
+                Some(old) => (self.entries.len(), key.len() + old.len()),
+                None => (self.entries.len() + 1, 0),
+            };
+            let bytes = self.bytes - before + key.len() + value.len();
+            if bytes.saturating_add(entries.saturating_mul(ENTRY_BYTES)) > limit_bytes {
+                if let Some(old) = self.entries.remove(key) {
+                    self.bytes -= key.len() + old.len();
+                }
+                return false;
+            }
+        }
+        self.apply(change);
+        true
     }
 
     /// The entries whose key begins so, in order.
@@ -110,6 +134,12 @@ mod tests {
         );
         memory.apply(&Change::Forget { prefix: (*b"a").into() });
         assert_eq!(memory.iter().collect::<Vec<_>>(), [(&b"b"[..], &b"z"[..])]);
+        let limit = 4 + 2 * ENTRY_BYTES;
+        assert!(memory.apply_within(&put("c", "w"), limit), "two entries of two octets fit");
+        assert!(!memory.apply_within(&put("d", ""), limit));
+        assert!(memory.apply_within(&put("c", "v"), limit), "in place of what is there");
+        assert!(!memory.apply_within(&put("c", "vv"), limit));
+        assert_eq!(memory.iter().collect::<Vec<_>>(), [(&b"b"[..], &b"z"[..])], "not the old value");
         memory.apply(&Change::Forget { prefix: (*b"").into() });
         assert_eq!((memory.is_empty(), memory.bytes()), (true, 0));
     }

@@ -20,6 +20,9 @@ pub(crate) fn row_bytes(columns: u64) -> usize {
         Kind::Name | Kind::Unsigned(17..) => 4,
         Kind::Unsigned(9..) => 2,
         Kind::Word(_) | Kind::Unsigned(_) => 1,
+        // A guess: how long strings are is known only when they are read.
+        Kind::Text => 4 + 16,
+        Kind::Elements => 4 + 128,
     };
     let asked = COLUMNS.iter().filter(|definition| columns & definition.column.bit() != 0);
     size_of::<u64>() + asked.map(|definition| width(definition.kind)).sum::<usize>()
@@ -67,6 +70,16 @@ fn values(batches: &[Batch], places: &[Place], column: Column, numbers: &[Vec<u3
         Values::U64(out) => picked!(out, u64s),
         Values::Time(out) => picked!(out, times),
         Values::Addr(out) => picked!(out, addrs),
+        Values::Bytes(out) => {
+            for place in places {
+                let values = batches.get(place.batch as usize).map(|batch| batch.values(column));
+                let string = match values {
+                    Some(Values::Bytes(strings)) => strings.get(place.row as usize),
+                    _ => None,
+                };
+                out.push(string.unwrap_or_default());
+            }
+        }
     }
     values
 }

@@ -23,6 +23,10 @@ use weir_store::{SegmentEntry, Snapshot, TailEntry};
 /// Records are handed out in batches of at most so many.
 pub(crate) const HANDED_ROWS: usize = 8192;
 
+/// Elements without a column may be long, and how long is known only when they are read: rows with them are brought
+/// in in pieces of so many.
+const LONG_ROWS: usize = 1 << 16;
+
 /// However little memory is allowed, so many records are kept, or the parts would be read over and over.
 const ROOM_MIN: usize = 64;
 
@@ -220,13 +224,16 @@ impl<'a, F: FnMut(&Batch) -> ControlFlow<()>> Sweep<'a, F> {
     fn hand_out(&mut self) -> Result<ControlFlow<()>, Error> {
         self.found.sort_unstable();
         let found = std::mem::take(&mut self.found);
-        let (batches, places) = self.bring_in(&found)?;
-        for places in places.chunks(HANDED_ROWS) {
-            let batch = assemble(&batches, places, self.listing.columns);
-            self.left -= batch.len();
-            self.statistics.matched_records += batch.len() as u64;
-            if (self.each)(&batch).is_break() {
-                return Ok(ControlFlow::Break(()));
+        let at_once = if self.listing.columns & Column::Other.bit() != 0 { LONG_ROWS } else { usize::MAX };
+        for found in found.chunks(at_once) {
+            let (batches, places) = self.bring_in(found)?;
+            for places in places.chunks(HANDED_ROWS) {
+                let batch = assemble(&batches, places, self.listing.columns);
+                self.left -= batch.len();
+                self.statistics.matched_records += batch.len() as u64;
+                if (self.each)(&batch).is_break() {
+                    return Ok(ControlFlow::Break(()));
+                }
             }
         }
         self.floor = found.last().copied().or(self.floor);

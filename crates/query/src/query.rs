@@ -7,6 +7,7 @@ use std::fmt;
 use std::ops::Range;
 use weir_flow::Column;
 use weir_flow::filter::Filter;
+use weir_flow::schema::Kind;
 
 /// What records are grouped by.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -17,10 +18,10 @@ pub enum Key {
 }
 
 impl Key {
-    /// The key of this name: any column of the schema.
+    /// The key of this name: any column of the schema but `other`, whose value is many values.
     #[must_use]
     pub fn by_name(name: &str) -> Option<Self> {
-        Column::by_name(name).map(Self::Column)
+        Column::by_name(name).filter(|column| column.kind() != Kind::Elements).map(Self::Column)
     }
 
     /// The column that the key is read from.

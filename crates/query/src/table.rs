@@ -21,6 +21,8 @@ pub enum Cell {
     Word(&'static str),
     /// A tenant's name.
     Name(Arc<str>),
+    /// Text as an exporter wrote it.
+    Text(Arc<str>),
 }
 
 /// The plain text of the value, without units; a time is its number of milliseconds.
@@ -32,7 +34,7 @@ impl fmt::Display for Cell {
             Self::Mac(mac) => mac.fmt(f),
             Self::Unsigned(number) => number.fmt(f),
             Self::Word(word) => f.write_str(word),
-            Self::Name(name) => f.write_str(name),
+            Self::Name(text) | Self::Text(text) => f.write_str(text),
         }
     }
 }

@@ -96,7 +96,8 @@ impl Row {
                 Value::Addr(addr) => Cell::Addr(addr),
                 Value::Mac(mac) => Cell::Number(mac.0),
                 Value::Unsigned(number) => Cell::Number(number),
-                Value::Name(text) | Value::Word(text) => Cell::Word(text.into()),
+                Value::Name(text) | Value::Word(text) | Value::Text(text) => Cell::Word(text.into()),
+                Value::Elements(_) => return None,
             })
         };
         Self(COLUMNS.iter().filter_map(|d| Some((d.column, cell(d.column)?))).collect())

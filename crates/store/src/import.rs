@@ -3,11 +3,14 @@
 use crate::Error;
 use crate::error::What;
 use crate::journal::Frame;
-use crate::manifest::{self, Files, Line};
+use crate::manifest::{self, Files, Line, MemoryFile};
+use crate::memory;
 use crate::seal::{Done, Source, Task, Worker};
 use crate::snapshot::Imported;
-use crate::writer::{Writer, check};
-use weir_flow::Batch;
+use crate::unit::{Late, Place, Unit};
+use crate::writer::{SEAL_BYTES, Writer, check};
+use weir_flow::memory::Memory;
+use weir_flow::{Batch, Rescale};
 
 /// An import under way. Its rows go into files as they come, which no manifest names; [`Import::commit`] names
 /// them all at once. Dropped without that, it leaves nothing.
@@ -20,6 +23,15 @@ pub struct Import<'a> {
     /// Rows that are not yet being written.
     frames: Vec<Frame>,
     rows: u64,
+    /// Their bytes.
+    bytes: usize,
+    /// Rows and what is beside them come in this order.
+    sequence: u64,
+    /// What sessions remember, once the import has changed it.
+    memory: Option<Memory>,
+    refused: u64,
+    /// Sampling intervals that came late, and the task they came in.
+    rescales: Vec<(u64, Rescale)>,
     /// How many tasks were begun, and how many of them have come back.
     begun: u64,
     fetched: u64,
@@ -47,6 +59,11 @@ impl<'a> Import<'a> {
             again,
             frames: Vec::new(),
             rows: 0,
+            bytes: 0,
+            sequence: 0,
+            memory: None,
+            refused: 0,
+            rescales: Vec::new(),
             begun: 0,
             fetched: 0,
             files: Files::default(),
@@ -66,13 +83,22 @@ impl<'a> Import<'a> {
         self.buffer.clear();
         let bad = |how: String| Error::new(self.writer.disk.root(), What::Batch(how));
         crate::journal::encode(batch, &mut self.buffer).map_err(bad)?;
-        let frame = Frame::own(&self.buffer).map_err(bad)?;
+        let mut frame = Frame::own(&self.buffer).map_err(bad)?;
+        self.sequence += 1;
+        frame.sequence = self.sequence;
         self.frames.push(frame);
         self.rows += batch.len() as u64;
+        self.bytes += self.buffer.len();
+        if !batch.memory.is_empty() {
+            let memory = self.memory.get_or_insert_with(|| self.writer.memory.clone());
+            self.refused += memory::apply(memory, &batch.memory);
+        }
+        self.rescales.extend(batch.rescales.iter().map(|rescale| (self.begun, *rescale)));
         while let Some(done) = self.worker.poll().filter(|_| self.fetched < self.begun) {
             self.fetch(done)?;
         }
-        if self.rows >= self.writer.options.seal_rows { self.begin_task() } else { Ok(()) }
+        let is_full = self.rows >= self.writer.options.seal_rows || self.bytes >= SEAL_BYTES;
+        if is_full { self.begin_task() } else { Ok(()) }
     }
 
     /// Makes everything appended part of the store, under the digest of what was imported, which had `size`
@@ -95,16 +121,53 @@ impl<'a> Import<'a> {
             let done = self.worker.wait();
             self.fetch(done)?;
         }
+        // The import names the last frame before it: one that is lost would give its number to another.
+        self.writer.sync()?;
+        let memory = self.write_memory()?;
         let import = manifest::Import {
             label: self.label.clone(),
             digest: hex(digest),
             size,
             at: now_ms,
+            after: self.writer.last_sequence(),
             files: self.files.clone(),
+            rescales: self.late(),
+            memory: memory.clone(),
         };
+        let old = self.writer.log.manifest.memory.clone().filter(|_| memory.is_some());
         self.writer.log.append(&self.writer.disk, Line::Import(import))?;
         self.committed = true;
+        if let Some(memory) = self.memory.take() {
+            self.writer.memory = memory;
+            self.writer.memory_refused += self.refused;
+        }
+        self.writer.forget_file(old);
         Ok(())
+    }
+
+    /// All that is remembered from here on, the journal's changes among it.
+    fn write_memory(&mut self) -> Result<Option<MemoryFile>, Error> {
+        let Some(memory) = self.memory.as_ref().filter(|memory| **memory != self.writer.memory) else {
+            return Ok(None);
+        };
+        let name = format!("{}/i{}.bin", memory::FOLDER, self.writer.log.manifest.lines);
+        memory::write(&self.writer.disk, &name, memory, self.writer.last_sequence()).map(Some)
+    }
+
+    /// The sampling intervals that may be for rows of earlier tasks and earlier units, or of frames that are not
+    /// sealed yet. (Rows of their own task were scaled when it was written.)
+    fn late(&self) -> Vec<Late> {
+        let manifest = &self.writer.log.manifest;
+        let sequence = self.writer.last_sequence();
+        let import = manifest.imports.len() as u64 + 1;
+        let own = Unit::of_import(sequence, import, &self.files);
+        let late = self.rescales.iter().map(|(task, rescale)| Late {
+            place: Place { sequence, import, task: *task },
+            rescale: *rescale,
+        });
+        let is_open = sequence > manifest.sealed;
+        late.filter(|late| is_open || manifest.units.iter().chain(&own).any(|unit| late.is_for(unit)))
+            .collect()
     }
 
     /// Hands what was gathered to the thread.
@@ -114,12 +177,13 @@ impl<'a> Import<'a> {
         let prefix = format!("i{}-{}", self.writer.log.manifest.lines, self.begun);
         let frames = std::mem::take(&mut self.frames);
         self.rows = 0;
+        self.bytes = 0;
         // The thread holds one task while another waits; a third waits here, so memory is bounded.
         while self.begun - self.fetched > 1 {
             let done = self.worker.wait();
             self.fetch(done)?;
         }
-        self.worker.begin(Task { source: Source::Frames(frames), prefix })?;
+        self.worker.begin(Task { source: Source::Frames(frames), prefix, late: Vec::new() })?;
         self.begun += 1;
         Ok(())
     }

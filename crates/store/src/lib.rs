@@ -7,6 +7,11 @@
 //! process, without a lock) is the store at one instant: the files that the manifest names and the frames that
 //! are not yet in them, each row exactly once.
 //!
+//! Files made from the same rows are a *unit*. It can be written anew, and takes the place of the old one by one
+//! line of the manifest: so sampling intervals that came late reach rows that are long sealed (`rescale`, `settle`).
+//! With the rows a batch brings what sessions are to remember through a restart ([`Writer::memory`]) and what
+//! interfaces counted themselves ([`Snapshot::counters`]).
+//!
 //! `FORMAT.md` beside this crate's sources describes every byte on disk.
 //!
 //! # Architecture invariants
@@ -18,6 +23,7 @@
 #![forbid(unsafe_code)]
 
 pub mod bins;
+mod counter;
 mod day;
 mod disk;
 mod error;
@@ -26,17 +32,21 @@ mod import;
 mod journal;
 mod lock;
 mod manifest;
+mod memory;
 mod recovery;
+mod rescale;
 mod retention;
 #[cfg(test)]
 mod sample;
 mod seal;
 pub mod segment;
+mod settle;
 mod snapshot;
 mod table;
 #[cfg(test)]
 mod tests;
 mod totals;
+mod unit;
 mod verify;
 mod writer;
 

@@ -6,8 +6,10 @@
 
 use crate::disk::Disk;
 use crate::error::What;
+use crate::unit::{Late, Unit};
 use crate::{Error, Totals};
 use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -29,6 +31,10 @@ pub(crate) enum Line {
     Import(Import),
     /// Files are no longer part of the store.
     Retire(Retire),
+    /// Files have taken the place of others.
+    Replace(Replace),
+    /// Late sampling intervals have been brought to all rows that they are for.
+    Settle(Settle),
 }
 
 /// Journal frames `from..=to` are now in these files.
@@ -40,6 +46,12 @@ pub(crate) struct Seal {
     pub at: i64,
     #[serde(flatten)]
     pub files: Files,
+    /// What sessions remember after these frames, where they changed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<MemoryFile>,
+    /// Sampling intervals in these frames that are for rows of earlier units too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rescales: Vec<Late>,
 }
 
 /// What was imported, and the files it is in.
@@ -53,8 +65,36 @@ pub(crate) struct Import {
     pub size: u64,
     /// When, ms since 1970.
     pub at: i64,
+    /// The last journal frame that came before it.
+    #[serde(default)]
+    pub after: u64,
     #[serde(flatten)]
     pub files: Files,
+    /// What sessions remember after it, where it changed that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<MemoryFile>,
+    /// Sampling intervals in it that are for rows of earlier units too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rescales: Vec<Late>,
+}
+
+/// The named files are given up, and these are there instead, in one step. They hold the same rows (of the same
+/// unit), written anew.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Replace {
+    /// When, ms since 1970.
+    pub at: i64,
+    pub names: Vec<String>,
+    #[serde(flatten)]
+    pub files: Files,
+}
+
+/// So many of the sampling intervals that were to be brought to earlier units, the oldest, are done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Settle {
+    /// When, ms since 1970.
+    pub at: i64,
+    pub count: usize,
 }
 
 /// Files that were given up, by their names.
@@ -75,6 +115,19 @@ pub(crate) struct Files {
     pub segments: Vec<SegmentFile>,
     pub bins: Vec<BinsFile>,
     pub health: Vec<BinsFile>,
+    /// `bin` of these is the time of arrival.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub counters: Vec<BinsFile>,
+}
+
+/// What sessions remember, as a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct MemoryFile {
+    pub name: String,
+    pub bytes: u64,
+    pub crc32c: Hex,
+    /// The last journal frame whose changes are in it.
+    pub sequence: u64,
 }
 
 /// A segment: what a reader must know to leave it closed.
@@ -94,6 +147,13 @@ pub(crate) struct SegmentFile {
     /// First and last start, first and last end, ms since 1970.
     pub start: (i64, i64),
     pub end: (i64, i64),
+    /// First and last arrival.
+    #[serde(default = "always")]
+    pub received: (i64, i64),
+}
+
+fn always() -> (i64, i64) {
+    (i64::MIN, i64::MAX)
 }
 
 /// A file of bins, or of counts by bin.
@@ -135,7 +195,14 @@ impl TryFrom<String> for Hex {
 /// What all lines together say.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Manifest {
-    pub files: Files,
+    /// The files, by what they were committed as.
+    pub units: Vec<Unit>,
+    /// What sessions remembered when that last changed.
+    pub memory: Option<MemoryFile>,
+    /// Sampling intervals that have not yet been brought to all rows that they are for, in their order.
+    pub pending: Vec<Late>,
+    /// Accounts and counts of bins that ended before this may be missing.
+    pub accounts_before: Option<i64>,
     /// The last journal frame that is in files.
     pub sealed: u64,
     pub imports: Vec<Import>,
@@ -191,20 +258,51 @@ impl Manifest {
             _ if self.lines == 0 => return Err(Error::damaged(path, "its first line is missing")),
             Line::Seal(seal) => {
                 self.sealed = self.sealed.max(seal.to);
-                self.files.extend(&seal.files);
+                self.units.push(Unit::of_seal(seal.to, seal.files));
+                self.memory = seal.memory.or(self.memory.take());
+                self.pending.extend(seal.rescales);
             }
             Line::Import(mut import) => {
-                self.files.extend(&import.files);
-                import.files = Files::default();
+                let number = self.imports.len() as u64 + 1;
+                self.units.extend(Unit::of_import(import.after, number, &std::mem::take(&mut import.files)));
+                self.memory = import.memory.take().or(self.memory.take());
+                self.pending.append(&mut import.rescales);
                 self.imports.push(import);
             }
+            Line::Replace(replace) => {
+                let is_meant = |u: &&mut Unit| u.files.names().any(|n| replace.names.iter().any(|m| m == n));
+                let unit = self.units.iter_mut().find(is_meant);
+                let unit =
+                    unit.ok_or_else(|| Error::damaged(path, "it replaces files that it does not name"))?;
+                unit.files.extend(&replace.files);
+                self.give_up(&replace.names);
+            }
+            Line::Settle(settle) => drop(self.pending.drain(..settle.count.min(self.pending.len()))),
             Line::Retire(retire) => {
-                self.files.retire(&retire.names);
+                self.give_up(&retire.names);
+                self.accounts_before = self.accounts_before.max(Some(retire.accounts_before));
                 let before = retire.flows_before.max(retire.accounts_before);
                 self.retired_before = self.retired_before.max(Some(before));
             }
         }
         Ok(())
+    }
+}
+
+impl Manifest {
+    /// All files, in the order they were committed.
+    pub(crate) fn files(&self) -> Files {
+        let mut files = Files::default();
+        self.units.iter().for_each(|unit| files.extend(&unit.files));
+        files
+    }
+
+    fn give_up(&mut self, names: &[String]) {
+        let gone: HashSet<&str> = names.iter().map(String::as_str).collect();
+        for unit in &mut self.units {
+            unit.files.retire(&gone);
+        }
+        self.units.retain(|unit| unit.files.names().next().is_some());
     }
 }
 
@@ -214,19 +312,20 @@ impl Files {
         self.segments.extend_from_slice(&other.segments);
         self.bins.extend_from_slice(&other.bins);
         self.health.extend_from_slice(&other.health);
+        self.counters.extend_from_slice(&other.counters);
     }
 
     /// The names of all of them.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
-        let bins = self.bins.iter().chain(&self.health).map(|f| f.name.as_str());
+        let bins = self.bins.iter().chain(&self.health).chain(&self.counters).map(|f| f.name.as_str());
         self.segments.iter().map(|f| f.name.as_str()).chain(bins)
     }
 
-    fn retire(&mut self, names: &[String]) {
-        let gone: std::collections::HashSet<&str> = names.iter().map(String::as_str).collect();
+    fn retire(&mut self, gone: &HashSet<&str>) {
         self.segments.retain(|f| !gone.contains(f.name.as_str()));
         self.bins.retain(|f| !gone.contains(f.name.as_str()));
         self.health.retain(|f| !gone.contains(f.name.as_str()));
+        self.counters.retain(|f| !gone.contains(f.name.as_str()));
     }
 }
 

@@ -3,10 +3,11 @@
 use crate::disk::Disk;
 use crate::journal::{self, Damage};
 use crate::manifest::Manifest;
-use crate::{Error, seal};
+use crate::{Error, memory, seal};
 use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use weir_flow::memory::Memory;
 
 /// What was found and put right when a store was opened for writing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,13 +42,25 @@ pub(crate) struct Journaled {
     pub last: u64,
     /// The number of the last file.
     pub number: u64,
+    /// What sessions remember.
+    pub memory: Memory,
+    /// How many changes of it were refused: it is full.
+    pub refused: u64,
 }
 
 /// Removes every file that the manifest does not name, and what has a temporary name.
 pub(crate) fn remove_orphans(disk: &Disk, manifest: &Manifest) -> Result<u64, Error> {
-    let named: HashSet<PathBuf> = manifest.files.names().map(|name| disk.path(name)).collect();
+    let files = manifest.files();
+    let mut named: HashSet<PathBuf> = files.names().map(|name| disk.path(name)).collect();
+    named.extend(manifest.memory.iter().map(|file| disk.path(&file.name)));
     let mut removed = 0;
-    for top in [seal::FLOWS, seal::BINS, seal::HEALTH] {
+    for file in list(&disk.path(memory::FOLDER))? {
+        if !named.contains(&file) {
+            disk.remove(&file)?;
+            removed += 1;
+        }
+    }
+    for top in [seal::FLOWS, seal::BINS, seal::HEALTH, seal::COUNTERS] {
         for folder in list(&disk.path(top))? {
             for file in list(&folder)? {
                 if !named.contains(&file) {
@@ -76,8 +89,18 @@ fn list(folder: &Path) -> Result<Vec<PathBuf>, Error> {
 }
 
 /// Reads the journal, cuts torn tails, and removes files of which everything is sealed.
-pub(crate) fn read_journal(disk: &Disk, sealed: u64, recovery: &mut Recovery) -> Result<Journaled, Error> {
+pub(crate) fn read_journal(
+    disk: &Disk,
+    manifest: &Manifest,
+    recovery: &mut Recovery,
+) -> Result<Journaled, Error> {
+    let sealed = manifest.sealed;
     let mut journaled = Journaled { last: sealed, ..Journaled::default() };
+    let mut known = 0;
+    if let Some(file) = &manifest.memory {
+        journaled.memory = memory::read(disk.root(), file)?;
+        known = file.sequence;
+    }
     for (number, path) in journal::files(disk.root())? {
         journaled.number = number;
         let contents = journal::read(&path)?;
@@ -92,6 +115,9 @@ pub(crate) fn read_journal(disk: &Disk, sealed: u64, recovery: &mut Recovery) ->
             discard(disk, &path, damaged)?;
             continue;
         };
+        for frame in fresh.iter().filter(|frame| frame.sequence > known) {
+            journaled.refused += memory::apply(&mut journaled.memory, &frame.memory());
+        }
         recovery.rows += fresh.iter().map(|f| f.rows() as u64).sum::<u64>();
         recovery.frames += fresh.len() as u64;
         journaled.last = journaled.last.max(last.sequence);

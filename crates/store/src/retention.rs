@@ -1,12 +1,13 @@
-//! Giving up what is old: segments, and apart from them accounts and counts, which are small and which bills rest
-//! on.
+//! Giving up what is old: segments, and apart from them accounts, counts and interface counters, which are small
+//! and which bills rest on.
 //!
-//! A file is given up as a whole, when everything in it is older than asked. One line of the manifest takes all of
+//! A file is given up as a whole, when everything in it (and in the other segments of its unit) is older than
+//! asked. One line of the manifest takes all of
 //! them out of the store; then they are removed. A reader that had taken its snapshot before finds one gone, and
 //! takes another.
 
 use crate::Error;
-use crate::manifest::{BinsFile, Line, Retire};
+use crate::manifest::{BinsFile, Line, Retire, SegmentFile};
 use crate::writer::Writer;
 use weir_flow::time::BIN_MS;
 
@@ -15,7 +16,7 @@ use weir_flow::time::BIN_MS;
 pub struct Retention {
     /// Of flow records.
     pub flows_before: Option<i64>,
-    /// Of accounts and counts.
+    /// Of accounts, counts and interface counters.
     pub accounts_before: Option<i64>,
 }
 
@@ -39,17 +40,20 @@ impl Writer {
     pub fn retire(&mut self, retention: Retention, now_ms: i64) -> Result<Retired, Error> {
         let mut names = Vec::new();
         let mut retired = Retired::default();
-        let files = &self.log.manifest.files;
+        let units = &self.log.manifest.units;
         if let Some(before) = retention.flows_before {
-            for file in files.segments.iter().filter(|f| f.end.1.max(f.start.1) < before) {
+            let is_old = |f: &SegmentFile| f.end.1.max(f.start.1) < before;
+            let old = units.iter().filter(|unit| unit.files.segments.iter().all(is_old));
+            for file in old.flat_map(|unit| &unit.files.segments) {
                 names.push(file.name.clone());
                 retired.bytes += file.bytes;
                 retired.rows += file.totals.rows;
             }
         }
+        let files = self.log.manifest.files();
         if let Some(before) = retention.accounts_before {
             let old = |f: &&BinsFile| f.bin.1.saturating_add(BIN_MS) <= before;
-            for file in files.bins.iter().chain(&files.health).filter(old) {
+            for file in files.bins.iter().chain(&files.health).chain(&files.counters).filter(old) {
                 names.push(file.name.clone());
                 retired.bytes += file.bytes;
             }

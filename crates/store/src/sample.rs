@@ -29,6 +29,19 @@ fn number(bits: u8) -> BoxedStrategy<u64> {
     prop_oneof![0..=3u64.min(max), 0..=max, Just(max)].boxed()
 }
 
+/// Mostly few short texts, sometimes one longer than bounds are.
+fn text() -> impl Strategy<Value = String> {
+    prop_oneof![
+        4 => prop::sample::select(vec!["", "dns", "b\u{fc}ro"]).prop_map(str::to_owned),
+        1 => "\\PC{0,12}",
+        1 => (60usize..70, "[a-z\u{10ffff}]{0,9}").prop_map(|(n, end)| "\u{fc}".repeat(n) + &end),
+    ]
+}
+
+fn octets() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![3 => Just(vec![0, 1, 2, 1, 7]), 1 => prop::collection::vec(any::<u8>(), 0..20)]
+}
+
 fn cell(column: Column, row: RowBuilder) -> BoxedStrategy<RowBuilder> {
     match column.kind() {
         Kind::Time => time().prop_map(move |ms| row.clone().time(column, ms)).boxed(),
@@ -39,6 +52,8 @@ fn cell(column: Column, row: RowBuilder) -> BoxedStrategy<RowBuilder> {
             (0..words.len() as u64).prop_map(move |v| row.clone().unsigned(column, v)).boxed()
         }
         Kind::Name => (0..NAMES.len() as u64).prop_map(move |v| row.clone().unsigned(column, v)).boxed(),
+        Kind::Text => text().prop_map(move |v| row.clone().octets(column, v.as_bytes())).boxed(),
+        Kind::Elements => octets().prop_map(move |v| row.clone().octets(column, &v)).boxed(),
     }
 }
 

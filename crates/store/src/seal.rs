@@ -5,9 +5,11 @@ use crate::bins::{self, Accumulator};
 use crate::disk::Disk;
 use crate::error::What;
 use crate::journal::{self, Damage, Frame};
-use crate::manifest::Files;
+use crate::manifest::{Files, MemoryFile};
+use crate::rescale::{self, Rewrite};
 use crate::segment::{self, Rows};
-use crate::{Error, day, health};
+use crate::unit::Late;
+use crate::{Error, counter, day, health, memory};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread::JoinHandle;
@@ -18,14 +20,17 @@ use weir_flow::schema::Column;
 pub(crate) const FLOWS: &str = "flows";
 pub(crate) const BINS: &str = "bins";
 pub(crate) const HEALTH: &str = "health";
+pub(crate) const COUNTERS: &str = "counters";
 
 /// Where the frames of a task are.
 #[derive(Debug)]
 pub(crate) enum Source {
-    /// In these journal files: the ones with these sequences.
-    Journal { files: Vec<PathBuf>, from: u64, to: u64 },
+    /// In these journal files: the ones with these sequences. `memory` is what was remembered before them.
+    Journal { files: Vec<PathBuf>, from: u64, to: u64, memory: Option<MemoryFile> },
     /// In memory.
     Frames(Vec<Frame>),
+    /// In files: a unit that is to be written anew.
+    Unit(Box<Rewrite>),
 }
 
 /// Something to be made into files.
@@ -34,12 +39,18 @@ pub(crate) struct Task {
     pub source: Source,
     /// Names of its files begin so; no other task's do.
     pub prefix: String,
+    /// Sampling intervals that came late and not in these frames.
+    pub late: Vec<Late>,
 }
 
 /// The files of a task, none of them named in the manifest yet.
 #[derive(Debug, Default)]
 pub(crate) struct Done {
     pub files: Files,
+    /// What is remembered after its frames, where they changed that.
+    pub memory: Option<MemoryFile>,
+    /// Sampling intervals that came late, in its frames.
+    pub rescales: Vec<Late>,
     /// Parts of the journal that could not be read.
     pub damage: Vec<Damage>,
 }
@@ -49,38 +60,107 @@ pub(crate) fn perform(disk: &Disk, task: Task) -> Result<Done, Error> {
     let mut done = Done::default();
     let frames = match task.source {
         Source::Frames(frames) => frames,
-        Source::Journal { files, from, to } => {
+        Source::Journal { files, from, to, memory } => {
             let mut frames = Vec::new();
             for file in files {
                 let contents = journal::read(&file)?;
                 frames.extend(contents.frames.into_iter().filter(|f| (from..=to).contains(&f.sequence)));
                 done.damage.extend(contents.damage);
             }
+            let name = format!("{}/{}.bin", memory::FOLDER, task.prefix);
+            done.memory = memory::advance(disk, &name, memory.as_ref(), &frames, to)?;
             frames
         }
+        Source::Unit(rewrite) => {
+            done.files = rewrite.perform(disk, &task.prefix)?.unwrap_or_default();
+            return Ok(done);
+        }
     };
-    let counts = health::sum(frames.iter().flat_map(Frame::health));
-    if let Some(first) = counts.iter().map(|r| r.bin).min() {
-        let name = format!("{HEALTH}/{}/{}-0.parquet", day::folder(first), task.prefix);
-        done.files.health.push(health::write(disk, &name, &counts)?);
+    let mut parts = Parts { bins: true, ..Parts::default() };
+    for frame in &frames {
+        parts.counts.append(&mut frame.health());
+        parts.counters.append(&mut frame.counters());
+        done.rescales.extend(Late::of_frame(frame));
     }
-    if frames.iter().all(|f| f.rows() == 0) {
-        return Ok(done);
+    let mut late = task.late;
+    late.extend_from_slice(&done.rescales);
+    late.sort_by_key(|late| late.place);
+    for frame in frames {
+        parts.frames.push(rescale::scale(disk, frame, &late, &mut parts.counts)?);
     }
-    let first = frames.iter().filter_map(first_start).min().unwrap_or_default();
-    let day = day::folder(first);
-    let rows = Rows::new(frames);
-    let name = format!("{FLOWS}/{day}/{}-0.parquet", task.prefix);
-    // Sorted rows find their accounts where those of the row before are: half the time of adding them as they came.
-    let (segment, sorted) = segment::write(disk, &name, &rows, bins::columns(rows.has_local()))?;
-    drop(rows);
-    let mut accounts = Accumulator::new();
-    accounts.add(&sorted);
-    drop(sorted);
-    let name = format!("{BINS}/{day}/{}-0.parquet", task.prefix);
-    done.files.bins.push(bins::write(disk, &name, &accounts)?);
-    done.files.segments.push(segment);
+    done.files = parts.write(disk, &task.prefix)?;
     Ok(done)
+}
+
+/// What the files of a unit are made from.
+#[derive(Debug, Default)]
+pub(crate) struct Parts {
+    pub frames: Vec<Frame>,
+    pub counts: Vec<weir_flow::health::Row>,
+    pub counters: Vec<weir_flow::counter::Sample>,
+    /// Whether accounts are written.
+    pub bins: bool,
+}
+
+/// Frames with more strings than this are written as several segments: a column of a batch holds at most 4 GiB.
+const STRING_BYTES: usize = if cfg!(test) { 1 << 20 } else { 1 << 31 };
+
+impl Parts {
+    /// Writes the files.
+    pub(crate) fn write(self, disk: &Disk, prefix: &str) -> Result<Files, Error> {
+        let mut files = Files::default();
+        let counts = health::sum(self.counts);
+        if let Some(first) = counts.iter().map(|r| r.bin).min() {
+            let name = format!("{HEALTH}/{}/{prefix}-0.parquet", day::folder(first));
+            files.health.push(health::write(disk, &name, &counts)?);
+        }
+        if let Some(first) = self.counters.iter().map(|s| s.received).min() {
+            let name = format!("{COUNTERS}/{}/{prefix}-0.parquet", day::folder(first));
+            files.counters.push(counter::write(disk, &name, self.counters)?);
+        }
+        if self.frames.iter().all(|f| f.rows() == 0) {
+            return Ok(files);
+        }
+        let first = self.frames.iter().filter_map(first_start).min().unwrap_or_default();
+        let day = day::folder(first);
+        let mut accounts = Accumulator::new();
+        for (number, frames) in split(self.frames).into_iter().enumerate() {
+            let rows = Rows::new(frames);
+            let name = format!("{FLOWS}/{day}/{prefix}-{number}.parquet");
+            let keep = if self.bins { bins::columns(rows.has_local()) } else { 0 };
+            // Sorted rows find their accounts where those of the row before are: half the time of adding them as
+            // they came.
+            let (segment, sorted) = segment::write(disk, &name, &rows, keep)?;
+            drop(rows);
+            files.segments.push(segment);
+            if self.bins {
+                accounts.add(&sorted);
+            }
+        }
+        if self.bins {
+            let name = format!("{BINS}/{day}/{prefix}-0.parquet");
+            files.bins.push(bins::write(disk, &name, &accounts)?);
+        }
+        Ok(files)
+    }
+}
+
+/// The frames, in parts of which no column has more than [`STRING_BYTES`] (unless a single frame has).
+fn split(frames: Vec<Frame>) -> Vec<Vec<Frame>> {
+    let mut parts: Vec<Vec<Frame>> = Vec::new();
+    let mut bytes = 0usize;
+    for frame in frames {
+        let more = frame.string_bytes();
+        bytes = bytes.saturating_add(more);
+        match parts.last_mut().filter(|_| bytes <= STRING_BYTES) {
+            Some(part) => part.push(frame),
+            None => {
+                bytes = more;
+                parts.push(vec![frame]);
+            }
+        }
+    }
+    parts
 }
 
 fn first_start(frame: &Frame) -> Option<i64> {
@@ -119,8 +199,8 @@ impl Worker {
 
     /// Hands over a task; waits while another one is waiting to be begun.
     pub(crate) fn begin(&self, task: Task) -> Result<(), Error> {
-        let sent = self.tasks.as_ref().map(|tasks| tasks.send(task));
-        if matches!(sent, Some(Ok(()))) { Ok(()) } else { Err(self.stopped()) }
+        let is_sent = self.tasks.as_ref().is_some_and(|tasks| tasks.send(task).is_ok());
+        if is_sent { Ok(()) } else { Err(self.stopped()) }
     }
 
     /// A finished task, in the order they were begun; `None` if none is finished.

@@ -7,11 +7,15 @@
 use crate::bins::{self, Accumulator, BinRow};
 use crate::error::What;
 use crate::journal::{self, Damage, Frame};
-use crate::manifest::{BinsFile, Files, Manifest, SegmentFile};
+use crate::manifest::{BinsFile, Files, Manifest, MemoryFile, SegmentFile};
 use crate::segment::Reader;
-use crate::{Error, Totals, health};
+use crate::unit::Late;
+use crate::{Error, Totals, counter, health, memory, rescale};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use weir_flow::counter::Sample;
+use weir_flow::memory::Memory;
 use weir_flow::schema::Column;
 use weir_flow::time::bin;
 use weir_flow::{Batch, Values};
@@ -28,6 +32,7 @@ pub struct Snapshot {
     /// What is journaled and not yet sealed, in the order it was appended.
     pub tail: Vec<TailEntry>,
     files: Files,
+    memory: Option<MemoryFile>,
     imports: Vec<Imported>,
     retired_before: Option<i64>,
     damage: Vec<Damage>,
@@ -56,7 +61,7 @@ pub struct SegmentEntry {
 }
 
 impl SegmentEntry {
-    fn new(root: &Path, entry: &SegmentFile) -> Self {
+    pub(crate) fn new(root: &Path, entry: &SegmentFile) -> Self {
         Self {
             path: root.join(&entry.name),
             bytes: entry.bytes,
@@ -98,10 +103,12 @@ pub struct TailEntry {
     /// Latest end.
     pub end_max: i64,
     frame: Frame,
+    /// The columns that late sampling intervals changed, and what that counts.
+    scaled: Option<Arc<(Batch, Vec<weir_flow::health::Row>)>>,
 }
 
 impl TailEntry {
-    fn new(frame: Frame) -> Self {
+    fn new(frame: Frame, late: &[Late]) -> Self {
         let span = |column| match frame.values(column) {
             Values::Time(v) => {
                 (v.iter().copied().min().unwrap_or_default(), v.iter().copied().max().unwrap_or_default())
@@ -115,6 +122,7 @@ impl TailEntry {
             start_max: start.1,
             end_min: end.0,
             end_max: end.1,
+            scaled: rescale::scaled(&frame, late).map(Arc::new),
             frame,
         }
     }
@@ -122,7 +130,17 @@ impl TailEntry {
     /// The rows, with the columns whose bits are set. Columns that no row has are loaded with no value.
     #[must_use]
     pub fn read(&self, columns: u64) -> Batch {
-        self.frame.batch(columns)
+        let mut batch = self.frame.batch(columns);
+        if let Some(scaled) = &self.scaled {
+            rescale::overlay(&mut batch, &scaled.0);
+        }
+        batch
+    }
+
+    fn health(&self) -> Vec<weir_flow::health::Row> {
+        let mut rows = self.frame.health();
+        rows.extend(self.scaled.iter().flat_map(|scaled| scaled.1.iter().cloned()));
+        rows
     }
 }
 
@@ -148,7 +166,9 @@ impl Snapshot {
         let mut last = Self::take(path)?;
         for _ in 1..TRIES {
             // Files that a retirement removed after the manifest was read: ask the manifest again.
-            if last.files.names().all(|name| path.join(name).exists()) {
+            let memory = last.memory.iter().map(|file| file.name.as_str());
+            let is_there = last.files.names().chain(memory).all(|name| path.join(name).exists());
+            if is_there {
                 break;
             }
             last = Self::take(path)?;
@@ -174,13 +194,20 @@ impl Snapshot {
         frames.retain(|f| f.sequence > manifest.sealed);
         frames.sort_by_key(|f| f.sequence);
         frames.dedup_by_key(|f| f.sequence);
+        // Intervals that are sealed but not yet everywhere (those of an import are for frames before it too), and
+        // those of the journal.
+        let mut late = manifest.pending.clone();
+        frames.iter().for_each(|frame| late.extend(Late::of_frame(frame)));
+        late.sort_by_key(|late| late.place);
+        let files = manifest.files();
         Ok(Self {
             root: root.to_path_buf(),
-            segments: manifest.files.segments.iter().map(|s| SegmentEntry::new(root, s)).collect(),
-            tail: frames.into_iter().map(TailEntry::new).collect(),
+            segments: files.segments.iter().map(|s| SegmentEntry::new(root, s)).collect(),
+            tail: frames.into_iter().map(|frame| TailEntry::new(frame, &late)).collect(),
             imports: manifest.imports.iter().map(Imported::new).collect(),
             retired_before: manifest.retired_before,
-            files: manifest.files,
+            memory: manifest.memory,
+            files,
             damage,
         })
     }
@@ -241,12 +268,42 @@ impl Snapshot {
         for file in self.files.health.iter().filter(|file| file.overlaps(&range)) {
             health::read(&self.root.join(&file.name), file, &range, &mut f)?;
         }
-        for row in health::sum(self.tail.iter().flat_map(|e| e.frame.health())) {
+        for row in health::sum(self.tail.iter().flat_map(TailEntry::health)) {
             if range.contains(&row.bin) {
                 f(&row);
             }
         }
         Ok(())
+    }
+
+    /// What interfaces counted and what arrived in the range (ms since 1970), sealed or not, by interface and then
+    /// by time.
+    ///
+    /// # Errors
+    /// A file of counters cannot be read, or is damaged.
+    pub fn counters(&self, range: Range<i64>) -> Result<Vec<Sample>, Error> {
+        let mut samples = Vec::new();
+        for file in self.files.counters.iter().filter(|file| file.overlaps(&range)) {
+            counter::read(&self.root.join(&file.name), file, &range, &mut |sample| samples.push(sample))?;
+        }
+        let tail = self.tail.iter().flat_map(|e| e.frame.counters());
+        samples.extend(tail.filter(|sample| range.contains(&sample.received)));
+        samples.sort_by_key(counter::order);
+        Ok(samples)
+    }
+
+    /// What sessions remember.
+    ///
+    /// # Errors
+    /// Its file cannot be read, is damaged, or has been replaced meanwhile ([`Error::is_vanished`]).
+    pub fn memory(&self) -> Result<Memory, Error> {
+        let file = self.memory.as_ref();
+        let mut memory = file.map(|file| memory::read(&self.root, file)).transpose()?.unwrap_or_default();
+        let known = file.map_or(0, |file| file.sequence);
+        for entry in self.tail.iter().filter(|entry| entry.frame.sequence > known) {
+            memory::apply(&mut memory, &entry.frame.memory());
+        }
+        Ok(memory)
     }
 
     /// Rows, octets and packets of everything, sealed or not.
@@ -303,6 +360,14 @@ impl Snapshot {
 
     pub(crate) fn bins_files(&self) -> &[BinsFile] {
         &self.files.bins
+    }
+
+    pub(crate) fn counter_files(&self) -> &[BinsFile] {
+        &self.files.counters
+    }
+
+    pub(crate) fn memory_file(&self) -> Option<&MemoryFile> {
+        self.memory.as_ref()
     }
 
     pub(crate) fn health_files(&self) -> &[BinsFile] {

@@ -1,6 +1,9 @@
 //! The store as a whole: what is appended is seen once, through seals, crashes, imports and damage.
 #![expect(clippy::cast_possible_wrap, reason = "numbers here are small")]
 
+mod late;
+mod memory;
+
 use crate::bins::BinRow;
 use crate::disk::{Disk, Mortal};
 use crate::error::What;
@@ -170,6 +173,11 @@ fn die_at_every_step<T>(
         let folder = TempDir::new().unwrap();
         prepare(folder.path());
         let mortal = Arc::new(Mortal { steps: AtomicI64::new(steps), ..Mortal::default() });
+        // What was there before is flushed.
+        for file in files(folder.path()) {
+            let len = std::fs::metadata(&file).unwrap().len();
+            mortal.synced.lock().unwrap().insert(file.into(), len);
+        }
         let mut disk = Disk::new(folder.path());
         disk.mortal = Some(Arc::clone(&mortal));
         let (told, result) = work(disk);
@@ -439,6 +447,35 @@ fn what_is_old_is_given_up_file_by_file_and_accounts_apart_from_flows() {
         [("decoded", 5), ("out", 5), ("records", 2)].map(|(k, v)| (k.to_owned(), v)).into()
     );
     assert_eq!(verify(folder.path()).unwrap().problems.len(), 0);
+}
+
+#[test]
+fn rows_with_more_strings_than_a_column_holds_are_several_segments_that_are_given_up_together() {
+    let folder = TempDir::new().unwrap();
+    let (mut writer, _) = Writer::open(folder.path(), Options { seal_rows: 100, ..SMALL }).unwrap();
+    let mut all = Vec::new();
+    for (i, mut batch) in batches(5).into_iter().enumerate() {
+        // In tests a column holds 1 MiB.
+        let octets = i.to_le_bytes().repeat(50_000);
+        *batch.values_mut(weir_flow::Column::Other) = {
+            let mut strings = weir_flow::Bytes::new();
+            strings.push(&octets);
+            weir_flow::Values::Bytes(strings)
+        };
+        batch.present_mut()[0] |= weir_flow::Column::Other.bit();
+        writer.append(&batch, NOON).unwrap();
+        all.push(batch);
+    }
+    writer.seal(NOON).unwrap();
+    assert_holds(folder.path(), &all);
+    let snapshot = Snapshot::open(folder.path()).unwrap();
+    assert_eq!(snapshot.segments.iter().map(|s| s.rows).collect::<Vec<_>>(), [2, 2, 1]);
+    assert_eq!(verify(folder.path()).unwrap().problems.len(), 0);
+    // The last flow ends at NOON + 5 + 1000.
+    for (before, files) in [(1_004, 0), (1_006, 3)] {
+        let retention = Retention { flows_before: Some(NOON + before), ..Retention::default() };
+        assert_eq!(writer.retire(retention, NOON).unwrap().files, files);
+    }
 }
 
 #[test]

@@ -41,9 +41,16 @@ pub fn verify(path: &Path) -> Result<Report, Error> {
             report.problems.push(error);
         }
     }
-    for file in snapshot.bins_files().iter().chain(snapshot.health_files()) {
+    let small = snapshot.bins_files().iter().chain(snapshot.health_files());
+    for file in small.chain(snapshot.counter_files()) {
         report.check_bytes(&path.join(&file.name), file.bytes, file.crc32c.0);
     }
+    if let Some(file) = snapshot.memory_file() {
+        report.check_bytes(&path.join(&file.name), file.bytes, file.crc32c.0);
+    }
+    let mut check = |result: Result<(), Error>| report.problems.extend(result.err());
+    check(snapshot.counters(i64::MIN..i64::MAX).map(drop));
+    check(snapshot.memory().map(drop));
     report.rows = snapshot.totals().rows;
     if report.problems.is_empty() {
         match check_accounts(&snapshot) {
@@ -93,6 +100,7 @@ fn check_sums(segment: &SegmentEntry) -> Result<(), Error> {
         totals: Totals::default(),
         start: (i64::MAX, i64::MIN),
         end: (i64::MAX, i64::MIN),
+        received: (i64::MAX, i64::MIN),
         ..entry.clone()
     };
     for group in 0..reader.row_groups().len() {
@@ -112,7 +120,12 @@ fn check_group(reader: &Reader, group: usize, found: &mut SegmentFile) -> Result
     };
     found.totals +=
         Totals { rows: batch.len() as u64, octets: sum(Column::Octets), packets: sum(Column::Packets) };
-    for (span, column) in [(&mut found.start, Column::Start), (&mut found.end, Column::End)] {
+    let spans = [
+        (&mut found.start, Column::Start),
+        (&mut found.end, Column::End),
+        (&mut found.received, Column::Received),
+    ];
+    for (span, column) in spans {
         for ms in batch.times(column) {
             *span = (span.0.min(*ms), span.1.max(*ms));
         }

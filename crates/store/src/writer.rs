@@ -10,16 +10,19 @@ use crate::error::What;
 use crate::import::Import;
 use crate::journal::Journal;
 use crate::lock::Lock;
-use crate::manifest::{Line, Log, Seal};
+use crate::manifest::{Line, Log, MemoryFile, Seal};
 use crate::recovery::{self, Recovery};
 use crate::seal::{Done, Source, Task, Worker};
 use crate::segment::is_complete;
+use crate::settle::Round;
 use crate::snapshot::Imported;
-use crate::{Damage, Error};
+use crate::unit::Unit;
+use crate::{Damage, Error, memory};
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use weir_flow::Batch;
 use weir_flow::batch::ALWAYS;
+use weir_flow::memory::Memory;
 use weir_flow::schema::COLUMNS;
 
 /// When a writer flushes and seals.
@@ -42,8 +45,14 @@ impl Default for Options {
 /// So many seals may be under way or waiting before `append` waits for one.
 const OUTSTANDING_MAX: usize = 2;
 
+/// The journal is sealed when it has so many bytes, however few rows: sealing reads all of them into memory.
+pub(crate) const SEAL_BYTES: usize = 256 << 20;
+
+/// Files that were written anew stay so many ms for readers that have them open or are about to.
+const GRACE_MS: i64 = 60_000;
+
 /// A seal that failed (a full disk, mostly) is tried again after so many ms.
-const RETRY_MS: i64 = 10_000;
+pub(crate) const RETRY_MS: i64 = 10_000;
 
 /// A journal file that takes no more, on its way to be sealed.
 #[derive(Debug)]
@@ -81,10 +90,19 @@ pub struct Writer {
     /// When the oldest batch of the journal's file was appended.
     unsealed_since: i64,
     jobs: VecDeque<Job>,
-    worker: Worker,
-    /// A seal's failure that no `tick` has told yet.
-    trouble: Option<Error>,
-    damage: Vec<Damage>,
+    pub(crate) worker: Worker,
+    /// A failure in the background that no `tick` has told yet.
+    pub(crate) trouble: Option<Error>,
+    pub(crate) damage: Vec<Damage>,
+    /// What sessions remember after everything appended.
+    pub(crate) memory: Memory,
+    pub(crate) memory_refused: u64,
+    /// How far late sampling intervals have been brought.
+    pub(crate) round: Option<Round>,
+    /// Files that others have taken the place of, and since when.
+    pub(crate) doomed: VecDeque<(i64, String)>,
+    /// The unit that the background thread writes anew.
+    pub(crate) rewriting: Option<Unit>,
     // Released last.
     _lock: Lock,
 }
@@ -104,7 +122,7 @@ impl Writer {
         let log = Log::open(&disk)?;
         let mut recovery =
             Recovery { orphans: recovery::remove_orphans(&disk, &log.manifest)?, ..Recovery::default() };
-        let journaled = recovery::read_journal(&disk, log.manifest.sealed, &mut recovery)?;
+        let journaled = recovery::read_journal(&disk, &log.manifest, &mut recovery)?;
         let number = journaled.number + 1;
         let journal = Journal::create(&disk, number)?;
         let jobs = journaled.leftovers.into_iter().map(|l| Job {
@@ -125,6 +143,11 @@ impl Writer {
             jobs: jobs.collect(),
             trouble: None,
             damage: Vec::new(),
+            memory: journaled.memory,
+            memory_refused: journaled.refused,
+            round: None,
+            doomed: VecDeque::new(),
+            rewriting: None,
             options,
             log,
             disk,
@@ -143,15 +166,15 @@ impl Writer {
     pub fn append(&mut self, batch: &Batch, now_ms: i64) -> Result<u64, Error> {
         check(&self.disk, batch)?;
         self.advance(now_ms);
-        if batch.is_empty() && batch.health.is_empty() {
+        if batch.is_void() {
             return Ok(self.last_sequence);
         }
-        let full = self.journal.rows >= self.options.seal_rows;
-        if full {
+        if self.is_full() {
             // Only if a rotation failed before, or seals are behind.
             while self.jobs.len() >= OUTSTANDING_MAX && self.is_running() {
                 let done = self.worker.wait();
                 self.finish(done, now_ms);
+                self.advance(now_ms);
             }
             self.rotate(now_ms);
         }
@@ -160,16 +183,22 @@ impl Writer {
         let synced = !self.journal.unsynced || first;
         self.journal.append(&self.disk, sequence, batch)?;
         self.last_sequence = sequence;
+        self.memory_refused += memory::apply(&mut self.memory, &batch.memory);
         if first {
             self.unsealed_since = now_ms;
         }
         if synced {
             self.unsynced_since = now_ms;
         }
-        if self.journal.rows >= self.options.seal_rows && self.jobs.len() < OUTSTANDING_MAX {
+        if self.is_full() && self.jobs.len() < OUTSTANDING_MAX {
             self.rotate(now_ms);
         }
         Ok(sequence)
+    }
+
+    /// Whether the journal's file is to be sealed for its size.
+    fn is_full(&self) -> bool {
+        self.journal.rows >= self.options.seal_rows || self.journal.bytes() >= SEAL_BYTES as u64
     }
 
     /// To be called often: makes appended batches durable when their group is due, begins seals that are due and
@@ -182,11 +211,11 @@ impl Writer {
         if self.journal.unsynced && is_due(self.unsynced_since, self.options.group_ms, now_ms) {
             self.sync()?;
         }
-        let due = is_due(self.unsealed_since, self.options.seal_ms, now_ms)
-            || self.journal.rows >= self.options.seal_rows;
+        let due = is_due(self.unsealed_since, self.options.seal_ms, now_ms) || self.is_full();
         if self.journal.sequences.is_some() && due && self.jobs.len() < OUTSTANDING_MAX {
             self.rotate(now_ms);
         }
+        self.bury(now_ms);
         self.trouble.take().map_or(Ok(()), Err)
     }
 
@@ -212,7 +241,26 @@ impl Writer {
         self.log.manifest.sealed
     }
 
-    /// Parts of the journal that were found damaged while sealing; each is told once.
+    /// The last sequence in use.
+    #[must_use]
+    pub fn last_sequence(&self) -> u64 {
+        self.last_sequence
+    }
+
+    /// What sessions remember: after opening, all that the writer before was told.
+    #[must_use]
+    pub fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    /// How many `Put`s were refused since the store was opened, because 256 MiB are remembered already. Their keys
+    /// are forgotten.
+    #[must_use]
+    pub fn memory_refused(&self) -> u64 {
+        self.memory_refused
+    }
+
+    /// Parts of the journal, or segments to be written anew, that were found damaged; each is told once.
     pub fn take_damage(&mut self) -> Vec<Damage> {
         std::mem::take(&mut self.damage)
     }
@@ -255,6 +303,7 @@ impl Writer {
     /// As [`Writer::seal`]; the next writer then seals what the journal holds.
     pub fn close(mut self, now_ms: i64) -> Result<(), Error> {
         self.seal(now_ms)?;
+        self.bury(i64::MAX);
         self.disk.remove(self.journal.path())
     }
 
@@ -293,23 +342,32 @@ impl Writer {
         }
     }
 
-    fn is_running(&self) -> bool {
-        self.jobs.front().is_some_and(|job| matches!(job.state, State::Running))
+    /// Whether the thread has something to do.
+    pub(crate) fn is_running(&self) -> bool {
+        let first = self.jobs.front();
+        self.rewriting.is_some() || first.is_some_and(|job| matches!(job.state, State::Running))
     }
 
-    /// Hands the first job to the thread, if it is not there yet.
-    fn begin_next(&mut self, now_ms: i64) -> Result<(), Error> {
-        let Some(job) = self.jobs.front_mut() else { return Ok(()) };
-        if !matches!(job.state, State::Waiting { not_before } if not_before <= now_ms) {
+    /// Hands the first job to the thread, if it is idle; if no job can be begun, a unit to be written anew.
+    pub(crate) fn begin_next(&mut self, now_ms: i64) -> Result<(), Error> {
+        if self.is_running() {
             return Ok(());
         }
-        let source = Source::Journal { files: vec![job.path.clone()], from: job.from, to: job.to };
+        let ready =
+            |job: &&mut Job| matches!(job.state, State::Waiting { not_before } if not_before <= now_ms);
+        let Some(job) = self.jobs.front_mut().filter(ready) else { return self.begin_rewrite(now_ms) };
+        let memory = self.log.manifest.memory.clone();
+        let source = Source::Journal { files: vec![job.path.clone()], from: job.from, to: job.to, memory };
         job.state = State::Running;
-        self.worker.begin(Task { source, prefix: job.to.to_string() })
+        let late = self.log.manifest.pending.clone();
+        self.worker.begin(Task { source, prefix: job.to.to_string(), late })
     }
 
-    /// Takes the result of the first job.
-    fn finish(&mut self, done: Result<Done, Error>, now_ms: i64) {
+    /// Takes a result of the thread.
+    pub(crate) fn finish(&mut self, done: Result<Done, Error>, now_ms: i64) {
+        if let Some(unit) = self.rewriting.take() {
+            return self.finish_rewrite(&unit, done, now_ms);
+        }
         let Some(job) = self.jobs.front_mut() else { return };
         match done {
             Ok(mut done) => {
@@ -332,17 +390,50 @@ impl Writer {
         if *not_before > now_ms {
             return;
         }
-        let seal = Seal { from: job.from, to: job.to, at: now_ms, files: done.files.clone() };
+        // An import may have written all that is remembered since the seal was begun.
+        let named = self.log.manifest.memory.clone();
+        let is_newer = |file: &MemoryFile| named.as_ref().is_none_or(|named| named.sequence < file.sequence);
+        let (memory, stale) = match done.memory.clone() {
+            Some(file) if is_newer(&file) => (Some(file), named),
+            other => (None, other),
+        };
+        let units = &self.log.manifest.units;
+        let rescales =
+            done.rescales.iter().copied().filter(|late| units.iter().any(|unit| late.is_for(unit))).collect();
+        let files = done.files.clone();
+        let seal = Seal { from: job.from, to: job.to, at: now_ms, files, memory, rescales };
         if let Err(error) = self.log.append(&self.disk, Line::Seal(seal)) {
             *not_before = now_ms.saturating_add(RETRY_MS);
             self.trouble = Some(error);
             return;
         }
+        self.forget_file(stale);
         if let Some(job) = self.jobs.pop_front()
             && let Err(error) = recovery::discard(&self.disk, &job.path, job.damaged)
         {
             // The next writer removes it: its frames are known to be sealed.
             self.trouble = Some(error);
+        }
+    }
+
+    /// Removes a file of what was remembered that another one has taken the place of.
+    pub(crate) fn forget_file(&mut self, file: Option<MemoryFile>) {
+        // What cannot be removed, or may be being read, the next writer removes: no line names it.
+        if let Some(file) = file.filter(|_| !self.is_running())
+            && let Err(error) = self.disk.remove(&self.disk.path(&file.name))
+        {
+            self.trouble = Some(error);
+        }
+    }
+
+    /// Removes files that others have taken the place of, after readers had time to finish with them.
+    fn bury(&mut self, now_ms: i64) {
+        while let Some((_, name)) = self.doomed.front().filter(|(since, _)| is_due(*since, GRACE_MS, now_ms))
+        {
+            if let Err(error) = self.disk.remove(&self.disk.path(name)) {
+                self.trouble = Some(error);
+            }
+            self.doomed.pop_front();
         }
     }
 

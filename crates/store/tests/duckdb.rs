@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 use weir_flow::batch::RowBuilder;
+use weir_flow::counter::{Sample, Side};
 use weir_flow::names::Direction;
 use weir_flow::{Addr, Batch, Column};
 use weir_store::{Options, Snapshot, Writer};
@@ -34,11 +35,24 @@ fn batch() -> Batch {
             .addr(Column::Host, host)
             .unsigned(Column::Tenant, i % 3)
             .direction(Direction::Out);
+        if i % 2 == 0 {
+            row = row.octets(Column::Application, format!("b\u{fc}ro {}", i % 4).as_bytes());
+        }
+        // What has no column differs in every row.
+        row = row.octets(Column::Other, &[&[0, 0, 192, 8], &i.to_be_bytes()[..]].concat());
         if i % 7 != 0 {
             row = row.traffic(u64::MAX / 40_000 - i, i % 11);
         }
         row.push(&mut batch);
     }
+    batch.counters.push(Sample {
+        received: START,
+        exporter: Addr::v4([192, 0, 2, 1]),
+        interface: 3,
+        speed: Some(10_000_000_000),
+        ingress: Side { octets: Some(u64::MAX), ..Side::default() },
+        ..Sample::default()
+    });
     batch
 }
 
@@ -89,6 +103,18 @@ fn duckdb_reads_segments_and_bins_and_its_sums_equal_ours() {
 
     let sql = format!("select epoch_ms(min(start)), epoch_ms(max(\"end\")), count(src_addr) from {flows}");
     assert_eq!(ask(&python, &sql), [format!("{START} {} 0", START + 2_999_900 + 700_000)]);
+
+    let sql = format!("select application, count(*) from {flows} group by 1 order by 1 nulls last");
+    assert_eq!(ask(&python, &sql), ["b\u{fc}ro 0 7500", "b\u{fc}ro 2 7500", "None 15000"]);
+    let sql = format!("select count(distinct other), min(octet_length(other)), max(hex(other)) from {flows}");
+    assert_eq!(ask(&python, &sql), ["30000 12 0000C008000000000000752F"]);
+    let sql = format!(
+        "select epoch_ms(received), hex(exporter), domain, interface, kind, speed, in_octets, out_octets
+         from '{}/counters/*/*.parquet'",
+        folder.path().display()
+    );
+    let all = "18446744073709551615";
+    assert_eq!(ask(&python, &sql), [format!("{START} C0000201 0 3 None 10000000000 {all} None")]);
 
     let mut kinds: BTreeMap<&str, (u128, u64)> = BTreeMap::new();
     snapshot

@@ -143,7 +143,7 @@ fn push(batch: &mut Batch, column: Column, value: u64) {
         Values::U16(v) => v.push(value as u16),
         Values::U32(v) => v.push(value as u32),
         Values::U64(v) => v.push(value),
-        Values::Time(_) | Values::Addr(_) => {}
+        Values::Time(_) | Values::Addr(_) | Values::Bytes(_) => {}
     }
 }
 

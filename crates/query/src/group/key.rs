@@ -6,6 +6,7 @@
 //! word more, which says which keys are known; they are grouped apart from the others, so that the usual case
 //! pays nothing for them.
 
+use crate::name::Numbers;
 use crate::query::Key;
 use crate::rows::Rows;
 use crate::table::Cell;
@@ -38,7 +39,9 @@ fn width(kind: Kind) -> u32 {
         Kind::Addr => 128,
         Kind::Time => 64,
         Kind::Mac => 48,
-        Kind::Name => 32,
+        Kind::Name | Kind::Text => 32,
+        // Nobody groups by them: `Key::by_name` does not know their column.
+        Kind::Elements => 0,
         Kind::Word(_) => 8,
         Kind::Unsigned(bits) => u32::from(bits),
     }
@@ -106,19 +109,24 @@ impl Layout {
         self.fields.iter().any(|field| field.column.kind() == Kind::Name)
     }
 
-    /// Packs the keys of these rows. `names` translates the batch's numbers of names. If `N` is one more than
+    /// The columns of text among the keys, whose values are numbered row by row.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = Column> {
+        self.fields.iter().map(|field| field.column).filter(|column| column.kind() == Kind::Text)
+    }
+
+    /// Packs the keys of these rows. `numbers` has those of the batch's names and text. If `N` is one more than
     /// [`Layout::words`] (or still more), the word after the keys says which of them are known; else all are.
     pub(crate) fn pack<const N: usize>(
         &self,
         batch: &Batch,
         rows: Rows<'_>,
-        names: &[u32],
+        numbers: &Numbers,
         out: &mut Vec<[u64; N]>,
     ) {
         out.clear();
         out.resize(rows.len(), [0; N]);
         for field in &self.fields {
-            field.pack(batch, rows, names, out);
+            field.pack(batch, rows, numbers, out);
         }
         if N > self.words {
             rows.each(batch.present(), |i, present| out[i][self.words] = present & self.mask);
@@ -143,13 +151,17 @@ impl Layout {
             Kind::Unsigned(_) => Cell::Unsigned(low),
             Kind::Word(list) => Cell::Word(list.get(usize::try_from(low).ok()?)?),
             Kind::Name => Cell::Name(Arc::clone(names.get(usize::try_from(low).ok()?)?)),
+            Kind::Text => Cell::Text(Arc::clone(names.get(usize::try_from(low).ok()?)?)),
+            Kind::Elements => return None,
         })
     }
 
     /// The order of two packed rows: as their cells compare, key after key.
     pub(crate) fn compare(&self, a: &[u64], b: &[u64], names: &[Arc<str>]) -> Ordering {
         let one = |field: &Field| match field.column.kind() {
-            Kind::Word(_) | Kind::Name => self.cell(*field, a, names).cmp(&self.cell(*field, b, names)),
+            Kind::Word(_) | Kind::Name | Kind::Text => {
+                self.cell(*field, a, names).cmp(&self.cell(*field, b, names))
+            }
             _ => self.known(*field, a).cmp(&self.known(*field, b)),
         };
         self.fields.iter().map(one).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
@@ -184,7 +196,7 @@ const fn low_word(bits: u128) -> u64 {
 
 impl Field {
     /// Sets this key's bits in every row.
-    fn pack<const N: usize>(self, batch: &Batch, rows: Rows<'_>, names: &[u32], out: &mut [[u64; N]]) {
+    fn pack<const N: usize>(self, batch: &Batch, rows: Rows<'_>, numbers: &Numbers, out: &mut [[u64; N]]) {
         let Self { column, word, shift, bits } = self;
         match batch.values(column) {
             Values::Addr(v) => rows.each(v, |i, addr| {
@@ -195,12 +207,15 @@ impl Field {
             Values::Time(v) => rows.each(v, |i, ms| out[i][word] = ms.cast_unsigned() ^ SIGN),
             Values::U64(v) => rows.each(v, |i, x| out[i][word] |= (x & ones(bits)) << shift),
             Values::U32(v) if column.kind() == Kind::Name => rows.each(v, |i, x| {
-                let name = names.get(x as usize).copied().unwrap_or(u32::MAX);
+                let name = numbers.names.get(x as usize).copied().unwrap_or(u32::MAX);
                 out[i][word] |= u64::from(name) << shift;
             }),
             Values::U32(v) => rows.each(v, |i, x| out[i][word] |= u64::from(x) << shift),
             Values::U16(v) => rows.each(v, |i, x| out[i][word] |= u64::from(x) << shift),
             Values::U8(v) => rows.each(v, |i, x| out[i][word] |= u64::from(x) << shift),
+            Values::Bytes(_) => {
+                rows.each(numbers.of(column), |i, x| out[i][word] |= u64::from(x) << shift);
+            }
         }
     }
 
@@ -240,7 +255,8 @@ mod tests {
         assert_eq!(size("proto,proto"), (1, 8));
         assert_eq!(size("src_addr,dst_addr,src_addr"), (4, 256));
         assert_eq!(Layout::new(&[]).words(), 0);
-        let all: Vec<Key> = COLUMNS.iter().map(|definition| Key::Column(definition.column)).collect();
+        let all: Vec<Key> = COLUMNS.iter().filter_map(|definition| Key::by_name(definition.name)).collect();
+        assert_eq!(all.len(), COLUMNS.len() - 1, "all but other");
         assert!(Layout::new(&all).words() < 40, "the widest groups have 40 words");
     }
 
@@ -261,7 +277,8 @@ mod tests {
         let layout = Layout::new(&keys("proto,start,src_mac,host,tenant,direction,dst_port,octets"));
         assert_eq!(layout.words(), 6);
         let mut packed: Vec<[u64; 6]> = Vec::new();
-        layout.pack(&batch, Rows::Span(0, 1), &[7, 1], &mut packed);
+        let numbers = Numbers { names: vec![7, 1], ..Numbers::default() };
+        layout.pack(&batch, Rows::Span(0, 1), &numbers, &mut packed);
         let names: Vec<Arc<str>> = vec!["a".into(), "tenant".into()];
         let cells: Vec<_> = layout.cells(&packed[0], &names).map(Option::unwrap).collect();
         assert_eq!(
@@ -288,7 +305,7 @@ mod tests {
         batch.u16s_mut(Column::SrcPort)[2] = 77; // means nothing: the bit is clear
         let layout = Layout::new(&keys("src_port"));
         let mut packed: Vec<[u64; 2]> = Vec::new();
-        layout.pack(&batch, Rows::Span(0, 3), &[], &mut packed);
+        layout.pack(&batch, Rows::Span(0, 3), &Numbers::default(), &mut packed);
         assert_eq!(packed[2], [0, 0]);
         let cells: Vec<_> = packed.iter().map(|words| layout.cells(words, &[]).next().unwrap()).collect();
         assert_eq!(cells, [Some(Cell::Unsigned(9)), Some(Cell::Unsigned(0)), None]);

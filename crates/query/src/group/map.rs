@@ -4,6 +4,7 @@ use super::entry::Entries;
 use super::index::{Index, hash};
 use super::key::Layout;
 use crate::budget::{Budget, Full};
+use crate::name::Numbers;
 use crate::query::Measure;
 use crate::rows::Rows;
 use foldhash::fast::RandomState;
@@ -15,12 +16,12 @@ const PIECE: usize = 512;
 
 /// Groups, whatever the width of their keys.
 pub(crate) trait Groups: Send + Sync {
-    /// Adds these rows of a batch. `names` translates the batch's numbers of names.
+    /// Adds these rows of a batch. `numbers` has those of the batch's names and text.
     fn add(
         &mut self,
         batch: &Batch,
         rows: Rows<'_>,
-        names: &[u32],
+        numbers: &Numbers,
         scheme: &Scheme,
         budget: &Budget,
     ) -> Result<(), Full>;
@@ -165,12 +166,12 @@ impl<const N: usize> Groups for Map<N> {
         &mut self,
         batch: &Batch,
         rows: Rows<'_>,
-        names: &[u32],
+        numbers: &Numbers,
         scheme: &Scheme,
         budget: &Budget,
     ) -> Result<(), Full> {
         for piece in rows.pieces(PIECE) {
-            scheme.layout.pack(batch, piece, names, &mut self.packed);
+            scheme.layout.pack(batch, piece, numbers, &mut self.packed);
             let all = scheme.share == Share::ALL;
             if !all {
                 self.keep_share(piece, scheme);

@@ -13,7 +13,7 @@ mod top;
 
 use crate::budget::{Budget, Full};
 use crate::error::Error;
-use crate::name::Names;
+use crate::name::{Names, Numbers};
 use crate::query::{Key, Query};
 use crate::rows::Rows;
 use crate::table::Table;
@@ -24,7 +24,7 @@ use map::{Groups, Scheme};
 pub(crate) use ranked::Ranked;
 use std::fmt;
 use std::sync::Arc;
-use weir_flow::Batch;
+use weir_flow::{Batch, Values};
 
 /// What the groupings of all threads of one query share.
 #[derive(Debug)]
@@ -58,8 +58,10 @@ pub(crate) struct Grouping<'a> {
     complete: Box<dyn Groups>,
     /// Rows where at least one key is unknown.
     partial: Box<dyn Groups>,
-    /// The names of the last batch and their numbers: batches of one segment share them.
-    translated: (Arc<[Box<str>]>, Vec<u32>),
+    /// The names of the last batch: batches of one segment share them.
+    translated: Arc<[Box<str>]>,
+    /// Their numbers, and those of the last batch's text.
+    numbers: Numbers,
     /// Places of rows, kept for the memory only.
     split: (Vec<u32>, Vec<u32>),
 }
@@ -78,7 +80,8 @@ impl<'a> Grouping<'a> {
             shared,
             complete: shared.scheme.complete(),
             partial: shared.scheme.partial(),
-            translated: Default::default(),
+            translated: Arc::default(),
+            numbers: Numbers::default(),
             split: Default::default(),
         }
     }
@@ -88,7 +91,7 @@ impl<'a> Grouping<'a> {
     /// # Errors
     /// There is no memory left for the groups.
     pub(crate) fn add(&mut self, batch: &Batch, rows: Rows<'_>) -> Result<(), Error> {
-        self.translate(batch);
+        self.translate(batch, rows).map_err(|Full| self.full())?;
         let mask = self.shared.scheme.layout.mask();
         let mut all = u64::MAX;
         rows.each(batch.present(), |_, present| all &= present);
@@ -114,19 +117,29 @@ impl<'a> Grouping<'a> {
 
     fn add_complete(&mut self, batch: &Batch, rows: Rows<'_>) -> Result<(), Full> {
         let Shared { scheme, budget, .. } = self.shared;
-        self.complete.add(batch, rows, &self.translated.1, scheme, budget)
+        self.complete.add(batch, rows, &self.numbers, scheme, budget)
     }
 
     fn add_partial(&mut self, batch: &Batch, rows: Rows<'_>) -> Result<(), Full> {
         let Shared { scheme, budget, .. } = self.shared;
-        self.partial.add(batch, rows, &self.translated.1, scheme, budget)
+        self.partial.add(batch, rows, &self.numbers, scheme, budget)
     }
 
-    /// Sees to it that this batch's names have numbers.
-    fn translate(&mut self, batch: &Batch) {
-        if self.shared.scheme.layout.has_names() && !Arc::ptr_eq(batch.names(), &self.translated.0) {
-            self.translated = (Arc::clone(batch.names()), self.shared.names.translate(batch.names()));
+    /// Sees to it that this batch's names and the text of these rows have numbers.
+    fn translate(&mut self, batch: &Batch, rows: Rows<'_>) -> Result<(), Full> {
+        let Shared { scheme, names, budget, .. } = self.shared;
+        if scheme.layout.has_names() && !Arc::ptr_eq(batch.names(), &self.translated) {
+            self.translated = Arc::clone(batch.names());
+            self.numbers.names = names.translate(batch.names());
         }
+        self.numbers.text.clear();
+        for column in scheme.layout.texts() {
+            if let Values::Bytes(strings) = batch.values(column) {
+                let numbers = names.number_text(batch, column, strings, rows, budget)?;
+                self.numbers.text.push((column, numbers));
+            }
+        }
+        Ok(())
     }
 
     /// Adds the groups of another thread.

@@ -12,6 +12,9 @@ use weir_query::{Cell, Key, Listing, Measure, Order, Query, Table};
 /// Names of tenants; batches number them differently.
 const TENANTS: [&str; 3] = ["avtotrade", "OOO Avto", "b"];
 
+/// What exporters call applications.
+const TEXTS: [&str; 5] = ["", "dns", "ssl", "s", "b\u{fc}ro"];
+
 /// The time all random records lie around.
 pub(crate) const EPOCH_MS: i64 = 1_790_000_000_000;
 
@@ -25,6 +28,8 @@ fn value(column: Column, seed: u64, row: RowBuilder) -> RowBuilder {
         Kind::Addr => row.addr(column, addr(seed)),
         Kind::Word(words) => row.unsigned(column, seed % words.len() as u64),
         Kind::Name => row.unsigned(column, seed % TENANTS.len() as u64),
+        Kind::Text => row.octets(column, TEXTS[usize::try_from(seed % 5).unwrap()].as_bytes()),
+        Kind::Elements => row.octets(column, &seed.to_be_bytes()[..usize::try_from(seed % 9).unwrap()]),
         Kind::Mac => row.unsigned(column, 0x0200_0000_0000 + seed % 3),
         // Now and then as large as can be, so that sums overflow 64 bits.
         Kind::Unsigned(64) if seed.is_multiple_of(11) => row.unsigned(column, u64::MAX),
@@ -43,7 +48,7 @@ fn addr(seed: u64) -> Addr {
 }
 
 /// The columns that random records have values in, beside those that all have.
-const OFTEN: [Column; 14] = [
+const OFTEN: [Column; 16] = [
     Column::SrcAddr,
     Column::DstAddr,
     Column::SrcPort,
@@ -58,6 +63,8 @@ const OFTEN: [Column; 14] = [
     Column::Tenant,
     Column::Direction,
     Column::Host,
+    Column::Application,
+    Column::Other,
 ];
 
 /// A record: a seed for each column's value, and which optional columns are absent.
@@ -119,7 +126,11 @@ fn range() -> impl Strategy<Value = Option<Range<i64>>> {
 pub(crate) fn query() -> impl Strategy<Value = Query> {
     let keys = prop::collection::vec(
         prop::sample::select(
-            [&OFTEN[..], &[Column::Exporter, Column::Start, Column::Domain, Column::TimeSource]].concat(),
+            [
+                &OFTEN[..OFTEN.len() - 1],
+                &[Column::Exporter, Column::Start, Column::Domain, Column::TimeSource],
+            ]
+            .concat(),
         ),
         0..5,
     );
@@ -157,6 +168,8 @@ fn cell(value: Value<'_>) -> Cell {
         Value::Unsigned(number) => Cell::Unsigned(number),
         Value::Word(word) => Cell::Word(word),
         Value::Name(name) => Cell::Name(name.into()),
+        Value::Text(text) => Cell::Text(text.into()),
+        Value::Elements(octets) => panic!("nobody groups by {octets:?}"),
     }
 }
 

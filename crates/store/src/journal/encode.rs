@@ -2,8 +2,10 @@
 //!
 //! All numbers are little-endian. A payload is: the number of rows; the presence masks as runs; the names that
 //! name columns point into; the columns of which any row has a value, each in the shortest of three forms
-//! ([`Form`]); the counts. FORMAT.md has the bytes.
+//! ([`Form`]); and what the batch carries beside its rows. FORMAT.md has the bytes.
 
+use super::item::{put_len, put_list};
+use super::strings;
 use weir_flow::schema::{COLUMNS, Column, Kind};
 use weir_flow::{Addr, Batch, Values};
 
@@ -19,7 +21,7 @@ pub(super) enum Form {
 }
 
 /// The text that names the columns and their widths, in the order of their numbers in a payload. Two files with
-/// the same text have payloads of the same layout.
+/// the same text have payloads of the same layout and of words of the same numbers.
 pub(crate) fn schema_text() -> String {
     let mut text = String::new();
     for definition in &COLUMNS {
@@ -28,8 +30,10 @@ pub(crate) fn schema_text() -> String {
             Kind::Addr => "addr".to_owned(),
             Kind::Mac => "mac".to_owned(),
             Kind::Unsigned(bits) => format!("u{bits}"),
-            Kind::Word(_) => "word".to_owned(),
+            Kind::Word(words) => format!("word({})", words.join(",")),
             Kind::Name => "name".to_owned(),
+            Kind::Text => "text".to_owned(),
+            Kind::Elements => "elements".to_owned(),
         };
         text.push_str(definition.name);
         text.push(':');
@@ -79,25 +83,14 @@ fn encode_parts(batch: &Batch, out: &mut Vec<u8>) -> Result<(), String> {
                 let place = |at: &u32| places.get(*at as usize).copied().unwrap_or(0);
                 encode_numbers(&v.iter().map(place).collect::<Vec<_>>(), u32::to_le_bytes, out);
             }
+            (_, Values::Bytes(v)) => strings::put(column, v, batch.present(), out)?,
             _ => encode_values(values, out),
         }
     }
-    put_len(out, batch.health.len())?;
-    for row in &batch.health {
-        out.extend_from_slice(&row.bin.to_le_bytes());
-        out.extend_from_slice(row.exporter.octets());
-        out.extend_from_slice(&row.domain.to_le_bytes());
-        out.extend_from_slice(&row.value.to_le_bytes());
-        put_len(out, row.what.len())?;
-        out.extend_from_slice(row.what.as_bytes());
-    }
-    Ok(())
-}
-
-fn put_len(out: &mut Vec<u8>, len: usize) -> Result<(), String> {
-    let len = u32::try_from(len).map_err(|_| format!("{len} are too many for one frame"))?;
-    out.extend_from_slice(&len.to_le_bytes());
-    Ok(())
+    put_list(&batch.health, out)?;
+    put_list(&batch.memory, out)?;
+    put_list(&batch.counters, out)?;
+    put_list(&batch.rescales, out)
 }
 
 /// Writes the names that any row has (a batch may know thousands and use a few); returns what the places of all
@@ -175,6 +168,8 @@ fn encode_values(values: &Values, out: &mut Vec<u8>) {
             put_all(v, |a| a.octets().last_chunk::<4>().copied().unwrap_or_default(), out);
         }
         Values::Addr(v) => encode_numbers(v, |a| *a.octets(), out),
+        // Written by their column, which says whether they are text.
+        Values::Bytes(_) => {}
     }
 }
 

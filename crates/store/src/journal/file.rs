@@ -15,7 +15,7 @@ use weir_flow::Batch;
 use weir_flow::schema::{COLUMNS, Column};
 
 /// How every journal file begins; the last byte is the version of the format.
-const MAGIC: [u8; 8] = *b"WEIRWAL\x01";
+const MAGIC: [u8; 8] = *b"WEIRWAL\x02";
 /// How every frame begins.
 const MARK: [u8; 4] = [0xf5, b'w', b'f', 0x0a];
 /// Length of a frame's header: mark, length, sequence, schema, checksum of the payload, checksum of the header.
@@ -161,12 +161,23 @@ fn parse_file_header(bytes: &[u8]) -> Result<(Schema, usize), String> {
     let known: Vec<&str> = ours.lines().collect();
     let mut columns = Vec::new();
     for line in std::str::from_utf8(text).map_err(|_| "its header is not text")?.lines() {
-        let column = known.iter().position(|k| *k == line).and_then(|at| COLUMNS.get(at));
+        let column = known.iter().position(|k| is_readable(line, k)).and_then(|at| COLUMNS.get(at));
         columns.push(
             column.ok_or_else(|| format!("it has a column `{line}` that this weir does not know"))?.column,
         );
     }
     Ok((Schema { crc: crc32c::crc32c(text), columns }, end + 4))
+}
+
+/// Whether a column of this line of a schema is the one of ours: the same, or of words of which we know more.
+fn is_readable(theirs: &str, ours: &str) -> bool {
+    let words = |line: &str| line.strip_suffix(')').filter(|line| line.contains("word(")).map(str::to_owned);
+    match (words(theirs), words(ours)) {
+        (Some(theirs), Some(ours)) => {
+            ours.strip_prefix(&theirs).is_some_and(|rest| rest.is_empty() || rest.starts_with(','))
+        }
+        _ => theirs == ours,
+    }
 }
 
 fn scan(path: &Path, bytes: &Bytes) -> Contents {

@@ -3,13 +3,15 @@
 //! [`Frame::parse`] checks every length once; afterwards columns are taken out one by one, only those that
 //! are asked for, straight into vectors.
 
+use super::cursor::{Cursor, SHORT};
 use super::encode::{Form, ROWS_MAX};
+use super::item::List;
+use super::strings::{self, Strings};
 use bytes::Bytes;
-use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
-use weir_flow::schema::{COUNT, Column, Kind};
-use weir_flow::{Addr, Batch, Values, health};
+use weir_flow::schema::{COLUMNS, COUNT, Column, Definition, Kind};
+use weir_flow::{Addr, Batch, Rescale, Values, counter, health, memory};
 
 /// Rows and counts that were appended together. Cloning one shares its bytes.
 #[derive(Clone, Debug)]
@@ -22,46 +24,10 @@ pub(crate) struct Frame {
     runs: Vec<(u64, u32)>,
     columns: [Option<(Form, Range<usize>)>; COUNT],
     names: Arc<[Box<str>]>,
-    health: Range<usize>,
-    health_rows: usize,
-}
-
-/// Takes bytes off the front of a payload and knows where it is.
-struct Cursor<'a> {
-    bytes: &'a [u8],
-    at: usize,
-}
-
-const SHORT: &str = "it ends too early";
-
-impl<'a> Cursor<'a> {
-    fn take(&mut self, len: usize) -> Result<&'a [u8], String> {
-        let end = self.at.checked_add(len).ok_or(SHORT)?;
-        let part = self.bytes.get(self.at..end).ok_or(SHORT)?;
-        self.at = end;
-        Ok(part)
-    }
-
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], String> {
-        self.take(N)?.try_into().map_err(|_| SHORT.to_owned())
-    }
-
-    fn u32(&mut self) -> Result<u32, String> {
-        Ok(u32::from_le_bytes(self.array()?))
-    }
-
-    fn len(&mut self) -> Result<usize, String> {
-        usize::try_from(self.u32()?).map_err(|_| SHORT.to_owned())
-    }
-
-    fn u64(&mut self) -> Result<u64, String> {
-        Ok(u64::from_le_bytes(self.array()?))
-    }
-
-    fn text(&mut self) -> Result<&'a str, String> {
-        let len = self.len()?;
-        std::str::from_utf8(self.take(len)?).map_err(|_| "a name in it is not UTF-8".to_owned())
-    }
+    health: List,
+    memory: List,
+    counters: List,
+    rescales: List,
 }
 
 impl Frame {
@@ -76,16 +42,15 @@ impl Frame {
         let runs = parse_runs(&mut cursor, rows)?;
         let names = parse_names(&mut cursor)?;
         let columns = parse_columns(&mut cursor, rows, schema)?;
-        let health_rows = cursor.len()?;
-        let start = cursor.at;
-        for _ in 0..health_rows {
-            parse_health(&mut cursor)?;
-        }
+        let health = List::check::<health::Row>(&mut cursor)?;
+        let memory = List::check::<memory::Change>(&mut cursor)?;
+        let counters = List::check::<counter::Sample>(&mut cursor)?;
+        let rescales = List::check::<Rescale>(&mut cursor)?;
         if cursor.at != bytes.len() {
             return Err("there is more in it than it says".to_owned());
         }
-        let health = start..bytes.len();
-        let frame = Self { sequence, rows, payload, runs, columns, names, health, health_rows };
+        let frame =
+            Self { sequence, rows, payload, runs, columns, names, health, memory, counters, rescales };
         frame.check_codes()?;
         Ok(frame)
     }
@@ -126,6 +91,13 @@ impl Frame {
         };
         let rows = self.rows;
         match out {
+            Values::Bytes(v) => {
+                let strings = self.strings(column).unwrap_or(Strings::Constant(&[]));
+                v.reserve(rows);
+                for row in 0..rows {
+                    v.push(strings.get(row));
+                }
+            }
             Values::U8(v) => take_all(bytes, form, rows, u8::from_le_bytes, v),
             Values::U16(v) => take_all(bytes, form, rows, u16::from_le_bytes, v),
             Values::U32(v) => take_all(bytes, form, rows, u32::from_le_bytes, v),
@@ -154,12 +126,42 @@ impl Frame {
         Batch::from_columns(present, wanted.map(|c| (c, self.values(c))).collect(), Arc::clone(&self.names))
     }
 
+    /// The strings of a column, where they lie; `None` where no row has one.
+    pub(crate) fn strings(&self, column: Column) -> Option<Strings<'_>> {
+        let (form, range) = self.columns.get(column.index())?.as_ref()?;
+        Some(Strings::new(*form, self.rows, self.payload.get(range.clone())?))
+    }
+
+    /// Octets of the strings of all rows, in the column that has most.
+    pub(crate) fn string_bytes(&self) -> usize {
+        let strings = COLUMNS.iter().filter(|d| matches!(d.kind, Kind::Text | Kind::Elements));
+        let len = |d: &Definition| self.strings(d.column).map_or(0, |s| s.len(self.rows));
+        strings.map(len).max().unwrap_or(0)
+    }
+
+    /// Whether there are changes of what is remembered.
+    pub(crate) fn changes_memory(&self) -> bool {
+        self.memory.count > 0
+    }
+
     /// What was counted.
     pub(crate) fn health(&self) -> Vec<health::Row> {
-        let bytes = self.payload.get(self.health.clone()).unwrap_or_default();
-        let mut cursor = Cursor { bytes, at: 0 };
-        // `parse` has read them all once.
-        (0..self.health_rows).filter_map(|_| parse_health(&mut cursor).ok()).collect()
+        self.health.items(&self.payload)
+    }
+
+    /// What is remembered and forgotten from here on.
+    pub(crate) fn memory(&self) -> Vec<memory::Change> {
+        self.memory.items(&self.payload)
+    }
+
+    /// What interfaces counted.
+    pub(crate) fn counters(&self) -> Vec<counter::Sample> {
+        self.counters.items(&self.payload)
+    }
+
+    /// Sampling intervals that came late.
+    pub(crate) fn rescales(&self) -> Vec<Rescale> {
+        self.rescales.items(&self.payload)
     }
 
     /// Whether the codes of words and the places of names that rows have stand for something.
@@ -205,6 +207,15 @@ fn parse_columns(cursor: &mut Cursor<'_>, rows: usize, schema: &[Column]) -> Res
         let [number, form] = cursor.array()?;
         let column = *schema.get(usize::from(number)).ok_or("it has a column that nobody named")?;
         let (form, len) = match (form, column.kind()) {
+            (1 | 2, kind @ (Kind::Text | Kind::Elements)) => {
+                let form = if form == 1 { Form::Constant } else { Form::Plain };
+                let how = |how: String| format!("column {}: {how}", column.name());
+                let range = strings::check(cursor, form, rows, kind).map_err(how)?;
+                if let Some(slot) = columns.get_mut(column.index()) {
+                    *slot = Some((form, range));
+                }
+                continue;
+            }
             (1, kind) => (Form::Constant, Some(width(kind))),
             (2, kind) => (Form::Plain, width(kind).checked_mul(rows)),
             (3, Kind::Addr) => (Form::V4, 4usize.checked_mul(rows)),
@@ -219,23 +230,6 @@ fn parse_columns(cursor: &mut Cursor<'_>, rows: usize, schema: &[Column]) -> Res
     Ok(columns)
 }
 
-fn parse_health(cursor: &mut Cursor<'_>) -> Result<health::Row, String> {
-    let bin = i64::from_le_bytes(cursor.array()?);
-    let exporter = Addr::v6(cursor.array()?);
-    let domain = cursor.u32()?;
-    let value = i64::from_le_bytes(cursor.array()?);
-    let what = known_name(cursor.text()?);
-    Ok(health::Row { bin, exporter, domain, what, value })
-}
-
-/// The name of a count without an allocation, where it is one of the plain ones.
-pub(crate) fn known_name(what: &str) -> Cow<'static, str> {
-    match health::Counter::by_name(what) {
-        Some(counter) => Cow::Borrowed(counter.name()),
-        None => Cow::Owned(what.to_owned()),
-    }
-}
-
 /// How many bytes a value of this kind takes.
 fn width(kind: Kind) -> usize {
     match Values::new(kind) {
@@ -244,6 +238,8 @@ fn width(kind: Kind) -> usize {
         Values::U32(_) => 4,
         Values::U64(_) | Values::Time(_) => 8,
         Values::Addr(_) => 16,
+        // As long as they are: `Strings` knows.
+        Values::Bytes(_) => 0,
     }
 }
 

@@ -4,16 +4,21 @@
 //! A batch is one frame, written in one piece: readers see it as soon as it is written, and it survives a
 //! power failure as soon as the group it belongs to has been flushed ([`Journal::sync`]).
 
+mod cursor;
 mod encode;
 mod file;
 mod frame;
+mod item;
+mod strings;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use encode::encode;
 pub use file::Damage;
 pub(crate) use file::{encode_frame, file_header, read, schema_crc};
-pub(crate) use frame::{Frame, known_name};
+pub(crate) use frame::Frame;
+pub(crate) use item::known_name;
+pub(crate) use strings::Strings;
 
 use crate::disk::Disk;
 use crate::{Error, error::What};
@@ -75,6 +80,11 @@ impl Journal {
     /// The file's path.
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Its length.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.len
     }
 
     /// Appends a batch as one frame. After an error nothing of it is in the file: `Err` with

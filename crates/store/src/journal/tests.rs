@@ -36,6 +36,9 @@ proptest! {
         for (frame, batch) in contents.frames.iter().zip(&batches) {
             prop_assert_eq!(sample::rows(&frame.batch(u64::MAX)), sample::rows(batch));
             prop_assert_eq!(&frame.health(), &batch.health);
+            prop_assert_eq!(&frame.memory(), &batch.memory);
+            prop_assert_eq!(&frame.counters(), &batch.counters);
+            prop_assert_eq!(&frame.rescales(), &batch.rescales);
             // A part of the columns is that part of the whole.
             let some = Column::Octets.bit() | Column::Tenant.bit() | Column::Host.bit();
             let part = frame.batch(some);
@@ -67,6 +70,8 @@ fn a_file_torn_anywhere_gives_exactly_the_whole_frames_before_the_tear() {
         zeros.resize(bytes.len(), 0);
         fs::write(&path, &zeros).unwrap();
         let contents = read(&path).unwrap();
+        // A frame that ends in zeros is whole if only those are missing.
+        let whole = ends.iter().filter(|end| zeros[..**end] == bytes[..**end]).count().saturating_sub(1);
         assert_eq!(contents.frames.len(), whole, "zeros from {cut}");
     }
 }
@@ -115,6 +120,26 @@ fn codes_that_stand_for_nothing_are_not_taken() {
     let error = encode_frame(1, schema_crc(), &batch, &mut out).unwrap_err();
     assert_eq!(error, "column tenant holds a code that stands for nothing");
     assert_eq!(out, [7]);
+}
+
+#[test]
+fn text_that_is_not_utf_8_has_its_wrong_octets_replaced_and_costs_nothing_else() {
+    let mut batch = Batch::new();
+    for name in [&b"caf\xe9"[..], b"dns", b"\xff"] {
+        weir_flow::batch::RowBuilder::new().octets(Column::Application, name).push(&mut batch);
+    }
+    // Where no value is, anything may stand.
+    batch.present_mut()[2] = 0;
+    let mut payload = Vec::new();
+    encode(&batch, &mut payload).unwrap();
+    let read = Frame::own(&payload).unwrap().batch(u64::MAX);
+    let text = |row| read.get(row, Column::Application);
+    assert_eq!(text(0), Some(weir_flow::batch::Value::Text("caf\u{fffd}")));
+    assert_eq!((text(1), text(2)), (Some(weir_flow::batch::Value::Text("dns")), None));
+    // A payload that says otherwise is not ours.
+    let at = payload.windows(3).position(|w| w == b"dns").unwrap();
+    payload[at] = 0xff;
+    assert_eq!(Frame::own(&payload).unwrap_err(), "column application: text in it is not UTF-8");
 }
 
 proptest! {

@@ -16,7 +16,7 @@ pub enum Bound {
     Unsigned(u64),
     /// An address.
     Addr(Addr),
-    /// A word or a name.
+    /// A word, a name, or text.
     Text(Box<str>),
 }
 
@@ -101,6 +101,7 @@ fn bounds(kind: Kind, columns: &ColumnIndexMetaData, page: usize, width: Option<
             match kind {
                 Kind::Addr => addresses(min, max, width)?,
                 Kind::Mac => (mac(min), mac(max)),
+                Kind::Elements => (None, None),
                 _ => (text(min), text(max)),
             }
         }

@@ -5,7 +5,7 @@
 //! sorted dictionary where one is shorter, and pages cut from both.
 
 use super::dictionary::{Cell, Dictionary, Natural, distinct};
-use super::pages::{Chunk, Data, Pages};
+use super::pages::{Bounds, Chunk, Data, Pages};
 use super::schema::PAGE_ROWS;
 use super::{delta, pack};
 use parquet::basic::{Encoding, Type as Physical};
@@ -14,11 +14,14 @@ use parquet::schema::types::ColumnDescPtr;
 use std::borrow::Cow;
 use std::ops::Range;
 use weir_flow::schema::Kind;
-use weir_flow::{Addr, Mac, Values};
+use weir_flow::{Addr, Bytes, Mac, Values};
 use zstd::bulk::Compressor;
 
 /// The level that all pages are compressed with: higher ones gain little and cost much.
 const ZSTD_LEVEL: i32 = 1;
+
+/// A page of strings, and a dictionary of them, is not larger: so reading one needs little memory.
+const LONG_BYTES: usize = 1 << 20;
 
 /// What a column chunk is encoded from.
 pub(crate) struct Input<'a> {
@@ -42,6 +45,8 @@ pub(crate) enum Slice<'a> {
     U64(&'a [u64]),
     Time(&'a [i64]),
     Addr(&'a [Addr]),
+    /// Of exactly the row group's rows (or none, where no row has one).
+    Bytes(&'a Bytes),
 }
 
 impl<'a> Slice<'a> {
@@ -54,6 +59,8 @@ impl<'a> Slice<'a> {
             Values::U64(v) => Self::U64(v.get(rows).unwrap_or_default()),
             Values::Time(v) => Self::Time(v.get(rows).unwrap_or_default()),
             Values::Addr(v) => Self::Addr(v.get(rows).unwrap_or_default()),
+            // Strings are not cut: their column is brought together row group by row group.
+            Values::Bytes(v) => Self::Bytes(v),
         }
     }
 }
@@ -73,7 +80,8 @@ impl Encoder {
     /// Encodes a column chunk.
     pub(crate) fn encode(&mut self, input: &Input<'_>, descriptor: &ColumnDescPtr) -> Result<Chunk> {
         let rows = Rows::new(input, descriptor.max_def_level() > 0);
-        let mut job = Job { rows: &rows, descriptor, compressor: &mut self.compressor };
+        let bounds = Bounds::Exact;
+        let mut job = Job { rows: &rows, descriptor, compressor: &mut self.compressor, bounds };
         let le4 = |number: u32, out: &mut Vec<u8>| out.extend_from_slice(&number.to_le_bytes());
         match (input.values, input.kind) {
             (Slice::U8(v), Kind::Word(words)) => {
@@ -101,6 +109,10 @@ impl Encoder {
             (Slice::Addr(v), _) => job.cells(&rows.pick(v, Natural), |addr, out| {
                 out.extend_from_slice(addr.0.natural());
             }),
+            (Slice::Bytes(v), kind) => {
+                job.bounds = if kind == Kind::Text { Bounds::Short } else { Bounds::None };
+                job.cells(&rows.strings(v), |string, out| out.extend_from_slice(string))
+            }
         }
     }
 }
@@ -149,6 +161,13 @@ impl<'a> Rows<'a> {
         there.map(|(v, _)| cell(*v)).collect()
     }
 
+    /// The strings that are there.
+    fn strings<'v>(&self, values: &'v Bytes) -> Vec<&'v [u8]> {
+        let there =
+            values.iter().zip(self.present).filter(|(_, mask)| !self.nullable || *mask & self.bit != 0);
+        there.map(|(v, _)| v).collect()
+    }
+
     /// The values that are there, as they are.
     fn same<'v, T: Copy>(&self, values: &'v [T]) -> Cow<'v, [T]> {
         if self.valid == self.present.len() {
@@ -184,6 +203,7 @@ struct Job<'a> {
     rows: &'a Rows<'a>,
     descriptor: &'a ColumnDescPtr,
     compressor: &'a mut Compressor<'static>,
+    bounds: Bounds,
 }
 
 /// How values are written where a dictionary does not pay, and how many bytes all of them take so.
@@ -237,7 +257,9 @@ impl Job<'_> {
     ) -> Result<Chunk> {
         let count = self.rows.present.len();
         let indexed = indexed.filter(|i| i.bytes_with(cells.len()) < otherwise.bytes);
-        let mut pages = Pages::new(self.descriptor, self.compressor, put);
+        let indexed = indexed.filter(|i| !T::IS_LONG || i.bytes.len() <= LONG_BYTES);
+        let long = (T::IS_LONG && indexed.is_none() && !cells.is_empty()).then(|| self.long_pages(cells));
+        let mut pages = Pages::new(self.descriptor, self.compressor, put, self.bounds);
         if let Some(indexed) = &indexed {
             pages.dictionary(&indexed.bytes, indexed.lengths.len())?;
         }
@@ -245,9 +267,10 @@ impl Job<'_> {
         let alike =
             cells.is_empty() || cells.len() == count && cells.iter().all(|c| Some(c) == cells.first());
         let page_rows = if alike { count.max(1) } else { PAGE_ROWS };
+        let short = || (0..count).step_by(page_rows).map(|from| from..count.min(from + page_rows)).collect();
+        let ranges: Vec<Range<usize>> = long.unwrap_or_else(short);
         let mut at = 0;
-        for from in (0..count).step_by(page_rows) {
-            let range = from..count.min(from + page_rows);
+        for range in ranges {
             let valid = self.rows.valid_in(&range);
             let here = at..at + valid;
             at += valid;
@@ -265,6 +288,28 @@ impl Job<'_> {
             pages.data(&bytes, &Data { rows: range.len(), valid, encoding, bounds, values })?;
         }
         pages.close()
+    }
+}
+
+impl Job<'_> {
+    /// The rows of pages that are not larger than [`LONG_BYTES`], unless a single value is.
+    fn long_pages<T: Cell>(&self, cells: &[T]) -> Vec<Range<usize>> {
+        let mut ranges = Vec::new();
+        let mut cells = cells.iter();
+        let (mut from, mut bytes) = (0, 0);
+        for (row, mask) in self.rows.present.iter().enumerate() {
+            let here = !self.rows.nullable || mask & self.rows.bit != 0;
+            let octets = if here { cells.next().map_or(0, |c| 4 + c.octets()) } else { 0 };
+            if row > from && (bytes + octets > LONG_BYTES || row - from == PAGE_ROWS) {
+                ranges.push(from..row);
+                (from, bytes) = (row, 0);
+            }
+            bytes += octets;
+        }
+        if from < self.rows.present.len() {
+            ranges.push(from..self.rows.present.len());
+        }
+        ranges
     }
 }
 

@@ -14,6 +14,22 @@ pub(crate) trait Cell: Copy + Ord + Hash + Default {
     fn small(self) -> Option<u16> {
         None
     }
+
+    /// How many octets it has, if it may have very many: then pages and dictionaries are limited by them too.
+    const IS_LONG: bool = false;
+
+    /// Its octets, of long ones.
+    fn octets(self) -> usize {
+        0
+    }
+}
+
+impl Cell for &[u8] {
+    const IS_LONG: bool = true;
+
+    fn octets(self) -> usize {
+        self.len()
+    }
 }
 
 impl Cell for u32 {

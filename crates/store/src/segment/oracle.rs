@@ -29,7 +29,8 @@ fn shown(value: Option<Value<'_>>) -> String {
         Some(Value::Mac(mac)) => format!("bytes {:?}", mac.octets()),
         Some(Value::Unsigned(number)) => number.to_string(),
         Some(Value::Word(text)) => text.to_owned(),
-        Some(Value::Name(text)) => text.to_owned(),
+        Some(Value::Name(text) | Value::Text(text)) => text.to_owned(),
+        Some(Value::Elements(octets)) => format!("bytes {octets:?}"),
     }
 }
 
@@ -86,7 +87,8 @@ fn write_theirs(path: &Path, batch: &Batch, properties: WriterProperties) {
             Value::Addr(addr) => ByteArray::from(addr.natural()),
             Value::Mac(mac) => ByteArray::from(&mac.octets()[..]),
             Value::Word(text) => ByteArray::from(*text),
-            Value::Name(text) => ByteArray::from(*text),
+            Value::Name(text) | Value::Text(text) => ByteArray::from(*text),
+            Value::Elements(octets) => ByteArray::from(*octets),
             other => panic!("{other:?}"),
         };
         let mut column = group.next_column().unwrap().unwrap();

@@ -11,7 +11,7 @@ use parquet::column::page::Page;
 use std::collections::HashMap;
 use std::ops::Range;
 use weir_flow::schema::Kind;
-use weir_flow::{Addr, Mac, Values};
+use weir_flow::{Addr, Bytes, Mac, Values};
 
 /// What is wrong with a page.
 pub(crate) type How = String;
@@ -96,6 +96,53 @@ pub(crate) fn decode(
         (Values::Addr(out), _) => {
             rows.decode(pages, out, &mut |b, n, out| slices(b, n, out, Addr::from_slice), &mut none)
         }
+        (Values::Bytes(out), kind) => {
+            let mut strings = Strings::new(kind);
+            let mut places = Vec::new();
+            rows.decode(
+                pages,
+                &mut places,
+                &mut |b, n, out| slices(b, n, out, |s| strings.place(s)),
+                &mut none,
+            )?;
+            *out = strings.in_order(&places).ok_or("it has more than 4 GiB of strings")?;
+            Ok(())
+        }
+    }
+}
+
+/// Strings of a column chunk as they are decoded: the empty one, which stands where there is none, and those of the
+/// dictionary and the pages.
+struct Strings {
+    met: Bytes,
+    is_text: bool,
+}
+
+impl Strings {
+    fn new(kind: Kind) -> Self {
+        let mut met = Bytes::new();
+        met.push(&[]);
+        Self { met, is_text: kind == Kind::Text }
+    }
+
+    /// The place of the next string; `None` if it is not what the column holds.
+    fn place(&mut self, string: &[u8]) -> Option<u32> {
+        let place = u32::try_from(self.met.len()).ok()?;
+        let is_good = !self.is_text || str::from_utf8(string).is_ok();
+        (is_good && self.met.push(string)).then_some(place)
+    }
+
+    /// The strings at these places.
+    fn in_order(self, places: &[u32]) -> Option<Bytes> {
+        let is_all = places.len() + 1 == self.met.len() && (1..).zip(places).all(|(at, place)| at == *place);
+        if is_all {
+            let (mut ends, data) = self.met.into_parts();
+            ends.remove(0);
+            return Bytes::from_parts(ends, data);
+        }
+        let mut out = Bytes::new();
+        out.reserve(places.len());
+        places.iter().all(|place| out.push(self.met.get(*place as usize).unwrap_or_default())).then_some(out)
     }
 }
 

@@ -9,7 +9,7 @@ use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::{
     ColumnChunkMetaData, ColumnIndexBuilder, OffsetIndexBuilder, PageEncodingStats,
 };
-use parquet::file::statistics::Statistics;
+use parquet::file::statistics::{Statistics, ValueStatistics};
 use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
 use parquet::schema::types::ColumnDescPtr;
 use std::io::Write;
@@ -37,12 +37,45 @@ pub(crate) struct Data<T> {
     pub values: usize,
 }
 
+/// What is said of the smallest and the largest value.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Bounds {
+    /// They themselves.
+    Exact,
+    /// Of text that may be long: something short that is not larger, and something that is not smaller.
+    Short,
+    /// Nothing: their order means nothing.
+    None,
+}
+
+/// Bounds of text are cut to so many octets.
+const SHORT_OCTETS: usize = 64;
+
+/// The beginning of a text that is not longer than [`SHORT_OCTETS`].
+fn beginning(text: &str) -> &str {
+    let end = (0..=SHORT_OCTETS.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    text.get(..end.unwrap_or(0)).unwrap_or_default()
+}
+
+/// A short text that is not smaller: the beginning, its last character that has a next one replaced by that.
+fn after(text: &str) -> Option<String> {
+    let mut short = beginning(text).to_owned();
+    while let Some(last) = short.pop() {
+        if let Some(next) = (last..=char::MAX).nth(1) {
+            short.push(next);
+            return Some(short);
+        }
+    }
+    None
+}
+
 /// The pages of a chunk so far.
 pub(crate) struct Pages<'a, T> {
     descriptor: &'a ColumnDescPtr,
     compressor: &'a mut Compressor<'static>,
     /// Writes a value as bounds have it.
     put: &'a dyn Fn(T, &mut Vec<u8>),
+    kept: Bounds,
     sink: TrackedWrite<Vec<u8>>,
     crcs: Vec<u32>,
     columns: ColumnIndexBuilder,
@@ -72,6 +105,7 @@ impl<'a, T: Cell> Pages<'a, T> {
         descriptor: &'a ColumnDescPtr,
         compressor: &'a mut Compressor<'static>,
         put: &'a dyn Fn(T, &mut Vec<u8>),
+        kept: Bounds,
     ) -> Self {
         Self {
             columns: ColumnIndexBuilder::new(descriptor.physical_type()),
@@ -79,6 +113,7 @@ impl<'a, T: Cell> Pages<'a, T> {
             descriptor,
             compressor,
             put,
+            kept,
             sink: TrackedWrite::new(Vec::new()),
             crcs: Vec::new(),
             dictionary: None,
@@ -128,9 +163,11 @@ impl<'a, T: Cell> Pages<'a, T> {
         if self.is_bytes() {
             self.offsets.append_unencoded_byte_array_data_bytes(Some(values));
         }
-        let (min, max) =
-            data.bounds.map_or_else(Default::default, |(min, max)| (self.bound(min), self.bound(max)));
-        self.columns.append(data.valid == 0, min, max, nulls, None);
+        if self.kept != Bounds::None {
+            let bounds = |(min, max)| (self.bound(min), self.upper(max));
+            let (min, max) = data.bounds.map_or_else(Default::default, bounds);
+            self.columns.append(data.valid == 0, min, max, nulls, None);
+        }
         if let Some(bounds) = data.bounds {
             self.take_bounds(bounds);
         }
@@ -163,7 +200,21 @@ impl<'a, T: Cell> Pages<'a, T> {
     fn bound(&self, value: T) -> Vec<u8> {
         let mut bytes = Vec::new();
         (self.put)(value, &mut bytes);
+        if self.kept == Bounds::Short && bytes.len() > SHORT_OCTETS {
+            let short = str::from_utf8(&bytes).map(beginning).unwrap_or_default().len();
+            bytes.truncate(short);
+        }
         bytes
+    }
+
+    /// What no value is larger than.
+    fn upper(&self, value: T) -> Vec<u8> {
+        if self.kept != Bounds::Short || value.octets() <= SHORT_OCTETS {
+            return self.bound(value);
+        }
+        let mut bytes = Vec::new();
+        (self.put)(value, &mut bytes);
+        str::from_utf8(&bytes).ok().and_then(after).map_or(bytes, String::into_bytes)
     }
 
     fn is_bytes(&self) -> bool {
@@ -208,7 +259,7 @@ impl<'a, T: Cell> Pages<'a, T> {
             rows_written: narrow(self.rows)?,
             metadata,
             bloom_filter: None,
-            column_index: Some(self.columns.build()?),
+            column_index: if self.kept == Bounds::None { None } else { Some(self.columns.build()?) },
             offset_index: Some(self.offsets.build()),
         };
         Ok(Chunk { bytes: self.sink.into_inner()?, close, page_crcs: self.crcs })
@@ -216,7 +267,8 @@ impl<'a, T: Cell> Pages<'a, T> {
 
     fn statistics(&self) -> Result<Statistics> {
         let nulls = Some(narrow(self.nulls)?);
-        let (min, max) = (self.bounds.map(|b| self.bound(b.0)), self.bounds.map(|b| self.bound(b.1)));
+        let bounds = self.bounds.filter(|_| self.kept != Bounds::None);
+        let (min, max) = (bounds.map(|b| self.bound(b.0)), bounds.map(|b| self.upper(b.1)));
         let int32 = |b: &Option<Vec<u8>>| {
             b.as_ref().and_then(|b| Some(i32::from_le_bytes(b.first_chunk().copied()?)))
         };
@@ -227,7 +279,11 @@ impl<'a, T: Cell> Pages<'a, T> {
             Physical::INT32 => Statistics::int32(int32(&min), int32(&max), None, nulls, false),
             Physical::INT64 => Statistics::int64(int64(&min), int64(&max), None, nulls, false),
             _ => {
-                Statistics::byte_array(min.map(ByteArray::from), max.map(ByteArray::from), None, nulls, false)
+                let exact = |value: Option<T>| value.is_none_or(|v| v.octets() <= SHORT_OCTETS);
+                let (min_is_exact, max_is_exact) = (exact(bounds.map(|b| b.0)), exact(bounds.map(|b| b.1)));
+                let (min, max) = (min.map(ByteArray::from), max.map(ByteArray::from));
+                let values = ValueStatistics::new(min, max, None, nulls, false);
+                Statistics::ByteArray(values.with_min_is_exact(min_is_exact).with_max_is_exact(max_is_exact))
             }
         })
     }

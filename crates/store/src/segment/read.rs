@@ -260,6 +260,7 @@ fn absent(values: &mut Values, rows: usize) {
         Values::U64(v) => v.resize(rows, 0),
         Values::Time(v) => v.resize(rows, 0),
         Values::Addr(v) => v.resize(rows, weir_flow::Addr::default()),
+        Values::Bytes(v) => v.pad(rows),
     }
 }
 

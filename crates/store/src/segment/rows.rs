@@ -5,12 +5,12 @@
 //! tenant come last, by source address. Rows that are equal in all that keep the order they came in.
 
 use super::dictionary::distinct;
-use crate::journal::Frame;
+use crate::journal::{Frame, Strings};
 use std::collections::BTreeSet;
 use std::ops::Range;
 use weir_flow::names::Direction;
 use weir_flow::schema::{Column, Kind};
-use weir_flow::{Addr, Values};
+use weir_flow::{Addr, Bytes, Values};
 
 /// A row group has at most so many rows.
 pub(crate) const GROUP_ROWS_MAX: usize = 256 * 1024;
@@ -51,7 +51,33 @@ impl Rows {
         matches!(self.dense(Column::Direction), Values::U8(codes) if codes.contains(&local))
     }
 
-    /// The values of a column in the order they are written.
+    /// The strings of a column in the order they are written, of these rows only: all of them at once would take
+    /// several times the memory that they take on disk. Of a column that no row has a value in, none at all.
+    pub(crate) fn strings(&self, column: Column, rows: &Range<usize>) -> Bytes {
+        let mut out = Bytes::new();
+        if !self.frames.iter().any(|f| f.has(column)) {
+            return out;
+        }
+        let strings: Vec<Option<Strings<'_>>> = self.frames.iter().map(|f| f.strings(column)).collect();
+        let mut firsts = Vec::with_capacity(self.frames.len());
+        let mut first = 0;
+        for frame in &self.frames {
+            firsts.push(first);
+            first += frame.rows();
+        }
+        out.reserve(rows.len());
+        for row in self.order.get(rows.clone()).unwrap_or_default() {
+            let row = *row as usize;
+            let frame = firsts.partition_point(|first| *first <= row).saturating_sub(1);
+            let inside = row - firsts.get(frame).copied().unwrap_or(0);
+            let string = strings.get(frame).copied().flatten().map_or(&[][..], |s| s.get(inside));
+            // There is room: frames that are sealed together have fewer than 4 GiB of strings.
+            out.push(string);
+        }
+        out
+    }
+
+    /// The values of a column in the order they are written; of strings, see [`Rows::strings`].
     /// Of a column that no row has a value in, none at all.
     pub(crate) fn column(&self, column: Column) -> Values {
         if self.frames.iter().any(|f| f.has(column)) {

@@ -33,8 +33,8 @@ fn field(definition: &Definition) -> Result<TypePtr> {
 pub(crate) fn column(name: &str, kind: Kind, required: bool) -> Result<TypePtr> {
     let (physical, logical) = match kind {
         Kind::Time => (Physical::INT64, Some(LogicalType::timestamp(true, TimeUnit::MILLIS))),
-        Kind::Addr | Kind::Mac => (Physical::BYTE_ARRAY, None),
-        Kind::Word(_) | Kind::Name => (Physical::BYTE_ARRAY, Some(LogicalType::String)),
+        Kind::Addr | Kind::Mac | Kind::Elements => (Physical::BYTE_ARRAY, None),
+        Kind::Word(_) | Kind::Name | Kind::Text => (Physical::BYTE_ARRAY, Some(LogicalType::String)),
         Kind::Unsigned(33..) => (Physical::INT64, Some(LogicalType::integer(64, false))),
         Kind::Unsigned(17..) => (Physical::INT32, Some(LogicalType::integer(32, false))),
         Kind::Unsigned(9..) => (Physical::INT32, Some(LogicalType::integer(16, false))),

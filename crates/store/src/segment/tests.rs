@@ -68,6 +68,15 @@ pub(super) fn large(rows: usize) -> Batch {
                 }
                 weir_flow::Values::Addr(v) if number == 3 => v.push(Addr::from_bits(u128::from(wide) << 90)),
                 weir_flow::Values::Addr(v) => v.push(Addr::v4([10, 0, (wide >> 8) as u8 & 3, wide as u8])),
+                // Applications are few, users are many, what else there is differs in every row.
+                weir_flow::Values::Bytes(v) => {
+                    let text = match definition.column {
+                        Column::Application => format!("application {number}"),
+                        Column::User => format!("user {wide}"),
+                        _ => format!("{wide} {number}"),
+                    };
+                    assert!(v.push(text.as_bytes()));
+                }
             }
         }
         if random() % 3 == 0 {
@@ -166,6 +175,10 @@ fn page_bounds_hold_every_value_and_are_tight() {
     let batch = reader.read_all(0, u64::MAX).unwrap();
     for definition in &COLUMNS {
         let column = definition.column;
+        if column == Column::Other {
+            assert_eq!(reader.page_ranges(0, column), None);
+            continue;
+        }
         let pages = reader.page_ranges(0, column).unwrap();
         // A column whose rows are all alike is one page.
         let alike = pages.len() == 1 && pages[0].min == pages[0].max;
@@ -192,6 +205,55 @@ fn page_bounds_hold_every_value_and_are_tight() {
     }
 }
 
+#[test]
+fn long_strings_are_cut_into_small_pages_and_come_back() {
+    let folder = TempDir::new().unwrap();
+    let mut batch = Batch::new();
+    // Few long ones that differ, many that repeat, gaps, and a run of short ones.
+    for i in 0..4_000u32 {
+        let mut row = weir_flow::batch::RowBuilder::new();
+        for definition in COLUMNS.iter().filter(|d| weir_flow::batch::ALWAYS & d.column.bit() != 0) {
+            row = match definition.kind {
+                weir_flow::schema::Kind::Time => row.time(definition.column, i.into()),
+                weir_flow::schema::Kind::Addr => row.addr(definition.column, Addr::v4([192, 0, 2, 1])),
+                _ => row.unsigned(definition.column, 0),
+            };
+        }
+        if i % 3 != 0 {
+            let octets = [&i.to_be_bytes()[..], &vec![7; if i % 100 == 1 { 60_000 } else { 50 }]].concat();
+            row = row.octets(Column::Other, &octets);
+        }
+        let text = "x".repeat(if i % 2 == 0 { 60_000 } else { 3 });
+        if i < 200 {
+            row = row.octets(Column::Application, text.as_bytes());
+        }
+        row.push(&mut batch);
+    }
+    let (path, file) = segment(&folder, std::slice::from_ref(&batch));
+    let reader = Reader::open_checked(&path, &file).unwrap();
+    assert_eq!(sample::sorted(&all(&reader, u64::MAX)), sample::sorted([&batch]));
+    let some = [150..160, 2_900..2_950];
+    let rows: Vec<u32> = (150..160).chain(2_900..2_950).collect();
+    let whole = reader.read_all(0, u64::MAX).unwrap();
+    assert_eq!(sample::rows(&reader.read(0, u64::MAX, &some).unwrap()), sample::rows(&whole.gather(&rows)));
+    // Bounds of text are short and hold the text.
+    let pages = reader.page_ranges(0, Column::Application).unwrap();
+    let Some(Bound::Text(min)) = &pages[0].min else { panic!("{pages:?}") };
+    let Some(Bound::Text(max)) = &pages[0].max else { panic!("{pages:?}") };
+    assert_eq!((&**min, &**max), ("xxx", format!("{}y", "x".repeat(63)).as_str()));
+    // By the Parquet crate: no page is much larger than 1 MiB.
+    use parquet::file::reader::FileReader;
+    let theirs =
+        parquet::file::reader::SerializedFileReader::new(std::fs::File::open(&path).unwrap()).unwrap();
+    let group = theirs.get_row_group(0).unwrap();
+    let mut pages = group.get_column_page_reader(Column::Other.index()).unwrap();
+    let mut sizes = Vec::new();
+    while let Some(page) = pages.get_next_page().unwrap() {
+        sizes.push(page.buffer().len());
+    }
+    assert!(sizes.len() == 2 && sizes.iter().all(|len| *len <= (1 << 20) + 1_000), "{sizes:?}");
+}
+
 fn bound(value: weir_flow::batch::Value<'_>) -> Bound {
     use weir_flow::batch::Value;
     match value {
@@ -200,7 +262,8 @@ fn bound(value: weir_flow::batch::Value<'_>) -> Bound {
         Value::Mac(mac) => Bound::Unsigned(mac.0),
         Value::Unsigned(v) => Bound::Unsigned(v),
         Value::Word(word) => Bound::Text(word.into()),
-        Value::Name(name) => Bound::Text(name.into()),
+        Value::Name(text) | Value::Text(text) => Bound::Text(text.into()),
+        Value::Elements(_) => panic!("elements have no bounds"),
     }
 }
 

@@ -17,7 +17,7 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use weir_flow::batch::ALWAYS;
-use weir_flow::schema::{COLUMNS, COUNT, Column};
+use weir_flow::schema::{COLUMNS, COUNT, Column, Kind};
 use weir_flow::{Batch, Values};
 
 /// Keys of what we say in a file's footer.
@@ -60,6 +60,7 @@ pub(crate) fn write(disk: &Disk, name: &str, rows: &Rows, keep: u64) -> Result<(
         totals: sums.totals,
         start: sums.start,
         end: sums.end,
+        received: sums.received,
     };
     Ok((entry, Batch::from_columns(rows.present.clone(), kept, rows.names.clone().into())))
 }
@@ -81,6 +82,7 @@ struct Summary {
     totals: Totals,
     start: (i64, i64),
     end: (i64, i64),
+    received: (i64, i64),
 }
 
 impl Summary {
@@ -98,6 +100,7 @@ impl Summary {
             (Column::Packets, Values::U64(v)) => self.totals.packets = sum(v),
             (Column::Start, Values::Time(v)) => self.start = span(v),
             (Column::End, Values::Time(v)) => self.end = span(v),
+            (Column::Received, Values::Time(v)) => self.received = span(v),
             _ => {}
         }
     }
@@ -139,8 +142,14 @@ fn encode_all(rows: &Rows, descriptor: &SchemaDescriptor, keep: u64) -> Result<E
         };
         while let Some(definition) = COLUMNS.get(next.fetch_add(1, Ordering::Relaxed)) {
             let column = definition.column;
-            let values = rows.column(column);
-            let chunks = match encode_column(&mut encoder, rows, column, &values, descriptor) {
+            let is_strings = matches!(definition.kind, Kind::Text | Kind::Elements);
+            let values = if is_strings { Values::new(definition.kind) } else { rows.column(column) };
+            let chunks = if is_strings {
+                encode_strings(&mut encoder, rows, column, descriptor)
+            } else {
+                encode_column(&mut encoder, rows, column, &values, descriptor)
+            };
+            let chunks = match chunks {
                 Ok(chunks) => chunks,
                 Err(error) => return fail(&done, error),
             };
@@ -183,6 +192,27 @@ fn encode_column(
             kind: column.kind(),
             bit: column.bit(),
             values: Slice::new(values, group.clone()),
+            present: rows.present.get(group.clone()).unwrap_or_default(),
+            names: &rows.names,
+        };
+        encoder.encode(&input, &descriptor.column(column.index()))
+    };
+    rows.groups.iter().map(&mut encode).collect()
+}
+
+/// Of strings, one row group after the other is brought together and encoded.
+fn encode_strings(
+    encoder: &mut Encoder,
+    rows: &Rows,
+    column: Column,
+    descriptor: &SchemaDescriptor,
+) -> Result<Vec<Chunk>, ParquetError> {
+    let mut encode = |group: &std::ops::Range<usize>| {
+        let strings = rows.strings(column, group);
+        let input = Input {
+            kind: column.kind(),
+            bit: column.bit(),
+            values: Slice::Bytes(&strings),
             present: rows.present.get(group.clone()).unwrap_or_default(),
             names: &rows.names,
         };

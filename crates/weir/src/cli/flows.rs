@@ -1,7 +1,8 @@
 //! `weir flows`: records, oldest first.
 
 use super::{Common, ask};
-use crate::exit::{self, Outcome};
+use crate::exit::{self, Failure, Outcome};
+use crate::report::Form;
 use crate::report::flows::{Writer, columns};
 use clap::Args;
 use std::io::Write;
@@ -12,27 +13,35 @@ use weir_query::{Listing, Options};
 #[command(after_help = "Examples:\n  \
     weir flows host 192.168.31.2 --last 24h\n  \
     weir flows 'tenant avtotrade and dst port 443' -n 100 -o ndjson\n  \
-    weir flows -r capture.pcap 'proto udp'")]
+    weir flows -r capture.pcap 'proto udp'\n  \
+    weir flows -r capture.pcap --all -o ndjson")]
 pub(super) struct Arguments {
     #[command(flatten)]
     which: ask::Which,
     /// At most so many, the oldest
     #[arg(short = 'n', long, value_name = "N")]
     limit: Option<usize>,
+    /// Show also the elements of each record that have no column of their own, by name (in `other`)
+    #[arg(long)]
+    all: bool,
     #[command(flatten)]
     common: Common,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
+    let (form, all) = (arguments.common.form, arguments.all);
+    if all && form == Form::Table {
+        return Err(Failure::usage("--all is too wide for a table: add -o ndjson, -o json or -o csv"));
+    }
     let config = arguments.common.config()?;
     let listing = Listing {
         range: arguments.which.range(&config)?,
         filter: arguments.which.filter(&config)?,
-        columns: columns(arguments.common.form),
+        columns: columns(form, all),
         limit: arguments.limit,
     };
     let exporter = |address| config.exporter_name(address);
-    let mut writer = Writer::new(arguments.common.form, &config.zone, &exporter);
+    let mut writer = Writer::new(form, all, &config.zone, &exporter);
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     let mut result = out.write_all(writer.head().as_bytes());
     let each = |batch: &weir_flow::Batch| {

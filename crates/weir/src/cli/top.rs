@@ -74,7 +74,8 @@ fn keys(text: &str) -> Outcome<Vec<Key>> {
 }
 
 fn unknown(name: &str) -> Failure {
-    let names: Vec<&str> = COLUMNS.iter().map(|d| d.name).collect();
+    let names: Vec<&str> =
+        COLUMNS.iter().map(|d| d.name).filter(|name| Key::by_name(name).is_some()).collect();
     let near =
         crate::config::nearest(name, &names).map_or_else(String::new, |n| format!("did you mean {n}? "));
     Failure::usage(format!("there is no column \"{name}\" to group by; {near}there are {}", names.join(", ")))

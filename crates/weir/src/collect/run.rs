@@ -181,7 +181,7 @@ impl Listener {
     /// Sends the batch to the writer, waiting if it is behind; false if it is gone.
     fn hand_over(&mut self) -> bool {
         let batch = self.decoder.take();
-        if batch.is_empty() && batch.health.is_empty() {
+        if batch.is_void() {
             return true;
         }
         self.sender.send(batch).is_ok()

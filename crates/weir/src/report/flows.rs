@@ -25,14 +25,20 @@ const SHOWN: u64 = Column::Start.bit()
     | Column::Direction.bit()
     | Column::Exporter.bit();
 
+/// The columns a form shows, in their order: with `all`, also the elements that have no column.
+fn shown(all: bool) -> impl Iterator<Item = Column> {
+    COLUMNS.iter().map(|d| d.column).filter(move |column| all || *column != Column::Other)
+}
+
 /// The columns a form needs, as a presence mask.
-pub(crate) fn columns(form: Form) -> u64 {
-    if form == Form::Table { SHOWN } else { COLUMNS.iter().fold(0, |mask, d| mask | d.column.bit()) }
+pub(crate) fn columns(form: Form, all: bool) -> u64 {
+    if form == Form::Table { SHOWN } else { shown(all).fold(0, |mask, column| mask | column.bit()) }
 }
 
 /// Writes records as they come, in one form.
 pub(crate) struct Writer<'a> {
     form: Form,
+    all: bool,
     zone: &'a Zone,
     exporter: &'a dyn Fn(weir_flow::Addr) -> String,
     table: Option<Columns>,
@@ -43,14 +49,20 @@ pub(crate) struct Writer<'a> {
 const TABLE_ROWS_MAX: usize = 10_000;
 
 impl<'a> Writer<'a> {
-    pub(crate) fn new(form: Form, zone: &'a Zone, exporter: &'a dyn Fn(weir_flow::Addr) -> String) -> Self {
-        Self { form, zone, exporter, table: None, rows: 0 }
+    /// With `all`, elements that have no column are shown too.
+    pub(crate) fn new(
+        form: Form,
+        all: bool,
+        zone: &'a Zone,
+        exporter: &'a dyn Fn(weir_flow::Addr) -> String,
+    ) -> Self {
+        Self { form, all, zone, exporter, table: None, rows: 0 }
     }
 
     /// What comes before the first record.
     pub(crate) fn head(&self) -> String {
         match self.form {
-            Form::Csv => csv_line(COLUMNS.iter().map(|d| d.name)),
+            Form::Csv => csv_line(shown(self.all).map(Column::name)),
             Form::Json => "[".to_owned(),
             Form::Table | Form::Ndjson => String::new(),
         }
@@ -62,9 +74,9 @@ impl<'a> Writer<'a> {
         self.rows += 1;
         match self.form {
             Form::Table => self.table_row(batch, row),
-            Form::Csv => csv_line(COLUMNS.iter().map(|d| value::plain(batch.get(row, d.column)))),
-            Form::Ndjson => format!("{}\n", object(batch, row)),
-            Form::Json => format!("{}{}", if first { "\n" } else { ",\n" }, object(batch, row)),
+            Form::Csv => csv_line(shown(self.all).map(|column| value::plain(batch.get(row, column)))),
+            Form::Ndjson => format!("{}\n", object(batch, row, self.all)),
+            Form::Json => format!("{}{}", if first { "\n" } else { ",\n" }, object(batch, row, self.all)),
         }
     }
 
@@ -147,7 +159,7 @@ fn destination(batch: &Batch, row: usize) -> String {
     }
 }
 
-fn object(batch: &Batch, row: usize) -> Json {
-    let members = COLUMNS.iter().map(|d| (d.name.to_owned(), value::json(batch.get(row, d.column))));
+fn object(batch: &Batch, row: usize, all: bool) -> Json {
+    let members = shown(all).map(|column| (column.name().to_owned(), value::json(batch.get(row, column))));
     Json::Object(members.collect::<Map<_, _>>())
 }

@@ -126,6 +126,7 @@ fn readable(column: Column, cell: Option<&Cell>, reading: &Reading<'_>) -> Strin
         (Column::Proto, Some(Cell::Unsigned(proto))) => value::protocol(*proto),
         (Column::Exporter, Some(Cell::Addr(addr))) => (reading.exporter)(*addr),
         (_, Some(Cell::Time(ms))) => value::time(*ms, reading.zone),
+        (_, Some(Cell::Text(text))) => value::printable(text),
         (_, Some(cell)) => cell.to_string(),
     }
 }

@@ -14,8 +14,21 @@ pub(crate) fn json(value: Option<Value<'_>>) -> Json {
         Some(Value::Addr(addr)) => json!(addr.to_string()),
         Some(Value::Mac(mac)) => json!(mac.to_string()),
         Some(Value::Word(word)) => json!(word),
-        Some(Value::Name(name)) => json!(name),
+        Some(Value::Name(text) | Value::Text(text)) => json!(text),
+        Some(Value::Elements(run)) => super::other::members(run),
     }
+}
+
+/// Text that came from the network, for a terminal: what would command it is spelt out.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars().fold(String::new(), |mut out, c| {
+        if c.is_control() {
+            out.extend(c.escape_default());
+        } else {
+            out.push(c);
+        }
+        out
+    })
 }
 
 /// As plain text, for CSV: unknown is empty.
@@ -33,6 +46,7 @@ pub(crate) fn readable(column: Column, value: Option<Value<'_>>, zone: &Zone) ->
         (_, None) => "–".to_owned(),
         (Column::Proto, Some(Value::Unsigned(proto))) => protocol(proto),
         (_, Some(Value::Time(ms))) => time(ms, zone),
+        (_, Some(Value::Text(text))) => printable(text),
         (_, value) => plain(value),
     }
 }

@@ -1,0 +1,148 @@
+//! Sampling intervals that came late, brought to the rows that came before them.
+//!
+//! A row knows itself whether its interval is known, so an interval is brought to it once however often it is
+//! tried. Rows of the journal are scaled when they are sealed, and until then for every reader; a unit that is
+//! sealed is read, scaled, and written anew, with its accounts and with the counts that this changes.
+
+use crate::disk::Disk;
+use crate::error::What;
+use crate::journal::{self, Frame};
+use crate::manifest::Files;
+use crate::seal::Parts;
+use crate::segment::{Bound, PageBounds, Reader};
+use crate::snapshot::SegmentEntry;
+use crate::unit::{Late, Unit};
+use crate::{Error, health};
+use weir_flow::names::SamplingSource;
+use weir_flow::time::BIN_MS;
+use weir_flow::{Batch, Column, Rescale, Values, health::Row};
+
+/// The columns that scaling changes.
+const CHANGED: [Column; 4] =
+    [Column::Octets, Column::Packets, Column::SamplingInterval, Column::SamplingSource];
+
+/// The columns that it reads beside them.
+const READ: u64 = Column::Received.bit()
+    | Column::Exporter.bit()
+    | Column::Domain.bit()
+    | Column::Sampler.bit()
+    | Column::IngressIf.bit()
+    | Column::MeasuredOctets.bit()
+    | Column::MeasuredPackets.bit();
+
+fn changed() -> u64 {
+    CHANGED.iter().fold(0, |mask, column| mask | column.bit())
+}
+
+/// What becomes of a frame's rows: the columns that change, and what that counts. `late` is in the order of places;
+/// `None` if none is for any row.
+pub(crate) fn scaled(frame: &Frame, late: &[Late]) -> Option<(Batch, Vec<Row>)> {
+    if late.is_empty() || frame.rows() == 0 {
+        return None;
+    }
+    let Values::Time(received) = frame.values(Column::Received) else { return None };
+    let (first, last) = (received.iter().copied().min()?, received.iter().copied().max()?);
+    let mut late = late
+        .iter()
+        .filter(|late| frame.sequence <= late.place.sequence && late.rescale.overlaps(first, last))
+        .map(|late| late.rescale)
+        .peekable();
+    late.peek()?;
+    let mut batch = frame.batch(READ | changed());
+    let mut counts = Vec::new();
+    let rows: usize = late.map(|rescale| rescale.apply(&mut batch, &mut counts)).sum();
+    (rows > 0).then_some((batch, counts))
+}
+
+/// Puts the columns that changed in the place of those of a batch of the same rows, where it has them.
+pub(crate) fn overlay(batch: &mut Batch, scaled: &Batch) {
+    let loaded = CHANGED.into_iter().filter(|column| batch.is_loaded(*column)).collect::<Vec<_>>();
+    let mut mask = 0;
+    for column in loaded {
+        *batch.values_mut(column) = scaled.values(column).clone();
+        mask |= column.bit();
+    }
+    for (present, scaled) in batch.present_mut().iter_mut().zip(scaled.present()) {
+        *present |= scaled & mask;
+    }
+}
+
+/// The frame with its rows scaled.
+pub(crate) fn scale(disk: &Disk, frame: Frame, late: &[Late], counts: &mut Vec<Row>) -> Result<Frame, Error> {
+    let Some((scaled, mut more)) = scaled(&frame, late) else { return Ok(frame) };
+    counts.append(&mut more);
+    let mut batch = frame.batch(u64::MAX);
+    overlay(&mut batch, &scaled);
+    reframe(disk, &batch, frame.sequence)
+}
+
+fn reframe(disk: &Disk, batch: &Batch, sequence: u64) -> Result<Frame, Error> {
+    let bad = |how| Error::new(disk.root(), What::Batch(how));
+    let mut payload = Vec::new();
+    journal::encode(batch, &mut payload).map_err(bad)?;
+    let mut frame = Frame::own(&payload).map_err(bad)?;
+    frame.sequence = sequence;
+    Ok(frame)
+}
+
+/// A unit to be written anew.
+#[derive(Debug)]
+pub(crate) struct Rewrite {
+    pub unit: Unit,
+    /// The intervals that may be for its rows, in their order.
+    pub rescales: Vec<Rescale>,
+    /// Counts of bins that ended before this are given up.
+    pub accounts_before: i64,
+}
+
+impl Rewrite {
+    /// The files that are to be there instead of the unit's segments, bins and counts; `None` if no row changes.
+    pub(crate) fn perform(&self, disk: &Disk, prefix: &str) -> Result<Option<Files>, Error> {
+        let Self { unit, rescales, accounts_before } = self;
+        let mut readers = Vec::new();
+        for entry in &unit.files.segments {
+            readers.push(SegmentEntry::new(disk.root(), entry).open()?);
+        }
+        if !readers.iter().any(|reader| rescales.iter().any(|rescale| may_hold(reader, rescale))) {
+            return Ok(None);
+        }
+        let (mut frames, mut counts, mut rows) = (Vec::new(), Vec::new(), 0);
+        for reader in &readers {
+            for group in 0..reader.row_groups().len() {
+                let mut batch = reader.read_all(group, u64::MAX)?;
+                rows += rescales.iter().map(|r| r.apply(&mut batch, &mut counts)).sum::<usize>();
+                frames.push(reframe(disk, &batch, 0)?);
+            }
+        }
+        if rows == 0 {
+            return Ok(None);
+        }
+        counts.retain(|row| row.bin.saturating_add(BIN_MS) > *accounts_before);
+        for file in &unit.files.health {
+            let mut keep = |row: &Row| counts.push(row.clone());
+            health::read(&disk.path(&file.name), file, &(i64::MIN..i64::MAX), &mut keep)?;
+        }
+        let parts = Parts { frames, counts, counters: Vec::new(), bins: !unit.files.bins.is_empty() };
+        parts.write(disk, prefix).map(Some)
+    }
+}
+
+/// Whether the statistics of a segment allow rows that an interval is for.
+fn may_hold(reader: &Reader, rescale: &Rescale) -> bool {
+    let number = |n: u32| Bound::Unsigned(n.into());
+    let default = Bound::Text(SamplingSource::Default.word().into());
+    (0..reader.row_groups().len()).any(|group| {
+        let any = |column, test: &dyn Fn(&PageBounds) -> bool| {
+            reader.page_ranges(group, column).is_none_or(|pages| pages.iter().any(test))
+        };
+        let holds = |column, low: &Bound, high: &Bound| any(column, &|page| page.may_hold(low, high));
+        let is = |column, bound: &Bound| holds(column, bound, bound);
+        holds(Column::Received, &Bound::Time(rescale.from), &Bound::Time(rescale.until))
+            && is(Column::Exporter, &Bound::Addr(rescale.exporter))
+            && is(Column::Domain, &number(rescale.domain))
+            && rescale.sampler.is_none_or(|id| is(Column::Sampler, &Bound::Unsigned(id)))
+            && rescale.ingress_if.is_none_or(|index| is(Column::IngressIf, &number(index)))
+            && (any(Column::SamplingInterval, &|page| page.nulls != Some(0))
+                || is(Column::SamplingSource, &default))
+    })
+}
