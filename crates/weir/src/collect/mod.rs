@@ -1,14 +1,19 @@
 //! Datagrams in, batches out: the same path from sockets and from files.
 //!
-//! A [`Decoder`] is one worker's: sessions, the batch being filled, and the attribution. `udp` feeds one from
-//! a socket, `file` from captures; `run` is the daemon that hands batches to the store, `import` hands those of
-//! files, `send` is the way back.
+//! A [`Decoder`] is one listener's: sessions, the batch being filled, and the attribution. `run` is the daemon:
+//! each listener has a thread with a `worker`, fed from a socket by `udp` or from connections by `stream`, past the
+//! `gate` (who may speak, how much) and the eyes of `source` (whose address is not its own). `import` feeds
+//! captures through `file`, `send` is the way back.
 
 pub(crate) mod file;
+mod gate;
 pub(crate) mod import;
 pub(crate) mod run;
 pub(crate) mod send;
+mod source;
+pub(crate) mod stream;
 mod udp;
+mod worker;
 
 use crate::config::Config;
 use weir_account::attribution::Attribution;
