@@ -163,7 +163,10 @@ impl Line {
         match self {
             Self::Udp(socket) => socket.send_to(payload, to).map(|_| ()),
             Self::Tcp(stream) => stream.write_all(payload),
-            Self::Tls(stream) => stream.write_all(payload),
+            Self::Tls(stream) => stream.write_all(payload).map_err(|error| match last_words(stream) {
+                Ok(()) => error,
+                Err(alert) => alert,
+            }),
         }
     }
 
@@ -179,9 +182,10 @@ impl Line {
             }
             Self::Tls(mut stream) => {
                 stream.conn.send_close_notify();
-                stream.flush()?;
+                // If it is gone already, it has said why.
+                let _ = stream.flush();
                 stream.sock.set_read_timeout(Some(PATIENCE))?;
-                stream.read(&mut [0; 1])
+                last_words(&mut stream).map(|()| 0)
             }
         };
         match heard {
@@ -195,6 +199,17 @@ impl Line {
             Err(error) => Err(error),
         }
     }
+}
+
+/// Hears what the collector says at the end, over TLS: an alert is an error.
+fn last_words(stream: &mut StreamOwned<ClientConnection, TcpStream>) -> io::Result<()> {
+    while stream.conn.read_tls(&mut stream.sock)? > 0 {
+        let state = stream.conn.process_new_packets().map_err(io::Error::other)?;
+        if state.peer_has_closed() {
+            break;
+        }
+    }
+    Ok(())
 }
 
 fn socket_to(to: SocketAddr) -> Outcome<UdpSocket> {

@@ -173,6 +173,10 @@ impl Connection {
 
     /// Says goodbye, if that can be done without waiting.
     pub(super) fn close(mut self) {
+        // What is left unread would make the kernel reset the connection, and the other side not hear why.
+        let mut rest = [0; CHUNK_BYTES];
+        let unread = (0..READS_MAX).take_while(|_| matches!(self.stream.read(&mut rest), Ok(1..)));
+        unread.count();
         if let Some(tls) = &mut self.tls {
             tls.send_close_notify();
             let _ = write(tls, &mut self.stream);
