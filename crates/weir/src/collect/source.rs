@@ -9,12 +9,17 @@
 //!   started again; two that *alternate* are two machines (or two exporting programs on one).
 //! * sFlow says the address of its agent. Two agents behind one address are two devices. One agent that differs
 //!   from the source may be a device that names its loopback: worth a line, no more.
+//! * v9 and IPFIX may carry the exporter's own address (elements 130 and 131), in records or in options. If it differs,
+//!   a relay sent the datagram, or the device names its loopback.
 //! * A container that hears exporters from its own default gateway hears them through the bridge.
 //!
 //! Nothing here reads a clock or a socket. Each sign is told once per exporter.
 
 use std::fmt;
 use weir_flow::Addr;
+use weir_wire::ipfix;
+use weir_wire::netflow::v9;
+use weir_wire::template::{Role, SetKind, Sets, Template};
 
 /// Start times remembered per exporter.
 const BOOTS_MAX: usize = 8;
@@ -23,6 +28,10 @@ const SAME_BOOT_MS: u32 = 30_000;
 /// Returns to a start time that was left before, until it is believed. A restart gives one or two, when
 /// datagrams from before it come late.
 const RETURNS_MIN: u8 = 4;
+/// Templates with an exporter's address that are remembered per exporter.
+const ORIGINS_MAX: usize = 8;
+/// exporterIPv4Address and exporterIPv6Address.
+const ORIGIN_ELEMENTS: [(u16, u16); 2] = [(130, 4), (131, 16)];
 
 /// What shows that an address is not the exporter's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +42,8 @@ pub(super) enum Sign {
     Agents(Addr, Addr),
     /// The sFlow agent has another address.
     Agent(Addr),
+    /// Records name another address as their exporter's.
+    Origin(Addr),
     /// We are in a container and this is its gateway.
     Gateway,
 }
@@ -51,13 +62,14 @@ impl Sign {
             Self::Boots => "start_times",
             Self::Agents(..) => "agents",
             Self::Agent(_) => "agent",
+            Self::Origin(_) => "origin",
             Self::Gateway => "gateway",
         }
     }
 
     /// Whether it may as well be the way the device is set up.
     pub(super) fn is_weak(self) -> bool {
-        matches!(self, Self::Agent(_))
+        matches!(self, Self::Agent(_) | Self::Origin(_))
     }
 }
 
@@ -84,6 +96,12 @@ impl fmt::Display for Verdict {
                 f,
                 "sFlow from {exporter} names its agent {agent}: good if both are addresses of one device; else its \
                  source address is rewritten on the way: {CURE}"
+            ),
+            Sign::Origin(origin) => write!(
+                f,
+                "records from {exporter} name {origin} as their exporter (elements 130, 131): good if both are addresses \
+                 of one device, or {exporter} is a relay that converts; else its source address is rewritten on the \
+                 way: {CURE}"
             ),
             Sign::Gateway => write!(
                 f,
@@ -126,7 +144,17 @@ pub(super) struct Watch {
     last: Option<usize>,
     returns: u8,
     agent: Option<Addr>,
+    origins: Vec<Origin>,
     told: u8,
+}
+
+/// Where the records of a template have their exporter's address.
+#[derive(Debug, Clone, Copy)]
+struct Origin {
+    domain: u32,
+    template: u16,
+    at: usize,
+    len: usize,
 }
 
 impl Watch {
@@ -154,11 +182,60 @@ impl Watch {
                 (agent != exporter && !agent.is_unspecified()).then_some(Sign::Agent(agent))
             };
         }
+        if !self.is_told(Sign::Origin(exporter))
+            && let Some(origin) = self.origin(payload)
+            && origin != exporter
+            && !origin.is_unspecified()
+        {
+            return Some(Sign::Origin(origin));
+        }
         if self.is_told(Sign::Boots) {
             return None;
         }
         self.see_boot(boot(payload)?);
         (self.returns >= RETURNS_MIN).then_some(Sign::Boots)
+    }
+
+    /// The address of the exporter in a message's first record that has one.
+    fn origin(&mut self, payload: &[u8]) -> Option<Addr> {
+        let (head, domain, sets) = sets(payload)?;
+        // Most messages are data of templates without one: nothing more of them is looked at.
+        let begins_with = u16::from_be_bytes(*payload.get(head..)?.first_chunk()?);
+        if begins_with >= 256 && self.origins.is_empty() {
+            return None;
+        }
+        for set in sets.flatten() {
+            match set.kind() {
+                SetKind::Template | SetKind::OptionsTemplate => {
+                    set.templates().flatten().for_each(|template| self.learn(domain, &template));
+                }
+                SetKind::Data(id) => {
+                    let known = self.origins.iter().find(|o| (o.domain, o.template) == (domain, id));
+                    if let Some(octets) = known.and_then(|o| set.body.get(o.at..o.at + o.len)) {
+                        return Addr::from_slice(octets);
+                    }
+                }
+                SetKind::Reserved(_) => {}
+            }
+        }
+        None
+    }
+
+    fn learn(&mut self, domain: u32, template: &Template<'_>) {
+        self.origins.retain(|known| (known.domain, known.template) != (domain, template.id));
+        let mut at = 0;
+        for field in template.fields() {
+            let is_origin = field.enterprise == 0 && ORIGIN_ELEMENTS.contains(&(field.element, field.length));
+            if is_origin && field.role != Role::V9Scope && self.origins.len() < ORIGINS_MAX {
+                let len = field.length.into();
+                return self.origins.push(Origin { domain, template: template.id, at, len });
+            }
+            // What is behind a field of variable length has no fixed place.
+            if field.is_variable() {
+                return;
+            }
+            at += usize::from(field.length);
+        }
     }
 
     fn see_boot(&mut self, boot: u32) {
@@ -190,6 +267,22 @@ fn bit(sign: Sign) -> u8 {
         Sign::Agents(..) => 2,
         Sign::Agent(_) => 4,
         Sign::Gateway => 8,
+        Sign::Origin(_) => 16,
+    }
+}
+
+/// A message's sets: where they begin, their domain, and themselves.
+fn sets(payload: &[u8]) -> Option<(usize, u32, Sets<'_>)> {
+    match payload {
+        [0, 9, ..] => {
+            let message = v9::Message::new_checked(payload).ok()?;
+            Some((v9::HEADER_LEN, message.header().source_id, message.sets()))
+        }
+        [0, 10, ..] => {
+            let message = ipfix::Message::from_datagram(payload).ok()?;
+            Some((ipfix::HEADER_LEN, message.header().domain, message.sets()))
+        }
+        _ => None,
     }
 }
 
@@ -281,6 +374,38 @@ mod tests {
         assert_eq!([see(one), see(two)], [None, None]);
         let mut honest = Watch::default();
         assert_eq!(honest.see(HERE, &sflow([172, 17, 0, 1]), &Surroundings::default()), None);
+    }
+
+    /// A template of octets, the exporter's address and packets; then a record that names 192.0.2.1.
+    #[test]
+    fn an_exporter_that_records_name_is_compared_with_the_source() {
+        use weir_wire::template::Field;
+        let fields = [Field::new(1, 4), Field::new(130, 4), Field::new(2, 4)];
+        let message = |is_template: bool| {
+            let mut out = vec![0; 200];
+            let mut writer = ipfix::Writer::new(&mut out, ipfix::Header::default()).unwrap();
+            match is_template {
+                true => writer.template(256, &fields).unwrap(),
+                false => {
+                    writer.begin_data(256).unwrap();
+                    writer.record(&[0, 0, 0, 9, 192, 0, 2, 1, 0, 0, 0, 1]).unwrap();
+                }
+            }
+            let len = writer.finish().unwrap();
+            out.truncate(len);
+            out
+        };
+        let see = |watch: &mut Watch, from, is_template| {
+            watch.see(from, &message(is_template), &Surroundings::default()).map(|verdict| verdict.sign)
+        };
+        let origin = Addr::v4([192, 0, 2, 1]);
+        let mut watch = Watch::default();
+        assert_eq!(see(&mut watch, HERE, false), None, "its template has not come");
+        assert_eq!(see(&mut watch, HERE, true), None);
+        assert_eq!(see(&mut watch, HERE, false), Some(Sign::Origin(origin)));
+        assert_eq!(see(&mut watch, HERE, false), None);
+        let mut honest = Watch::default();
+        assert_eq!([see(&mut honest, origin, true), see(&mut honest, origin, false)], [None, None]);
     }
 
     #[test]
