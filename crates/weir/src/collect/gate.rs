@@ -68,6 +68,11 @@ impl Gate {
         self.is_declared(exporter) || allow.iter().any(|network| network.contains(exporter))
     }
 
+    /// Whether exporters have a limit at all.
+    pub(super) fn is_limited(&self) -> bool {
+        self.limit.is_some()
+    }
+
     /// Takes a datagram out of the exporter's bucket at `now`, ms; false if it is empty.
     pub(super) fn take(&self, bucket: &mut Bucket, now: i64) -> bool {
         self.limit.is_none_or(|limit| bucket.take(limit, now))

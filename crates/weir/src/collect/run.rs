@@ -41,6 +41,7 @@ pub(crate) fn run(config: &Config) -> Outcome {
         signal_hook::flag::register(signal, Arc::clone(&stop))
             .map_err(|error| Failure::new(format!("cannot listen for signals: {error}")))?;
     }
+    raise_descriptors();
     let (writer, recovery) = Writer::open(&config.store, Options::default())?;
     let listeners = config.listen.iter().map(|l| Ok((l, bind(l)?))).collect::<Outcome<Vec<_>>>()?;
     let relays = Relays::open(config)?;
@@ -62,6 +63,19 @@ pub(crate) fn run(config: &Config) -> Outcome {
         drop(receiver);
         result
     })
+}
+
+/// Connections and relays have sockets, more than the 1024 descriptors that a process is usually given at first; as
+/// many as it may have cost nothing.
+fn raise_descriptors() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    if limit.current != limit.maximum
+        && let Err(error) = setrlimit(Resource::Nofile, raised)
+    {
+        tracing::warn!("cannot have more descriptors than {:?}: {error}", limit.current);
+    }
 }
 
 fn bind(listen: &Listen) -> Outcome<Bound> {

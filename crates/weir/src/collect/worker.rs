@@ -131,6 +131,9 @@ impl Worker {
 
     /// Whether the exporter may be read from now; if not, it waits, as reliable transports can.
     pub(super) fn may_read(&mut self, from: SocketAddr) -> bool {
+        if !self.gate.is_limited() {
+            return true;
+        }
         let exporter = self.exporter(Addr::from(from.ip()));
         exporter.1.has_any(&mut exporter.0.bucket, clock::now_ms())
     }

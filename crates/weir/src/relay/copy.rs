@@ -169,3 +169,43 @@ pub(super) fn targets(relay: &Relay, exporter: Addr) -> &[SocketAddr] {
     let at = balance::target(exporter, &relay.to);
     relay.to.get(at..=at).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config;
+
+    fn relay(text: &str) -> Arc<Relay> {
+        Arc::new(config::read(text).unwrap().relays.remove(0))
+    }
+
+    /// A relay that takes nothing out of its queue: the listener goes on, and every copy is either in the queue,
+    /// with the listener, or counted.
+    #[test]
+    fn a_relay_that_stands_still_costs_copies_and_no_time() {
+        const QUEUE: usize = 3;
+        let (sender, queue) = sync_channel(QUEUE);
+        let relay =
+            relay("[[relay]]\nto = [\"192.0.2.9:1\", \"192.0.2.9:2\"]\nexporters = [\"10.0.0.0/8\"]\n");
+        let mut feeds = Feeds::new([(relay, sender)].into_iter());
+        let (ours, other) = (Addr::v4([10, 0, 0, 1]), Addr::v4([11, 0, 0, 1]));
+        let mut dropped = 0;
+        for _ in 0..1000 {
+            feeds.offer(&[7; 1000], ours, 5);
+            feeds.offer(&[7; 1000], other, 5);
+            for (exporter, copies) in feeds.take_dropped().unwrap_or_default() {
+                assert_eq!(exporter, ours);
+                dropped += copies;
+            }
+        }
+        assert!(feeds.is_holding());
+        // 33 datagrams of 1000 octets fill a parcel; two copies each.
+        let parcel = 33;
+        assert_eq!(dropped, 2 * parcel * (1000 / parcel - QUEUE));
+        let queued: usize = queue.try_iter().map(|parcel| parcel.datagrams.len()).sum();
+        assert_eq!(queued, QUEUE * parcel);
+        feeds.flush();
+        assert_eq!(queue.try_iter().map(|parcel| parcel.datagrams.len()).sum::<usize>(), 1000 % parcel);
+        assert_eq!([feeds.copies(ours), feeds.copies(other)], [2, 0]);
+    }
+}

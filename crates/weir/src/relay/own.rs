@@ -13,7 +13,7 @@ use weir_flow::Addr;
 /// Ports of one relay; exporters beyond share them.
 const PORTS_MAX: usize = 256;
 /// How long a send may wait for a device.
-const WAIT: Duration = Duration::from_millis(100);
+const WAIT: Duration = Duration::from_millis(10);
 
 /// An exporter's transport session, and the family of the target.
 type Key = (Addr, u16, bool);

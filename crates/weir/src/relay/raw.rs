@@ -24,7 +24,7 @@ const HOPS: u8 = 64;
 /// What every link takes (IPv6's least): packets that are too large for theirs are sent in pieces of it.
 const PIECE_LEN: usize = 1280;
 /// How long a send may wait for a device.
-const WAIT: Duration = Duration::from_millis(100);
+const WAIT: Duration = Duration::from_millis(10);
 
 /// Raw sockets of both families; that of a family is opened if a target has it.
 #[derive(Debug)]

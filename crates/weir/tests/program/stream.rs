@@ -6,7 +6,7 @@ use crate::run::{Place, number};
 use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 fn flow(octets: u32) -> Flow {
@@ -228,19 +228,36 @@ fn both_families_and_several_listeners() {
     assert_eq!((by("127.0.0.1"), by("::1")), (301.into(), 20.into()));
 }
 
+/// Where the kernel has SCTP, it is heard; where not, that is said. Which it is, Python's sockets find out.
 #[test]
-fn a_kernel_without_sctp_is_said() {
-    let place = Place::new();
-    let has_sctp = std::fs::read_to_string("/proc/net/protocols").is_ok_and(|text| text.contains("SCTP"));
-    if has_sctp {
-        return weir_testkit::skip("a_kernel_without_sctp_is_said", "this kernel has SCTP");
+fn sctp_where_the_kernel_has_it() {
+    let test = "sctp_where_the_kernel_has_it";
+    if weir_testkit::program("python3").is_none() {
+        return weir_testkit::skip(test, "python3 is not installed");
     }
-    place.write("weir.toml", "[store]\npath = \"store\"\n[[listen]]\nsctp = \"127.0.0.1:4739\"\n");
-    let said = place.fails("run -c weir.toml", 1);
-    assert!(
-        said.contains("the kernel has no SCTP: load the module `sctp`, or listen on tcp or udp"),
-        "{said}"
-    );
+    let python =
+        |script: &str| Command::new("python3").args(["-c", script]).stderr(Stdio::null()).status().unwrap();
+    let has_sctp = python("import socket; socket.socket(socket.AF_INET, socket.SOCK_STREAM, 132)").success();
+    let place = Place::new();
+    let to = free_tcp("127.0.0.1");
+    let listen = format!("[[listen]]\nsctp = \"{to}\"\n");
+    if !has_sctp {
+        place.write("weir.toml", format!("[store]\npath = \"store\"\n{listen}"));
+        let said = place.fails("run -c weir.toml", 1);
+        let cure = "the kernel has no SCTP: load the module `sctp`, or listen on tcp or udp";
+        return assert!(said.contains(cure), "{said}");
+    }
+    let daemon = collector(&place, &listen, &format!("listening on sctp {to}"));
+    let hex: String =
+        ipfix(0, &[templates(2), data(&[flow(66)])]).iter().map(|octet| format!("{octet:02x}")).collect();
+    let sent = python(&format!(
+        "import socket; s = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 132); \
+         s.connect(('127.0.0.1', {})); s.sendall(bytes.fromhex('{hex}')); s.close()",
+        to.port()
+    ));
+    assert!(sent.success());
+    usage_when(&place, "the message", |u| octets(u) == 66);
+    daemon.stop();
 }
 
 /// A capture of softflowd's IPFIX, once over UDP and once over TCP and TLS: the same figures.
@@ -309,9 +326,9 @@ fn without_a_certificate_of_ours_nobody_is_heard() {
         .args(["s_client", "-quiet", "-CAfile", "ca.pem", "-cert", "client.pem", "-key", "client.key"])
         .args(["-verify_return_error", "-connect", &to.to_string()])
         .current_dir(place.path("."))
-        .stdin(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::null())
-        .stderr(std::process::Stdio::null())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
         .spawn()
         .unwrap();
     openssl.stdin.take().unwrap().write_all(&ipfix(0, &[templates(2), data(&[flow(1000)])])).unwrap();

@@ -110,18 +110,25 @@ impl Streams {
         let accepts = self.accept_after.is_none_or(|after| now >= after);
         let mut fds = Vec::with_capacity(self.open.len() + 1);
         fds.push(PollFd::new(&self.listener, if accepts { PollFlags::IN } else { PollFlags::empty() }));
+        // Connections that have to wait are left out: that one was closed would be told again and again.
+        let mut asked = Vec::with_capacity(self.open.len());
         for connection in &self.open {
             let mut flags = PollFlags::empty();
             flags.set(PollFlags::IN, worker.may_read(connection.from));
             flags.set(PollFlags::OUT, connection.wants_write());
-            fds.push(PollFd::new(&connection.stream, flags));
+            asked.push(!flags.is_empty());
+            if !flags.is_empty() {
+                fds.push(PollFd::new(&connection.stream, flags));
+            }
         }
         let wait = if is_stopping { Duration::ZERO } else { WAIT };
         let timeout = Timespec::try_from(wait).ok();
         // Interrupted by a signal: nothing is ready, and whether to stop is looked at again.
         let _ = poll(&mut fds, timeout.as_ref());
-        let mut ready = fds.iter().map(|fd| !fd.revents().is_empty());
-        Ready { listener: ready.next().unwrap_or_default(), connections: ready.collect() }
+        let mut told = fds.iter().map(|fd| !fd.revents().is_empty());
+        let listener = told.next().unwrap_or_default();
+        let connections = asked.into_iter().map(|asked| asked && told.next().unwrap_or_default()).collect();
+        Ready { listener, connections }
     }
 
     fn serve(&mut self, ready: &Ready, buffer: &mut [u8], now: Instant, worker: &mut Worker) {
