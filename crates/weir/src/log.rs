@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 use weir_flow::Addr;
 use weir_flow::session::Problem;
-use weir_wire::Reason;
 
 /// One line for an exporter and reason in so long.
 const EVERY: Duration = Duration::from_secs(10);
@@ -20,43 +19,70 @@ pub(crate) fn start() {
         .try_init();
 }
 
-/// Logs problems with datagrams: who, why, at which octet; each exporter and reason once in ten seconds.
+/// Who may be logged about what: each exporter and reason once in ten seconds, and not for ever new ones.
+#[derive(Debug, Default)]
+pub(crate) struct Limit {
+    known: HashMap<(Addr, &'static str), (Instant, u64)>,
+}
+
+impl Limit {
+    /// Whether a line may be written at the instant `now`: then how many were held back since the last one.
+    pub(crate) fn pass(&mut self, exporter: Addr, reason: &'static str, now: Instant) -> Option<u64> {
+        let key = (exporter, reason);
+        let Some((last, held_back)) = self.known.get_mut(&key) else {
+            if self.known.len() >= KNOWN_MAX {
+                return None;
+            }
+            self.known.insert(key, (now, 0));
+            return Some(0);
+        };
+        if now.duration_since(*last) < EVERY {
+            *held_back += 1;
+            return None;
+        }
+        *last = now;
+        Some(std::mem::take(held_back))
+    }
+}
+
+/// Logs problems with datagrams: who, why, at which octet.
 #[derive(Debug, Default)]
 pub(crate) struct Problems {
-    known: HashMap<(Addr, Reason), (Instant, u64)>,
-    unsaid: u64,
+    limit: Limit,
 }
 
 impl Problems {
     /// Notes a problem at the instant `now`.
     pub(crate) fn note(&mut self, problem: &Problem, now: Instant) {
-        let key = (problem.exporter, problem.error.reason);
-        let Some((last, held_back)) = self.known.get_mut(&key) else {
-            if self.known.len() >= KNOWN_MAX {
-                self.unsaid += 1;
-                return;
-            }
-            self.known.insert(key, (now, 0));
-            say(problem, 0);
-            return;
-        };
-        if now.duration_since(*last) < EVERY {
-            *held_back += 1;
-            return;
+        let error = problem.error;
+        if let Some(more) = self.limit.pass(problem.exporter, error.reason.as_str(), now) {
+            tracing::warn!(
+                exporter = %problem.exporter,
+                reason = error.reason.as_str(),
+                offset = error.offset,
+                more,
+                "datagram not fully read: {}",
+                error.reason.explanation()
+            );
         }
-        say(problem, std::mem::take(held_back));
-        *last = now;
     }
 }
 
-fn say(problem: &Problem, held_back: u64) {
-    let error = problem.error;
-    tracing::warn!(
-        exporter = %problem.exporter,
-        reason = error.reason.as_str(),
-        offset = error.offset,
-        more = held_back,
-        "datagram not fully read: {}",
-        error.reason.explanation()
-    );
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_in_ten_seconds_and_not_for_everybody() {
+        let mut limit = Limit::default();
+        let (exporter, now) = (Addr::v4([192, 0, 2, 1]), Instant::now());
+        assert_eq!(limit.pass(exporter, "a", now), Some(0));
+        assert_eq!(limit.pass(exporter, "b", now), Some(0));
+        assert_eq!(limit.pass(exporter, "a", now + Duration::from_secs(9)), None);
+        assert_eq!(limit.pass(exporter, "a", now + Duration::from_secs(10)), Some(1));
+        for i in 0..KNOWN_MAX as u128 {
+            limit.pass(Addr::from_bits(i), "a", now);
+        }
+        assert_eq!(limit.pass(Addr::v4([192, 0, 2, 2]), "a", now), None);
+    }
 }

@@ -5,7 +5,7 @@
 //! `weir-account`'s.
 //!
 //! `cli` reads what a person typed and calls one function a command; `collect` gets datagrams in (and out),
-//! `config` understands the file, `report` is the one place that formats answers, `demo` is an office to try it
+//! `relay` sends them onward, `config` understands the file, `report` is the one place that formats answers, `demo` is an office to try it
 //! all on.
 
 #![forbid(unsafe_code)]
@@ -19,6 +19,7 @@ mod exit;
 mod hosts;
 mod log;
 mod progress;
+mod relay;
 mod report;
 
 use std::process::ExitCode;

@@ -7,11 +7,14 @@ use crate::{clock, log};
 use clap::Args;
 use std::ops::Range;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 use weir_account::Span;
 use weir_account::span::SpanText;
 use weir_flow::Batch;
-use weir_flow::filter::{Filter, Names};
+use weir_flow::filter::{Filter, Interface, Names};
+use weir_flow::label::{Kind, Labels};
+use weir_flow::session::memory::Realm;
 use weir_store::Snapshot;
 
 /// Which flows.
@@ -58,9 +61,25 @@ impl Which {
     /// The filter, with the configuration's names understood.
     pub(super) fn filter(&self, config: &Config) -> Outcome<Option<Filter>> {
         let text = self.split(config).1;
-        let filter = Filter::parse_with(&text, &names(config))
+        let labels = self.labels(config, &text)?;
+        let filter = Filter::parse_with(&text, &names(config, &labels))
             .map_err(|mistake| Failure::usage(format!("in the filter: {}", mistake.render(&text))))?;
         Ok(Some(filter).filter(|f| !f.is_everything()))
+    }
+
+    /// The names that exporters said: in the store, or (if the filter is not understood without) in the files.
+    fn labels(&self, config: &Config, text: &str) -> Outcome<Labels> {
+        let mut labels = Labels::default();
+        if self.reads_files() {
+            if Filter::parse_with(text, &names(config, &labels)).is_err() {
+                for change in self.batches(config)?.iter().flat_map(|batch| &batch.memory) {
+                    labels.apply(change);
+                }
+            }
+        } else if weir_store::exists(&config.store) {
+            labels = Labels::new(&snapshot(config)?.memory()?);
+        }
+        Ok(labels)
     }
 
     /// The files to read, and the text of the filter. What follows `-r a.pcap` without being a file is the
@@ -74,8 +93,8 @@ impl Which {
         let (files, rest) = self.files.split_at_checked(at).unwrap_or_default();
         let words: Vec<_> = rest.iter().map(|path| path.to_string_lossy()).collect();
         let typed = words.join(" ");
-        let is_meant =
-            words.iter().any(|word| word.contains(' ')) || Filter::parse_with(&typed, &names(config)).is_ok();
+        let is_meant = words.iter().any(|word| word.contains(' '))
+            || Filter::parse_with(&typed, &names(config, &Labels::default())).is_ok();
         if text.is_empty() && is_meant { (files, typed) } else { (&self.files, text) }
     }
 
@@ -94,7 +113,7 @@ impl Which {
 
     /// The records of the files, in memory: decoded and attributed as an import would.
     pub(super) fn batches(&self, config: &Config) -> Outcome<Vec<Batch>> {
-        let mut decoder = Decoder::new(config);
+        let mut decoder = Decoder::new(config, Realm::Import, Arc::default());
         let mut batches = Vec::new();
         let mut problems = log::Problems::default();
         for path in self.split(config).0 {
@@ -114,16 +133,38 @@ impl Which {
                 &|_| {},
             )?;
         }
-        batches.push(decoder.take());
+        batches.push(decoder.conclude());
+        scale_late(&mut batches);
         Ok(batches)
     }
 }
 
+/// Scales rows whose sampling interval came in a later batch.
+fn scale_late(batches: &mut [Batch]) {
+    for last in 0..batches.len() {
+        let late = batches.get_mut(last).map(|batch| std::mem::take(&mut batch.rescales)).unwrap_or_default();
+        for rescale in late {
+            for batch in batches.iter_mut().take(last + 1) {
+                let mut changes = Vec::new();
+                rescale.apply(batch, &mut changes);
+                batch.health.append(&mut changes);
+            }
+        }
+    }
+}
+
 /// Names that filters may use.
-fn names(config: &Config) -> Names {
+fn names(config: &Config, labels: &Labels) -> Names {
     let exporters = config.exporter_names().into_iter().collect();
     let tenants = config.tenants.iter().map(|tenant| tenant.name.clone()).collect();
-    Names { exporters, tenants }
+    let interfaces = labels.iter(Kind::Interface).flat_map(|(exporter, index, version, when)| {
+        let index = u32::try_from(index).ok();
+        let called = [&version.name, &version.description].into_iter().filter(|name| !name.is_empty());
+        called.filter_map(move |name| {
+            Some(Interface { name: name.to_string(), exporter, index: index?, when: when.clone() })
+        })
+    });
+    Names { exporters, tenants, interfaces: interfaces.collect() }
 }
 
 /// The store as it is now.

@@ -1,7 +1,8 @@
 //! Commands that change something or check it: `run`, `import`, `send`, `check`.
 
 use super::Common;
-use crate::collect::send::{Pace, Sent};
+use crate::collect::send::{Pace, Sent, Way};
+use crate::collect::stream::tls;
 use crate::collect::{file, import, run as daemon, send as player};
 use crate::exit::{Failure, Outcome};
 use crate::report::number::{grouped, things};
@@ -27,7 +28,7 @@ pub(super) fn run(arguments: &RunArguments) -> Outcome {
     log::start();
     let mut config = arguments.common.config()?;
     if !arguments.listen.is_empty() {
-        config.listen.clone_from(&arguments.listen);
+        config.listen = arguments.listen.iter().copied().map(config::Listen::udp).collect();
     }
     if config.listen.is_empty() {
         return Err(Failure::new("nothing to listen on: name a port with [[listen]] or --listen [::]:2055"));
@@ -65,7 +66,9 @@ pub(super) fn import(arguments: &ImportArguments) -> Outcome {
 #[command(after_help = "Examples:\n  \
     weir send exports.pcap --to 127.0.0.1:2055\n  \
     weir send exports.pcap --to 127.0.0.1:2055 --pps 10000\n  \
-    weir send exports.pcap --to 127.0.0.1:2055 --speed 60")]
+    weir send exports.pcap --to 127.0.0.1:2055 --speed 60\n  \
+    weir send ipfix.pcap --to collector.example:4739 --tcp\n  \
+    weir send ipfix.pcap --to collector.example:4740 --tls --ca ca.pem --cert me.pem --key me.key")]
 pub(super) struct SendArguments {
     /// A capture of export datagrams, or a file of bare ones
     #[arg(value_name = "FILE")]
@@ -73,6 +76,21 @@ pub(super) struct SendArguments {
     /// The collector
     #[arg(long, value_name = "HOST:PORT")]
     to: String,
+    /// Over TCP; only IPFIX goes over connections
+    #[arg(long, conflicts_with = "tls")]
+    tcp: bool,
+    /// Over TLS; only IPFIX goes over connections
+    #[arg(long, requires = "ca")]
+    tls: bool,
+    /// The authority of the collector's certificate, PEM
+    #[arg(long, value_name = "FILE", requires = "tls")]
+    ca: Option<PathBuf>,
+    /// Our certificate, PEM, where the collector asks for one
+    #[arg(long, value_name = "FILE", requires = "tls", requires = "key")]
+    cert: Option<PathBuf>,
+    /// Its private key, PEM
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    key: Option<PathBuf>,
     /// So many datagrams a second
     #[arg(long, value_name = "N", conflicts_with = "speed")]
     pps: Option<u64>,
@@ -92,7 +110,7 @@ pub(super) fn send(arguments: &SendArguments) -> Outcome {
         arguments.to.to_socket_addrs().ok().and_then(|mut found| found.next()).ok_or_else(|| {
             Failure::usage(format!("\"{}\" is no HOST:PORT, as 127.0.0.1:2055", arguments.to))
         })?;
-    let sent = player::send(&arguments.file, to, pace(arguments)?, arguments.kind)?;
+    let sent = player::send(&arguments.file, to, &way(arguments), pace(arguments)?, arguments.kind)?;
     match arguments.form {
         Form::Json => report::print_json(&sent.document()),
         Form::Ndjson => report::print(&format!("{}\n", sent.document())),
@@ -101,6 +119,16 @@ pub(super) fn send(arguments: &SendArguments) -> Outcome {
         }
         Form::Table => report::print(&sentence(&sent, to)),
     }
+}
+
+fn way(arguments: &SendArguments) -> Way {
+    let Some(ca) = arguments.ca.clone().filter(|_| arguments.tls) else {
+        return if arguments.tcp { Way::Tcp } else { Way::Udp };
+    };
+    let own = arguments.cert.clone().zip(arguments.key.clone());
+    let host = arguments.to.rsplit_once(':').map_or(arguments.to.as_str(), |(host, _)| host);
+    let name = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+    Way::Tls(tls::Exporter { ca, own }, name)
 }
 
 fn pace(arguments: &SendArguments) -> Outcome<Pace> {
@@ -126,8 +154,12 @@ fn sentence(sent: &Sent, to: SocketAddr) -> String {
     let mut versions: Vec<_> =
         sent.by_version.iter().map(|(v, n)| format!("{} of version {v}", grouped(*n))).collect();
     versions.sort();
+    let skipped = match sent.not_ipfix {
+        0 => String::new(),
+        n => format!("; {} not sent: only IPFIX goes over connections", things(n, "datagram")),
+    };
     format!(
-        "sent {} ({}), {} of payload, from {} to {to}\n",
+        "sent {} ({}), {} of payload, from {} to {to}{skipped}\n",
         things(sent.datagrams, "datagram"),
         versions.join(", "),
         things(sent.payload_bytes, "octet"),
@@ -151,17 +183,32 @@ pub(super) fn check(arguments: &CheckArguments) -> Outcome {
     if arguments.dump {
         return report::print(&config.dump());
     }
+    check_certificates(&config)?;
     let Some(path) = path else {
         return report::print(
             "no configuration: there is no weir.toml here and no /etc/weir/weir.toml; defaults are used\n",
         );
     };
+    let relays = match config.relays.len() {
+        0 => String::new(),
+        n => format!("{}, ", things(n as u64, "relay")),
+    };
     report::print(&format!(
-        "{}: good; {}, {}, {}, store {}\n",
+        "{}: good; {}, {}, {}, {relays}store {}\n",
         path.display(),
         things(config.tenants.len() as u64, "tenant"),
         things(config.exporters.len() as u64, "exporter"),
         things(config.listen.len() as u64, "listener"),
         config.store.display()
     ))
+}
+
+/// The files that TLS needs must be there and hold what they should.
+fn check_certificates(config: &config::Config) -> Outcome {
+    for listen in &config.listen {
+        if let config::Transport::Tls(identity) = &listen.transport {
+            tls::server(identity)?;
+        }
+    }
+    Ok(())
 }

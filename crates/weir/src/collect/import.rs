@@ -7,7 +7,9 @@ use crate::progress::Progress;
 use crate::report::import::Summary;
 use crate::{clock, log};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
+use weir_flow::session::memory::{Attic, Realm};
 use weir_store::{Options, What, Writer};
 
 /// What to import, and how.
@@ -26,7 +28,8 @@ pub(crate) fn import(config: &Config, order: &Order<'_>) -> Outcome<Summary> {
     let begun = Instant::now();
     let mut summary = Summary::default();
     let (mut writer, _) = Writer::open(&config.store, Options::default())?;
-    let mut decoder = Decoder::new(config);
+    let attic = Arc::new(Attic::new(writer.memory(), Realm::Import));
+    let mut decoder = Decoder::new(config, Realm::Import, attic);
     let sizes = order.files.iter().filter_map(|path| Some(std::fs::metadata(path).ok()?.len()));
     let progress = Progress::bytes(sizes.sum());
     let mut done = 0;
@@ -83,7 +86,7 @@ fn one(
         },
         progress,
     )?;
-    let batch = decoder.take();
+    let batch = decoder.conclude();
     counted.add(&batch.health);
     if !batch.is_void() {
         import.append(&batch)?;

@@ -1,19 +1,26 @@
 //! Datagrams in, batches out: the same path from sockets and from files.
 //!
-//! A [`Decoder`] is one worker's: sessions, the batch being filled, and the attribution. `udp` feeds one from
-//! a socket, `file` from captures; `run` is the daemon that hands batches to the store, `import` hands those of
-//! files, `send` is the way back.
+//! A [`Decoder`] is one listener's: sessions, the batch being filled, and the attribution. `run` is the daemon:
+//! each listener has a thread with a `worker`, fed from a socket by `udp` or from connections by `stream`, past the
+//! `gate` (who may speak, how much) and the eyes of `source` (whose address is not its own). `import` feeds
+//! captures through `file`, `send` is the way back.
 
 pub(crate) mod file;
 mod fragment;
+mod gate;
 pub(crate) mod import;
 pub(crate) mod run;
 pub(crate) mod send;
+mod source;
+pub(crate) mod stream;
 mod udp;
+mod worker;
 
 use crate::config::Config;
+use std::sync::Arc;
 use weir_account::attribution::Attribution;
 use weir_flow::Batch;
+use weir_flow::session::memory::{Attic, Realm};
 use weir_flow::session::{Arrival, Problem, Sessions};
 
 /// Rows of a batch: large enough that what a batch costs does not show, small enough to stay in a cache.
@@ -28,10 +35,12 @@ pub(crate) struct Decoder {
 }
 
 impl Decoder {
-    pub(crate) fn new(config: &Config) -> Self {
+    /// `realm`: whose memory it has, and `attic` what is remembered there.
+    pub(crate) fn new(config: &Config, realm: Realm, attic: Arc<Attic>) -> Self {
         let mut batch = Batch::new();
         batch.reserve(BATCH_ROWS + 1024);
-        Self { sessions: Sessions::new(config.settings()), attribution: config.attribution(), batch }
+        let sessions = Sessions::recalling(config.settings(realm), attic);
+        Self { sessions, attribution: config.attribution(), batch }
     }
 
     /// Takes in a datagram; its problem, if it had one, has been counted.
@@ -42,6 +51,12 @@ impl Decoder {
     /// Whether the batch should be taken.
     pub(crate) fn is_full(&self) -> bool {
         self.batch.len() >= BATCH_ROWS
+    }
+
+    /// The last batch there is, after which nothing more comes: what was open is decided.
+    pub(crate) fn conclude(&mut self) -> Batch {
+        self.sessions.conclude(&mut self.batch);
+        self.take()
     }
 
     /// The batch, finished and attributed; counters come with it even where there are no rows.

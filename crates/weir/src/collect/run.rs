@@ -2,58 +2,65 @@
 //!
 //! Each listener has a thread with a decoder of its own, so that an exporter always meets the same sessions
 //! and nothing is locked. Full batches, and every batch on the tick, go through one bounded channel to the
-//! writer. If the writer is behind, the listeners wait for it, the kernel's buffers fill, and what the kernel
-//! then drops is counted: loss is always a number with a reason.
+//! writer. If the writer is behind, the listeners wait for it: connections are then read more slowly, which
+//! their exporters feel, the buffers of UDP sockets fill, and what the kernel then drops is counted. Loss is
+//! always a number with a reason.
 
-use super::Decoder;
-use super::udp::{self, Drops};
-use crate::config::Config;
+use super::stream::Streams;
+use super::udp;
+use super::worker::Worker;
+use crate::clock;
+use crate::config::{Config, Listen, Transport};
 use crate::exit::{Failure, Outcome};
-use crate::{clock, log};
+use crate::relay::Relays;
 use signal_hook::consts::{SIGINT, SIGTERM};
-use std::collections::HashSet;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::UdpSocket;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread;
-use std::time::{Duration, Instant};
-use weir_flow::health::Counter;
-use weir_flow::session::Arrival;
-use weir_flow::{Addr, Batch};
+use weir_flow::Batch;
+use weir_flow::session::memory::{Attic, Realm};
 use weir_store::{Options, Writer};
 
-/// A batch that is not full leaves after so long: what arrived is seen by questions within it.
-const TICK: Duration = Duration::from_millis(200);
 /// Batches that may wait for the writer, of all listeners: a second and more at full pace.
 const QUEUE_BATCHES: usize = 64;
-/// How often the kernel is asked what it dropped.
-const DROPS_EVERY: Duration = Duration::from_secs(1);
-/// First-seen exporters are announced up to this many; beyond, forgers would write the log.
-const ANNOUNCED_MAX: usize = 1024;
+
+/// A listener that has its address, and waits for its thread.
+enum Bound {
+    Datagrams(UdpSocket),
+    Connections(Streams),
+}
 
 /// Runs the daemon until SIGTERM or SIGINT.
 ///
 /// # Errors
-/// The store cannot be opened or written, or a port not be bound.
+/// The store cannot be opened or written, a port not be bound, a certificate not be read, a relay not be set up.
 pub(crate) fn run(config: &Config) -> Outcome {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
         signal_hook::flag::register(signal, Arc::clone(&stop))
             .map_err(|error| Failure::new(format!("cannot listen for signals: {error}")))?;
     }
+    raise_descriptors();
     let (writer, recovery) = Writer::open(&config.store, Options::default())?;
-    let sockets = config.listen.iter().map(|a| Ok((*a, udp::bind(*a)?))).collect::<Outcome<Vec<_>>>()?;
+    let listeners = config.listen.iter().map(|l| Ok((l, bind(l)?))).collect::<Outcome<Vec<_>>>()?;
+    let relays = Relays::open(config)?;
     announce_recovery(config, &recovery);
+    let attic = Arc::new(Attic::new(writer.memory(), Realm::Live));
     let (sender, receiver) = sync_channel(QUEUE_BATCHES);
     thread::scope(|scope| {
-        for (address, socket) in sockets {
-            let listener = Listener::new(config, socket, sender.clone(), Arc::clone(&stop));
-            tracing::info!("listening on udp {address}");
-            scope.spawn(move || listener.run());
+        for (listen, bound) in listeners {
+            let worker =
+                Worker::new(config, Arc::clone(&attic), relays.feeds(), sender.clone(), Arc::clone(&stop));
+            tracing::info!("listening on {listen}");
+            scope.spawn(move || match bound {
+                Bound::Datagrams(socket) => udp::hear(&socket, worker),
+                Bound::Connections(streams) => streams.hear(worker),
+            });
         }
         drop(sender);
-        let result = write(writer, &receiver);
+        let result = write(writer, &receiver, relays);
         // If the store failed, the listeners must not wait for it for ever.
         stop.store(true, Ordering::Relaxed);
         drop(receiver);
@@ -61,8 +68,28 @@ pub(crate) fn run(config: &Config) -> Outcome {
     })
 }
 
+/// Connections and relays have sockets, more than the 1024 descriptors that a process is usually given at first; as
+/// many as it may have cost nothing.
+fn raise_descriptors() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    if limit.current != limit.maximum
+        && let Err(error) = setrlimit(Resource::Nofile, raised)
+    {
+        tracing::warn!("cannot have more descriptors than {:?}: {error}", limit.current);
+    }
+}
+
+fn bind(listen: &Listen) -> Outcome<Bound> {
+    Ok(match listen.transport {
+        Transport::Udp => Bound::Datagrams(udp::bind(listen.address)?),
+        Transport::Tcp | Transport::Tls(_) | Transport::Sctp => Bound::Connections(Streams::bind(listen)?),
+    })
+}
+
 fn announce_recovery(config: &Config, recovery: &weir_store::Recovery) {
-    let listen: Vec<String> = config.listen.iter().map(SocketAddr::to_string).collect();
+    let listen: Vec<String> = config.listen.iter().map(Listen::to_string).collect();
     tracing::info!("store {}, listening on {}", config.store.display(), listen.join(", "));
     if recovery.rows > 0 || recovery.torn_bytes > 0 || recovery.orphans > 0 {
         tracing::info!(
@@ -79,111 +106,26 @@ fn announce_recovery(config: &Config, recovery: &weir_store::Recovery) {
     }
 }
 
-/// Stores batches as they come, until all listeners are gone; then seals.
-fn write(mut writer: Writer, receiver: &Receiver<Batch>) -> Outcome {
+/// Stores batches as they come, until all listeners are gone; then seals. What is stored goes to the relays.
+fn write(mut writer: Writer, receiver: &Receiver<Batch>, mut relays: Relays) -> Outcome {
     loop {
         match receiver.recv_timeout(udp::WAIT) {
             Ok(batch) => {
                 writer.append(&batch, clock::now_ms())?;
+                relays.export(batch);
             }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
         }
+        if let Some(counts) = relays.counts(clock::now_ms()) {
+            writer.append(&counts, clock::now_ms())?;
+        }
         writer.tick(clock::now_ms())?;
+    }
+    if let Some(counts) = relays.close(clock::now_ms()) {
+        writer.append(&counts, clock::now_ms())?;
     }
     writer.close(clock::now_ms())?;
     tracing::info!("stopped; everything received is stored");
     Ok(())
-}
-
-/// One socket's thread.
-struct Listener {
-    socket: UdpSocket,
-    decoder: Decoder,
-    sender: SyncSender<Batch>,
-    stop: Arc<AtomicBool>,
-    drops: Drops,
-    problems: log::Problems,
-    known: HashSet<Addr>,
-    declared: HashSet<Addr>,
-}
-
-impl Listener {
-    fn new(config: &Config, socket: UdpSocket, sender: SyncSender<Batch>, stop: Arc<AtomicBool>) -> Self {
-        let drops = Drops::of(&socket);
-        Self {
-            socket,
-            decoder: Decoder::new(config),
-            sender,
-            stop,
-            drops,
-            problems: log::Problems::default(),
-            known: HashSet::new(),
-            declared: config.exporters.iter().map(|e| e.address).collect(),
-        }
-    }
-
-    fn run(mut self) {
-        let mut buffer = vec![0; 65_536];
-        let mut batch_since = Instant::now();
-        let mut drops_since = Instant::now();
-        loop {
-            // Asked to stop, the listener still takes what the kernel holds.
-            let stopping = self.stop.load(Ordering::Relaxed);
-            let received = self.socket.recv_from(&mut buffer);
-            let is_idle = received.is_err();
-            if let Ok((len, from)) = received {
-                self.ingest(buffer.get(..len).unwrap_or_default(), from);
-            }
-            let now = Instant::now();
-            if now.duration_since(drops_since) >= DROPS_EVERY || (stopping && is_idle) {
-                self.count_drops();
-                drops_since = now;
-            }
-            if self.decoder.is_full() || now.duration_since(batch_since) >= TICK || (stopping && is_idle) {
-                batch_since = now;
-                if !self.hand_over() {
-                    return;
-                }
-            }
-            if stopping && is_idle {
-                return;
-            }
-        }
-    }
-
-    fn ingest(&mut self, payload: &[u8], from: SocketAddr) {
-        let exporter = Addr::from(from.ip());
-        if self.known.len() < ANNOUNCED_MAX
-            && self.known.insert(exporter)
-            && !self.declared.contains(&exporter)
-        {
-            tracing::info!("new exporter {exporter}: not named in the configuration, accounted all the same");
-        }
-        let arrival = Arrival { received: clock::now_ms(), from: exporter, port: from.port(), payload };
-        if let Some(problem) = self.decoder.ingest(&arrival) {
-            self.problems.note(&problem, Instant::now());
-        }
-    }
-
-    fn count_drops(&mut self) {
-        let dropped = self.drops.since();
-        if dropped > 0 {
-            tracing::warn!(
-                "the kernel dropped {dropped} datagrams: the store or this machine is too slow for them"
-            );
-            let value = i64::try_from(dropped).unwrap_or(i64::MAX);
-            let (sessions, batch) = self.decoder.sessions();
-            sessions.count(clock::now_ms(), Addr::UNSPECIFIED, Counter::SocketDrops, value, batch);
-        }
-    }
-
-    /// Sends the batch to the writer, waiting if it is behind; false if it is gone.
-    fn hand_over(&mut self) -> bool {
-        let batch = self.decoder.take();
-        if batch.is_void() {
-            return true;
-        }
-        self.sender.send(batch).is_ok()
-    }
 }

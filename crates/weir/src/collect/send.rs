@@ -1,14 +1,18 @@
 //! `weir send`: plays the datagrams of a capture to a collector, paced, and says exactly what it sent.
 
 use super::file;
+use super::stream::tls;
 use crate::clock;
 use crate::exit::{Failure, Outcome};
+use rustls::{ClientConnection, StreamOwned};
 use serde_json::json;
 use std::collections::HashMap;
-use std::net::{SocketAddr, UdpSocket};
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream, UdpSocket};
 use std::path::Path;
 use std::time::{Duration, Instant};
 use weir_flow::Addr;
+use weir_wire::Protocol;
 
 /// Sources that get a port of their own, so that the collector tells their sessions apart; more share the last.
 const SOURCES_MAX: usize = 1024;
@@ -24,6 +28,16 @@ pub(crate) enum Pace {
     Unpaced,
 }
 
+/// Over what.
+#[derive(Debug)]
+pub(crate) enum Way {
+    Udp,
+    /// Only IPFIX goes over connections.
+    Tcp,
+    /// To a collector of this name.
+    Tls(tls::Exporter, String),
+}
+
 /// What was sent.
 #[derive(Debug, Default)]
 pub(crate) struct Sent {
@@ -32,6 +46,8 @@ pub(crate) struct Sent {
     pub(crate) by_version: HashMap<&'static str, u64>,
     pub(crate) sources: usize,
     pub(crate) other_frames: u64,
+    /// Datagrams that a connection does not take, because they are not IPFIX.
+    pub(crate) not_ipfix: u64,
     pub(crate) elapsed_ms: u64,
 }
 
@@ -45,6 +61,7 @@ impl Sent {
             "by_version": versions.into_iter().map(|(k, v)| ((*k).to_owned(), json!(v))).collect::<serde_json::Map<_, _>>(),
             "sources": self.sources,
             "other_frames": self.other_frames,
+            "not_ipfix": self.not_ipfix,
             "elapsed_ms": self.elapsed_ms,
         })
     }
@@ -54,10 +71,16 @@ impl Sent {
 ///
 /// # Errors
 /// The file cannot be read, or a datagram not be sent: what was sent before stays sent.
-pub(crate) fn send(path: &Path, to: SocketAddr, pace: Pace, kind: Option<file::Kind>) -> Outcome<Sent> {
+pub(crate) fn send(
+    path: &Path,
+    to: SocketAddr,
+    way: &Way,
+    pace: Pace,
+    kind: Option<file::Kind>,
+) -> Outcome<Sent> {
     let begun = Instant::now();
     let mut sent = Sent::default();
-    let mut sockets: HashMap<(Addr, u16), UdpSocket> = HashMap::new();
+    let mut lines: HashMap<(Addr, u16), Line> = HashMap::new();
     let mut shared: Option<(Addr, u16)> = None;
     let mut first_ms = None;
     let contents = file::read(
@@ -65,33 +88,128 @@ pub(crate) fn send(path: &Path, to: SocketAddr, pace: Pace, kind: Option<file::K
         kind,
         clock::now_ms(),
         &mut |arrival| {
+            let protocol = weir_wire::detect(arrival.payload);
+            let Some(payload) = way.payload(arrival.payload) else {
+                sent.not_ipfix += 1;
+                return Ok(());
+            };
             let offset_ms = arrival.received.abs_diff(*first_ms.get_or_insert(arrival.received));
             wait(begun, due(pace, sent.datagrams, offset_ms));
             let mut source = (arrival.from, arrival.port);
-            if sockets.len() >= SOURCES_MAX && !sockets.contains_key(&source) {
+            if lines.len() >= SOURCES_MAX && !lines.contains_key(&source) {
                 source = shared.unwrap_or(source);
             }
             shared = Some(source);
-            let socket = match sockets.entry(source) {
+            let line = match lines.entry(source) {
                 std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
-                std::collections::hash_map::Entry::Vacant(entry) => entry.insert(socket_to(to)?),
+                std::collections::hash_map::Entry::Vacant(entry) => entry.insert(Line::open(way, to)?),
             };
             let cannot = |error| {
                 Failure::new(format!("cannot send to {to}: {error}; {} datagrams were sent", sent.datagrams))
             };
-            socket.send_to(arrival.payload, to).map_err(cannot)?;
+            line.send(payload, to).map_err(cannot)?;
             sent.datagrams += 1;
-            sent.payload_bytes += arrival.payload.len() as u64;
-            let version = weir_wire::detect(arrival.payload).map_or("other", weir_wire::Protocol::as_str);
-            *sent.by_version.entry(version).or_default() += 1;
+            sent.payload_bytes += payload.len() as u64;
+            *sent.by_version.entry(protocol.map_or("other", Protocol::as_str)).or_default() += 1;
             Ok(())
         },
         &|_| {},
     )?;
-    sent.sources = sockets.len();
+    sent.sources = lines.len();
+    for line in lines.into_values() {
+        line.close().map_err(|error| Failure::new(format!("{to} did not take what was sent: {error}")))?;
+    }
     sent.other_frames = contents.other_frames;
     sent.elapsed_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     Ok(sent)
+}
+
+impl Way {
+    /// What goes out of a datagram: over connections the one message that it is, without padding behind it.
+    fn payload<'a>(&self, datagram: &'a [u8]) -> Option<&'a [u8]> {
+        match self {
+            Self::Udp => Some(datagram),
+            Self::Tcp | Self::Tls(..) => {
+                let message = weir_wire::ipfix::Message::new_checked(datagram).ok()?;
+                datagram.get(..message.len())
+            }
+        }
+    }
+}
+
+/// How one exporter of the capture reaches the collector.
+enum Line {
+    Udp(UdpSocket),
+    Tcp(TcpStream),
+    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
+}
+
+impl Line {
+    fn open(way: &Way, to: SocketAddr) -> Outcome<Self> {
+        let connect = || {
+            let cannot = |error| Failure::new(format!("cannot connect to {to}: {error}"));
+            TcpStream::connect(to).map_err(cannot)
+        };
+        Ok(match way {
+            Way::Udp => Self::Udp(socket_to(to)?),
+            Way::Tcp => Self::Tcp(connect()?),
+            Way::Tls(exporter, name) => {
+                Self::Tls(Box::new(StreamOwned::new(tls::client(exporter, name)?, connect()?)))
+            }
+        })
+    }
+
+    fn send(&mut self, payload: &[u8], to: SocketAddr) -> io::Result<()> {
+        match self {
+            Self::Udp(socket) => socket.send_to(payload, to).map(|_| ()),
+            Self::Tcp(stream) => stream.write_all(payload),
+            Self::Tls(stream) => stream.write_all(payload).map_err(|error| match last_words(stream) {
+                Ok(()) => error,
+                Err(alert) => alert,
+            }),
+        }
+    }
+
+    /// Ends a connection, and hears whether the collector has anything against what came.
+    fn close(self) -> io::Result<()> {
+        const PATIENCE: Duration = Duration::from_secs(5);
+        let heard = match self {
+            Self::Udp(_) => return Ok(()),
+            Self::Tcp(mut stream) => {
+                stream.shutdown(Shutdown::Write)?;
+                stream.set_read_timeout(Some(PATIENCE))?;
+                stream.read(&mut [0; 1])
+            }
+            Self::Tls(mut stream) => {
+                stream.conn.send_close_notify();
+                // If it is gone already, it has said why.
+                let _ = stream.flush();
+                stream.sock.set_read_timeout(Some(PATIENCE))?;
+                last_words(&mut stream).map(|()| 0)
+            }
+        };
+        match heard {
+            Ok(_) => Ok(()),
+            // It may go without a word, or stay.
+            Err(error)
+                if matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::WouldBlock) =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Hears what the collector says at the end, over TLS: an alert is an error.
+fn last_words(stream: &mut StreamOwned<ClientConnection, TcpStream>) -> io::Result<()> {
+    while stream.conn.read_tls(&mut stream.sock)? > 0 {
+        let state = stream.conn.process_new_packets().map_err(io::Error::other)?;
+        if state.peer_has_closed() {
+            break;
+        }
+    }
+    Ok(())
 }
 
 fn socket_to(to: SocketAddr) -> Outcome<UdpSocket> {

@@ -1,15 +1,70 @@
-//! One UDP socket: made, watched for what the kernel drops.
+//! One UDP socket: made, heard by a thread, watched for what the kernel drops.
 
+use super::worker::Worker;
 use crate::exit::{Failure, Outcome};
+use rustix::net::RecvFlags;
 use socket2::{Domain, Protocol, Socket, Type};
+use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsFd;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use weir_flow::Addr;
+use weir_flow::health::Counter;
 
 /// What is asked of the kernel as room for datagrams: a second and a half at 30,000 full datagrams a second.
 const RECEIVE_BUFFER_BYTES: usize = 64 << 20;
 /// How long a receive waits before the worker looks at its clock.
 pub(crate) const WAIT: Duration = Duration::from_millis(50);
+
+/// How often the kernel is asked what it dropped.
+const DROPS_EVERY: Duration = Duration::from_secs(1);
+
+/// Hears a socket until told to stop; then still takes what the kernel holds.
+pub(super) fn hear(socket: &UdpSocket, mut worker: Worker) {
+    let mut drops = Drops::of(socket);
+    let mut buffer = vec![0; 65_536];
+    let mut drops_since = Instant::now();
+    loop {
+        let is_stopping = worker.is_stopping();
+        // Who has something to send on does not wait for more.
+        let received = match is_stopping || worker.is_holding() {
+            true => receive_now(socket, &mut buffer),
+            false => socket.recv_from(&mut buffer),
+        };
+        let is_idle = received.is_err();
+        match received {
+            Ok((len, from)) => worker.datagram(buffer.get(..len).unwrap_or_default(), from),
+            Err(_) => worker.flush(),
+        }
+        let now = Instant::now();
+        let is_last = is_stopping && is_idle;
+        if now.duration_since(drops_since) >= DROPS_EVERY || is_last {
+            count_drops(&mut drops, &mut worker);
+            drops_since = now;
+        }
+        if !worker.tick(now, is_last) || is_last {
+            return;
+        }
+    }
+}
+
+/// What is there, without waiting.
+fn receive_now(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+    let (len, _, from) = rustix::net::recvfrom(socket, buffer, RecvFlags::DONTWAIT)?;
+    let from = from.and_then(|from| SocketAddr::try_from(from).ok());
+    Ok((len, from.ok_or(io::ErrorKind::InvalidData)?))
+}
+
+fn count_drops(drops: &mut Drops, worker: &mut Worker) {
+    let dropped = drops.since();
+    if dropped > 0 {
+        tracing::warn!(
+            "the kernel dropped {dropped} datagrams: the store or this machine is too slow for them"
+        );
+        let value = i64::try_from(dropped).unwrap_or(i64::MAX);
+        worker.count(Addr::UNSPECIFIED, Counter::SocketDrops, value);
+    }
+}
 
 /// A bound socket with as large a buffer as the kernel gives.
 pub(crate) fn bind(address: SocketAddr) -> Outcome<UdpSocket> {

@@ -19,8 +19,9 @@ impl Config {
             writeln!(out, "disk = \"{disk}\"")?;
         }
         for listen in &self.listen {
-            writeln!(out, "\n[[listen]]\nudp = \"{listen}\"")?;
+            listen.write(out)?;
         }
+        self.collect.write(out)?;
         for exporter in &self.exporters {
             writeln!(
                 out,
@@ -43,6 +44,9 @@ impl Config {
                 writeln!(out, "interfaces = {{ {} }}", names.collect::<Vec<_>>().join(", "))?;
             }
         }
+        for relay in &self.relays {
+            relay.write(out)?;
+        }
         for tenant in self.tenants.iter() {
             let networks: Vec<String> = tenant.networks.iter().map(ToString::to_string).collect();
             writeln!(out, "\n[[tenant]]\nname = {}\nnetworks = {}", quote(&tenant.name), list(&networks))?;
@@ -63,11 +67,11 @@ impl Config {
     }
 }
 
-fn quote(text: &str) -> String {
+pub(super) fn quote(text: &str) -> String {
     toml::Value::from(text).to_string()
 }
 
-fn list(items: &[String]) -> String {
+pub(super) fn list(items: &[String]) -> String {
     let quoted: Vec<String> = items.iter().map(|item| quote(item)).collect();
     format!("[{}]", quoted.join(", "))
 }

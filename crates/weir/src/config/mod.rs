@@ -3,15 +3,21 @@
 //! [`read()`] goes through the parsed document itself and notes every `Mistake` with its place, so that one run
 //! of `weir check` says all there is to mend; what it gives is [`Config`], in which nothing needs checking again.
 
+mod collect;
 mod dump;
+mod listen;
 mod mistake;
 mod read;
+mod relay;
 #[cfg(test)]
 mod tests;
 
 use crate::exit::{self, Failure, Outcome};
+pub(crate) use collect::Collect;
+pub(crate) use listen::{Identity, Listen, Transport};
 pub(crate) use mistake::{nearest, zone_meant};
 pub(crate) use read::read;
+pub(crate) use relay::{Format, Mode, Relay, Source};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -19,6 +25,7 @@ use weir_account::attribution::{Attribution, Count, own_networks_default};
 use weir_account::{Prefix, Tenants, Unit, Zone};
 use weir_flow::Addr;
 use weir_flow::session::Settings;
+use weir_flow::session::memory::Realm;
 
 /// Where the configuration is looked for if nobody says.
 const PLACES: [&str; 2] = ["weir.toml", "/etc/weir/weir.toml"];
@@ -42,8 +49,10 @@ pub(crate) struct Config {
     pub(crate) store: PathBuf,
     /// The disk budget in bytes; read, kept, not yet acted upon.
     pub(crate) disk: Option<u64>,
-    pub(crate) listen: Vec<SocketAddr>,
+    pub(crate) listen: Vec<Listen>,
+    pub(crate) collect: Collect,
     pub(crate) exporters: Vec<Exporter>,
+    pub(crate) relays: Vec<Relay>,
     pub(crate) tenants: Tenants,
     /// Networks that are ours without being a tenant's.
     pub(crate) own: Vec<Prefix>,
@@ -60,8 +69,10 @@ impl Default for Config {
         Self {
             store: "weir-store".into(),
             disk: None,
-            listen: vec![SocketAddr::from((std::net::Ipv6Addr::UNSPECIFIED, 2055))],
+            listen: vec![Listen::udp(SocketAddr::from((std::net::Ipv6Addr::UNSPECIFIED, 2055)))],
+            collect: Collect::default(),
             exporters: Vec::new(),
+            relays: Vec::new(),
             tenants: Tenants::default(),
             own: own_networks_default(),
             sampling_default: None,
@@ -80,9 +91,16 @@ impl Config {
     }
 
     /// What sessions must know of the exporters.
-    pub(crate) fn settings(&self) -> Settings {
+    pub(crate) fn settings(&self, realm: Realm) -> Settings {
         let sampling = self.exporters.iter().filter_map(|e| Some((e.address, e.sampling?))).collect();
-        Settings { sampling, sampling_default: self.sampling_default }
+        let templates_max = Some(self.collect.templates_per_exporter);
+        Settings {
+            sampling,
+            sampling_default: self.sampling_default,
+            templates_max,
+            realm,
+            without_other: !self.collect.other_elements,
+        }
     }
 
     /// Names for filters: exporters by name.

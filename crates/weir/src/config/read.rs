@@ -1,8 +1,7 @@
 //! From TOML to [`Config`]: every key known, every value checked, every mistake noted with its place.
 
 use super::mistake::{Mistake, nearest, zone_meant};
-use super::{Config, Exporter};
-use std::net::SocketAddr;
+use super::{Config, Exporter, Listen};
 use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -36,9 +35,12 @@ pub(crate) fn read(text: &str) -> Result<Config, Vec<Mistake>> {
 
 /// A value and its place.
 type Value<'a> = &'a Spanned<DeValue<'a>>;
+/// A table of the document.
+pub(super) type Table<'a> = &'a DeTable<'a>;
 
-struct Reader {
-    mistakes: Vec<Mistake>,
+/// What has been found wrong so far.
+pub(super) struct Reader {
+    pub(super) mistakes: Vec<Mistake>,
 }
 
 impl Reader {
@@ -47,16 +49,21 @@ impl Reader {
         self.keys(
             root,
             "the configuration",
-            &["store", "listen", "exporter", "tenant", "accounting", "billing"],
+            &["store", "listen", "collect", "exporter", "relay", "tenant", "accounting", "billing"],
         );
         if let Some(store) = self.table(root, "store") {
             self.store(store, &mut config);
         }
         if root.contains_key("listen") {
-            config.listen =
-                self.tables(root, "listen").into_iter().filter_map(|(t, at)| self.listen(t, at)).collect();
+            config.listen = self.listeners(root);
         }
         config.exporters = self.exporters(root);
+        if let Some(collect) = self.table(root, "collect") {
+            config.collect = self.collect(collect);
+        }
+        for (table, at) in self.tables(root, "relay") {
+            config.relays.push(self.relay(table, at, &config.exporters, &config.listen));
+        }
         config.tenants = self.tenants(root);
         if let Some(accounting) = self.table(root, "accounting") {
             self.accounting(accounting, &mut config);
@@ -84,23 +91,13 @@ impl Reader {
         }
     }
 
-    fn listen(&mut self, table: &DeTable<'_>, at: Range<usize>) -> Option<SocketAddr> {
-        self.keys(table, "[[listen]]", &["udp"]);
-        let Some((text, place)) = self.string(table, "udp") else {
-            self.missing(table, at, "[[listen]]", "udp", "udp = \"[::]:2055\"");
-            return None;
-        };
-        match text.parse() {
-            Ok(address) => Some(address),
-            Err(_) => {
-                self.note(
-                    place,
-                    format!("\"{text}\" is no address and port to listen on"),
-                    "write for example \"[::]:2055\" or \"0.0.0.0:2055\"",
-                );
-                None
-            }
+    fn listeners(&mut self, root: &DeTable<'_>) -> Vec<Listen> {
+        let mut listeners = Vec::new();
+        for (table, at) in self.tables(root, "listen") {
+            listeners.extend(self.listen(table, at.clone()).into_iter().map(|listen| (listen, at.clone())));
         }
+        self.listen_twice(&listeners);
+        listeners.into_iter().map(|(listen, _)| listen).collect()
     }
 
     fn exporters(&mut self, root: &DeTable<'_>) -> Vec<Exporter> {
@@ -133,7 +130,7 @@ impl Reader {
         self.keys(table, "[[exporter]]", &["name", "address", "sampling", "count", "interfaces"]);
         let address = self.string(table, "address").and_then(|(text, place)| self.address(text, place));
         if !table.contains_key("address") {
-            self.missing(table, at.clone(), "[[exporter]]", "address", "address = \"192.0.2.1\"");
+            self.missing(at.clone(), "[[exporter]]", "address", "address = \"192.0.2.1\"");
         }
         let name = self.string(table, "name").map(|(name, _)| name.to_owned());
         let interfaces = self.interfaces(table);
@@ -218,10 +215,10 @@ impl Reader {
             self.keys(table, "[[tenant]]", &["name", "networks", "mail", "nested"]);
             let name = self.string(table, "name").map(|(name, _)| name.to_owned());
             if !table.contains_key("name") {
-                self.missing(table, at.clone(), "[[tenant]]", "name", "name = \"avtotrade\"");
+                self.missing(at.clone(), "[[tenant]]", "name", "name = \"avtotrade\"");
             }
             if !table.contains_key("networks") {
-                self.missing(table, at.clone(), "[[tenant]]", "networks", "networks = [\"192.168.31.0/24\"]");
+                self.missing(at.clone(), "[[tenant]]", "networks", "networks = [\"192.168.31.0/24\"]");
             }
             let mut networks = Vec::new();
             let mut network_places = Vec::new();
@@ -303,7 +300,7 @@ impl Reader {
         address
     }
 
-    fn network(&mut self, text: &str, place: Range<usize>) -> Option<Prefix> {
+    pub(super) fn network(&mut self, text: &str, place: Range<usize>) -> Option<Prefix> {
         match text.parse::<Prefix>() {
             Ok(prefix) => Some(prefix),
             Err(error) => {
@@ -320,16 +317,16 @@ impl Reader {
 
     // What follows takes values out of tables and notes those of another type.
 
-    fn note(&mut self, place: Range<usize>, message: impl Into<String>, cure: impl Into<String>) {
+    pub(super) fn note(&mut self, place: Range<usize>, message: impl Into<String>, cure: impl Into<String>) {
         self.mistakes.push(Mistake::new(place, message, cure));
     }
 
-    fn missing(&mut self, _table: &DeTable<'_>, at: Range<usize>, of: &str, key: &str, example: &str) {
+    pub(super) fn missing(&mut self, at: Range<usize>, of: &str, key: &str, example: &str) {
         self.note(at, format!("{of} has no {key}"), format!("add {example}"));
     }
 
     /// Notes every key that is not known.
-    fn keys(&mut self, table: &DeTable<'_>, of: &str, known: &[&str]) {
+    pub(super) fn keys(&mut self, table: &DeTable<'_>, of: &str, known: &[&str]) {
         for key in table.keys() {
             let name: &str = key.get_ref();
             if !known.contains(&name) {
@@ -375,7 +372,11 @@ impl Reader {
         tables
     }
 
-    fn string<'a>(&mut self, table: &'a DeTable<'a>, key: &str) -> Option<(&'a str, Range<usize>)> {
+    pub(super) fn string<'a>(
+        &mut self,
+        table: &'a DeTable<'a>,
+        key: &str,
+    ) -> Option<(&'a str, Range<usize>)> {
         let value = table.get(key)?;
         match value.get_ref() {
             DeValue::String(text) => Some((text, value.span())),
@@ -390,7 +391,7 @@ impl Reader {
         }
     }
 
-    fn strings<'a>(&mut self, table: &'a DeTable<'a>, key: &str) -> Vec<(&'a str, Range<usize>)> {
+    pub(super) fn strings<'a>(&mut self, table: &'a DeTable<'a>, key: &str) -> Vec<(&'a str, Range<usize>)> {
         let Some(value) = table.get(key) else { return Vec::new() };
         let cure = format!("write {key} = [\"…\", \"…\"]");
         let DeValue::Array(list) = value.get_ref() else {
@@ -407,7 +408,14 @@ impl Reader {
         strings
     }
 
-    fn number(&mut self, table: &DeTable<'_>, key: &str, low: i64, high: i64, cure: &str) -> Option<i64> {
+    pub(super) fn number(
+        &mut self,
+        table: &DeTable<'_>,
+        key: &str,
+        low: i64,
+        high: i64,
+        cure: &str,
+    ) -> Option<i64> {
         let value = table.get(key)?;
         let number = number(value).filter(|n| (low..=high).contains(n));
         if number.is_none() {
@@ -416,13 +424,28 @@ impl Reader {
         number
     }
 
-    fn boolean(&mut self, table: &DeTable<'_>, key: &str) -> bool {
+    pub(super) fn boolean(&mut self, table: &DeTable<'_>, key: &str) -> bool {
         let Some(value) = table.get(key) else { return false };
         if let DeValue::Boolean(b) = value.get_ref() {
             return *b;
         }
         self.note(value.span(), format!("{key} is neither true nor false"), format!("write {key} = true"));
         false
+    }
+
+    /// One of a list of words.
+    pub(super) fn word<T: Copy>(&mut self, table: &DeTable<'_>, key: &str, words: &[(&str, T)]) -> Option<T> {
+        let (text, place) = self.string(table, key)?;
+        if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
+            return Some(*value);
+        }
+        let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+        let cure = match nearest(text, &known) {
+            Some(near) => format!("did you mean \"{near}\"?"),
+            None => format!("write one of \"{}\"", known.join("\", \"")),
+        };
+        self.note(place, format!("{key} = \"{text}\" is not known"), cure);
+        None
     }
 }
 

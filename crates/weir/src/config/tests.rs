@@ -10,6 +10,34 @@ udp = "[::]:2055"
 
 [[listen]]
 udp = "0.0.0.0:9995"
+tcp = "[::]:4739"
+idle_s = 600
+
+[[listen]]
+tls = "[::]:4740"
+certificate = "tls.crt"
+key = "a \"quoted\".key"
+client_ca = "ca.crt"
+connections = 100
+
+[[listen]]
+sctp = "192.0.2.9:4739"
+
+[collect]
+allow = ["198.51.100.0/24", "2001:db8::/32"]
+datagrams_per_second = 5000
+templates_per_exporter = 100
+
+[[relay]]
+to = ["192.0.2.90:2055", "[2001:db8::9]:2055"]
+mode = "balance"
+exporters = ["core", "192.0.2.0/24", "198.51.100.7"]
+source = "keep"
+
+[[relay]]
+to = ["192.0.2.91:4739"]
+as = "ipfix"
+mtu = 1200
 
 [[exporter]]
 name = "core"
@@ -42,11 +70,28 @@ unit = 1024
 fn the_whole_file_is_understood() {
     let config = read(WHOLE).unwrap();
     assert_eq!(config.disk, Some(200_000_000_000));
-    assert_eq!(config.listen.len(), 2);
+    let listeners: Vec<String> = config.listen.iter().map(ToString::to_string).collect();
+    let expected =
+        ["udp [::]:2055", "udp 0.0.0.0:9995", "tcp [::]:4739", "tls [::]:4740", "sctp 192.0.2.9:4739"];
+    assert_eq!(listeners, expected);
+    let limits: Vec<_> = config.listen.iter().map(|l| (l.connections, l.idle_s)).collect();
+    assert_eq!(limits[2..], [(512, 600), (100, 3600), (512, 3600)]);
+    assert_eq!(config.collect.datagrams_per_second, Some(5000));
+    assert_eq!(config.settings(Realm::Live).templates_max, Some(100));
+    let [copies, converts] = &config.relays[..] else { panic!("two relays") };
+    assert_eq!((copies.mode, copies.source, copies.format), (Mode::Balance, Source::Keep, None));
+    let takes =
+        ["192.0.2.1", "192.0.2.77", "198.51.100.7", "198.51.100.8"].map(|a| copies.takes(a.parse().unwrap()));
+    assert_eq!(takes, [true, true, true, false]);
+    assert_eq!(
+        (converts.mode, converts.source, converts.format),
+        (Mode::All, Source::Own, Some(Format::Ipfix))
+    );
+    assert_eq!((converts.mtu, converts.takes("203.0.113.1".parse().unwrap())), (1200, true));
     assert_eq!(config.exporters[0].count, Count::Interfaces([31, 32].into()));
     assert_eq!(config.tenants.lookup("192.168.31.200".parse().unwrap()).unwrap().name, "inner \"shop\"");
     assert_eq!(config.tenants.lookup("192.168.31.2".parse().unwrap()).unwrap().name, "avtotrade");
-    assert_eq!(config.settings().sampling.get(&"192.0.2.1".parse().unwrap()), Some(&100));
+    assert_eq!(config.settings(Realm::Live).sampling.get(&"192.0.2.1".parse().unwrap()), Some(&100));
     assert_eq!((config.zone.name(), config.day), ("Europe/Berlin", 31));
 }
 
@@ -110,4 +155,60 @@ unit = 1
 fn a_broken_file_names_its_line() {
     let got = mistakes("[store]\npath = \n");
     assert!(got[0].starts_with("w:2: "), "{got:?}");
+}
+
+#[test]
+fn mistakes_about_listeners_and_relays() {
+    let text = r#"[[listen]]
+tcp = "4739"
+[[listen]]
+tls = "[::]:4740"
+key = "tls.key"
+[[listen]]
+udp = "[::]:2055"
+certifcate = "x"
+client_ca = "ca.crt"
+[[listen]]
+idle_s = 0
+[[listen]]
+udp = "[::]:2055"
+[collect]
+only_declared = true
+allow = ["192.0.2.0/24"]
+datagrams_per_secnd = 10
+[[exporter]]
+name = "core"
+address = "192.0.2.1"
+[[relay]]
+to = ["127.0.0.1:2055", "192.0.2.9", "192.0.2.9:1", "192.0.2.9:1"]
+mode = "balanced"
+exporters = ["cor"]
+mtu = 1400
+[[relay]]
+as = "netflow7"
+"#;
+    let expected = [
+        "w:2: \"4739\" is no address and port to listen on; write for example \"[::]:4739\" or \"0.0.0.0:4739\"",
+        "w:3: [[listen]] over tls has no certificate; add certificate = \"/etc/weir/tls.crt\"",
+        "w:8: unknown key \"certifcate\" in [[listen]]; did you mean \"certificate\"?",
+        "w:9: client_ca without tls; write tls = \"[::]:4740\", or take it out",
+        "w:10: [[listen]] has no udp; add udp = \"[::]:2055\", or tcp, tls or sctp with an address",
+        "w:11: idle_s is no whole number from 1 to 604800; 3600 is what is taken without it",
+        "w:12: there are two listeners on udp [::]:2055; take one out",
+        "w:16: only_declared hears nobody but the [[exporter]] entries, allow hears more; take allow out, or only_declared",
+        "w:17: unknown key \"datagrams_per_secnd\" in [collect]; did you mean \"datagrams_per_second\"?",
+        "w:22: 127.0.0.1:2055 is our own listener udp [::]:2055: datagrams would go round for ever; relay to another \
+         collector, or to another port",
+        "w:22: \"192.0.2.9\" is no address and port to send to; write for example \"192.0.2.9:2055\" or \
+         \"[2001:db8::9]:2055\"",
+        "w:22: 192.0.2.9:1 is named twice; take one out",
+        "w:23: mode = \"balanced\" is not known; did you mean \"balance\"?",
+        "w:24: there is no exporter \"cor\"; did you mean \"core\"?",
+        "w:25: mtu without as; take it out, or say as = \"ipfix\": datagrams that go as they came keep their size",
+        "w:26: [[relay]] has no to; add to = [\"192.0.2.9:2055\"]",
+        "w:27: as = \"netflow7\" is not known; did you mean \"netflow5\"?",
+    ];
+    assert_eq!(mistakes(text), expected);
+    assert_eq!(mistakes("[collect]\nallow = []\n").len(), 1);
+    assert_eq!(mistakes("[[relay]]\nto = []\n").len(), 1);
 }

@@ -29,8 +29,10 @@ use month::Office;
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use weir_account::Period;
 use weir_flow::session::Arrival;
+use weir_flow::session::memory::Realm;
 use weir_store::{Options, Writer};
 
 /// The zone the office lies in.
@@ -110,7 +112,7 @@ fn period(arguments: &Arguments, config: &Config) -> Outcome<Period> {
 fn play(arguments: &Arguments, config: &Config, period: &Period) -> Outcome<(truth::Truth, u64)> {
     let (mut writer, _) = Writer::open(&config.store, Options::default())?;
     let mut import = writer.import("weir demo", false)?;
-    let mut decoder = Decoder::new(config);
+    let mut decoder = Decoder::new(config, Realm::Import, Arc::default());
     let mut digest = Sha256::new();
     let (mut datagrams, mut size) = (0u64, 0u64);
     let days = u64::try_from(period.days().len()).unwrap_or(31);
@@ -135,7 +137,7 @@ fn play(arguments: &Arguments, config: &Config, period: &Period) -> Outcome<(tru
             import.append(&decoder.take())?;
         }
     }
-    import.append(&decoder.take())?;
+    import.append(&decoder.conclude())?;
     import.commit(&digest.finalize().into(), size, clock::now_ms())?;
     writer.close(clock::now_ms())?;
     progress.finish();

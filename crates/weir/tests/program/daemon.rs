@@ -33,6 +33,15 @@ impl Daemon {
         daemon
     }
 
+    /// Starts one that listens where its configuration says, and waits until it has logged `ready`.
+    pub(crate) fn start_as_configured(place: &Place, ready: &str) -> Self {
+        let log = place.path("run.log");
+        let child = place.command("run -c weir.toml").stderr(File::create(&log).unwrap()).spawn().unwrap();
+        let daemon = Self { child, log, to: SocketAddr::from(([127, 0, 0, 1], 0)) };
+        until(ready, || daemon.log().contains(ready));
+        daemon
+    }
+
     /// Starts one and does not wait.
     pub(crate) fn start_on(place: &Place, to: SocketAddr) -> Self {
         Self::spawn(place, to, "")

@@ -9,6 +9,8 @@
 //! | `office` | softflowd exports to `weir run`: to the byte, and what is lost on purpose |
 //! | `kill` | `kill -9`, twenty times under load |
 //! | `listen` | ports, protocols, families, and a collector that is held up |
+//! | `stream` | IPFIX over TCP and TLS: framing, certificates, who may speak and how much |
+//! | `relay` | what goes onward: untouched, balanced, from the exporter's address, in another format |
 //! | `bad_input` | wrong datagrams among good ones |
 //! | `check`, `cli` | configurations and command lines, right and wrong |
 //! | `answers`, `demo` | the same figures in every form |
@@ -35,4 +37,6 @@ mod kill;
 mod listen;
 mod netflow;
 mod office;
+mod relay;
 mod run;
+mod stream;
