@@ -89,7 +89,7 @@ fn bind(listen: &Listen) -> Outcome<Bound> {
 }
 
 fn announce_recovery(config: &Config, recovery: &weir_store::Recovery) {
-    let listen: Vec<String> = config.listen.iter().map(Listen::to_string).collect();
+    let listen: Vec<String> = config.listen.iter().map(|listen| listen.address.to_string()).collect();
     tracing::info!("store {}, listening on {}", config.store.display(), listen.join(", "));
     if recovery.rows > 0 || recovery.torn_bytes > 0 || recovery.orphans > 0 {
         tracing::info!(

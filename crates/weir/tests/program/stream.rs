@@ -218,8 +218,13 @@ fn both_families_and_several_listeners() {
     {
         let mut stream = TcpStream::connect(to).unwrap();
         stream.write_all(&ipfix(0, &[templates(2), data(&[flow(octets)])])).unwrap();
+        // Of the same address and port, over UDP: another session, which knows none of that template.
+        if octets == 1 {
+            let datagrams = std::net::UdpSocket::bind(stream.local_addr().unwrap()).unwrap();
+            datagrams.send_to(&ipfix(1, &[data(&[flow(5000)])]), ("127.0.0.1", port)).unwrap();
+        }
     }
-    // Of the same address and port, over UDP: another session, which knows none of those templates.
+    usage_when(&place, "a set that waits", |u| u["completeness"]["records_awaiting_template"] == 1);
     usage_when(&place, "three connections", |u| octets(u) == 321);
     daemon.stop();
     let top = place.json("top exporter -o json");
