@@ -5,11 +5,12 @@
 //! `weir-account`'s.
 //!
 //! `cli` reads what a person typed and calls one function a command; `collect` gets datagrams in (and out),
-//! `config` understands the file, `report` is the one place that formats answers, `demo` is an office to try it
-//! all on.
+//! `config` understands the file, `report` is the one place that formats answers, `advice` knows exporters and their
+//! cures, `demo` is an office to try it all on.
 
 #![forbid(unsafe_code)]
 
+mod advice;
 mod cli;
 mod clock;
 mod collect;

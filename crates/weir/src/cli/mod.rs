@@ -1,6 +1,7 @@
 //! What a person types: the commands and their options, and one function a command.
 
 mod ask;
+mod exporter_config;
 mod flows;
 mod manage;
 mod top;
@@ -44,6 +45,8 @@ enum Command {
     Send(manage::SendArguments),
     /// Reads the configuration and says every mistake
     Check(manage::CheckArguments),
+    /// Prints how a router or probe is told to export to weir
+    ExporterConfig(exporter_config::Arguments),
 }
 
 /// Options of every command that reads a configuration.
@@ -107,5 +110,6 @@ pub(crate) fn run() -> Outcome {
         Command::Statement(arguments) => usage::statement(&arguments),
         Command::Send(arguments) => manage::send(&arguments),
         Command::Check(arguments) => manage::check(&arguments),
+        Command::ExporterConfig(arguments) => exporter_config::run(&arguments),
     }
 }
