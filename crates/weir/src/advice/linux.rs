@@ -83,7 +83,9 @@ const OPENVSWITCH: Device = Device {
     tells: Tells { names: false, sampling: true },
     place: "in a root shell; it is kept in the switch's database",
     notes: &[
-        "IPFIX: its counts are multiplied by the interval already, and with output sampling each packet is told twice",
+        "IPFIX: its counts are multiplied by the interval already, and it tells each packet twice, in and out, unless \
+         output sampling is off; the switch takes that option the wrong way round (seen in 3.1: true is off), so if weir \
+         doctor finds traffic counted twice, write false",
         "IPFIX has no inactive timeout; after a restart weir keeps data until the template comes, at most 10 minutes",
         "NetFlow v5: octets are frames' (14 more a packet), every packet, and IPv4 only: take sFlow or IPFIX to bill",
         "--source is the interface whose address sFlow datagrams name (agent)",
@@ -91,9 +93,12 @@ const OPENVSWITCH: Device = Device {
     check: &["ovs-vsctl list sflow", "ovs-vsctl list ipfix", "ovs-vsctl list netflow"],
     cures: &[
         (Topic::Clock, "timedatectl set-ntp true"),
-        (Topic::Active, "ovs-vsctl set ipfix WEIR cache_active_timeout=60"),
-        (Topic::Ingress, "ovs-vsctl set ipfix . other_config:enable-output-sampling=false"),
-        (Topic::Load, "ovs-vsctl set sflow . sampling=1000"),
+        (Topic::Active, "ovs-vsctl set ipfix $(ovs-vsctl get bridge br0 ipfix) cache_active_timeout=60"),
+        (
+            Topic::Ingress,
+            "ovs-vsctl set ipfix $(ovs-vsctl get bridge br0 ipfix) other_config:enable-output-sampling=true",
+        ),
+        (Topic::Load, "ovs-vsctl set sflow $(ovs-vsctl get bridge br0 sflow) sampling=1000"),
     ],
     write: openvswitch,
     ..IPT_NETFLOW
@@ -159,7 +164,7 @@ fn openvswitch(order: &Order, script: &mut Script) {
             ),
             Protocol::Ipfix | Protocol::NetFlow9 => format!(
                 "ovs-vsctl -- --id=@weir create ipfix {target} obs_domain_id={} obs_point_id=1 sampling={n} \\\n  \
-                 cache_active_timeout={} cache_max_flows=65536 other_config:enable-output-sampling=false \
+                 cache_active_timeout={} cache_max_flows=65536 other_config:enable-output-sampling=true \
                  -- set bridge {bridge} ipfix=@weir",
                 i + 1,
                 order.active_s

@@ -24,6 +24,7 @@ const SOFTFLOWD: Device = Device {
     place: "in a root shell, or in /etc/softflowd/default.conf as its options",
     notes: &[
         "it watches packets as they pass, so switch off what joins them on the way in: ethtool -K eth0 gro off lro off",
+        "Debian's ends without a word where /run/softflowd/chroot is missing (tmpfiles.d makes it at boot)",
         "with little traffic packets stay in the capture ring until a block of it is full",
         "interface names are not exported, but the number is the kernel's: name it in weir.toml, by ip link",
     ],
@@ -57,7 +58,7 @@ const FPROBE: Device = Device {
         (Topic::Clock, "timedatectl set-ntp true"),
         (Topic::Active, "fprobe … -e 60"),
         (Topic::Source, "fprobe … -a 192.0.2.1"),
-        (Topic::Load, "fprobe … -q 1000 -B 4096 -t 100:1000000"),
+        (Topic::Load, "fprobe … -q 10000 -B 4096 -t 100:1000000"),
     ],
     write: fprobe,
     ..SOFTFLOWD
@@ -144,7 +145,7 @@ fn fprobe(order: &Order, script: &mut Script) {
     let source = order.source.as_ref().map_or_else(String::new, |address| format!(" -a {address}"));
     for interface in &order.interfaces {
         script.line(format!(
-            "fprobe -i {interface} -f ip -n 5 -e {} -d {} -s 5 -x \"$(cat /sys/class/net/{interface}/ifindex)\"{source} {}",
+            "fprobe -i {interface} -f ip -n 5 -e {} -d {} -s 5 -q 10000 -B 4096 -x \"$(cat /sys/class/net/{interface}/ifindex)\"{source} {}",
             order.active_s,
             order.inactive_s,
             order.target()

@@ -141,7 +141,7 @@ fn options(device: &Device, need: &mut dyn FnMut(String, &str)) {
         ),
         (true, false) => need(format!("options data {every}"), "the names of interfaces"),
         (false, true) => {
-            need("options data".to_owned(), "the sampling interval that octets are multiplied by")
+            need("options data".to_owned(), "the sampling interval that octets are multiplied by");
         }
         (false, false) => {}
     }

@@ -11,6 +11,7 @@
 //! | `listen` | ports, protocols, families, and a collector that is held up |
 //! | `bad_input` | wrong datagrams among good ones |
 //! | `check`, `cli` | configurations and command lines, right and wrong |
+//! | `exporter_config` | what is printed for an exporter, run by that exporter |
 //! | `answers`, `demo` | the same figures in every form |
 //! | `duckdb` | the files, read by DuckDB |
 //!
@@ -28,6 +29,7 @@ mod daemon;
 mod demo;
 mod dice;
 mod duckdb;
+mod exporter_config;
 mod fixtures;
 mod flowgen;
 mod import;
