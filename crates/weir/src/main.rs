@@ -6,7 +6,7 @@
 //!
 //! `cli` reads what a person typed and calls one function a command; `collect` gets datagrams in (and out),
 //! `config` understands the file, `report` is the one place that formats answers, `advice` knows exporters and their
-//! cures, `demo` is an office to try it all on.
+//! cures, `doctor` looks how they are, `demo` is an office to try it all on.
 
 #![forbid(unsafe_code)]
 
@@ -16,6 +16,7 @@ mod clock;
 mod collect;
 mod config;
 mod demo;
+mod doctor;
 mod exit;
 mod hosts;
 mod log;

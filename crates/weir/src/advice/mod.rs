@@ -10,6 +10,8 @@
 //! | `cisco`, `juniper`, … | the rows of a vendor |
 //! | `order` | what the operator asked for, checked against what the device can do |
 //! | `snippet` | the one formatter: what weir needs and why, the lines, how to check them |
+//! | `finding` | what can be wrong, and what it means for the bill |
+//! | `cure` | from a finding to the lines that cure it |
 //! | `page` | `docs/exporters.md` |
 //!
 //! The syntax was looked up in the vendors' public documentation and written down anew; what could be run here
@@ -18,6 +20,8 @@
 mod arista;
 mod bsd;
 mod cisco;
+pub(crate) mod cure;
+pub(crate) mod finding;
 mod fortinet;
 mod huawei;
 mod juniper;

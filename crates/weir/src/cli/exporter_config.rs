@@ -79,7 +79,8 @@ fn list() -> String {
     table.render()
 }
 
-fn unknown(kind: &str) -> Failure {
+/// There is no such kind.
+pub(super) fn unknown(kind: &str) -> Failure {
     let near = advice::suggestion(kind).map_or_else(String::new, |near| format!("; did you mean {near}?"));
     Failure::usage(format!(
         "there is no exporter \"{kind}\" here{near} (weir exporter-config --list has all)"

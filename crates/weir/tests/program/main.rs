@@ -12,6 +12,7 @@
 //! | `bad_input` | wrong datagrams among good ones |
 //! | `check`, `cli` | configurations and command lines, right and wrong |
 //! | `exporter_config` | what is printed for an exporter, run by that exporter |
+//! | `doctor` | exporters with one thing wrong with each |
 //! | `answers`, `demo` | the same figures in every form |
 //! | `duckdb` | the files, read by DuckDB |
 //!
@@ -28,6 +29,7 @@ mod cli;
 mod daemon;
 mod demo;
 mod dice;
+mod doctor;
 mod duckdb;
 mod exporter_config;
 mod fixtures;
