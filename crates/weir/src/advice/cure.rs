@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use weir_flow::names::Version;
 
 /// Of kinds that are only likely, at most so many are shown.
-const LIKELY_MAX: usize = 4;
+const LIKELY_MAX: usize = 3;
 
 /// Where something must be done, and what.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,10 +39,10 @@ pub(crate) fn likely(versions: &BTreeSet<Version>, enterprises: &BTreeSet<u32>) 
     let mut kinds: Vec<&str> = made.copied().collect();
     if kinds.is_empty() {
         kinds = match versions.iter().next_back() {
-            Some(Version::Sflow) => vec!["arista", "aruba-cx", "hp-procurve", "hsflowd"],
-            Some(Version::Ipfix) => vec!["junos", "vyos", "cisco-ios-xe", "softflowd"],
-            Some(Version::V9) | None => vec!["cisco-ios-xe", "mikrotik", "fortinet", "softflowd"],
-            Some(_) => vec!["cisco-ios-classic", "mikrotik", "freebsd", "softflowd"],
+            Some(Version::Sflow) => vec!["arista", "hp-procurve", "hsflowd"],
+            Some(Version::Ipfix) => vec!["junos", "cisco-ios-xe", "vyos"],
+            Some(Version::V9) | None => vec!["cisco-ios-xe", "mikrotik", "fortinet"],
+            Some(_) => vec!["cisco-ios-classic", "mikrotik", "softflowd"],
         };
     }
     kinds.into_iter().filter_map(device).take(LIKELY_MAX).collect()
@@ -79,8 +79,8 @@ pub(crate) fn cures(
     let mut cures: Vec<Cure> =
         here(finding, address).into_iter().map(|(on, lines)| Cure { on: on.to_owned(), lines }).collect();
     let devices = kinds.of(likely);
-    // What is silent is first looked at.
-    if matches!(finding, Finding::Silent { .. }) {
+    // What is silent is looked at; on guesses that would be many lines for little.
+    if matches!(finding, Finding::Silent { .. }) && !matches!(kinds, Kinds::Likely) {
         let look = devices.iter().map(|d| Cure { on: d.name.to_owned(), lines: d.check.join("\n") });
         cures.extend(look);
     }

@@ -266,12 +266,12 @@ impl Finding {
             }
             Self::Silent { for_ms } => format!(
                 "nothing came from it for {}, while others spoke: its traffic of that time is on no bill",
-                duration(*for_ms)
+                lasting(*for_ms)
             ),
             Self::AllSilent { for_ms } => {
                 format!(
                     "nothing came from anybody for {}: is weir run running, and reached?",
-                    duration(*for_ms)
+                    lasting(*for_ms)
                 )
             }
             _ => return None,
@@ -446,6 +446,14 @@ fn is_at_least(part: u64, whole: u64, one_in: u64) -> bool {
 fn fine_share(part: u64, whole: u64) -> String {
     let thousandths = (u128::from(part) * 100_000).div_ceil(u128::from(whole.max(1)));
     format!("{}.{:03} %", thousandths / 1000, thousandths % 1000)
+}
+
+/// Hours, and days where there are many.
+fn lasting(ms: u64) -> String {
+    match ms / 86_400_000 {
+        0 | 1 => duration(ms),
+        days => things(days, "day"),
+    }
 }
 
 fn times(n: u64) -> String {

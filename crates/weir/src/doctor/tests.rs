@@ -325,7 +325,7 @@ fn cures_are_those_of_the_kind() {
             "{kind}: {found:?}"
         );
     }
-    assert_eq!(lines(&waits, &Kinds::Likely).len(), 4);
+    assert_eq!(lines(&waits, &Kinds::Likely).len(), 3);
     let drops = lines(&Finding::SocketDrops { datagrams: 1 }, &Kinds::Likely);
     assert!(drops[0].contains("net.core.rmem_max"), "{drops:?}");
     // What cannot say that it samples is told to weir.
