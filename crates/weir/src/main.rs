@@ -5,16 +5,18 @@
 //! `weir-account`'s.
 //!
 //! `cli` reads what a person typed and calls one function a command; `collect` gets datagrams in (and out),
-//! `relay` sends them onward, `config` understands the file, `report` is the one place that formats answers, `demo` is an office to try it
-//! all on.
+//! `relay` sends them onward, `config` understands the file, `report` is the one place that formats answers, `advice`
+//! knows exporters and their cures, `doctor` looks how they are, `demo` is an office to try it all on.
 
 #![forbid(unsafe_code)]
 
+mod advice;
 mod cli;
 mod clock;
 mod collect;
 mod config;
 mod demo;
+mod doctor;
 mod exit;
 mod hosts;
 mod log;

@@ -1,6 +1,8 @@
 //! What a person types: the commands and their options, and one function a command.
 
 mod ask;
+mod doctor;
+mod exporter_config;
 mod flows;
 mod manage;
 mod top;
@@ -44,6 +46,10 @@ enum Command {
     Send(manage::SendArguments),
     /// Reads the configuration and says every mistake
     Check(manage::CheckArguments),
+    /// Asks how every exporter is: templates, sampling, clocks, loss, double counting; each with its cure
+    Doctor(doctor::Arguments),
+    /// Prints how a router or probe is told to export to weir
+    ExporterConfig(exporter_config::Arguments),
 }
 
 /// Options of every command that reads a configuration.
@@ -107,5 +113,7 @@ pub(crate) fn run() -> Outcome {
         Command::Statement(arguments) => usage::statement(&arguments),
         Command::Send(arguments) => manage::send(&arguments),
         Command::Check(arguments) => manage::check(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
+        Command::ExporterConfig(arguments) => exporter_config::run(&arguments),
     }
 }

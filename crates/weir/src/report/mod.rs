@@ -5,6 +5,7 @@
 
 pub(crate) mod balance;
 pub(crate) mod completeness;
+pub(crate) mod doctor;
 pub(crate) mod flows;
 pub(crate) mod import;
 pub(crate) mod number;

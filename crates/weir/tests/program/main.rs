@@ -13,6 +13,8 @@
 //! | `relay` | what goes onward: untouched, balanced, from the exporter's address, in another format |
 //! | `bad_input` | wrong datagrams among good ones |
 //! | `check`, `cli` | configurations and command lines, right and wrong |
+//! | `exporter_config` | what is printed for an exporter, run by that exporter |
+//! | `doctor` | exporters with one thing wrong with each |
 //! | `answers`, `demo` | the same figures in every form |
 //! | `duckdb` | the files, read by DuckDB |
 //!
@@ -29,7 +31,9 @@ mod cli;
 mod daemon;
 mod demo;
 mod dice;
+mod doctor;
 mod duckdb;
+mod exporter_config;
 mod fixtures;
 mod flowgen;
 mod import;
