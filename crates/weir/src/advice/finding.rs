@@ -356,7 +356,7 @@ impl Finding {
             Self::CountedTwice(_) => Some(Topic::Ingress),
             Self::Loss { .. } | Self::NotSent { .. } => Some(Topic::Load),
             Self::EventsOnly { .. } => Some(Topic::Traffic),
-            Self::Duplicates { .. } => Some(Topic::Source),
+            Self::RewrittenSource { .. } => Some(Topic::Source),
             _ => None,
         }
     }

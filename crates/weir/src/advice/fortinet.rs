@@ -17,7 +17,7 @@ pub(super) const DEVICES: &[Device] = &[Device {
     to_ipv6: true,
     templates: "every 60 s, or 20 datagrams",
     once: "netflow-sampler rx (sFlow: sample-direction rx), on every interface",
-    tells: Tells { names: false, sampling: false },
+    tells: Tells { names: false, sampling: true },
     comment: "#",
     place: "in the CLI (with VDOMs: config global, or config system vdom-netflow in a VDOM)",
     notes: &[

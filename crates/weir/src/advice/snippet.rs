@@ -1,7 +1,7 @@
 //! The one formatter of snippets: what weir needs and why, the device's lines, and how to check them.
 
 use super::order::Order;
-use super::{Device, Protocol, TEMPLATE_S};
+use super::{Device, Protocol, TEMPLATE_S, Tells};
 
 /// Comments are filled to this many characters.
 const WIDTH: usize = 100;
@@ -117,7 +117,12 @@ fn needs(device: &Device, order: &Order) -> Vec<(String, String)> {
                 format!("templates {}", device.templates),
                 "without its template a data set cannot be read; after a restart of either side it waits for the next",
             );
-            options(device, &mut need);
+            // Who never samples in this protocol has nothing to tell of it.
+            let tells = Tells {
+                sampling: device.tells.sampling && !device.exact.contains(&order.protocol),
+                ..device.tells
+            };
+            options(tells, &mut need);
         }
         if let Some(n) = order.sampling.filter(|n| *n > 1) {
             need(
@@ -132,9 +137,9 @@ fn needs(device: &Device, order: &Order) -> Vec<(String, String)> {
     needs
 }
 
-fn options(device: &Device, need: &mut dyn FnMut(String, &str)) {
+fn options(tells: Tells, need: &mut dyn FnMut(String, &str)) {
     let every = format!("every {TEMPLATE_S} s");
-    match (device.tells.names, device.tells.sampling) {
+    match (tells.names, tells.sampling) {
         (true, true) => need(
             format!("options data {every}"),
             "the names of interfaces, and the sampling interval that octets are multiplied by",
