@@ -46,7 +46,13 @@ impl<'a> Blocks<'a> {
         // Mostly there is all of it, and no padding.
         if len % 4 == 0 && len <= self.rest.len() {
             let body = self.rest.sub(len)?;
-            return Ok(Block { enterprise: kind >> 12, format: kind & 0xfff, length_at, is_cut: false, body });
+            return Ok(Block {
+                enterprise: kind >> 12,
+                format: kind & 0xfff,
+                length_at,
+                is_cut: false,
+                body,
+            });
         }
         let is_cut = len > self.rest.len();
         let body = self.rest.sub(len.min(self.rest.len()))?;

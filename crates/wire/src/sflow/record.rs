@@ -64,6 +64,7 @@ pub enum FlowRecord<'a> {
 }
 
 impl<'a> FlowRecord<'a> {
+    #[inline]
     pub(super) fn parse(block: &Block<'a>) -> Result<Self, Error> {
         let mut body = block.body;
         match (block.enterprise, block.format) {
