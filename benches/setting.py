@@ -12,6 +12,8 @@ TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 
 WEIR = os.environ.get("WEIR", str(TARGET / "release/weir"))
 DECODE = os.environ.get("WEIR_DECODE", str(TARGET / "release/examples/decode"))
+DECODERS = os.environ.get("WEIR_PEERS", str(TARGET / "peers/release/weir-peers"))
+EXPORTERS = os.environ.get("WEIR_EXPORTERS", str(TARGET / "release/examples/exporters"))
 FLOWGEN = os.environ.get("FLOWGEN", str(TARGET / "flowgen/release/flowgen"))
 FLOWGEN_SOURCE = ROOT.parent / "shared/tools/flowgen"
 # Folders with nfcapd and nfdump, separated by colons.

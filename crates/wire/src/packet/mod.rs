@@ -95,6 +95,7 @@ impl Ip<'_> {
     /// Never more than that rest: a length that the frame cannot have carried is a forgery or damage, and
     /// would be billed. `None` if the frame is shorter than what stands before the header.
     #[must_use]
+    #[inline]
     pub fn octets_in(&self, frame_len: u32) -> Option<u32> {
         let rest = frame_len.checked_sub(u32::try_from(self.header_at).ok()?)?;
         Some(self.octets.map_or(rest, |octets| octets.min(rest)))

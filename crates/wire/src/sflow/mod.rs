@@ -138,6 +138,7 @@ enum Form<'a> {
 impl<'a> Iterator for Samples<'a> {
     type Item = Result<Sample<'a>, Error>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         if let Some(error) = self.pending.take() {
             return Some(Err(error));

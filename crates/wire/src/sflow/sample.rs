@@ -36,6 +36,7 @@ pub enum Sample<'a> {
 }
 
 impl<'a> Sample<'a> {
+    #[inline]
     pub(super) fn parse(block: &Block<'a>) -> Result<Self, Error> {
         let mut body = block.body;
         match (block.enterprise, block.format) {
