@@ -76,6 +76,14 @@ impl Collector {
         self.sessions = Sessions::recalling(Settings::default(), Arc::new(attic));
     }
 
+    /// Stops in good order.
+    fn stop(&mut self) {
+        let mut batch = Batch::new();
+        self.sessions.conclude(&mut batch);
+        self.sessions.finish(&mut batch);
+        self.commit(&batch);
+    }
+
     fn count(&self, what: &str) -> i64 {
         self.rows.health.iter().filter(|row| row.what == what).map(|row| row.value).sum()
     }
@@ -345,4 +353,26 @@ fn a_list_that_cannot_be_read_stays_as_it_came() {
     });
     let Some(Value::Elements(run)) = collector.rows.get(0, Column::Other) else { panic!("nothing") };
     assert_eq!(Elements::new(run).map(|e| (e.number, e.value)).collect::<Vec<_>>(), [(292, &list[1..])]);
+}
+
+#[test]
+fn what_was_sent_while_the_program_was_stopped_is_known_to_be_missing() {
+    let mut collector = Collector::new();
+    collector.send(NOW, 0, flow_template);
+    collector.send(NOW, 1, flow(100));
+    collector.send(NOW, 1, flow(300));
+    collector.stop();
+    collector.sequence += 50;
+    collector.restart();
+    collector.send(NOW + 3_600_000, 1, flow(7));
+    collector.send(NOW + 3_600_000, 1, flow(8));
+    assert_eq!(collector.octets(), [100, 300, 7, 8]);
+    assert_eq!(collector.count("records_lost"), 50);
+    // Each put at the mean of what was sent before the stop.
+    assert_eq!(collector.count("octets_lost_estimate"), 50 * 200);
+    // Killed, nobody knows where it stood: nothing is claimed.
+    collector.sequence += 50;
+    collector.restart();
+    collector.send(NOW + 3_700_000, 1, flow(9));
+    assert_eq!((collector.count("records_lost"), collector.count("restarts")), (50, 0));
 }

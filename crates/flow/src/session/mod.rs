@@ -324,7 +324,7 @@ impl Sessions {
         let all: Vec<Key> = self.sessions.keys().copied().collect();
         self.count_copies(&all, |_| true, batch);
         for (key, session) in &mut self.sessions {
-            session.record(key, batch);
+            session.record(key, true, batch);
         }
     }
 
@@ -409,7 +409,7 @@ impl Sessions {
                 let problem = Found::from(session.$method(arrival, $datagram $(, with!(@$shared shared))?, batch));
                 session.learn(base, batch);
                 if session.record_due {
-                    session.record(&key, batch);
+                    session.record(&key, false, batch);
                 }
                 Ok(problem.0)
             }};
@@ -463,7 +463,7 @@ impl Sessions {
             hashbrown::hash_map::Entry::Vacant(entry) => {
                 let session = entry.insert(Session::new(&key, &self.settings));
                 session.counts.at(arrival.received, batch);
-                session.recall(&key, &self.attic, &mut self.shared, batch);
+                session.recall(&key, &self.attic, self.settings.realm, &mut self.shared, batch);
                 session
             }
         };
@@ -592,7 +592,7 @@ impl Session {
             Version::Sflow => false,
             _ => true,
         };
-        if by_records { "records" } else { "datagrams" }
+        if by_records { record::RECORDS } else { "datagrams" }
     }
 
     /// Reads a little of all that a datagram will need, so that it comes from memory at once and not one after the

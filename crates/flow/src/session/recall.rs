@@ -1,7 +1,7 @@
 //! What a session takes back when the program was started again, and what it learns from options from then on.
 
 use super::late::For;
-use super::memory::{self, Attic, Entry, HELD, NAME, RECORD, SAMPLING, TEMPLATE, UNKNOWN};
+use super::memory::{self, Attic, Entry, HELD, NAME, RECORD, Realm, SAMPLING, TEMPLATE, UNKNOWN};
 use super::options::{self, Record};
 use super::plan::Plan;
 use super::sampling::Learned;
@@ -14,7 +14,14 @@ use weir_wire::Error;
 
 impl Session {
     /// Takes from the attic what is remembered of this session.
-    pub(super) fn recall(&mut self, key: &Key, attic: &Attic, shared: &mut Shared, batch: &mut Batch) {
+    pub(super) fn recall(
+        &mut self,
+        key: &Key,
+        attic: &Attic,
+        realm: Realm,
+        shared: &mut Shared,
+        batch: &mut Batch,
+    ) {
         for entry in attic.take(&self.prefix) {
             let known = match entry.kind {
                 TEMPLATE => self.restore_template(&entry.value, key.protocol, shared),
@@ -22,7 +29,7 @@ impl Session {
                 UNKNOWN => late::Unknown::decode(&entry.value).map(|late| self.late = late).is_some(),
                 NAME => self.names.restore(&entry.rest, &entry.value),
                 HELD => self.restore_held(entry, shared, batch),
-                RECORD => self.restore_record(&entry.value),
+                RECORD => self.restore_record(&entry.value, realm),
                 _ => true,
             };
             if !known {

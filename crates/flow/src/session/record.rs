@@ -3,13 +3,15 @@
 
 use super::Stamp;
 use super::late::For;
-use super::memory::{self, RECORD};
+use super::memory::{self, RECORD, Realm};
 use super::{Key, Session};
 use crate::memory::Memory;
 use crate::{Addr, Batch};
 use serde::{Deserialize, Serialize};
 use weir_wire::template::Dialect;
 
+/// What the numbers of most formats count.
+pub(super) const RECORDS: &str = "records";
 /// How often it is written.
 const EVERY_MS: u64 = 60_000;
 /// Templates that are listed; of more, those that were used most.
@@ -58,6 +60,24 @@ pub struct Exporter {
     pub restarts: u32,
     /// Sets that wait for their template, and their octets.
     pub awaiting: (usize, usize),
+    /// Where its numbers stood when the program was stopped; `None` while it runs.
+    pub stopped: Option<Position>,
+}
+
+/// Where an exporter's stream stood when the program stopped, so that what it sent meanwhile is known to be missing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Position {
+    /// The sequence number that was expected next.
+    pub next: u32,
+    /// Whether a number counts what is in its own datagram, too.
+    pub counts_after: bool,
+    /// The newest datagram's export time (seconds since 1970) and uptime (ms).
+    pub export_s: Option<u32>,
+    /// See [`Position::export_s`].
+    pub uptime: Option<u32>,
+    /// What it sent lately, to put a value on what is missing: datagrams, records, octets.
+    pub sent: (u64, u64, u64),
 }
 
 /// A template that an exporter defined.
@@ -151,8 +171,9 @@ impl Watch {
 
 impl Session {
     /// Writes the record.
-    pub(super) fn record(&mut self, key: &Key, batch: &mut Batch) {
-        let exporter = self.describe(key);
+    pub(super) fn record(&mut self, key: &Key, stopped: bool, batch: &mut Batch) {
+        let mut exporter = self.describe(key);
+        exporter.stopped = self.position().filter(|_| stopped);
         self.watch.offset = None;
         self.watch.recorded = Some(self.watch.last);
         // A struct of numbers and strings cannot fail to be written.
@@ -161,13 +182,31 @@ impl Session {
         }
     }
 
-    /// Takes up where the record ended.
-    pub(super) fn restore_record(&mut self, value: &[u8]) -> bool {
+    fn position(&self) -> Option<Position> {
+        let (next, counts_after) = self.sequence.position()?;
+        let Stamp { export_s, uptime } = self.newest;
+        let sent = (self.sent.datagrams, self.sent.records, self.sent.octets);
+        Some(Position { next, counts_after, export_s, uptime, sent })
+    }
+
+    fn resume(&mut self, position: Position, by_records: bool) {
+        self.sequence.resume((position.next, position.counts_after));
+        self.unit.resume(by_records);
+        self.newest = Stamp { export_s: position.export_s, uptime: position.uptime };
+        let (datagrams, records, octets) = position.sent;
+        self.sent = super::Sent { datagrams, records, octets };
+    }
+
+    /// Takes up where the record ended. What files say is of any time: there nothing is missing in between.
+    pub(super) fn restore_record(&mut self, value: &[u8], realm: Realm) -> bool {
         let Ok(exporter) = serde_json::from_slice::<Exporter>(value) else { return false };
         self.watch.first = Some(exporter.first);
         self.watch.datagrams = exporter.datagrams;
         self.watch.wraps = exporter.wraps;
         self.watch.restarts = exporter.restarts;
+        if let Some(position) = exporter.stopped.filter(|_| realm == Realm::Live) {
+            self.resume(position, exporter.counts == RECORDS);
+        }
         true
     }
 
@@ -207,6 +246,7 @@ impl Session {
             wraps: watch.wraps,
             restarts: watch.restarts,
             awaiting: self.held.len(),
+            stopped: None,
         }
     }
 }

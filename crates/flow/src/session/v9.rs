@@ -70,6 +70,11 @@ pub(super) struct Judged {
 }
 
 impl Counting {
+    /// Takes up what was known when the program stopped.
+    pub(super) fn resume(&mut self, by_records: bool) {
+        self.unit = if by_records { Counted::Records } else { Counted::Open };
+    }
+
     /// Whether it is records, as far as known.
     pub(super) fn is_records(&self) -> bool {
         matches!(self.unit, Counted::Records)
