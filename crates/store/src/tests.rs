@@ -151,6 +151,13 @@ enum End {
     Power,
 }
 
+/// A disk that waits for no real one.
+fn immortal(path: &Path) -> Disk {
+    let mut disk = Disk::new(path);
+    disk.mortal = Some(Arc::new(Mortal { steps: AtomicI64::new(i64::MAX), ..Mortal::default() }));
+    disk
+}
+
 /// What appended files lose when the power fails.
 fn lose_what_was_not_flushed(path: &Path, mortal: &Mortal) {
     let synced = mortal.synced.lock().unwrap();

@@ -230,13 +230,6 @@ fn run(disk: &Disk, ops: &[Op]) -> (Told, Result<(), Error>) {
     (told, result)
 }
 
-/// A disk that waits for no real one.
-fn immortal(path: &Path) -> Disk {
-    let mut disk = Disk::new(path);
-    disk.mortal = Some(Arc::new(Mortal { steps: AtomicI64::new(i64::MAX), ..Mortal::default() }));
-    disk
-}
-
 /// Opens the store as the next process does, and brings everything to its end.
 fn finish(path: &Path) {
     let (mut writer, recovery) = Writer::open_on(immortal(path), SMALL).unwrap();
@@ -358,7 +351,7 @@ fn the_process_dies_between_any_two_steps_of_rewriting() {
                     model.take(&Load { rows: Vec::new(), rescales: vec![late] });
                 }
                 model.assert_holds(path, "after a crash");
-                let (_, recovery) = Writer::open(path, SMALL).unwrap();
+                let (_, recovery) = Writer::open_on(immortal(path), SMALL).unwrap();
                 assert_eq!(recovery.orphans, 0);
             },
         );

@@ -50,7 +50,7 @@ fn a_crash_loses_neither_rows_nor_what_was_remembered_with_them() {
                 ((), run())
             },
             |path, ()| {
-                let (writer, _) = Writer::open(path, SMALL).unwrap();
+                let (writer, _) = Writer::open_on(immortal(path), SMALL).unwrap();
                 let found = rows(path).len();
                 assert_eq!(*writer.memory(), after(&all[..found]));
                 assert_eq!(Snapshot::open(path).unwrap().memory().unwrap(), after(&all[..found]));
@@ -59,7 +59,7 @@ fn a_crash_loses_neither_rows_nor_what_was_remembered_with_them() {
                 let files = files(path).into_iter().filter(|f| f.contains("/memory/")).count();
                 assert!(files <= 1, "{files}");
                 assert_eq!(verify(path).unwrap().problems.len(), 0);
-                let (writer, recovery) = Writer::open(path, SMALL).unwrap();
+                let (writer, recovery) = Writer::open_on(immortal(path), SMALL).unwrap();
                 assert_eq!((writer.memory(), recovery.orphans), (&after(&all[..found]), 0));
             },
         );
@@ -98,7 +98,7 @@ fn an_import_remembers_when_it_is_committed_and_an_old_seal_does_not_undo_it() {
             (told, result)
         },
         |path, told| {
-            let (writer, _) = Writer::open(path, SMALL).unwrap();
+            let (writer, _) = Writer::open_on(immortal(path), SMALL).unwrap();
             let found = rows(path).len();
             assert!(found >= told && found <= if told == 6 { 10 } else { told + 1 }, "{found} of {told}");
             assert_eq!(*writer.memory(), after(&all[..found]));
