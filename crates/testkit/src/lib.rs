@@ -15,8 +15,12 @@
 //! }
 //! ```
 //!
+//! [`naive`] is something else that tests ask: what a datagram says, read a second time in another way.
+//!
 //! This crate is a dev-dependency only; `cargo xtask tidy` sees to that.
 #![forbid(unsafe_code)]
+
+pub mod naive;
 
 use std::env;
 use std::ffi::OsStr;

@@ -2,7 +2,7 @@
 
 use super::clock::{Clock, Form};
 use super::gather::{Place, Records};
-use super::plan::{At, Dense, Event, Plan, Side};
+use super::plan::{At, Dense, Event, Move, Plan, Side};
 use super::rows::{self, Origin, STAMPED};
 use super::sampling::{self, Sampling};
 use super::total::Scheme;
@@ -96,6 +96,9 @@ impl Session {
         self.settle_firewall(plan, side, records, base, (scratch, shared), batch);
         self.settle_totals(plan, side, records, base, shared, batch);
         icmp(plan, side, records, base, scratch, batch);
+        if plan.is_variable() {
+            forget_unknown(plan, side, dense, base, batch);
+        }
         event(plan, records, base, batch);
         self.append_texts(plan, records, dense, base, batch);
         rows::stamp(batch, base, origin);
@@ -336,6 +339,22 @@ fn icmp(
     }
     for mask in batch.present_mut().iter_mut().skip(base) {
         *mask |= Column::IcmpType.bit() | Column::IcmpCode.bit();
+    }
+}
+
+/// Takes away what was sent in a length that no number has: it is unknown, not zero.
+fn forget_unknown(plan: &Plan, side: &Side, dense: &Dense, base: usize, batch: &mut Batch) {
+    for (record, offset) in &dense.unknown {
+        // The code comes from the number that holds both, where there is one.
+        let is_code = |mv: &&Move| plan.icmp.is_some() && mv.column == Column::IcmpCode;
+        let moved = side.moves.iter().filter(|mv| !is_code(mv)).map(|mv| (mv.place, mv.column.bit()));
+        let measured = counters(side).into_iter().filter_map(|(place, column)| Some((place?, column.bit())));
+        let icmp = plan.icmp.map(|place| (place, Column::IcmpType.bit() | Column::IcmpCode.bit()));
+        let columns = moved.chain(measured).chain(icmp);
+        let bits = columns.filter(|(place, _)| place.offset == *offset).fold(0, |all, (_, bit)| all | bit);
+        if let Some(mask) = batch.present_mut().get_mut(base + record) {
+            *mask &= !bits;
+        }
     }
 }
 

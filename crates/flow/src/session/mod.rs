@@ -21,6 +21,7 @@
 //! | `options`, `sampling`, `late`, `name`, `unsent` | what exporters say about themselves |
 //! | `text`, `list` | text as exporters write it, lists within records |
 //! | `sequence` | lost, late, doubled, begun anew |
+//! | `loss` | what a loss comes to |
 //! | `clock` | uptimes and the rest to milliseconds since 1970 |
 //! | `record` | what was seen of an exporter |
 //! | `rows`, `normal` | what all protocols do with their rows |
@@ -36,6 +37,7 @@ mod ipfix;
 mod late;
 mod legacy;
 mod list;
+mod loss;
 pub mod memory;
 mod name;
 mod normal;
@@ -69,8 +71,9 @@ use crate::{Addr, Batch};
 use clock::Clock;
 use count::Counts;
 use hashbrown::HashMap;
+use loss::{Unit, Worth};
 use rows::Origin;
-use sequence::{Extent, Seen, Sequence, Signs, Verdict, Worth};
+use sequence::{Extent, Seen, Sequence, Signs, Verdict};
 use std::hash::BuildHasher;
 use std::sync::Arc;
 use weir_wire::{Error, Protocol, Reason};
@@ -134,13 +137,6 @@ struct Key {
     domain: u32,
 }
 
-/// What a sequence number counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Unit {
-    Records,
-    Datagrams,
-}
-
 /// When a datagram was sent, as its header says.
 #[derive(Debug, Default, Clone, Copy)]
 struct Stamp {
@@ -148,14 +144,6 @@ struct Stamp {
     export_s: Option<u32>,
     /// The exporter's uptime in ms, where the format has it.
     uptime: Option<u32>,
-}
-
-/// What one exporter sent lately, for estimating what a loss was worth.
-#[derive(Debug, Default, Clone, Copy)]
-struct Sent {
-    datagrams: u64,
-    records: u64,
-    octets: u64,
 }
 
 /// One session.
@@ -172,7 +160,9 @@ struct Session {
     unit: v9::Counting,
     /// When the newest datagram was sent.
     newest: Stamp,
-    sent: Sent,
+    sent: loss::Sent,
+    /// What is missing, all in all.
+    loss: loss::Loss,
     sampling: sampling::Sampling,
     /// Rows that wait for a sampling interval.
     late: late::Unknown,
@@ -555,7 +545,8 @@ impl Session {
             sequence: Sequence::default(),
             unit: v9::Counting::default(),
             newest: Stamp::default(),
-            sent: Sent::default(),
+            sent: loss::Sent::default(),
+            loss: loss::Loss::default(),
             sampling: sampling::Sampling::new(
                 settings.sampling.get(&key.from).copied(),
                 settings.sampling_default,
@@ -640,19 +631,12 @@ impl Session {
         let verdict = self.sequence.judge(sequence, extent, signs, worth);
         if let Some(returned) = self.sequence.take_returned() {
             self.count_loss(-i64::from(returned.units), returned.worth);
-            // Of the unit that it was taken for.
-            let was = if returned.worth.records == 1 { unit } else { Unit::Datagrams };
-            self.counts.add(Counter::DatagramsLost, -self.sent.datagrams(returned.units, was));
         }
         match verdict {
             Verdict::Expected => {}
-            Verdict::Gap(units) => {
-                self.count_loss(i64::from(units), worth);
-                self.counts.add(Counter::DatagramsLost, self.sent.datagrams(units, unit));
-            }
+            Verdict::Gap(units) => self.count_loss(i64::from(units), worth),
             Verdict::Late(filled) => {
                 self.counts.add(Counter::Reordered, 1);
-                self.counts.add(Counter::DatagramsLost, -1);
                 self.count_loss(-i64::from(filled.units), filled.worth);
             }
             Verdict::Passed => self.counts.add(Counter::Reordered, 1),
@@ -668,7 +652,9 @@ impl Session {
     }
 
     fn count_loss(&mut self, units: i64, worth: Worth) {
-        self.counts.add(Counter::RecordsLost, units.saturating_mul(worth.records.into()));
+        let (records, datagrams) = self.loss.add(units, worth);
+        self.counts.add(Counter::RecordsLost, records);
+        self.counts.add(Counter::DatagramsLost, datagrams);
         let octets = i64::try_from(worth.octets).unwrap_or(i64::MAX);
         self.counts.add(Counter::OctetsLostEstimate, units.saturating_mul(octets));
     }
@@ -694,46 +680,6 @@ impl Session {
 /// make two datagrams collide could as well not send the second.
 static FINGERPRINT: std::sync::LazyLock<foldhash::fast::FixedState> =
     std::sync::LazyLock::new(foldhash::fast::FixedState::default);
-
-impl Sent {
-    fn add(&mut self, records: usize, octets: u64) {
-        // Datagrams of templates only say nothing about what is usually in one.
-        self.datagrams += u64::from(records > 0);
-        self.records = self.records.saturating_add(u64::try_from(records).unwrap_or_default());
-        self.octets = self.octets.saturating_add(octets);
-        // Lately, not ever: half of the past is forgotten every thousand datagrams.
-        if self.datagrams >= 2000 {
-            *self =
-                Self { datagrams: self.datagrams / 2, records: self.records / 2, octets: self.octets / 2 };
-        }
-    }
-
-    /// What one unit is worth, by the mean.
-    fn worth(&self, unit: Unit) -> Worth {
-        let mean = |sum: u64, n: u64| sum.saturating_add(n / 2).checked_div(n).unwrap_or_default();
-        match unit {
-            Unit::Records => Worth { records: 1, octets: mean(self.octets, self.records) },
-            Unit::Datagrams => Worth {
-                records: u32::try_from(mean(self.records, self.datagrams)).unwrap_or(u32::MAX),
-                octets: mean(self.octets, self.datagrams),
-            },
-        }
-    }
-
-    /// How many datagrams so many missing units are, at least one.
-    fn datagrams(&self, units: u32, unit: Unit) -> i64 {
-        let units = u64::from(units);
-        let datagrams = match unit {
-            Unit::Datagrams => units,
-            // units × datagrams ÷ records, rounded.
-            Unit::Records => (units.saturating_mul(self.datagrams).saturating_add(self.records / 2))
-                .checked_div(self.records)
-                .unwrap_or(units)
-                .max(1),
-        };
-        i64::try_from(datagrams).unwrap_or(i64::MAX)
-    }
-}
 
 /// Whose name a key of the memory holds: the exporter, what it names, and its number.
 pub(crate) fn memory_of_names(key: &[u8]) -> Option<(Addr, crate::label::Kind, u64)> {

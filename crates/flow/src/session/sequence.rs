@@ -6,6 +6,7 @@
 //! again), or is neither (the exporter began anew). Losses are therefore taken back when the late datagram
 //! comes; whoever adds up the signed values gets the true answer.
 
+use super::loss::Worth;
 use std::collections::VecDeque;
 
 /// Gaps that may be filled later. More than these are given up as lost, oldest first.
@@ -74,14 +75,6 @@ enum Numbering {
     Leaning,
     Before,
     After,
-}
-
-/// What one missing unit is estimated at, from what the exporter sent lately. Kept with the gap, so that a late
-/// datagram takes back what its loss was put at.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Worth {
-    pub(super) records: u32,
-    pub(super) octets: u64,
 }
 
 /// Units that a late datagram fills.

@@ -46,7 +46,7 @@ impl<'a> Writer<'a> {
     ///
     /// # Errors
     /// [`Reason::NoSpace`]; [`Reason::BadLength`] if an index does not fit into the compact form (24 bits of
-    /// source, 30 bits of interface).
+    /// source, 30 bits of interface), or is one that means something else in version 5 (0, 2^30 − 1).
     pub fn begin_flow(&mut self, header: &FlowHeader) -> Result<(), Error> {
         self.end_sample()?;
         let kind = if header.expanded { sample::format::FLOW_EXPANDED } else { sample::format::FLOW };
@@ -188,7 +188,12 @@ impl<'a> Writer<'a> {
     }
 
     fn interface(&mut self, interface: Interface, expanded: bool) -> Result<(), Error> {
-        self.packed(interface.parts(), 30, expanded)
+        let (format, value) = interface.parts();
+        // An index of versions 2 and 4 that version 5 has another meaning for.
+        if Interface::from_parts(format, value) != interface {
+            return Err(self.out.error(Reason::BadLength));
+        }
+        self.packed((format, value), 30, expanded)
     }
 
     /// Writes a pair of numbers as two words, or as one of which the second has the low `bits`.

@@ -417,6 +417,11 @@ fn emit_refuses_what_cannot_be() {
     let big = FlowHeader { ingress: Interface::Known(1 << 30), ..FLOW };
     assert_eq!(construct(&HEADER, &big, &mut out).unwrap_err().reason, Reason::BadLength);
     assert!(construct(&HEADER, &FlowHeader { expanded: true, ..big }, &mut out).is_ok());
+    // An index of version 4 that would be read as the device itself, or as unknown.
+    for index in [0x3fff_ffff, 0] {
+        let other = FlowHeader { ingress: Interface::Known(index), ..FLOW };
+        assert_eq!(construct(&HEADER, &other, &mut out).unwrap_err().reason, Reason::BadLength);
+    }
     let mut writer = Writer::new(&mut out, &HEADER).unwrap();
     assert_eq!(writer.router(&ROUTER), Err(Error::new(Reason::BadOrder, 28)));
     for len in 0..DATAGRAM.len() {

@@ -29,6 +29,8 @@ struct Entry {
     /// Where it lies, if it has octets and, in records of variable length, could be a number or an address.
     place: Option<Place>,
     taken: Taken,
+    /// Whether its value is looked at without being taken.
+    is_read: bool,
 }
 
 /// What a field has been used for.
@@ -50,7 +52,7 @@ impl Found {
             let holds = if is_variable { (1..=16).contains(&width) } else { width > 0 };
             let place = holds.then_some(Place { offset: found.stride, width });
             found.stride = found.stride.saturating_add(if place.is_some() { width } else { 0 });
-            found.entries.push(Entry { enterprise, element, place, taken: Taken::No });
+            found.entries.push(Entry { enterprise, element, place, taken: Taken::No, is_read: false });
         }
         found
     }
@@ -66,7 +68,11 @@ impl Found {
 
     /// The place of a field whose value goes elsewhere as well.
     pub(super) fn peek(&mut self, element: u16) -> Option<Place> {
-        self.of_width(0, element, Width::Number)
+        let place = self.of_width(0, element, Width::Number)?;
+        if let Some(entry) = self.entry(0, element) {
+            entry.is_read = true;
+        }
+        Some(place)
     }
 
     fn take(&mut self, enterprise: u32, element: u16, width: Width) -> Option<Place> {
@@ -204,7 +210,8 @@ impl Found {
         }
         let fields = self.entries.iter().zip(fields).map(|(entry, field)| {
             let usage = match (entry.taken, entry.place) {
-                (Taken::Number, Some(place)) => Use::Number(place),
+                (Taken::Number, Some(place)) => Use::Number(place, *field),
+                (Taken::No, Some(place)) if entry.is_read => Use::Both(place, *field),
                 (Taken::Strings(list), _) => Use::Strings(list),
                 _ => Use::Other(*field),
             };

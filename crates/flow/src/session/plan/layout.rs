@@ -25,7 +25,9 @@ pub(super) enum Layout {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Use {
     /// A number or an address, set right-aligned.
-    Number(Place),
+    Number(Place, Field),
+    /// The same, and kept as it is as well.
+    Both(Place, Field),
     /// A string, appended to this list.
     Strings(usize),
     /// Kept as it is.
@@ -40,6 +42,8 @@ pub(in super::super) struct Dense {
     pub(in super::super) strings: Vec<Bytes>,
     /// The elements of each record that no column holds.
     pub(in super::super) other: Bytes,
+    /// Numbers of a length that no number has, by record and offset of their place: they are unknown.
+    pub(in super::super) unknown: Vec<(usize, usize)>,
     run: Vec<u8>,
 }
 
@@ -75,6 +79,7 @@ impl Plan {
 impl Dense {
     fn clear(&mut self, strings: usize) {
         self.numbers.clear();
+        self.unknown.clear();
         self.other.truncate(0);
         for list in &mut self.strings {
             list.truncate(0);
@@ -101,6 +106,7 @@ impl Dense {
             if let Err(error) = self.copy_record(fields, stride, &mut reader) {
                 self.numbers.truncate(records * stride);
                 self.strings.iter_mut().for_each(|list| list.truncate(records));
+                self.unknown.retain(|(record, _)| *record < records);
                 return Some(error);
             }
             records += 1;
@@ -120,30 +126,49 @@ impl Dense {
         for (length, usage) in fields {
             let octets = take_field(reader, *length)?;
             match usage {
-                Use::Number(place) => {
-                    // Numbers of a length that only the record tells are set right-aligned.
-                    let skip = place.width.saturating_sub(octets.len());
-                    let at = base.saturating_add(place.offset).saturating_add(skip);
-                    let end = at.saturating_add(octets.len().min(place.width));
-                    if let Some(slot) = self.numbers.get_mut(at..end) {
-                        slot.copy_from_slice(octets.get(..slot.len()).unwrap_or_default());
+                Use::Number(place, field) => {
+                    if !self.set(base, stride, *place, field, octets) {
+                        self.keep(field, octets);
                     }
+                }
+                Use::Both(place, field) => {
+                    self.set(base, stride, *place, field, octets);
+                    self.keep(field, octets);
                 }
                 Use::Strings(list) => {
                     if let Some(list) = self.strings.get_mut(*list) {
                         list.push(octets);
                     }
                 }
-                Use::Other(field) => {
-                    let is_padding = field.enterprise == 0 && field.element == PADDING;
-                    if !octets.is_empty() && !is_padding {
-                        let (enterprise, number) = (field.enterprise, field.element);
-                        other::push(&mut self.run, Element { enterprise, number, value: octets });
-                    }
-                }
+                Use::Other(field) => self.keep(field, octets),
             }
         }
         self.other.push(&self.run);
         Ok(())
+    }
+
+    /// Sets a number of the record at `base` right-aligned into its place, or an address; false if its length is one
+    /// that no number has.
+    fn set(&mut self, base: usize, stride: usize, place: Place, field: &Field, octets: &[u8]) -> bool {
+        if field.is_variable() && !(1..=8).contains(&octets.len()) {
+            self.unknown.push((base / stride, place.offset));
+            return false;
+        }
+        let at = base.saturating_add(place.offset);
+        let skip = place.width.saturating_sub(octets.len());
+        let slot = self.numbers.get_mut(at.saturating_add(skip)..at.saturating_add(place.width));
+        if let Some(slot) = slot {
+            slot.copy_from_slice(octets.get(..slot.len()).unwrap_or_default());
+        }
+        true
+    }
+
+    /// Keeps an element that no column holds, of the record at hand.
+    fn keep(&mut self, field: &Field, octets: &[u8]) {
+        let is_padding = field.enterprise == 0 && field.element == PADDING;
+        if !octets.is_empty() && !is_padding {
+            let (enterprise, number) = (field.enterprise, field.element);
+            other::push(&mut self.run, Element { enterprise, number, value: octets });
+        }
     }
 }

@@ -116,12 +116,15 @@ impl Plan {
         plan.reverse = found.reverse_side(&plan.forward);
         plan.start = found.time(STARTS);
         plan.end = found.time(ENDS);
-        plan.duration = found.number(161);
+        // What says nothing new stays an element of its own.
+        plan.duration = if plan.start.is_some() == plan.end.is_some() { None } else { found.number(161) };
         plan.interval = found.number(34).or_else(|| found.number(50)).or_else(|| found.number(305));
         plan.space = found.number(306);
         plan.sampler = found.number(302).or_else(|| found.number(48));
         plan.init = found.number(160);
-        plan.icmp = found.number(32).or_else(|| found.number(139));
+        if plan.forward.mask & Column::IcmpType.bit() == 0 {
+            plan.icmp = found.number(32).or_else(|| found.number(139));
+        }
         plan.texts = found.texts();
         if !plan.texts.iter().any(|text| text.column == Column::Application) {
             plan.application = found.string(0, APPLICATION);
