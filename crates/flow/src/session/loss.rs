@@ -11,8 +11,8 @@ const ONE: u64 = 1 << 16;
 /// What one exporter sent lately, for estimating what a loss was worth.
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct Sent {
-    datagrams: u64,
-    records: u64,
+    pub(super) datagrams: u64,
+    pub(super) records: u64,
     pub(super) octets: u64,
 }
 

@@ -3,6 +3,7 @@
 
 use super::Stamp;
 use super::late::For;
+use super::loss::Sent;
 use super::memory::{self, RECORD, Realm};
 use super::{Key, Session};
 use crate::memory::Memory;
@@ -194,7 +195,7 @@ impl Session {
         self.unit.resume(by_records);
         self.newest = Stamp { export_s: position.export_s, uptime: position.uptime };
         let (datagrams, records, octets) = position.sent;
-        self.sent = super::Sent { datagrams, records, octets };
+        self.sent = Sent { datagrams, records, octets };
     }
 
     /// Takes up where the record ended. What files say is of any time: there nothing is missing in between.
