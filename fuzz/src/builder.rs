@@ -1,6 +1,7 @@
 //! Messages with templates, written and read again: the input chooses the template's fields and the records' values.
 
-use std::vec::IntoIter;
+use std::iter::Copied;
+use std::slice::Iter;
 use weir_wire::template::{Field, SetKind, VARIABLE, put_field};
 use weir_wire::writer::Writer;
 use weir_wire::{ipfix, netflow::v9};
@@ -16,7 +17,7 @@ macro_rules! emit {
 }
 /// One message of each protocol: an octet of how many fields, two for each (element, length), then values.
 pub fn builder(data: &[u8]) {
-    let mut octets = data.to_vec().into_iter();
+    let mut octets = data.iter().copied();
     let mut next = || octets.next().unwrap_or_default();
     let (count, records) = (1 + next() % 24, 1 + next() % 8);
     let mut fields = Vec::new();
@@ -51,7 +52,7 @@ pub fn builder(data: &[u8]) {
 }
 
 /// A record's octets, and its values.
-fn record(fields: &[Field], octets: &mut IntoIter<u8>) -> (Vec<u8>, Vec<Vec<u8>>) {
+fn record(fields: &[Field], octets: &mut Copied<Iter<'_, u8>>) -> (Vec<u8>, Vec<Vec<u8>>) {
     let mut out = vec![0; 20_000];
     let mut writer = Writer::new(&mut out);
     let mut values = Vec::new();
