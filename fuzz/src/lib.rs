@@ -4,6 +4,7 @@
 //! The functions take octets and return nothing, so that they serve libFuzzer and, with the stable compiler, a
 //! test that replays the corpora (`crates/wire/tests/fuzz_corpus.rs` includes these files).
 
+pub mod builder;
 pub mod fixed;
 pub mod packet;
 pub mod pcap;
@@ -16,7 +17,7 @@ pub mod value;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 13] = [
+pub const TARGETS: [Target; 14] = [
     ("v1", fixed::v1),
     ("v5", fixed::v5),
     ("v6", fixed::v6),
@@ -26,6 +27,7 @@ pub const TARGETS: [Target; 13] = [
     ("ipfix", sets::ipfix),
     ("sflow", sflow::sflow),
     ("legacy", sflow::sflow),
+    ("builder", builder::builder),
     ("structured", structured::structured),
     ("value", value::value),
     ("packet", packet::packet),

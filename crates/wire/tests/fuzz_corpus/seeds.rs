@@ -25,6 +25,7 @@ pub(crate) fn all() -> Vec<(String, Vec<u8>)> {
         ("sflow", sflows()),
         ("legacy", legacy_sflows()),
         ("structured", lists()),
+        ("builder", choices()),
         ("value", values()),
         ("packet", packets()),
         ("pcap", files()),
@@ -32,6 +33,15 @@ pub(crate) fn all() -> Vec<(String, Vec<u8>)> {
         seeds.extend(list.into_iter().map(|(name, bytes)| (format!("{target}/seed-{name}"), bytes)));
     }
     seeds
+}
+
+/// Choices of what to write: fixed fields, variable ones with short and long values, an enterprise's.
+fn choices() -> Seeds {
+    let fixed = vec![2, 1, 8, 4, 12, 4, 7, 2, 10, 0, 0, 1, 10, 0, 0, 2, 0, 80, 0, 0, 5, 0xdc];
+    let mut variable = vec![1, 2, 8, 4, 95, 255, 10, 0, 0, 1, 3, b'a', b'b', b'c', 0, 0, 0, 7];
+    variable.extend([10, 0, 0, 2, 253]);
+    variable.extend([b'x'; 300]);
+    vec![("fixed", fixed), ("variable", variable)]
 }
 
 type Seeds = Vec<(&'static str, Vec<u8>)>;

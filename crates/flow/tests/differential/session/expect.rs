@@ -8,7 +8,7 @@ use weir_testkit::naive::{Record, Value};
 
 /// A value that is expected.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Expected {
+pub(super) enum Expected {
     Unsigned(u64),
     /// IPv4 as `::ffff:a.b.c.d`.
     Addr([u8; 16]),
@@ -22,10 +22,10 @@ pub enum Expected {
 
 /// A row that is expected.
 #[derive(Debug, Clone)]
-pub struct Row {
-    pub columns: BTreeMap<Column, Expected>,
+pub(super) struct Row {
+    pub(super) columns: BTreeMap<Column, Expected>,
     /// The elements that no column holds: enterprise, number, octets. `None` where the format has none.
-    pub other: Option<Vec<(u32, u16, Vec<u8>)>>,
+    pub(super) other: Option<Vec<(u32, u16, Vec<u8>)>>,
 }
 
 /// What octets are a value of an element.
@@ -190,7 +190,7 @@ fn is_none_at_all(addr: &[u8; 16]) -> bool {
 }
 
 /// The rows of a set of records: the flows, then the ways back of those that have one.
-pub fn rows(records: &[Record], received: i64) -> Vec<Row> {
+pub(super) fn rows(records: &[Record], received: i64) -> Vec<Row> {
     let mut forward = Vec::new();
     let mut back = Vec::new();
     for record in records {

@@ -1,7 +1,7 @@
 //! Frames as agents sample them: tags, labels, both IP versions, options, fragments, and cut anywhere.
 
 /// sFlow's number of the link, and the first octets of a frame. `below` gives numbers below its argument.
-pub fn frame(kind: u8, below: &mut dyn FnMut(u64) -> u64) -> (u8, Vec<u8>) {
+pub(super) fn frame(kind: u8, below: &mut dyn FnMut(u64) -> u64) -> (u8, Vec<u8>) {
     let mut number = |end: u64| u8::try_from(below(end)).unwrap_or_default();
     let mut out = Vec::new();
     let link = [1, 1, 1, 1, 7, 11, 12, 13][usize::from(kind & 7)];

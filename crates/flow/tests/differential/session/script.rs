@@ -132,20 +132,23 @@ const ELEMENTS: &[(u32, u16, u16)] = &[
 /// Enterprise, element, length.
 type Field = (u32, u16, u16);
 
+/// Templates by id: whether of options, and the fields.
+type Defined = BTreeMap<u16, (bool, Vec<Field>)>;
+
 /// Reads the script; zeros when it has ended.
 struct Script<'a> {
     rest: &'a [u8],
     random: u64,
     sequence: u32,
-    /// Templates defined, by exporter, version and domain, then id: whether of options, and the fields.
-    templates: BTreeMap<(u8, u16, u8), BTreeMap<u16, (bool, Vec<Field>)>>,
+    /// What was defined, by exporter, version and domain.
+    templates: BTreeMap<(u8, u16, u8), Defined>,
     sent: Vec<(u8, Vec<u8>)>,
     /// A datagram that the next one overtakes.
     late: Option<(u8, Vec<u8>)>,
 }
 
 /// Plays a script.
-pub fn play(data: &[u8], feed: &mut dyn FnMut(u8, &[u8])) {
+pub(super) fn play(data: &[u8], feed: &mut dyn FnMut(u8, &[u8])) {
     let seed = data.iter().fold(0x9e37_79b9_7f4a_7c15, |hash: u64, octet| {
         (hash ^ u64::from(*octet)).wrapping_mul(0x0000_0100_0000_01b3)
     });
