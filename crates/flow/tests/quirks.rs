@@ -1,7 +1,7 @@
 //! `docs/quirks.md` is the table of quirks, and what it names is there. To write it again:
 //! `WEIR_WRITE_DOCS=1 cargo test -p weir-flow --test quirks`
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail loudly")]
+#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test that reads and writes a page")]
 
 use std::fmt::Write;
 use weir_flow::quirk::QUIRKS;
