@@ -57,7 +57,7 @@ mod tests {
     fn session(first: i64, last: i64, offset_ms: Option<(i64, i64, i64)>) -> Session {
         Session {
             address: "192.0.2.1".to_owned(),
-            protocol: "ipfix".to_owned(),
+            protocol: Version::Ipfix.word().to_owned(),
             first,
             last,
             offset_ms,

@@ -252,7 +252,7 @@ fn what_was_written_down_of_an_exporter_is_shown() {
     let session = &one["sessions"][0];
     assert_eq!(one["sessions"].as_array().unwrap().len(), 1);
     assert_eq!(session["port"], socket.local_addr().unwrap().port());
-    assert_eq!((&session["protocol"], number(session, "datagrams")), (&Value::from("ipfix"), 3));
+    assert_eq!((&session["protocol"], number(session, "datagrams")), (&Value::from("10"), 3));
     assert_eq!(session["awaiting"], serde_json::json!({ "sets": 1, "octets": 40 }));
     assert_eq!(session["sampling"], serde_json::json!([{ "of": "domain", "number": null, "interval": 100 }]));
     let mut templates: Vec<_> = session["templates"]
