@@ -63,6 +63,10 @@ pub struct Counts {
     pub datagrams_lost: u64,
     /// Octets of the lost records, estimated by the exporter's recent mean.
     pub octets_lost_estimate: u64,
+    /// Records that exporters say they could not send.
+    pub records_not_sent: u64,
+    /// Octets of those, where exporters say so; a figure of theirs, not an estimate.
+    pub octets_not_sent: u64,
     /// Datagrams dropped by the kernel because the socket's queue was full.
     pub socket_drops: u64,
     /// Octets that stand for sampled ones.
@@ -101,6 +105,8 @@ impl Counts {
             self.records_lost,
             self.datagrams_lost,
             self.octets_lost_estimate,
+            self.records_not_sent,
+            self.octets_not_sent,
             self.socket_drops,
             self.saturated,
         ]
@@ -139,8 +145,8 @@ pub struct Completeness {
     /// Counters that have reasons, by `counter:reason`, and those this version does not know. Zeros are left
     /// out; negative values are rows of the kind that take back.
     pub reasons: Vec<(String, i64)>,
-    /// The octets that arrived of those estimated to have been sent. `None` if nothing was, or nothing is known
-    /// of the span. Below 100.00 % whenever anything is missing.
+    /// The octets that arrived of those estimated to have been sent, or that exporters say they could not send.
+    /// `None` if nothing was, or nothing is known of the span. Below 100.00 % whenever anything is missing.
     pub percent: Option<Percent>,
     /// Whole hours without any datagram; `None` if nobody asked.
     pub silences: Option<Vec<Silence>>,
@@ -231,10 +237,11 @@ impl Builder {
     }
 }
 
-/// The octets that arrived of those estimated to have been sent.
+/// The octets that arrived of those estimated to have been there.
 fn percent(octets: u64, total: &Counts, is_missing_any: bool) -> Option<Percent> {
     let arrived = u128::from(octets);
-    let sent = arrived.saturating_add(total.octets_lost_estimate.into());
+    let missing = u128::from(total.octets_lost_estimate).saturating_add(total.octets_not_sent.into());
+    let sent = arrived.saturating_add(missing);
     let percent = match Percent::of(arrived, sent) {
         Some(percent) => percent,
         // Exporters that spoke of no traffic at all spoke completely.
@@ -267,6 +274,8 @@ impl Signed {
             records_lost: of(Counter::RecordsLost),
             datagrams_lost: of(Counter::DatagramsLost),
             octets_lost_estimate: of(Counter::OctetsLostEstimate),
+            records_not_sent: of(Counter::NotSentRecords),
+            octets_not_sent: of(Counter::NotSentOctets),
             socket_drops: of(Counter::SocketDrops),
             sampled_octets: of(Counter::SampledOctets),
             unknown_sampling_records: of(Counter::UnknownSamplingRecords),
@@ -360,6 +369,24 @@ mod tests {
         // Missing, of unknown size.
         assert_eq!(percent(&[datagrams.clone(), row(A, "socket_drops", 1)], 5).as_deref(), Some("99.99 %"));
         assert_eq!(percent(&[datagrams, row(A, "undecodable:x", 1)], 5).as_deref(), Some("99.99 %"));
+    }
+
+    #[test]
+    fn what_exporters_could_not_send_is_missing() {
+        let said = [
+            row(A, "datagrams", 1),
+            row(A, "not_sent_records", 4),
+            row(A, "not_sent_packets", 9),
+            row(A, "not_sent_octets", 600),
+            row(B, "octets_lost_estimate", 400),
+        ];
+        let found = finish(&said, 9_000);
+        assert_eq!((found.total.records_not_sent, found.total.octets_not_sent), (4, 600));
+        assert_eq!(found.percent.map(|p| p.to_string()).as_deref(), Some("90.00 %"));
+        assert_eq!(found.sources.first().map(|s| s.counts.octets_not_sent), Some(600));
+        // Of unknown size.
+        let found = finish(&[row(A, "datagrams", 1), row(A, "not_sent_records", 1)], 9_000);
+        assert_eq!(found.percent.map(Percent::hundredths), Some(9_999));
     }
 
     #[test]

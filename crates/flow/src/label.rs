@@ -176,6 +176,18 @@ impl Labels {
         self.exporters.get(&exporter)?.get(&(kind, number))?.at(time)
     }
 
+    /// What something was called throughout a span, ms since 1970; `None` if it had no name, or several.
+    #[must_use]
+    pub fn over(&self, exporter: Addr, kind: Kind, number: u64, span: &Range<i64>) -> Option<&str> {
+        let versions = self.exporters.get(&exporter)?.get(&(kind, number))?;
+        let mut names = versions
+            .ranges()
+            .filter(|(_, holds)| holds.start < span.end && span.start < holds.end)
+            .map(|(version, _)| &*version.name);
+        let name = names.next()?;
+        names.all(|other| other == name).then_some(name)
+    }
+
     /// Everything that has a name: whose, its number, its name and when it holds.
     pub fn iter(&self, kind: Kind) -> impl Iterator<Item = (Addr, u64, &Version, Range<i64>)> {
         self.exporters.iter().flat_map(move |(exporter, names)| {
@@ -213,6 +225,23 @@ mod tests {
         assert_eq!(Versions::decode(&versions.encode()[1..]), None);
         let ranges: Vec<_> = versions.ranges().map(|(_, range)| range).collect();
         assert_eq!(ranges, [i64::MIN..200, 200..300, 300..i64::MAX]);
+    }
+
+    #[test]
+    fn one_name_throughout_or_none() {
+        let exporter = Addr::v4([192, 0, 2, 1]);
+        let mut versions = Versions::default();
+        versions.say(b"Gi0/1", b"to core", 100);
+        versions.say(b"Gi0/1", b"to edge", 200);
+        versions.say(b"Te1/1", b"", 300);
+        let names = BTreeMap::from([((Kind::Interface, 7), versions)]);
+        let labels = Labels { exporters: HashMap::from([(exporter, names)]) };
+        let over = |span: Range<i64>| labels.over(exporter, Kind::Interface, 7, &span);
+        assert_eq!(over(0..300), Some("Gi0/1"));
+        assert_eq!(over(0..301), None);
+        assert_eq!(over(300..i64::MAX), Some("Te1/1"));
+        assert_eq!(labels.over(exporter, Kind::Interface, 8, &(0..300)), None);
+        assert_eq!(labels.over(exporter, Kind::Sampler, 7, &(0..300)), None);
     }
 
     #[test]

@@ -53,6 +53,7 @@ mod writer;
 pub use error::{Error, What};
 pub use import::Import;
 pub use journal::Damage;
+pub use lock::{Holder, holder};
 pub use recovery::Recovery;
 pub use retention::{Retention, Retired};
 pub use snapshot::{Imported, SegmentEntry, Snapshot, TailEntry, exists};

@@ -50,8 +50,8 @@ pub struct Exporter {
     pub sampling: Vec<Sampling>,
     /// Since when there are records whose interval nobody said.
     pub unknown_sampling_since: Option<i64>,
-    /// Arrival less the time of export, ms: least, greatest and last since the record before this one. NetFlow and
-    /// IPFIX say seconds, so up to 1,000 are no offset.
+    /// Arrival less the time of export, ms: least, greatest and last, from the last datagram of the record before
+    /// this one on. NetFlow and IPFIX say seconds, so up to 1,000 are no offset.
     pub offset_ms: Option<(i64, i64, i64)>,
     /// When it started, by its uptime or what its options say.
     pub started: Option<i64>,
@@ -175,7 +175,7 @@ impl Session {
     pub(super) fn record(&mut self, key: &Key, stopped: bool, batch: &mut Batch) {
         let mut exporter = self.describe(key);
         exporter.stopped = self.position().filter(|_| stopped);
-        self.watch.offset = None;
+        self.watch.offset = self.watch.offset.map(|(.., last)| (last, last, last));
         self.watch.recorded = Some(self.watch.last);
         // A struct of numbers and strings cannot fail to be written.
         if let Ok(value) = serde_json::to_vec(&exporter) {
@@ -208,6 +208,7 @@ impl Session {
         if let Some(position) = exporter.stopped.filter(|_| realm == Realm::Live) {
             self.resume(position, exporter.counts == RECORDS);
         }
+        self.templates.refreshed_as(&exporter.templates);
         true
     }
 

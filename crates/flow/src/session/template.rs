@@ -56,6 +56,17 @@ pub(super) struct Templates {
     known: HashMap<u16, Known, foldhash::fast::RandomState>,
 }
 
+impl Templates {
+    /// Takes back when templates that are still the same were last repeated.
+    pub(super) fn refreshed_as(&mut self, recorded: &[super::record::Template]) {
+        for then in recorded {
+            if let Some(known) = self.known.get_mut(&then.id).filter(|k| k.defined == then.defined) {
+                known.refreshed = known.refreshed.max(then.refreshed);
+            }
+        }
+    }
+}
+
 impl Known {
     /// The template again, from what is kept of it.
     fn template(&self, dialect: Dialect) -> Option<Template<'_>> {

@@ -37,6 +37,8 @@ pub(crate) enum Finding {
     HeldDropped { sets: u64 },
     /// Templates come seldom.
     RareTemplates { every_ms: u64 },
+    /// Data goes on, and no template was told for so long.
+    StaleTemplates { for_ms: u64 },
     /// Records came before or without the sampling interval that others have.
     UnknownSampling { records: u64 },
     /// Nobody says whether it samples.
@@ -54,7 +56,7 @@ pub(crate) enum Finding {
     /// Records that were sent and did not arrive.
     Loss { lost: u64, arrived: u64, datagrams: u64 },
     /// Records that it says itself it could not send.
-    NotSent { records: u64 },
+    NotSent { records: u64, octets: u64 },
     /// Datagrams dropped by our kernel.
     SocketDrops { datagrams: u64 },
     /// Datagrams in another order than sent.
@@ -67,6 +69,14 @@ pub(crate) enum Finding {
     Malformed { reason: String, parts: u64 },
     /// Datagrams turned away.
     Refused { reason: String, datagrams: u64 },
+    /// Connections that ended for another reason than that it closed them.
+    ConnectionErrors { reason: String, connections: u64 },
+    /// What was to go onward and did not.
+    RelayDropped { reason: String, parcels: u64 },
+    /// Records that the other format cannot carry.
+    RelayUnconvertible { reason: String, records: u64 },
+    /// Values that the other format cannot carry whole.
+    RelayNarrowed { reason: String, values: u64 },
     /// Its address is not its own.
     RewrittenSource { sign: String },
     /// The same traffic from more than one place.
@@ -112,6 +122,7 @@ impl Finding {
             Self::DataAwaitsTemplate { .. } => "data_awaits_template",
             Self::HeldDropped { .. } => "held_dropped",
             Self::RareTemplates { .. } => "rare_templates",
+            Self::StaleTemplates { .. } => "stale_templates",
             Self::UnknownSampling { .. } => "unknown_sampling",
             Self::SamplingNotSaid { .. } => "sampling_not_said",
             Self::ClockOffset { .. } => "clock_offset",
@@ -127,6 +138,10 @@ impl Finding {
             Self::Undecodable { .. } => "undecodable",
             Self::Malformed { .. } => "malformed",
             Self::Refused { .. } => "refused",
+            Self::ConnectionErrors { .. } => "connection_errors",
+            Self::RelayDropped { .. } => "relay_dropped",
+            Self::RelayUnconvertible { .. } => "relay_unconvertible",
+            Self::RelayNarrowed { .. } => "relay_narrowed",
             Self::RewrittenSource { .. } => "rewritten_source",
             Self::CountedTwice(_) => "counted_twice",
             Self::NoActiveTimeout { .. } => "no_active_timeout",
@@ -164,10 +179,15 @@ impl Finding {
             | Self::Reorder { .. }
             | Self::NewExporter
             | Self::RewrittenSource { .. }
+            | Self::RelayUnconvertible { .. }
+            | Self::RelayNarrowed { .. }
             | Self::Restarts { .. } => Severity::Note,
             Self::Loss { .. }
             | Self::Undecodable { .. }
             | Self::RareTemplates { .. }
+            | Self::StaleTemplates { .. }
+            | Self::ConnectionErrors { .. }
+            | Self::RelayDropped { .. }
             | Self::SamplingNotSaid { .. }
             | Self::ClockDrift { .. }
             | Self::ClockDoubts { .. }
@@ -202,6 +222,10 @@ impl Finding {
             Self::RareTemplates { every_ms } => format!(
                 "templates come only every {}: after a restart of either side data waits as long",
                 duration(*every_ms)
+            ),
+            Self::StaleTemplates { for_ms } => format!(
+                "no template was told for {} while data went on: after a restart of either side data waits as long",
+                duration(*for_ms)
             ),
             Self::UnknownSampling { records } => format!(
                 "{} have no sampling interval where others of this exporter have one: their octets are counted as \
@@ -287,9 +311,10 @@ impl Finding {
                 things(*datagrams, "datagram"),
                 fine_share(*lost, lost + arrived)
             ),
-            Self::NotSent { records } => format!(
-                "it says itself that it could not send {}: their octets are on no bill",
-                things(*records, "record")
+            Self::NotSent { records, octets } => format!(
+                "it says itself that it could not send {} ({}): they are on no bill",
+                things(*records, "record"),
+                things(*octets, "octet")
             ),
             Self::SocketDrops { datagrams } => format!(
                 "{} were dropped by this machine's kernel because nobody read them in time: their octets are on no \
@@ -332,11 +357,41 @@ impl Finding {
                     other => other,
                 }
             ),
+            Self::ConnectionErrors { reason, connections } => format!(
+                "{} of it ended in an error ({}): what was on the way then may be missing",
+                things(*connections, "connection"),
+                reason.replace('_', " ")
+            ),
+            Self::RelayDropped { .. }
+            | Self::RelayUnconvertible { .. }
+            | Self::RelayNarrowed { .. } => self.of_relay(),
             Self::Evictions { times: n } => {
                 format!("sessions or templates were forgotten {} because there are too many of them", times(*n))
             }
             _ => "the configuration does not name it: it is accounted all the same, and a forged datagram is money"
                 .to_owned(),
+        }
+    }
+
+    /// What did not go onward. Bills are made of what was stored, and do not change.
+    fn of_relay(&self) -> String {
+        match self {
+            Self::RelayDropped { reason, parcels } => format!(
+                "{} of it were not sent onward ({}): they are in this store, and missing where they were to go",
+                things(*parcels, "datagram or record"),
+                reason.replace('_', " ")
+            ),
+            Self::RelayUnconvertible { reason, records } => format!(
+                "{} were not sent onward because the other format cannot carry them ({})",
+                things(*records, "record"),
+                reason.replace('_', " ")
+            ),
+            Self::RelayNarrowed { reason, values } => format!(
+                "{} were sent onward cut to what the other format can carry ({})",
+                things(*values, "value"),
+                reason.replace('_', " ")
+            ),
+            _ => String::new(),
         }
     }
 
@@ -346,7 +401,8 @@ impl Finding {
             Self::NoTemplate { .. }
             | Self::DataAwaitsTemplate { .. }
             | Self::HeldDropped { .. }
-            | Self::RareTemplates { .. } => Some(Topic::Template),
+            | Self::RareTemplates { .. }
+            | Self::StaleTemplates { .. } => Some(Topic::Template),
             Self::UnknownSampling { .. } | Self::SamplingNotSaid { .. } => Some(Topic::Sampling),
             Self::ClockOffset { .. }
             | Self::ClockLocalTime { .. }
@@ -370,8 +426,15 @@ impl Finding {
             Self::RareTemplates { every_ms } => json!({ "every_ms": every_ms }),
             Self::UnknownSampling { records }
             | Self::SamplingNotSaid { records }
-            | Self::ClockDoubts { records }
-            | Self::NotSent { records } => json!({ "records": records }),
+            | Self::ClockDoubts { records } => json!({ "records": records }),
+            Self::NotSent { records, octets } => json!({ "records": records, "octets": octets }),
+            Self::StaleTemplates { for_ms } => json!({ "for_ms": for_ms }),
+            Self::ConnectionErrors { reason, connections } => {
+                json!({ "reason": reason, "connections": connections })
+            }
+            Self::RelayDropped { reason, parcels } => json!({ "reason": reason, "parcels": parcels }),
+            Self::RelayUnconvertible { reason, records } => json!({ "reason": reason, "records": records }),
+            Self::RelayNarrowed { reason, values } => json!({ "reason": reason, "values": values }),
             Self::ClockOffset { ms } => json!({ "ms": ms }),
             Self::ClockLocalTime { minutes } => json!({ "minutes": minutes }),
             Self::ClockDrift { ms } => json!({ "ms": ms }),

@@ -72,9 +72,7 @@ impl Which {
         let mut labels = Labels::default();
         if self.reads_files() {
             if Filter::parse_with(text, &names(config, &labels)).is_err() {
-                for change in self.batches(config)?.iter().flat_map(|batch| &batch.memory) {
-                    labels.apply(change);
-                }
+                labels = said(&self.batches(config)?);
             }
         } else if weir_store::exists(&config.store) {
             labels = Labels::new(&snapshot(config)?.memory()?);
@@ -111,6 +109,15 @@ impl Which {
         Ok(Some(self.when.span(config)?.range()))
     }
 
+    /// Where the records are.
+    pub(super) fn source(&self, config: &Config) -> Outcome<Source> {
+        Ok(if self.reads_files() {
+            Source::Files(self.batches(config)?)
+        } else {
+            Source::Store(Box::new(snapshot(config)?))
+        })
+    }
+
     /// The records of the files, in memory: decoded and attributed as an import would.
     pub(super) fn batches(&self, config: &Config) -> Outcome<Vec<Batch>> {
         let mut decoder = Decoder::new(config, Realm::Import, Arc::default());
@@ -137,6 +144,33 @@ impl Which {
         scale_late(&mut batches);
         Ok(batches)
     }
+}
+
+/// Where the records are that a question is about.
+pub(super) enum Source {
+    /// Read from files, in memory.
+    Files(Vec<Batch>),
+    /// In the store.
+    Store(Box<Snapshot>),
+}
+
+impl Source {
+    /// The names that exporters said.
+    pub(super) fn labels(&self) -> Outcome<Labels> {
+        Ok(match self {
+            Self::Files(batches) => said(batches),
+            Self::Store(snapshot) => Labels::new(&snapshot.memory()?),
+        })
+    }
+}
+
+/// The names in batches of files.
+fn said(batches: &[Batch]) -> Labels {
+    let mut labels = Labels::default();
+    for change in batches.iter().flat_map(|batch| &batch.memory) {
+        labels.apply(change);
+    }
+    labels
 }
 
 /// Scales rows whose sampling interval came in a later batch.

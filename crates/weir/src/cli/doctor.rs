@@ -56,7 +56,8 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         return Err(Failure::new(nothing(&snapshot, &config)));
     }
     let exporter = |address| config.exporter_name(address);
-    let report = Report { checkup: &checkup, zone: &config.zone, kinds: &kinds, exporter: &exporter };
+    let holder = weir_store::holder(&config.store);
+    let report = Report { checkup: &checkup, holder, zone: &config.zone, kinds: &kinds, exporter: &exporter };
     report::print(&report.render(arguments.common.form))?;
     match checkup.grave() {
         0 => Ok(()),

@@ -1,9 +1,11 @@
 //! `weir flows`: records, oldest first.
 
-use super::{Common, ask};
+use super::Common;
+use super::ask::{self, Source};
 use crate::exit::{self, Failure, Outcome};
 use crate::report::Form;
 use crate::report::flows::{Writer, columns};
+use crate::report::name::Names;
 use clap::Args;
 use std::io::Write;
 use std::ops::ControlFlow;
@@ -41,7 +43,9 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         limit: arguments.limit,
     };
     let exporter = |address| config.exporter_name(address);
-    let mut writer = Writer::new(form, all, &config.zone, &exporter);
+    let source = arguments.which.source(&config)?;
+    let names = Names::new(source.labels()?, &config);
+    let mut writer = Writer::new(form, all, &config.zone, &exporter, &names);
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     let mut result = out.write_all(writer.head().as_bytes());
     let each = |batch: &weir_flow::Batch| {
@@ -53,10 +57,13 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         }
         ControlFlow::Continue(())
     };
-    if arguments.which.reads_files() {
-        weir_query::list_batches(arguments.which.batches(&config)?, &listing, &Options::default(), each)?;
-    } else {
-        weir_query::list(&ask::snapshot(&config)?, &listing, &Options::default(), each)?;
+    match source {
+        Source::Files(batches) => {
+            weir_query::list_batches(batches, &listing, &Options::default(), each)?;
+        }
+        Source::Store(snapshot) => {
+            weir_query::list(&snapshot, &listing, &Options::default(), each)?;
+        }
     }
     let foot = writer.foot();
     result

@@ -1,11 +1,14 @@
 //! `weir top`: groups of flows, the largest first.
 
-use super::{Common, ask};
+use super::Common;
+use super::ask::{self, Source};
 use crate::exit::{Failure, Outcome};
-use crate::report::{self, top::Reading};
+use crate::report;
+use crate::report::name::{Names, named};
+use crate::report::top::{Beside, Reading, Seen};
 use clap::Args;
-use weir_flow::schema::COLUMNS;
-use weir_query::{Key, Measure, Options, Order, Query};
+use weir_flow::schema::{COLUMNS, Column};
+use weir_query::{Cell, Key, Measure, Options, Order, Query, Table};
 
 #[derive(Args)]
 #[command(after_help = "Examples:\n  \
@@ -40,14 +43,39 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         order: Order::Largest(by),
         limit: Some(arguments.limit),
     };
-    let table = if arguments.which.reads_files() {
-        weir_query::run_batches(arguments.which.batches(&config)?, &query, &Options::default())?
-    } else {
-        weir_query::run(&ask::snapshot(&config)?, &query, &Options::default())?
-    };
+    let source = arguments.which.source(&config)?;
+    let names = Names::new(source.labels()?, &config);
+    let table = ask_for(&source, &query)?;
+    let beside = Beside { names: &names, span: query.range.clone(), seen: seen(&source, &query, &names)? };
     let exporter = |address| config.exporter_name(address);
-    let reading = Reading { zone: &config.zone, unit: config.unit, by, exporter: &exporter };
+    let reading = Reading { zone: &config.zone, unit: config.unit, by, exporter: &exporter, beside: &beside };
     report::print(&report::top::render(&table, arguments.common.form, &reading))
+}
+
+fn ask_for(source: &Source, query: &Query) -> Outcome<Table> {
+    Ok(match source {
+        Source::Files(batches) => weir_query::run_batches(batches.clone(), query, &Options::default())?,
+        Source::Store(snapshot) => weir_query::run(snapshot, query, &Options::default())?,
+    })
+}
+
+/// Which exporters have the numbers that may be named, where the exporter is no key itself: a number of two
+/// exporters is two things.
+fn seen(source: &Source, query: &Query, names: &Names) -> Outcome<Seen> {
+    let mut seen = Seen::new();
+    let is_by_exporter = query.keys.iter().any(|key| key.column() == Column::Exporter);
+    for key in query.keys.iter().filter(|key| named(key.column()).is_some()) {
+        let Some(exporter) = Key::by_name("exporter").filter(|_| !is_by_exporter && !names.is_empty()) else {
+            continue;
+        };
+        let apart = Query { keys: vec![*key, exporter], limit: None, ..query.clone() };
+        for row in ask_for(source, &apart)?.rows() {
+            if let [Some(Cell::Unsigned(number)), Some(Cell::Addr(exporter))] = row.keys {
+                seen.entry((key.column(), *number)).or_default().insert(*exporter);
+            }
+        }
+    }
+    Ok(seen)
 }
 
 /// The keys by their names, with the few short forms that people type without thinking.

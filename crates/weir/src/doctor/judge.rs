@@ -1,6 +1,6 @@
 //! From what was observed to what is wrong: pure, so that each judgement can be tested by itself.
 
-use super::patient::{Patient, Spread};
+use super::patient::{Patient, Spread, Tally};
 use crate::advice::finding::Finding;
 use weir_flow::health::Counter;
 
@@ -44,12 +44,13 @@ pub(crate) fn judge(patient: &Patient, newest: i64) -> Vec<Finding> {
 }
 
 /// What is wrong with the collector itself: what was counted of nobody in particular.
-pub(crate) fn collector(tally: &super::patient::Tally, newest: Option<i64>, now: i64) -> Vec<Finding> {
+pub(crate) fn collector(tally: &Tally, newest: Option<i64>, now: i64) -> Vec<Finding> {
     let mut findings = Vec::new();
     let drops = tally.of(Counter::SocketDrops);
     if drops > 0 {
         findings.push(Finding::SocketDrops { datagrams: drops });
     }
+    relay(tally, &mut findings);
     if let Some(quiet) = newest.map(|newest| now.saturating_sub(newest)).filter(|quiet| *quiet > SILENT_MS) {
         findings.push(Finding::AllSilent { for_ms: quiet.unsigned_abs() });
     }
@@ -58,7 +59,9 @@ pub(crate) fn collector(tally: &super::patient::Tally, newest: Option<i64>, now:
 
 fn templates(patient: &Patient, findings: &mut Vec<Finding>) {
     let tally = &patient.tally;
-    let waiting = tally.of(Counter::Awaiting);
+    // What waits since before the span is waiting all the same.
+    let kept = patient.sessions.iter().map(|s| s.awaiting.0 as u64).sum();
+    let waiting = tally.of(Counter::Awaiting).max(kept);
     let dropped = tally.of(Counter::HeldDropped);
     if waiting + dropped > 0 && tally.of(Counter::Records) == 0 && tally.of(Counter::Templates) == 0 {
         findings.push(Finding::NoTemplate { sets: waiting + dropped });
@@ -73,6 +76,8 @@ fn templates(patient: &Patient, findings: &mut Vec<Finding>) {
     let rarest = patient.templates.iter().filter_map(|t| t.every_ms).max();
     if let Some(every_ms) = rarest.filter(|every_ms| *every_ms > RARE_MS) {
         findings.push(Finding::RareTemplates { every_ms });
+    } else if let Some(for_ms) = patient.stale_templates_ms().filter(|for_ms| *for_ms > RARE_MS) {
+        findings.push(Finding::StaleTemplates { for_ms });
     }
 }
 
@@ -155,9 +160,9 @@ fn way(patient: &Patient, findings: &mut Vec<Finding>) {
         let arrived = tally.of(Counter::Records);
         findings.push(Finding::Loss { lost, arrived, datagrams: datagrams_lost });
     }
-    let not_sent = tally.named("not_sent_records");
-    if not_sent > 0 {
-        findings.push(Finding::NotSent { records: not_sent });
+    let (records, octets) = (tally.of(Counter::NotSentRecords), tally.of(Counter::NotSentOctets));
+    if records + octets > 0 {
+        findings.push(Finding::NotSent { records, octets });
     }
     let reordered = tally.of(Counter::Reordered);
     if reordered * 100 > of {
@@ -179,10 +184,31 @@ fn way(patient: &Patient, findings: &mut Vec<Finding>) {
     for (sign, _) in tally.reasons("rewritten_source") {
         findings.push(Finding::RewrittenSource { sign });
     }
+    for (reason, connections) in tally.reasons(Counter::ConnectionErrors.name()) {
+        findings.push(Finding::ConnectionErrors { reason, connections });
+    }
+    relay(tally, findings);
     let evictions = tally.of(Counter::Evictions);
     if evictions > 0 {
         findings.push(Finding::Evictions { times: evictions });
     }
+}
+
+/// What did not go onward, or not whole.
+fn relay(tally: &Tally, findings: &mut Vec<Finding>) {
+    let reasons = |counter: Counter| tally.reasons(counter.name()).into_iter();
+    findings.extend(
+        reasons(Counter::RelayDropped)
+            .map(|(reason, parcels)| Finding::RelayDropped { reason, parcels })
+            .chain(
+                reasons(Counter::RelayUnconvertible)
+                    .map(|(reason, records)| Finding::RelayUnconvertible { reason, records }),
+            )
+            .chain(
+                reasons(Counter::RelayNarrowed)
+                    .map(|(reason, values)| Finding::RelayNarrowed { reason, values }),
+            ),
+    );
 }
 
 fn records(patient: &Patient, findings: &mut Vec<Finding>) {

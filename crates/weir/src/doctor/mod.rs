@@ -10,6 +10,7 @@ mod observe;
 pub(crate) mod overlap;
 pub(crate) mod patient;
 mod sample;
+mod session;
 #[cfg(test)]
 mod tests;
 
@@ -34,6 +35,9 @@ const PAIRS_MAX: usize = 3;
 pub(crate) struct Checkup {
     /// What was looked at, ms since 1970.
     pub(crate) range: Range<i64>,
+    /// When that was, and when the newest datagram of anybody had come by then; ms since 1970.
+    pub(crate) now: i64,
+    pub(crate) newest: Option<i64>,
     /// What concerns no single exporter.
     pub(crate) collector: Vec<Finding>,
     /// Every exporter that was heard, and what is wrong with it.
@@ -80,7 +84,15 @@ pub(crate) fn checkup(snapshot: &Snapshot, config: &Config, range: Range<i64>, n
         let findings = judge::judge(&patient, newest);
         (patient, findings)
     });
-    Ok(Checkup { range, collector, exporters: exporters.collect(), overlap, sampled: seen.sampled })
+    Ok(Checkup {
+        range,
+        now,
+        newest: seen.newest,
+        collector,
+        exporters: exporters.collect(),
+        overlap,
+        sampled: seen.sampled,
+    })
 }
 
 /// Whether traffic is counted more than once, in the operator's names.

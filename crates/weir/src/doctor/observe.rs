@@ -3,7 +3,7 @@
 use super::Sampled as SampledRows;
 use super::overlap::Sighting;
 use super::patient::{Patient, Sampled, Tally};
-use super::sample;
+use super::{sample, session};
 use crate::config::Config;
 use crate::exit::Outcome;
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,6 +11,7 @@ use std::ops::Range;
 use weir_flow::health::Counter;
 use weir_flow::names::{FlowDirection, SamplingSource, Version};
 use weir_flow::schema::Column;
+use weir_flow::session::record;
 use weir_flow::{Addr, health};
 use weir_query::{Cell, Key, Measure, Options, Order, Query};
 use weir_store::Snapshot;
@@ -25,7 +26,7 @@ pub(super) struct Seen {
     pub(super) patients: Vec<Patient>,
     /// What was counted of nobody in particular.
     pub(super) nobody: Tally,
-    /// When the newest datagram of anybody came, ms since 1970, to the bin.
+    /// When the newest datagram of anybody came, ms since 1970; at worst to the bin.
     pub(super) newest: Option<i64>,
     pub(super) sightings: Vec<Sighting>,
     pub(super) sampled: SampledRows,
@@ -45,9 +46,16 @@ pub(super) fn observe(snapshot: &Snapshot, config: &Config, range: &Range<i64>) 
     let mut known: BTreeSet<Addr> = config.exporters.iter().map(|e| e.address).collect();
     snapshot.health(i64::MIN..range.start, |row| {
         known.insert(row.exporter);
+        if row.counter().0 == Some(Counter::Connections)
+            && let Some(patient) = patients.get_mut(&row.exporter)
+        {
+            patient.connects = true;
+        }
     })?;
     known.remove(&Addr::UNSPECIFIED);
     let newest = patients.values().filter_map(|p| p.last).max();
+    let records = record::exporters(&snapshot.memory()?);
+    session::take(records, range, &mut patients);
     groups(snapshot, range, &mut patients)?;
     let window = sample::window(newest.unwrap_or(range.end), range);
     let sample = sample::newest(snapshot, &window)?;
@@ -57,6 +65,8 @@ pub(super) fn observe(snapshot: &Snapshot, config: &Config, range: &Range<i64>) 
         patient.pace = Some(observed.pace);
         patient.lag = observed.lag;
     }
+    // To the bin, unless the exporters' records know better.
+    let newest = patients.values().filter_map(|p| p.last).max();
     for (address, patient) in &mut patients {
         patient.address = *address;
         // Where nobody is known nobody is new: that is how every store begins.
@@ -75,6 +85,7 @@ pub(super) fn observe(snapshot: &Snapshot, config: &Config, range: &Range<i64>) 
 fn count(patient: &mut Patient, row: &health::Row) {
     patient.tally.add(row);
     patient.domains.insert(row.domain);
+    patient.connects |= row.counter().0 == Some(Counter::Connections);
     if row.counter().0 == Some(Counter::Datagrams) && row.value > 0 {
         patient.first = Some(patient.first.map_or(row.bin, |first| first.min(row.bin)));
         let end = row.bin.saturating_add(BIN_MS);

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use weir_flow::Addr;
 use weir_flow::health::{Counter, Row};
 use weir_flow::names::{SamplingSource, Version};
+use weir_flow::session::record::Exporter as Session;
 
 /// What was observed of one exporter in a span. Whoever knows more fills in more: what nobody knew is empty or
 /// `None`, and judged by nobody.
@@ -39,6 +40,20 @@ pub(crate) struct Patient {
     pub(crate) enterprises: BTreeSet<u32>,
     /// How often its uptime wrapped.
     pub(crate) wraps: u32,
+    /// Its sessions that were heard in the span, as they were written down about once a minute.
+    pub(crate) sessions: Vec<Session>,
+    /// Whether it ever connected (TCP, TLS, SCTP): over a connection templates are told once.
+    pub(crate) connects: bool,
+}
+
+impl Patient {
+    /// For how long its templates were not told while data went on, ms: of its sessions the longest. Of a session
+    /// the youngest template counts, for a template that is out of use is told no more.
+    pub(crate) fn stale_templates_ms(&self) -> Option<u64> {
+        let stale = |s: &Session| Some(s.last.saturating_sub(s.templates.iter().map(|t| t.refreshed).max()?));
+        let longest = self.sessions.iter().filter_map(stale).max().filter(|_| !self.connects)?;
+        u64::try_from(longest).ok()
+    }
 }
 
 /// Records with one sampling interval.

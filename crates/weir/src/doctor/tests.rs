@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use weir_flow::Addr;
 use weir_flow::health::Row;
 use weir_flow::names::{SamplingSource, Version};
+use weir_flow::session::record::{Exporter as Session, Template as Said};
 
 const NEWEST: i64 = 1_795_312_800_000;
 const MINUTE: i64 = 60_000;
@@ -84,6 +85,47 @@ fn templates() {
 }
 
 #[test]
+fn templates_that_are_told_no_more() {
+    let template = |id, refreshed| Said { id, refreshed, ..Said::default() };
+    let session = |last, templates| Session { last, templates, ..Session::default() };
+    let mut stale = patient(&[]);
+    // One that is out of use is told no more; the other was, 14 minutes ago.
+    stale.sessions =
+        vec![session(NEWEST, vec![template(256, NEWEST - 20 * HOUR), template(257, NEWEST - 14 * MINUTE)])];
+    assert_eq!(judge(&stale, NEWEST), []);
+    stale.sessions.push(session(NEWEST, vec![template(256, NEWEST - 16 * MINUTE)]));
+    assert_eq!(one(&stale), Finding::StaleTemplates { for_ms: 960_000 });
+    // Over a connection they are told once.
+    stale.connects = true;
+    assert_eq!(judge(&stale, NEWEST), []);
+}
+
+#[test]
+fn what_waited_before_the_span_still_waits() {
+    let mut waits = patient(&[]);
+    waits.sessions = vec![Session { awaiting: (3, 4000), ..Session::default() }];
+    assert_eq!(one(&waits), Finding::DataAwaitsTemplate { sets: 3 });
+}
+
+#[test]
+fn connections_and_relays() {
+    assert_eq!(
+        found(&[("connections", 9), ("connection_errors:framing", 2), ("connection_errors:tls", 3)]),
+        [
+            Finding::ConnectionErrors { reason: "tls".into(), connections: 3 },
+            Finding::ConnectionErrors { reason: "framing".into(), connections: 2 },
+        ]
+    );
+    assert_eq!(
+        found(&[("relayed", 9), ("relay_dropped:queue_full", 2), ("relay_unconvertible:no_ipv4", 3)]),
+        [
+            Finding::RelayDropped { reason: "queue_full".into(), parcels: 2 },
+            Finding::RelayUnconvertible { reason: "no_ipv4".into(), records: 3 },
+        ]
+    );
+}
+
+#[test]
 fn sampling() {
     // Others of this exporter are 1 in 100: these are too few by that.
     assert_eq!(found(&[("unknown_sampling_records", 8)]), [Finding::UnknownSampling { records: 8 }]);
@@ -151,7 +193,11 @@ fn the_way() {
     );
     assert_eq!(found(&[("reordered", 1001)]), [Finding::Reorder { datagrams: 1001, of: 100_000 }]);
     assert_eq!(found(&[("duplicate_datagrams", 101)]), [Finding::Duplicates { datagrams: 101, of: 100_000 }]);
-    assert_eq!(found(&[("not_sent_records", 4)]), [Finding::NotSent { records: 4 }]);
+    assert_eq!(found(&[("not_sent_records", 4)]), [Finding::NotSent { records: 4, octets: 0 }]);
+    assert_eq!(
+        found(&[("not_sent_records", 4), ("not_sent_octets", 600)]),
+        [Finding::NotSent { records: 4, octets: 600 }]
+    );
     assert_eq!(
         found(&[("undecodable:bad_version", 2), ("malformed:truncated", 1)]),
         [
@@ -234,6 +280,11 @@ fn every_finding() -> Vec<Finding> {
         Finding::DataAwaitsTemplate { sets: 2 },
         Finding::HeldDropped { sets: 3 },
         Finding::RareTemplates { every_ms: 1_800_000 },
+        Finding::StaleTemplates { for_ms: 1_800_000 },
+        Finding::ConnectionErrors { reason: "framing".into(), connections: 1 },
+        Finding::RelayDropped { reason: "queue_full".into(), parcels: 2 },
+        Finding::RelayUnconvertible { reason: "not_ipv4".into(), records: 3 },
+        Finding::RelayNarrowed { reason: "interface".into(), values: 4 },
         Finding::UnknownSampling { records: 4 },
         Finding::SamplingNotSaid { records: 5 },
         Finding::ClockOffset { ms: -39_500 },
@@ -242,7 +293,7 @@ fn every_finding() -> Vec<Finding> {
         Finding::ClockDoubts { records: 6 },
         Finding::UptimeWrap { wraps: 1 },
         Finding::Loss { lost: 105, arrived: 1000, datagrams: 5 },
-        Finding::NotSent { records: 7 },
+        Finding::NotSent { records: 7, octets: 700 },
         Finding::SocketDrops { datagrams: 8 },
         Finding::Reorder { datagrams: 9, of: 100 },
         Finding::Duplicates { datagrams: 9, of: 100 },

@@ -43,6 +43,8 @@ fn counts(c: &Counts) -> Json {
         "sampled_octets": c.sampled_octets,
         "unknown_sampling_records": c.unknown_sampling_records,
         "datagrams_lost": c.datagrams_lost,
+        "records_not_sent": c.records_not_sent,
+        "octets_not_sent": c.octets_not_sent,
         "duplicate_datagrams": c.duplicate_datagrams,
         "duplicate_records": c.duplicate_records,
         "reordered": c.reordered,
@@ -76,6 +78,7 @@ pub(crate) fn lines(
     line(c.datagrams_lost, "datagrams they were in, or about so many");
     line(c.datagrams_undecodable, "datagrams of which nothing could be read");
     line(c.malformed, "parts of datagrams that could not be read");
+    line(c.records_not_sent, "records that exporters say they could not send");
     line(c.socket_drops, "datagrams dropped by the kernel before they could be read");
     line(c.records_awaiting_template, "data sets still waiting for their template");
     line(c.held_dropped, "data sets given up while waiting");
@@ -86,6 +89,12 @@ pub(crate) fn lines(
     line(c.saturated, "counters that stand at their maximum: at least so much");
     if c.octets_lost_estimate > 0 {
         out.push_str(&format!("  about {} in what was lost\n", octets(c.octets_lost_estimate, unit)));
+    }
+    if c.octets_not_sent > 0 {
+        out.push_str(&format!(
+            "  {} in what exporters say they could not send\n",
+            octets(c.octets_not_sent, unit)
+        ));
     }
     for source in completeness.sources.iter().filter(|s| s.counts.datagrams_lost > 0) {
         out.push_str(&format!(

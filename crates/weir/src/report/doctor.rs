@@ -1,5 +1,7 @@
 //! How exporters are: a line each, and under it what is wrong and what cures it.
 
+mod session;
+
 use super::number::{count, duration, grouped};
 use super::table::{Align, Columns};
 use super::{Form, csv_line, is_terminal, value};
@@ -12,10 +14,13 @@ use weir_account::Zone;
 use weir_flow::Addr;
 use weir_flow::health::Counter;
 use weir_flow::names::SamplingSource;
+use weir_store::Holder;
 
 /// A checkup, to be shown.
 pub(crate) struct Report<'a> {
     pub(crate) checkup: &'a Checkup,
+    /// Who writes to the store.
+    pub(crate) holder: Option<Holder>,
     pub(crate) zone: &'a Zone,
     /// Whose cures are shown.
     pub(crate) kinds: &'a Kinds,
@@ -46,6 +51,11 @@ impl Report<'_> {
         json!({
             "from": (checkup.range.start > i64::MIN).then(|| self.zone.rfc3339(checkup.range.start)),
             "to": (checkup.range.end < i64::MAX).then(|| self.zone.rfc3339(checkup.range.end)),
+            "as_of": self.zone.rfc3339(checkup.now),
+            "newest": checkup.newest.map(|ms| self.zone.rfc3339(ms)),
+            "newest_age_ms": checkup.newest.map(|ms| checkup.now.saturating_sub(ms).max(0)),
+            "store_is_open": self.holder.is_some(),
+            "store_open_in_process": self.holder.and_then(|h| h.pid),
             "findings": checkup.collector.iter().map(|f| self.finding(None, f)).collect::<Vec<_>>(),
             "exporters": self.exporters().collect::<Vec<_>>(),
             "counting_once": {
@@ -90,6 +100,19 @@ impl Report<'_> {
                 "longest_flow_ms": p.pace.map(|pace| pace.longest_ms),
                 "lag_ms": p.lag.map(spread),
                 "offset_ms": p.offset.map(spread),
+                "started": p.sessions.iter().filter_map(|s| s.started).max().map(|ms| self.zone.rfc3339(ms)),
+                "uptime_wraps": p.wraps,
+                "restarts": of(Counter::Restarts),
+                "enterprises": p.enterprises,
+                "likely_kinds": likely(&p.versions, &p.enterprises).iter().map(|d| d.name).collect::<Vec<_>>(),
+                "records_not_sent": of(Counter::NotSentRecords),
+                "octets_not_sent": of(Counter::NotSentOctets),
+                "refused": of(Counter::Refused),
+                "connections": of(Counter::Connections),
+                "connection_errors": of(Counter::ConnectionErrors),
+                "relayed": of(Counter::Relayed),
+                "relayed_records": of(Counter::RelayedRecords),
+                "sessions": p.sessions.iter().map(|s| session::document(s, self.zone)).collect::<Vec<_>>(),
                 "findings": findings.iter().map(|f| self.finding(Some(p), f)).collect::<Vec<_>>(),
             })
         })
@@ -149,6 +172,7 @@ impl Report<'_> {
             ("records", right),
             ("lost", right),
             ("waiting", right),
+            ("templates", left),
             ("sampling", left),
             ("longest", right),
             ("clock", right),
@@ -163,6 +187,7 @@ impl Report<'_> {
                 count(p.tally.of(Counter::Records)),
                 count(p.tally.of(Counter::RecordsLost)),
                 count(p.tally.of(Counter::Awaiting)),
+                session::templates(p),
                 sampling(p),
                 p.pace.map_or_else(|| "–".to_owned(), |pace| duration(pace.longest_ms)),
                 clock(p),
@@ -206,9 +231,27 @@ impl Report<'_> {
             start => value::time(start, self.zone).get(..16).unwrap_or_default().to_owned(),
         };
         format!(
-            "{verdict}; counters since {since}, {} records of the last hour looked at one by one{cut}\n",
-            grouped(checkup.sampled.records)
+            "{verdict}; counters since {since}, {} records of the last hour looked at one by one{cut}\n{}",
+            grouped(checkup.sampled.records),
+            self.freshness()
         )
+    }
+
+    /// Who writes to the store, and how old the newest of what is shown is.
+    fn freshness(&self) -> String {
+        let who = match self.holder {
+            Some(Holder { pid: Some(pid) }) => format!("process {pid} has the store open"),
+            Some(Holder { pid: None }) => "a process has the store open".to_owned(),
+            None => "no collector has the store open: this is how it was left".to_owned(),
+        };
+        let age = |newest: i64| duration(self.checkup.now.saturating_sub(newest).max(0).unsigned_abs());
+        let newest = self.checkup.newest.map_or_else(String::new, |ms| {
+            format!(
+                "; the newest datagram came {} ago, templates and clocks are written down once a minute",
+                age(ms)
+            )
+        });
+        format!("{who}{newest}\n")
     }
 }
 

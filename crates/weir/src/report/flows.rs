@@ -1,5 +1,6 @@
 //! Flow records, oldest first.
 
+use super::name::{NAMED, Names};
 use super::number::{duration, grouped};
 use super::table::{Align, Columns};
 use super::{Form, csv_line, value};
@@ -23,7 +24,10 @@ const SHOWN: u64 = Column::Start.bit()
     | Column::Packets.bit()
     | Column::Tenant.bit()
     | Column::Direction.bit()
-    | Column::Exporter.bit();
+    | Column::Exporter.bit()
+    | Column::Received.bit()
+    | Column::IngressIf.bit()
+    | Column::EgressIf.bit();
 
 /// The columns a form shows, in their order: with `all`, also the elements that have no column.
 fn shown(all: bool) -> impl Iterator<Item = Column> {
@@ -41,6 +45,7 @@ pub(crate) struct Writer<'a> {
     all: bool,
     zone: &'a Zone,
     exporter: &'a dyn Fn(weir_flow::Addr) -> String,
+    names: &'a Names,
     table: Option<Columns>,
     rows: usize,
 }
@@ -55,14 +60,15 @@ impl<'a> Writer<'a> {
         all: bool,
         zone: &'a Zone,
         exporter: &'a dyn Fn(weir_flow::Addr) -> String,
+        names: &'a Names,
     ) -> Self {
-        Self { form, all, zone, exporter, table: None, rows: 0 }
+        Self { form, all, zone, exporter, names, table: None, rows: 0 }
     }
 
     /// What comes before the first record.
     pub(crate) fn head(&self) -> String {
         match self.form {
-            Form::Csv => csv_line(shown(self.all).map(Column::name)),
+            Form::Csv => csv_line(shown(self.all).map(Column::name).chain(NAMED.iter().map(|(_, n, _)| *n))),
             Form::Json => "[".to_owned(),
             Form::Table | Form::Ndjson => String::new(),
         }
@@ -74,9 +80,9 @@ impl<'a> Writer<'a> {
         self.rows += 1;
         match self.form {
             Form::Table => self.table_row(batch, row),
-            Form::Csv => csv_line(shown(self.all).map(|column| value::plain(batch.get(row, column)))),
-            Form::Ndjson => format!("{}\n", object(batch, row, self.all)),
-            Form::Json => format!("{}{}", if first { "\n" } else { ",\n" }, object(batch, row, self.all)),
+            Form::Csv => self.csv_row(batch, row),
+            Form::Ndjson => format!("{}\n", self.object(batch, row)),
+            Form::Json => format!("{}{}", if first { "\n" } else { ",\n" }, self.object(batch, row)),
         }
     }
 
@@ -86,6 +92,36 @@ impl<'a> Writer<'a> {
             Form::Json => "\n]\n".to_owned(),
             Form::Table => self.table.take().map_or_else(|| "no flows match\n".to_owned(), |t| t.render()),
             Form::Csv | Form::Ndjson => String::new(),
+        }
+    }
+
+    /// The columns, then the names: the same columns for all rows.
+    fn csv_row(&self, batch: &Batch, row: usize) -> String {
+        let values = shown(self.all).map(|column| value::plain(batch.get(row, column)));
+        let names = NAMED.iter().map(|(column, ..)| self.names.of(batch, row, *column));
+        csv_line(values.chain(names.map(|name| name.unwrap_or_default().to_owned())))
+    }
+
+    /// The columns, a name beside its number where there is one.
+    fn object(&self, batch: &Batch, row: usize) -> Json {
+        let mut members = Map::new();
+        for column in shown(self.all) {
+            members.insert(column.name().to_owned(), value::json(batch.get(row, column)));
+            if let Some((_, member, _)) = NAMED.iter().find(|(named, ..)| *named == column)
+                && let Some(name) = self.names.of(batch, row, column)
+            {
+                members.insert((*member).to_owned(), Json::from(name));
+            }
+        }
+        Json::Object(members)
+    }
+
+    /// An interface and its name: `32 GigabitEthernet0/1`.
+    fn interface(&self, batch: &Batch, row: usize, column: Column) -> String {
+        match (batch.get(row, column), self.names.of(batch, row, column)) {
+            (Some(Value::Unsigned(index)), Some(name)) => format!("{index} {}", value::printable(name)),
+            (Some(Value::Unsigned(index)), None) => index.to_string(),
+            _ => "–".to_owned(),
         }
     }
 
@@ -101,6 +137,8 @@ impl<'a> Writer<'a> {
             ("direction", Align::Left),
             ("tenant", Align::Left),
             ("exporter", Align::Left),
+            ("ingress", Align::Left),
+            ("egress", Align::Left),
         ];
         let full = self.rows.is_multiple_of(TABLE_ROWS_MAX);
         let cells = self.cells(batch, row);
@@ -109,7 +147,7 @@ impl<'a> Writer<'a> {
         if full { self.table.take().map_or_else(String::new, |t| t.render()) } else { String::new() }
     }
 
-    fn cells(&self, batch: &Batch, row: usize) -> [String; 10] {
+    fn cells(&self, batch: &Batch, row: usize) -> [String; 12] {
         let readable = |column| value::readable(column, batch.get(row, column), self.zone);
         let unsigned = |column| match batch.get(row, column) {
             Some(Value::Unsigned(n)) => grouped(n),
@@ -136,6 +174,8 @@ impl<'a> Writer<'a> {
             readable(Column::Direction),
             readable(Column::Tenant),
             exporter,
+            self.interface(batch, row, Column::IngressIf),
+            self.interface(batch, row, Column::EgressIf),
         ]
     }
 }
@@ -157,9 +197,4 @@ fn destination(batch: &Batch, row: usize) -> String {
         (Some(Value::Unsigned(kind)), Some(Value::Unsigned(code))) => format!("{text} type {kind}.{code}"),
         _ => text,
     }
-}
-
-fn object(batch: &Batch, row: usize, all: bool) -> Json {
-    let members = shown(all).map(|column| (column.name().to_owned(), value::json(batch.get(row, column))));
-    Json::Object(members.collect::<Map<_, _>>())
 }

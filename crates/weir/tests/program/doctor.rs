@@ -194,3 +194,80 @@ fn what_cannot_be_looked_at_is_said() {
         assert!(said.contains(says), "weir {line}: {says}\n{said}");
     }
 }
+
+/// IPFIX with options that say what could not be sent and how packets are sampled, twice: 40 records of 100 more.
+fn ipfix_with_options(octets: u32) -> [Vec<u8>; 2] {
+    // Options template 300: scope exportingProcessId (144); not sent records, packets, octets (166, 167, 168).
+    let unsent = netflow::Octets::default().u16(300).u16(4).u16(1);
+    let unsent = unsent.u16(144).u16(4).u16(166).u16(8).u16(167).u16(8).u16(168).u16(8);
+    // Options template 301: scope observationDomainId (149); samplingInterval (34).
+    let sampling = netflow::Octets::default().u16(301).u16(2).u16(1).u16(149).u16(4).u16(34).u16(4);
+    let says = |records: u32, packets: u32, octets: u32| {
+        let record = netflow::Octets::default().u32(7).u32(0).u32(records).u32(0).u32(packets);
+        netflow::set(300, &record.u32(0).u32(octets).0)
+    };
+    let first = [
+        netflow::set(3, &[unsent.0, sampling.0].concat()),
+        netflow::templates(2),
+        netflow::set(301, &netflow::Octets::default().u32(0).u32(100).0),
+        says(1000, 2000, 300_000),
+        netflow::data(&[flow(1, octets)]),
+    ];
+    let second = [says(1040, 2090, 304_000), netflow::data(&[flow(2, octets)])];
+    // Sequence numbers count data records, those of options too.
+    [netflow::ipfix(0, &first), netflow::ipfix(3, &second)]
+}
+
+#[test]
+fn what_was_written_down_of_an_exporter_is_shown() {
+    let place = Place::with(CONFIG);
+    let daemon = Daemon::start(&place);
+    let socket = exporter(8);
+    for datagram in ipfix_with_options(480) {
+        socket.send_to(&datagram, daemon.to).unwrap();
+    }
+    // Data of a template that is not told.
+    socket.send_to(&netflow::ipfix(5, &[netflow::set(999, &[0; 40])]), daemon.to).unwrap();
+    let told = usage_when(&place, "all datagrams", |u| u["completeness"]["datagrams_received"] == 3);
+    // (2 × 480 × 100) of that and 4,000.
+    assert_eq!(number(&told, "completeness.records_not_sent"), 40);
+    assert_eq!(number(&told, "completeness.octets_not_sent"), 4000);
+    assert_eq!(told["completeness"]["percent"], "96.00 %");
+    let running: Value = serde_json::from_str(&place.weir("doctor -o json").out).unwrap();
+    assert_eq!(running["store_is_open"], true);
+    daemon.stop();
+
+    let answer = place.weir("doctor -o json");
+    assert_eq!(answer.code, Some(1), "{}", answer.err);
+    let found: Value = serde_json::from_str(&answer.out).unwrap();
+    assert_eq!(
+        (&found["store_is_open"], &found["store_open_in_process"]),
+        (&Value::from(false), &Value::Null)
+    );
+    assert!(number(&found, "newest_age_ms") < 60_000, "{found}");
+    let one = named(&found["exporters"], "exporter", "127.0.0.8");
+    let figures = finding(one, "not_sent");
+    assert_eq!((number(figures, "figures.records"), number(figures, "figures.octets")), (40, 4000));
+    assert_eq!(number(finding(one, "data_awaits_template"), "figures.sets"), 1);
+    let session = &one["sessions"][0];
+    assert_eq!(one["sessions"].as_array().unwrap().len(), 1);
+    assert_eq!(session["port"], socket.local_addr().unwrap().port());
+    assert_eq!((&session["protocol"], number(session, "datagrams")), (&Value::from("10"), 3));
+    assert_eq!(session["awaiting"], serde_json::json!({ "sets": 1, "octets": 40 }));
+    assert_eq!(session["sampling"], serde_json::json!([{ "of": "domain", "number": null, "interval": 100 }]));
+    let mut templates: Vec<_> = session["templates"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|t| {
+            (number(t, "id"), t["is_options"].as_bool().unwrap(), number(t, "fields"), number(t, "records"))
+        })
+        .collect();
+    templates.sort_unstable();
+    assert_eq!(templates, [(256, false, 9, 2), (300, true, 4, 2), (301, true, 2, 1)]);
+    let offset = number(session, "offset_ms.greatest");
+    assert!(offset < 2500, "{offset}");
+    let text = place.weir("doctor").out;
+    assert!(text.contains("no collector has the store open"), "{text}");
+    assert!(text.contains("could not send 40 records (4,000 octets)"), "{text}");
+}

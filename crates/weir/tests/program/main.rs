@@ -39,6 +39,7 @@ mod flowgen;
 mod import;
 mod kill;
 mod listen;
+mod names;
 mod netflow;
 mod office;
 mod relay;
