@@ -55,11 +55,14 @@ impl Clock {
             Form::Seconds => i64::try_from(raw).ok()?.checked_mul(1000),
             Form::Uptime => self.at_uptime(raw),
             Form::Ntp => {
-                let seconds = i64::try_from(raw >> 32).ok()?.checked_sub(NTP_TO_UNIX_S)?;
+                let since_1900 = i64::try_from(raw >> 32).ok()?;
+                // From 2036 on the seconds have wrapped (RFC 7011 §6.1.9): those below 1970 are in the next era.
+                let era = if since_1900 < NTP_TO_UNIX_S { 1 << 32 } else { 0 };
+                let seconds = since_1900 + era - NTP_TO_UNIX_S;
                 let ms = i64::try_from(((raw & 0xffff_ffff) * 1000) >> 32).ok()?;
                 Some(seconds * 1000 + ms)
             }
-            Form::DeltaMicros => self.export?.checked_sub(i64::try_from(raw / 1000).ok()?),
+            Form::DeltaMicros => self.export?.checked_sub(i64::try_from(raw.div_ceil(1000)).ok()?),
         }
     }
 
@@ -187,6 +190,10 @@ mod tests {
         let ntp = ((1_767_225_600u64 + 2_208_988_800) << 32) | (1 << 31);
         assert_eq!(c.time(Form::Ntp, ntp), Some(NOW + 500));
         assert_eq!(c.time(Form::DeltaMicros, 2_500_000), Some(NOW - 2_500));
+        // A fraction of a millisecond before: the millisecond that it lies in, as with all other forms.
+        assert_eq!(c.time(Form::DeltaMicros, 2_500_001), Some(NOW - 2_501));
+        // 2^32 s after 1900, the count begins again: one second later it is 2036-02-07T06:28:17Z.
+        assert_eq!(c.time(Form::Ntp, 1 << 32), Some(2_085_978_497_000));
         let ipfix = Clock { uptime: None, ..c };
         assert_eq!(ipfix.time(Form::Uptime, 5), None);
         assert_eq!(Clock { init: Some(NOW - 100), ..ipfix }.time(Form::Uptime, 5), Some(NOW - 95));

@@ -87,7 +87,14 @@ pub(super) const ELEMENTS: &[Feed] = &[
     Feed(282, Column::NatDstAddr, Width::V6),
     Feed(227, Column::NatSrcPort, Width::Number),
     Feed(228, Column::NatDstPort, Width::Number),
+    // Cisco ASA before 8.4: the same, by numbers of its own.
+    Feed(40_001, Column::NatSrcAddr, Width::V4),
+    Feed(40_002, Column::NatDstAddr, Width::V4),
+    Feed(40_003, Column::NatSrcPort, Width::Number),
+    Feed(40_004, Column::NatDstPort, Width::Number),
 ];
+/// What a firewall reports: IANA's element, and Cisco ASA's of before 8.4.
+pub(super) const FIREWALL_EVENTS: &[u16] = &[233, 40_005];
 
 /// Elements that are text, by enterprise. Numbers above 32,767 without an enterprise are NetFlow v9's.
 pub(super) const TEXTS: &[(u32, u16, Column)] = &[

@@ -14,7 +14,7 @@ use super::clock::Form;
 use super::gather::Place;
 use super::list::is_list;
 use crate::schema::Column;
-use element::{APPLICATION, ENDS, OCTETS, PACKETS, STARTS};
+use element::{APPLICATION, ENDS, FIREWALL_EVENTS, OCTETS, PACKETS, STARTS};
 use found::Found;
 pub(super) use layout::Dense;
 use layout::Layout;
@@ -83,7 +83,7 @@ pub(super) struct Plan {
     pub(super) sampler: Option<Place>,
     /// When the exporter started (160), from which its uptime counts.
     pub(super) init: Option<Place>,
-    /// A firewall's (233) or a translator's (230) event: not a measurement of traffic as such.
+    /// A firewall's (233, 40005) or a translator's (230) event: not a measurement of traffic as such.
     pub(super) event: Option<Event>,
     /// The connection (148) that a firewall's event speaks of.
     pub(super) connection: Option<Place>,
@@ -98,7 +98,7 @@ pub(super) struct Plan {
 /// Which registry's events a record reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Event {
-    /// Element 233.
+    /// Element 233, or 40005.
     Firewall(Place),
     /// Element 230.
     Translator(Place),
@@ -118,10 +118,16 @@ impl Plan {
         plan.end = found.time(ENDS);
         // What says nothing new stays an element of its own.
         plan.duration = if plan.start.is_some() == plan.end.is_some() { None } else { found.number(161) };
-        plan.interval = found.number(34).or_else(|| found.number(50)).or_else(|| found.number(305));
-        plan.space = found.number(306);
+        plan.interval = found.number(34).or_else(|| found.number(50));
+        if plan.interval.is_none() {
+            plan.interval = found.number(305);
+            plan.space = found.number(306);
+        }
         plan.sampler = found.number(302).or_else(|| found.number(48));
-        plan.init = found.number(160);
+        let is_uptime = |time: &Option<(Form, Place)>| matches!(time, Some((Form::Uptime, _)));
+        if is_uptime(&plan.start) || is_uptime(&plan.end) {
+            plan.init = found.number(160);
+        }
         if plan.forward.mask & Column::IcmpType.bit() == 0 {
             plan.icmp = found.number(32).or_else(|| found.number(139));
         }
@@ -129,9 +135,9 @@ impl Plan {
         if !plan.texts.iter().any(|text| text.column == Column::Application) {
             plan.application = found.string(0, APPLICATION);
         }
-        plan.event =
-            (found.peek(233).map(Event::Firewall)).or_else(|| found.peek(230).map(Event::Translator));
-        plan.connection = found.peek(233).and(found.peek(148));
+        let firewall = FIREWALL_EVENTS.iter().find_map(|element| found.peek(*element));
+        plan.event = firewall.map(Event::Firewall).or_else(|| found.peek(230).map(Event::Translator));
+        plan.connection = firewall.and_then(|_| found.peek(148));
         plan.end_reason = found.peek(136);
         plan.identity = found.identity(&plan);
         plan.has_lists = fields.iter().any(|field| is_list(field.enterprise, field.element));

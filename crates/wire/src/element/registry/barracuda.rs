@@ -5,16 +5,16 @@
 
 elements! {
     10704;
-        1 TIMESTAMP           "Timestamp"         Unsigned32  Default -
-        2 LOG_OP              "LogOp"             Unsigned8   Default -
-        3 TRAFFIC_TYPE        "TrafficType"       Unsigned8   Default -
-        4 FW_RULE             "FW_Rule"           String      Default -
-        5 SERVICE_NAME        "ServiceName"       String      Default -
-        6 REASON              "Reason"            Unsigned32  Default -
-        7 REASON_TEXT         "ReasonText"        String      Default -
-        8 BIND_IPV4_ADDRESS   "BindIPv4Address"   Ipv4Address Default -
-        9 BIND_TRANSPORT_PORT "BindTransportPort" Unsigned16  Default -
-       10 CONN_IPV4_ADDRESS   "ConnIPv4Address"   Ipv4Address Default -
-       11 CONN_TRANSPORT_PORT "ConnTransportPort" Unsigned16  Default -
-       12 AUDIT_COUNTER       "AuditCounter"      Unsigned32  Default -
+        1 TIMESTAMP           "Timestamp"         DateTimeSeconds Default -
+        2 LOG_OP              "LogOp"             Unsigned8       Default -
+        3 TRAFFIC_TYPE        "TrafficType"       Unsigned8       Default -
+        4 FW_RULE             "FW_Rule"           String          Default -
+        5 SERVICE_NAME        "ServiceName"       String          Default -
+        6 REASON              "Reason"            Unsigned32      Default -
+        7 REASON_TEXT         "ReasonText"        String          Default -
+        8 BIND_IPV4_ADDRESS   "BindIPv4Address"   Ipv4Address     Default -
+        9 BIND_TRANSPORT_PORT "BindTransportPort" Unsigned16      Default -
+       10 CONN_IPV4_ADDRESS   "ConnIPv4Address"   Ipv4Address     Default -
+       11 CONN_TRANSPORT_PORT "ConnTransportPort" Unsigned16      Default -
+       12 AUDIT_COUNTER       "AuditCounter"      Unsigned32      Default -
 }

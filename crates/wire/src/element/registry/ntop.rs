@@ -58,7 +58,7 @@ elements! {
       134 SIP_INVITE_TIME                 "SIP_INVITE_TIME"                DateTimeSeconds Default      -
       135 SIP_TRYING_TIME                 "SIP_TRYING_TIME"                DateTimeSeconds Default      -
       136 SIP_RINGING_TIME                "SIP_RINGING_TIME"               DateTimeSeconds Default      -
-      137 SIP_INVITE_OK_TIME              "SIP_INVITE_OK_TIME"             OctetArray      Default      -
+      137 SIP_INVITE_OK_TIME              "SIP_INVITE_OK_TIME"             DateTimeSeconds Default      -
       138 SIP_INVITE_FAILURE_TIME         "SIP_INVITE_FAILURE_TIME"        DateTimeSeconds Default      -
       139 SIP_BYE_TIME                    "SIP_BYE_TIME"                   DateTimeSeconds Default      -
       140 SIP_BYE_OK_TIME                 "SIP_BYE_OK_TIME"                DateTimeSeconds Default      -
@@ -82,7 +82,7 @@ elements! {
       159 RTP_IN_MAX_DELTA                "RTP_IN_MAX_DELTA"               Unsigned32      Default      -
       160 RTP_OUT_MAX_DELTA               "RTP_OUT_MAX_DELTA"              Unsigned32      Default      -
       161 RTP_IN_PAYLOAD_TYPE             "RTP_IN_PAYLOAD_TYPE"            Unsigned8       Default      -
-      168 SRC_PROC_PID                    "SRC_PROC_PID"                   OctetArray      Default      -
+      168 SRC_PROC_PID                    "SRC_PROC_PID"                   Unsigned32      Default      -
       169 SRC_PROC_NAME                   "SRC_PROC_NAME"                  String          Default      -
       180 HTTP_URL                        "HTTP_URL"                       String          Default      -
       181 HTTP_RET_CODE                   "HTTP_RET_CODE"                  Unsigned16      Identifier   -
@@ -94,15 +94,15 @@ elements! {
       187 HTTP_HOST                       "HTTP_HOST"                      String          Default      -
       188 SSL_SERVER_NAME                 "SSL_SERVER_NAME"                String          Default      -
       189 BITTORRENT_HASH                 "BITTORRENT_HASH"                String          Default      -
-      195 MYSQL_SRV_VERSION               "MYSQL_SRV_VERSION"              OctetArray      Default      -
+      195 MYSQL_SRV_VERSION               "MYSQL_SRV_VERSION"              String          Default      -
       196 MYSQL_USERNAME                  "MYSQL_USERNAME"                 String          Default      -
       197 MYSQL_DB                        "MYSQL_DB"                       String          Default      -
       198 MYSQL_QUERY                     "MYSQL_QUERY"                    String          Default      -
       199 MYSQL_RESPONSE                  "MYSQL_RESPONSE"                 Unsigned16      Default      -
       200 ORACLE_USERNAME                 "ORACLE_USERNAME"                String          Default      -
       201 ORACLE_QUERY                    "ORACLE_QUERY"                   String          Default      -
-      202 ORACLE_RSP_CODE                 "ORACLE_RSP_CODE"                OctetArray      Default      -
-      203 ORACLE_RSP_STRING               "ORACLE_RSP_STRING"              OctetArray      Default      -
+      202 ORACLE_RSP_CODE                 "ORACLE_RSP_CODE"                Unsigned32      Default      -
+      203 ORACLE_RSP_STRING               "ORACLE_RSP_STRING"              String          Default      -
       204 ORACLE_QUERY_DURATION           "ORACLE_QUERY_DURATION"          Unsigned32      Default      -
       205 DNS_QUERY                       "DNS_QUERY"                      String          Default      -
       206 DNS_QUERY_ID                    "DNS_QUERY_ID"                   Unsigned16      Identifier   -
@@ -139,8 +139,8 @@ elements! {
       249 RADIUS_FRAMED_IP_ADDR           "RADIUS_FRAMED_IP_ADDR"          Ipv4Address     Default      -
       250 RADIUS_ACCT_SESSION_ID          "RADIUS_ACCT_SESSION_ID"         String          Default      -
       251 RADIUS_ACCT_STATUS_TYPE         "RADIUS_ACCT_STATUS_TYPE"        String          Default      -
-      252 RADIUS_ACCT_IN_OCTETS           "RADIUS_ACCT_IN_OCTETS"          OctetArray      Default      -
-      253 RADIUS_ACCT_OUT_OCTETS          "RADIUS_ACCT_OUT_OCTETS"         OctetArray      Default      -
+      252 RADIUS_ACCT_IN_OCTETS           "RADIUS_ACCT_IN_OCTETS"          Unsigned32      Default      -
+      253 RADIUS_ACCT_OUT_OCTETS          "RADIUS_ACCT_OUT_OCTETS"         Unsigned32      Default      -
       254 RADIUS_ACCT_IN_PKTS             "RADIUS_ACCT_IN_PKTS"            Unsigned32      Default      -
       255 RADIUS_ACCT_OUT_PKTS            "RADIUS_ACCT_OUT_PKTS"           Unsigned32      Default      -
       260 IMAP_LOGIN                      "IMAP_LOGIN"                     String          Default      -
@@ -224,12 +224,12 @@ elements! {
       361 HTTP_SITE                       "HTTP_SITE"                      String          Default      -
       362 SIP_C_IP                        "SIP_C_IP"                       String          Default      -
       363 SIP_CALL_STATE                  "SIP_CALL_STATE"                 String          Default      -
-      364 EPP_REGISTRAR_NAME              "EPP_REGISTRAR_NAME"             OctetArray      Default      -
-      365 EPP_CMD                         "EPP_CMD"                        OctetArray      Default      -
-      366 EPP_CMD_ARGS                    "EPP_CMD_ARGS"                   OctetArray      Default      -
-      367 EPP_RSP_CODE                    "EPP_RSP_CODE"                   OctetArray      Default      -
-      368 EPP_REASON_STR                  "EPP_REASON_STR"                 OctetArray      Default      -
-      369 EPP_SERVER_NAME                 "EPP_SERVER_NAME"                OctetArray      Default      -
+      364 EPP_REGISTRAR_NAME              "EPP_REGISTRAR_NAME"             String          Default      -
+      365 EPP_CMD                         "EPP_CMD"                        String          Default      -
+      366 EPP_CMD_ARGS                    "EPP_CMD_ARGS"                   String          Default      -
+      367 EPP_RSP_CODE                    "EPP_RSP_CODE"                   String          Default      -
+      368 EPP_REASON_STR                  "EPP_REASON_STR"                 String          Default      -
+      369 EPP_SERVER_NAME                 "EPP_SERVER_NAME"                String          Default      -
       370 RTP_IN_MOS                      "RTP_IN_MOS"                     Unsigned32      Default      -
       371 RTP_IN_R_FACTOR                 "RTP_IN_R_FACTOR"                Unsigned32      Default      -
       372 SRC_PROC_USER_NAME              "SRC_PROC_USER_NAME"             String          Default      -
