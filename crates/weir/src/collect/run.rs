@@ -108,6 +108,7 @@ fn announce_recovery(config: &Config, recovery: &weir_store::Recovery) {
 
 /// Stores batches as they come, until all listeners are gone; then seals. What is stored goes to the relays.
 fn write(mut writer: Writer, receiver: &Receiver<Batch>, mut relays: Relays) -> Outcome {
+    let mut refused = 0;
     loop {
         match receiver.recv_timeout(udp::WAIT) {
             Ok(batch) => {
@@ -121,6 +122,7 @@ fn write(mut writer: Writer, receiver: &Receiver<Batch>, mut relays: Relays) -> 
             writer.append(&counts, clock::now_ms())?;
         }
         writer.tick(clock::now_ms())?;
+        tell_trouble(&mut writer, &mut refused);
     }
     if let Some(counts) = relays.close(clock::now_ms()) {
         writer.append(&counts, clock::now_ms())?;
@@ -128,4 +130,24 @@ fn write(mut writer: Writer, receiver: &Receiver<Batch>, mut relays: Relays) -> 
     writer.close(clock::now_ms())?;
     tracing::info!("stopped; everything received is stored");
     Ok(())
+}
+
+/// Says what the store found wrong while it went on working.
+fn tell_trouble(writer: &mut Writer, refused: &mut u64) {
+    for damage in writer.take_damage() {
+        tracing::error!(
+            "{} is damaged: {}; what can be read of it is used, see `weir verify`",
+            damage.path.display(),
+            damage.how
+        );
+    }
+    let now = writer.memory_refused();
+    if now > *refused {
+        tracing::warn!(
+            "the memory of sessions is full: {} templates, names or waiting sets more will not survive a restart; \
+             see [collect] for limits",
+            now - *refused
+        );
+        *refused = now;
+    }
 }
