@@ -244,3 +244,62 @@ fn old_sflow_means_what_new_sflow_means() {
         assert_eq!(count(&batch, "counter_samples"), 1);
     }
 }
+
+/// Extended user (0:1004) and extended MPLS (0:1006), by sFlow version 5's structures; a counter sample beside them.
+#[test]
+fn users_labels_and_counters_of_sflow_are_kept() {
+    use weir_wire::sflow::{FlowHeader, Header, Interface, Source, Writer, counter};
+    let header = Header {
+        agent: std::net::IpAddr::from([192, 0, 2, 1]),
+        sub_agent: 4,
+        sequence: 1,
+        uptime_ms: 1000,
+        samples: 0,
+    };
+    let mut out = vec![0; 1400];
+    let mut writer = Writer::new(&mut out, &header).unwrap();
+    let source = Source { kind: 0, index: 3 };
+    for sequence in 0..3u32 {
+        let flow = FlowHeader {
+            sequence,
+            source,
+            sampling_interval: std::num::NonZeroU32::new(100),
+            pool: 0,
+            drops: 0,
+            ingress: Interface::Known(3),
+            egress: Interface::Known(4),
+            expanded: false,
+        };
+        writer.begin_flow(&flow).unwrap();
+        // sampled_ipv4: length, protocol, addresses, ports, flags, service.
+        let ip = [1000u32, 17, 0x0a00_0001, 0x0a00_0002, 5000, 53, 0, 0].map(u32::to_be_bytes).concat();
+        writer.other(0, 3, &ip).unwrap();
+        if sequence == 1 {
+            // No character set said, "bob" with its padding; nobody at the other end.
+            let user = [&[0, 0, 0, 106, 0, 0, 0, 3][..], b"bob\0", &[0, 0, 0, 0, 0, 0, 0, 0]].concat();
+            writer.other(0, 1004, &user).unwrap();
+            // Next hop unknown; in: one entry, label 16; out: none.
+            let mpls = [0u32, 1, 16 << 12 | 1 << 8 | 64, 0].map(u32::to_be_bytes).concat();
+            writer.other(0, 1006, &mpls).unwrap();
+        }
+    }
+    writer.begin_counter(1, source, false).unwrap();
+    let ingress = counter::Direction { octets: Some(1 << 40), unicast: Some(7), ..Default::default() };
+    let counters = counter::Interface { index: 3, speed_bps: Some(1 << 34), ingress, ..Default::default() };
+    writer.interface_counters(&counters).unwrap();
+    let len = writer.finish().unwrap();
+    out.truncate(len);
+    let batch = decode(&[out]);
+    assert_eq!(batch.u64s(Column::Octets), [100_000; 3]);
+    let get = |row, column| batch.get(row, column);
+    assert_eq!([get(0, Column::User), get(2, Column::User)], [None, None]);
+    assert_eq!(get(1, Column::User), Some(Value::Text("bob")));
+    assert_eq!((get(0, Column::MplsLabel), get(1, Column::MplsLabel)), (None, Some(Value::Unsigned(16))));
+    let [sample] = &*batch.counters else { panic!("{:?}", batch.counters) };
+    assert_eq!((sample.received, sample.interface, sample.domain), (NOW + 20, 3, 4));
+    assert_eq!(
+        (sample.ingress.octets, sample.ingress.unicast, sample.ingress.errors),
+        (Some(1 << 40), Some(7), None)
+    );
+    assert_eq!((sample.speed, sample.egress.octets), (Some(1 << 34), None));
+}

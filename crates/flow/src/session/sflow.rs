@@ -8,12 +8,12 @@ use super::clock::Clock;
 use super::rows::{self, STAMPED};
 use super::sampling::Interval;
 use super::sequence::Extent;
-use super::{Arrival, Session, Shared, Stamp, Unit};
+use super::{Arrival, Session, Shared, Stamp, Unit, text};
 use crate::counter::Side;
 use crate::health::Counter;
 use crate::names::SamplingSource;
 use crate::schema::Column;
-use crate::{Addr, Batch, Mac};
+use crate::{Addr, Batch, Bytes, Mac, Values};
 use std::net::IpAddr;
 use weir_wire::packet::{Packet, Transport};
 use weir_wire::sflow::counter::{self, CounterRecord};
@@ -25,6 +25,8 @@ use weir_wire::{Error, Reason};
 pub(super) struct Scratch {
     rows: Vec<Row>,
     intervals: Vec<Interval>,
+    /// Who is behind each row's source, or its destination; fewer than rows where nobody is known any more.
+    users: Bytes,
 }
 
 /// One sampled packet: the values whose bits are set in the mask.
@@ -44,6 +46,7 @@ struct Row {
     egress_if: u32,
     src_as: u32,
     dst_as: u32,
+    mpls_label: u32,
     src_port: u16,
     dst_port: u16,
     tcp_flags: u16,
@@ -84,8 +87,9 @@ impl Session {
         let sent = Stamp { export_s: None, uptime: Some(header.uptime_ms) };
         self.follow(header.sequence, Extent::of(1), sent, Unit::Datagrams);
         let clock = Clock { received: arrival.received, export: None, uptime: None, init: None };
-        let Scratch { rows, intervals } = &mut shared.samples;
+        let Scratch { rows, intervals, users } = &mut shared.samples;
         rows.clear();
+        users.truncate(0);
         intervals.clear();
         let uniform = self.sampling.uniform(None);
         let is_overridden = matches!(uniform, Some((_, SamplingSource::Override)));
@@ -95,7 +99,7 @@ impl Session {
                 Ok(Sample::Flow(sample)) => {
                     let said = sample.header.sampling_interval.filter(|_| !is_overridden);
                     intervals.push(said.map(|n| (n.get(), SamplingSource::Record)).or(uniform));
-                    self.read_sample(&sample, rows)
+                    self.read_sample(&sample, rows, users)
                 }
                 Ok(Sample::Counter(sample)) => {
                     self.counts.add(Counter::CounterSamples, 1);
@@ -115,6 +119,7 @@ impl Session {
         }
         self.counts.add_len(Counter::Records, rows.len());
         let base = append(rows, batch);
+        append_users(users, base, batch);
         rows::stamp(batch, base, &self.origin(clock));
         rows::untimed(batch, base, &clock, &mut self.counts);
         match intervals.split_first() {
@@ -128,9 +133,15 @@ impl Session {
     }
 
     /// Reads one sampled packet. A record in it that contradicts itself costs itself.
-    fn read_sample(&mut self, sample: &FlowSample<'_>, rows: &mut Vec<Row>) -> Result<(), Error> {
+    fn read_sample(
+        &mut self,
+        sample: &FlowSample<'_>,
+        rows: &mut Vec<Row>,
+        users: &mut Bytes,
+    ) -> Result<(), Error> {
         // Filled where it lies: it is too large to be moved about.
         rows.push(Row { mask: STAMPED | Column::MeasuredPackets.bit(), ..Row::default() });
+        let before = rows.len().saturating_sub(1);
         let Some(row) = rows.last_mut() else { return Ok(()) };
         set!(row, IngressIf, ingress_if = interface(sample.header.ingress));
         set!(row, EgressIf, egress_if = interface(sample.header.egress));
@@ -143,10 +154,24 @@ impl Session {
                 Err(error) => self.counts.add_reason(Counter::Malformed, error.reason.as_str()),
             }
         }
+        if let Some(user) = &found.user {
+            users.pad(before);
+            text::push(users, if user.src.is_empty() { user.dst } else { user.src });
+        }
         if !found.fill(row) {
             self.counts.add(Counter::NotIp, 1);
         }
         result
+    }
+}
+
+/// Appends who is behind the rows from `base` on.
+fn append_users(users: &Bytes, base: usize, batch: &mut Batch) {
+    if !users.is_empty()
+        && let Values::Bytes(column) = batch.open(Column::User, base)
+    {
+        column.append(users);
+        text::mark(batch, Column::User, base);
     }
 }
 
@@ -209,6 +234,7 @@ fn append(rows: &[Row], batch: &mut Batch) -> usize {
         u32s_from EgressIf = egress_if;
         u32s_from SrcAs = src_as;
         u32s_from DstAs = dst_as;
+        u32s_from MplsLabel = mpls_label;
         u16s_from SrcPort = src_port;
         u16s_from DstPort = dst_port;
         u16s_from TcpFlags = tcp_flags;
@@ -244,6 +270,8 @@ struct Found<'a> {
     switch: Option<sflow::record::Switch>,
     nat: Option<sflow::record::Nat>,
     nat_port: Option<sflow::record::NatPort>,
+    mpls: Option<sflow::record::Mpls<'a>>,
+    user: Option<sflow::record::User<'a>>,
     ethernet: Option<sflow::record::Ethernet>,
     ip: Option<sflow::record::Ip<IpAddr>>,
 }
@@ -261,6 +289,8 @@ impl<'a> Found<'a> {
             FlowRecord::Gateway(gateway) => self.gateway = Some(gateway),
             FlowRecord::Nat(nat) => self.nat = Some(nat),
             FlowRecord::NatPort(ports) => self.nat_port = Some(ports),
+            FlowRecord::Mpls(mpls) => self.mpls = Some(mpls),
+            FlowRecord::User(user) => self.user = Some(user),
             // No column says what these do.
             _ => {}
         }
@@ -298,6 +328,10 @@ impl<'a> Found<'a> {
             set!(row, NextHop, next_hop = router.next_hop.map(Addr::from));
             set!(row, SrcMask, src_mask = router.src_mask);
             set!(row, DstMask, dst_mask = router.dst_mask);
+        }
+        if let Some(mpls) = self.mpls {
+            let top = mpls.ingress.entries().next().or_else(|| mpls.egress.entries().next());
+            set!(row, MplsLabel, mpls_label = top.map(|entry| entry.label));
         }
         if let Some(nat) = &self.nat {
             set!(row, NatSrcAddr, nat_src_addr = nat.src.map(Addr::from));
