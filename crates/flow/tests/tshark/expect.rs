@@ -277,7 +277,7 @@ fn spans(row: &mut Row, record: &Record, taken: &mut [bool], context: &Context<'
     let start = find(STARTS).or_else(|| named("cflow.timestart"));
     let end = find(ENDS).or_else(|| named("cflow.timeend"));
     let mut duration = None;
-    if start.is_none() || end.is_none() {
+    if start.is_none() != end.is_none() {
         duration = find(&[DURATION]).and_then(|field| i64::try_from(unsigned(&field.octets)).ok());
     }
     let is_uptime = |field: Option<&Field>| field.is_some_and(|f| matches!(f.element, Some(21 | 22)));
