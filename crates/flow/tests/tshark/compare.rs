@@ -5,10 +5,11 @@
 
 use super::capture::Datagram;
 use super::expect::{self, Context, Memory, Row};
+use super::list::{self, Templates};
 use super::netflow::{Message, Part, Record};
 use super::sflow;
 use super::value;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use weir_flow::other::Elements;
 use weir_flow::schema::Column;
 use weir_flow::session::{Arrival, Sessions, Settings};
@@ -64,7 +65,7 @@ type Session = (Addr, u16, u64, u64);
 #[derive(Default)]
 struct State {
     memories: HashMap<Session, Memory>,
-    known: HashMap<Session, HashSet<u16>>,
+    known: HashMap<Session, Templates>,
     /// The rows of sets that wait for a template.
     held: HashMap<(Session, u16), Vec<Row>>,
 }
@@ -162,11 +163,11 @@ impl State {
             match part {
                 Part::Template { id, fields, .. } if fields.is_empty() => {
                     let known = self.known.entry(session).or_default();
-                    known.retain(|known| known != id && *id >= 256);
+                    known.retain(|known, _| known != id && *id >= 256);
                 }
-                Part::Template { id, .. } => {
+                Part::Template { id, fields } => {
                     let known = self.known.entry(session).or_default();
-                    if known.insert(*id) {
+                    if known.insert(*id, fields.clone()).is_none() {
                         let held = self.held.remove(&(session, *id)).unwrap_or_default();
                         rows.extend(held);
                     }
@@ -180,8 +181,12 @@ impl State {
                         records.iter().for_each(|record| learn(record, memory));
                         continue;
                     }
-                    let set = set_rows(records, &context, memory);
-                    let is_known = self.known.get(&session).is_some_and(|known| known.contains(id));
+                    let mut set = set_rows(records, &context, memory);
+                    let known = self.known.entry(session).or_default();
+                    for row in &mut set {
+                        row.other = list::opened(std::mem::take(&mut row.other), known);
+                    }
+                    let is_known = self.known.get(&session).is_some_and(|known| known.contains_key(id));
                     if is_known || message.version < 9 {
                         rows.extend(set);
                     } else {

@@ -277,7 +277,7 @@ fn spans(row: &mut Row, record: &Record, taken: &mut [bool], context: &Context<'
     let start = find(STARTS).or_else(|| named("cflow.timestart"));
     let end = find(ENDS).or_else(|| named("cflow.timeend"));
     let mut duration = None;
-    if start.is_none() || end.is_none() {
+    if start.is_none() != end.is_none() {
         duration = find(&[DURATION]).and_then(|field| i64::try_from(unsigned(&field.octets)).ok());
     }
     let is_uptime = |field: Option<&Field>| field.is_some_and(|f| matches!(f.element, Some(21 | 22)));
@@ -300,7 +300,7 @@ fn spans(row: &mut Row, record: &Record, taken: &mut [bool], context: &Context<'
 /// So many packets taken, then so many left out: one in how many (RFC 5476 §6.5.2.1).
 fn space<'r>(row: &mut Row, find: &mut dyn FnMut(&[u16]) -> Option<&'r Field>) {
     let by = row.fields.get(&Column::SamplingInterval);
-    if by.is_some_and(|name| name != "cflow.sampling_packet_interval") {
+    if by.is_none_or(|name| name != "cflow.sampling_packet_interval") {
         return;
     }
     let Some(space) = find(&[SPACE]) else { return };

@@ -121,7 +121,7 @@ impl Plan {
         plan.interval = found.number(34).or_else(|| found.number(50));
         if plan.interval.is_none() {
             plan.interval = found.number(305);
-            plan.space = found.number(306);
+            plan.space = plan.interval.and_then(|_| found.number(306));
         }
         plan.sampler = found.number(302).or_else(|| found.number(48));
         let is_uptime = |time: &Option<(Form, Place)>| matches!(time, Some((Form::Uptime, _)));

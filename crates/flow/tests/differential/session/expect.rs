@@ -211,9 +211,10 @@ fn row(record: &Record, received: i64) -> (Row, Option<Row>) {
     texts(&mut reading, &mut columns);
     events(&reading, &mut columns);
     let reverse = reverse(&mut reading, &columns);
-    // Sampling: the interval goes into a column of its own, the rest serves to find it.
+    // Sampling: the interval goes into a column of its own; to packets taken together belongs the space between.
     let interval = reading.best(0, &[34]).or(reading.best(0, &[50])).or(reading.best(0, &[305]));
-    for element in interval.into_iter().chain([306, 160]) {
+    let space = (interval == Some(305)).then_some(306);
+    for element in interval.into_iter().chain(space) {
         reading.use_up(0, element, Number);
     }
     let has_other = record.version == 9 || record.version == 10;
@@ -385,7 +386,10 @@ fn times(reading: &mut Reading<'_>, columns: &mut Columns, received: i64) {
     let elements = start.into_iter().chain(end).map(|(element, _)| element);
     // The duration serves where only one of them is said.
     let duration = (start.is_some() != end.is_some()).then_some(161);
-    for element in elements.chain(duration).collect::<Vec<_>>() {
+    // An uptime counts from the exporter's start.
+    let is_uptime = [start, end].into_iter().flatten().any(|(_, form)| matches!(form, Form::Uptime));
+    let init = is_uptime.then_some(160);
+    for element in elements.chain(duration).chain(init).collect::<Vec<_>>() {
         reading.use_up(0, element, Number);
     }
 }
@@ -398,8 +402,13 @@ fn time(reading: &Reading<'_>, form: Form, raw: u64) -> Option<i128> {
         Form::Seconds => Some(raw * 1000),
         Form::Millis => Some(raw),
         // Seconds since 1900, and a fraction of 2^32.
-        Form::Ntp => Some((raw / (1 << 32) - 2_208_988_800) * 1000 + raw % (1 << 32) * 1000 / (1 << 32)),
-        Form::DeltaMicros => Some(sent.export_ms? - raw / 1000),
+        Form::Ntp => {
+            // From 2036 on they begin again.
+            let since_1970 = (raw / (1 << 32) - 2_208_988_800).rem_euclid(1 << 32);
+            Some(since_1970 * 1000 + raw % (1 << 32) * 1000 / (1 << 32))
+        }
+        // The millisecond that it lies in.
+        Form::DeltaMicros => Some((sent.export_ms? * 1000 - raw).div_euclid(1000)),
         Form::Uptime => {
             // RFC 3954 §8; the uptime is a counter of 32 bits.
             let (export, uptime) = (sent.export_ms?, sent.uptime_ms?);
