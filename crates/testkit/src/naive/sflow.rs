@@ -24,6 +24,14 @@ impl<'a> Words<'a> {
         Some(octets)
     }
 
+    /// A length and so many octets, filled up to four. **Rule**: at the end the filling may be missing.
+    fn string(&mut self) -> Option<&'a [u8]> {
+        let len = usize::try_from(self.word()?).ok()?;
+        let string = self.octets(len)?;
+        self.at = (self.at + (4 - len % 4) % 4).min(self.bytes.len());
+        Some(string)
+    }
+
     /// 0: unknown, 1 and four octets, 2 and sixteen.
     fn address(&mut self) -> Option<&'a [u8]> {
         match self.word()? {
@@ -90,6 +98,8 @@ struct Known {
     switch: Option<[Option<u16>; 2]>,
     router: Option<(Vec<u8>, [u32; 2])>,
     gateway: Option<(Vec<u8>, u32, Option<u32>)>,
+    user: Option<Vec<u8>>,
+    label: Option<u32>,
     nat: Option<Vec<Value>>,
     nat_ports: Option<Vec<Value>>,
 }
@@ -183,6 +193,26 @@ fn note(known: &mut Known, format: u32, record: &[u8]) -> Option<()> {
             words.word()?; // local preference
             known.gateway = Some((next_hop, src_as, last));
         }
+        1004 => {
+            words.word()?; // character set
+            let src = words.string()?;
+            words.word()?;
+            let dst = words.string()?;
+            // Rule: the source's user, or else the destination's.
+            known.user = Some(if src.is_empty() { dst } else { src }.to_vec());
+        }
+        1006 => {
+            words.address()?;
+            let mut tops = Vec::new();
+            for _ in 0..2 {
+                for i in 0..words.word()? {
+                    let entry = words.word()?;
+                    tops.extend((i == 0).then_some(entry));
+                }
+            }
+            // Rule: the top label it came with, or else the one it left with.
+            known.label = tops.first().copied();
+        }
         1007 => {
             let (src, dst) = (words.address()?, words.address()?);
             known.nat =
@@ -268,6 +298,9 @@ impl Known {
             }
         }
         values.extend(next_hop);
+        values.extend(self.user.map(|user| value(371, &user)));
+        // Element 70 is such an entry without its last octet.
+        values.extend(self.label.and_then(|entry| Some(value(70, octets(&entry.to_be_bytes(), 0, 3)?))));
         values.extend(self.nat.unwrap_or_default());
         values.extend(self.nat_ports.unwrap_or_default());
     }
