@@ -116,6 +116,9 @@ impl Collector {
         let running = self.running()?;
         running.sessions.finish(&mut running.batch);
         attribution.attribute(&mut running.batch, 0);
+        // The ledger does not know yet that rows are scaled when their interval comes: the store's own tests have a
+        // model of that (`crates/store/src/tests/late.rs`). Here rows stay as they were decoded.
+        running.batch.rescales.clear();
         Ok(std::mem::take(&mut running.batch))
     }
 

@@ -180,6 +180,9 @@ impl Layout {
         } else {
             Interval::None
         };
+        if self.has(48) {
+            row.number(Column::Sampler, sampler(flow));
+        }
         let interfaces = [flow.ingress_if, flow.egress_if];
         let place = flow.place(moment.rule, interfaces, self.has(61));
         Told { row, times, doubtful, octets: flow.octets, packets: flow.packets, interval, place }

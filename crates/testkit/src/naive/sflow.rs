@@ -193,26 +193,8 @@ fn note(known: &mut Known, format: u32, record: &[u8]) -> Option<()> {
             words.word()?; // local preference
             known.gateway = Some((next_hop, src_as, last));
         }
-        1004 => {
-            words.word()?; // character set
-            let src = words.string()?;
-            words.word()?;
-            let dst = words.string()?;
-            // Rule: the source's user, or else the destination's.
-            known.user = Some(if src.is_empty() { dst } else { src }.to_vec());
-        }
-        1006 => {
-            words.address()?;
-            let mut tops = Vec::new();
-            for _ in 0..2 {
-                for i in 0..words.word()? {
-                    let entry = words.word()?;
-                    tops.extend((i == 0).then_some(entry));
-                }
-            }
-            // Rule: the top label it came with, or else the one it left with.
-            known.label = tops.first().copied();
-        }
+        1004 => known.user = Some(user(&mut words)?),
+        1006 => known.label = label(&mut words)?,
         1007 => {
             let (src, dst) = (words.address()?, words.address()?);
             known.nat =
@@ -226,6 +208,32 @@ fn note(known: &mut Known, format: u32, record: &[u8]) -> Option<()> {
         _ => {}
     }
     Some(())
+}
+
+/// Character set and name of the source's user, and of the destination's.
+///
+/// **Rule**: the source's, or else the destination's.
+fn user(words: &mut Words<'_>) -> Option<Vec<u8>> {
+    words.word()?;
+    let src = words.string()?;
+    words.word()?;
+    let dst = words.string()?;
+    Some(if src.is_empty() { dst } else { src }.to_vec())
+}
+
+/// Next hop, the label stack it came with, and the one it left with.
+///
+/// **Rule**: the top label it came with, or else the one it left with.
+fn label(words: &mut Words<'_>) -> Option<Option<u32>> {
+    words.address()?;
+    let mut tops = Vec::new();
+    for _ in 0..2 {
+        for i in 0..words.word()? {
+            let entry = words.word()?;
+            tops.extend((i == 0).then_some(entry));
+        }
+    }
+    Some(tops.first().copied())
 }
 
 /// An address as the element of its family.

@@ -136,7 +136,7 @@ fn write(mut writer: Writer, receiver: &Receiver<Batch>, mut relays: Relays) -> 
 fn tell_trouble(writer: &mut Writer, refused: &mut u64) {
     for damage in writer.take_damage() {
         tracing::error!(
-            "{} is damaged: {}; what can be read of it is used, see `weir verify`",
+            "{} is damaged: {}; what can be read of it is used",
             damage.path.display(),
             damage.how
         );

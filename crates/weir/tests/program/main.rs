@@ -8,6 +8,8 @@
 //! | `fixtures` | exporters that we recorded: what the kernel and they themselves counted |
 //! | `office` | softflowd exports to `weir run`: to the byte, and what is lost on purpose |
 //! | `kill` | `kill -9`, twenty times under load |
+//! | `remember` | killed or stopped while sets wait and sampling is unknown |
+//! | `names` | interfaces by the names that exporters say |
 //! | `listen` | ports, protocols, families, and a collector that is held up |
 //! | `stream` | IPFIX over TCP and TLS: framing, certificates, who may speak and how much |
 //! | `relay` | what goes onward: untouched, balanced, from the exporter's address, in another format |
@@ -43,5 +45,6 @@ mod names;
 mod netflow;
 mod office;
 mod relay;
+mod remember;
 mod run;
 mod stream;
