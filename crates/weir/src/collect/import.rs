@@ -81,6 +81,7 @@ fn one(
                 let batch = decoder.take();
                 counted.add(&batch.health);
                 import.append(&batch)?;
+                decoder.give_back(batch);
             }
             Ok(())
         },

@@ -18,6 +18,7 @@ mod worker;
 
 use crate::config::Config;
 use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
 use weir_account::attribution::Attribution;
 use weir_flow::Batch;
 use weir_flow::session::memory::{Attic, Realm};
@@ -26,21 +27,27 @@ use weir_flow::session::{Arrival, Problem, Sessions};
 /// Rows of a batch: large enough that what a batch costs does not show, small enough to stay in a cache.
 pub(crate) const BATCH_ROWS: usize = 8192;
 
+/// A batch on its way to the writer, and the way back to the worker for its memory.
+pub(crate) struct Delivery {
+    pub(crate) batch: Batch,
+    pub(crate) back: SyncSender<Batch>,
+}
+
 /// One worker: decodes and attributes.
 #[derive(Debug)]
 pub(crate) struct Decoder {
     sessions: Sessions,
     attribution: Attribution,
     batch: Batch,
+    /// A batch that was given back: its memory is there already.
+    spare: Option<Batch>,
 }
 
 impl Decoder {
     /// `realm`: whose memory it has, and `attic` what is remembered there.
     pub(crate) fn new(config: &Config, realm: Realm, attic: Arc<Attic>) -> Self {
-        let mut batch = Batch::new();
-        batch.reserve(BATCH_ROWS + 1024);
         let sessions = Sessions::recalling(config.settings(realm), attic);
-        Self { sessions, attribution: config.attribution(), batch }
+        Self { sessions, attribution: config.attribution(), batch: empty_batch(), spare: None }
     }
 
     /// Takes in a datagram; its problem, if it had one, has been counted.
@@ -63,13 +70,25 @@ impl Decoder {
     pub(crate) fn take(&mut self) -> Batch {
         self.sessions.finish(&mut self.batch);
         self.attribution.attribute(&mut self.batch, 0);
-        let mut next = Batch::new();
-        next.reserve(BATCH_ROWS + 1024);
+        let next = self.spare.take().unwrap_or_else(empty_batch);
         std::mem::replace(&mut self.batch, next)
+    }
+
+    /// Takes a batch back that is no longer needed. Most of what a new one costs is the kernel's first touch of its
+    /// memory.
+    pub(crate) fn give_back(&mut self, mut batch: Batch) {
+        batch.clear();
+        self.spare = Some(batch);
     }
 
     /// The sessions, for what is counted outside of decoding.
     pub(crate) fn sessions(&mut self) -> (&mut Sessions, &mut Batch) {
         (&mut self.sessions, &mut self.batch)
     }
+}
+
+fn empty_batch() -> Batch {
+    let mut batch = Batch::new();
+    batch.reserve(BATCH_ROWS + 1024);
+    batch
 }

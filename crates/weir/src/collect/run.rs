@@ -6,6 +6,7 @@
 //! their exporters feel, the buffers of UDP sockets fill, and what the kernel then drops is counted. Loss is
 //! always a number with a reason.
 
+use super::Delivery;
 use super::stream::Streams;
 use super::udp;
 use super::worker::Worker;
@@ -19,7 +20,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread;
-use weir_flow::Batch;
 use weir_flow::session::memory::{Attic, Realm};
 use weir_store::{Options, Writer};
 
@@ -107,13 +107,16 @@ fn announce_recovery(config: &Config, recovery: &weir_store::Recovery) {
 }
 
 /// Stores batches as they come, until all listeners are gone; then seals. What is stored goes to the relays.
-fn write(mut writer: Writer, receiver: &Receiver<Batch>, mut relays: Relays) -> Outcome {
+fn write(mut writer: Writer, receiver: &Receiver<Delivery>, mut relays: Relays) -> Outcome {
     let mut refused = 0;
     loop {
         match receiver.recv_timeout(udp::WAIT) {
-            Ok(batch) => {
+            Ok(Delivery { batch, back }) => {
                 writer.append(&batch, clock::now_ms())?;
-                relays.export(batch);
+                if let Some(batch) = relays.export(batch) {
+                    // If the worker has enough of them, or is gone, its memory is given up.
+                    let _ = back.try_send(batch);
+                }
             }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,

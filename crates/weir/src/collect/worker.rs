@@ -1,9 +1,9 @@
 //! What every listener's thread does with what it receives: lets it in, watches it, relays it, decodes it, and
 //! hands full batches to the writer.
 
-use super::Decoder;
 use super::gate::{Bucket, Gate, Refusal};
 use super::source::{Surroundings, Verdict, Watch};
+use super::{Decoder, Delivery};
 use crate::config::Config;
 use crate::relay::Feeds;
 use crate::{clock, log};
@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::SyncSender;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 use weir_flow::health::Counter;
 use weir_flow::session::Arrival;
@@ -20,6 +20,8 @@ use weir_flow::{Addr, Batch};
 
 /// A batch that is not full leaves after so long: what arrived is seen by questions within it.
 const TICK: Duration = Duration::from_millis(200);
+/// Stored batches that wait to be used again; of more, the memory is given up.
+const BACK_BATCHES: usize = 2;
 /// Exporters of which a listener remembers more than their sessions; those beyond share what is remembered.
 const EXPORTERS_MAX: usize = 65_536;
 /// First-seen exporters are announced up to this many; beyond, forgers would write the log.
@@ -35,7 +37,10 @@ struct Exporter {
 /// One listener's share of the work.
 pub(super) struct Worker {
     decoder: Decoder,
-    sender: SyncSender<Batch>,
+    sender: SyncSender<Delivery>,
+    /// Where batches come back, stored.
+    back: SyncSender<Batch>,
+    returned: Receiver<Batch>,
     stop: Arc<AtomicBool>,
     gate: Gate,
     here: Surroundings,
@@ -53,12 +58,15 @@ impl Worker {
         config: &Config,
         attic: Arc<Attic>,
         feeds: Feeds,
-        sender: SyncSender<Batch>,
+        sender: SyncSender<Delivery>,
         stop: Arc<AtomicBool>,
     ) -> Self {
+        let (back, returned) = sync_channel(BACK_BATCHES);
         Self {
             decoder: Decoder::new(config, Realm::Live, attic),
             sender,
+            back,
+            returned,
             stop,
             gate: Gate::new(config),
             here: surroundings(),
@@ -237,11 +245,15 @@ impl Worker {
         }
         self.flush();
         self.batch_since = now;
+        if let Ok(batch) = self.returned.try_recv() {
+            self.decoder.give_back(batch);
+        }
         let batch = if is_last { self.decoder.conclude() } else { self.decoder.take() };
         if batch.is_void() {
             return true;
         }
-        self.sender.send(batch).is_ok()
+        let back = self.back.clone();
+        self.sender.send(Delivery { batch, back }).is_ok()
     }
 }
 

@@ -121,15 +121,16 @@ impl Relays {
         Feeds::new(self.copies.iter().cloned())
     }
 
-    /// Hands a stored batch to the relays that convert.
-    pub(crate) fn export(&mut self, batch: Batch) {
+    /// Hands a stored batch to the relays that convert; gives it back if there are none.
+    pub(crate) fn export(&mut self, batch: Batch) -> Option<Batch> {
         if self.exports.is_empty() || batch.is_empty() {
-            return;
+            return Some(batch);
         }
         let batch = Arc::new(batch);
         for export in &self.exports {
             export.offer(&batch);
         }
+        None
     }
 
     /// What was counted, once a second.
