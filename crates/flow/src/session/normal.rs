@@ -12,7 +12,7 @@ const TCP: u8 = 6;
 const ICMPV6: u8 = 58;
 
 /// Columns in which exporters write zero for "none". (An interval of zero never gets into its column.)
-const ZERO_IS_UNKNOWN: [Column; 11] = [
+const ZERO_IS_UNKNOWN: [Column; 13] = [
     Column::SrcAs,
     Column::DstAs,
     Column::SrcVlan,
@@ -21,7 +21,9 @@ const ZERO_IS_UNKNOWN: [Column; 11] = [
     Column::DstMac,
     Column::NatSrcPort,
     Column::NatDstPort,
+    Column::Sampler,
     Column::NextHop,
+    Column::BgpNextHop,
     Column::NatSrcAddr,
     Column::NatDstAddr,
 ];

@@ -159,9 +159,9 @@ fn gateway(record: &Node, row: &mut Row) {
         }
     };
     let hop = record.all().into_iter().find(|node| node.name.starts_with("sflow_245.nexthop"));
-    let hop = hop.map(|node| node.show.clone());
+    let hop = hop.map(|node| node.show.clone()).filter(|hop| hop != "0.0.0.0" && hop != "::");
     set(Column::BgpNextHop, "sflow_245.nexthop", hop.clone());
-    set(Column::NextHop, "sflow_245.nexthop", hop.filter(|hop| hop != "0.0.0.0" && hop != "::"));
+    set(Column::NextHop, "sflow_245.nexthop", hop);
     let known = |name: &str| record.number(name).filter(|number| *number > 0);
     set(Column::SrcAs, "sflow_245.srcAS", known("sflow_245.srcAS").map(|number| number.to_string()));
     let path = record.all().into_iter().rfind(|node| node.name == "sflow_245.dstAS");

@@ -511,10 +511,11 @@ fn normalise(record: &Record, columns: &mut Columns) {
         Column::DstMac,
         Column::NatSrcPort,
         Column::NatDstPort,
+        Column::Sampler,
     ] {
         columns.retain(|c, expected| *c != column || *expected != Expected::Unsigned(0));
     }
-    for column in [Column::NextHop, Column::NatSrcAddr, Column::NatDstAddr] {
+    for column in [Column::NextHop, Column::BgpNextHop, Column::NatSrcAddr, Column::NatDstAddr] {
         columns.retain(|c, expected| {
             *c != column || !matches!(expected, Expected::Addr(addr) if is_none_at_all(addr))
         });
