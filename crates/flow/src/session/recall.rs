@@ -33,6 +33,7 @@ impl Session {
                 _ => true,
             };
             if !known {
+                self.counts.add_reason(Counter::Evictions, "memory");
                 memory::forget(batch, &self.prefix, entry.kind, &entry.rest);
             }
         }

@@ -67,17 +67,19 @@ impl Which {
         Ok(Some(filter).filter(|f| !f.is_everything()))
     }
 
-    /// The names that exporters said: in the store, or (if the filter is not understood without) in the files.
+    /// The names that exporters said, if the filter is not understood without: in the files, or in the store.
     fn labels(&self, config: &Config, text: &str) -> Outcome<Labels> {
-        let mut labels = Labels::default();
-        if self.reads_files() {
-            if Filter::parse_with(text, &names(config, &labels)).is_err() {
-                labels = said(&self.batches(config)?);
-            }
-        } else if weir_store::exists(&config.store) {
-            labels = Labels::new(&snapshot(config)?.memory()?);
+        let none = Labels::default();
+        if Filter::parse_with(text, &names(config, &none)).is_ok() {
+            return Ok(none);
         }
-        Ok(labels)
+        Ok(if self.reads_files() {
+            said(&self.batches(config)?)
+        } else if weir_store::exists(&config.store) {
+            Labels::new(&snapshot(config)?.memory()?)
+        } else {
+            none
+        })
     }
 
     /// The files to read, and the text of the filter. What follows `-r a.pcap` without being a file is the

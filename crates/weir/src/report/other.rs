@@ -3,13 +3,14 @@
 use serde_json::{Map, Value as Json, json};
 use weir_flow::other::{Element, Elements};
 use weir_wire::element::{Type, enterprise, lookup, lookup_v9};
+use weir_wire::value;
 
 /// The elements of a record as members of an object, by the registry's names; one that the registry does not know
 /// is `enterprise.number`. What a record has several times is an array.
 pub(crate) fn members(run: &[u8]) -> Json {
     let mut members = Map::new();
     for element in Elements::new(run) {
-        let value = value(&element);
+        let value = json(&element);
         match members.entry(name(&element)) {
             serde_json::map::Entry::Vacant(entry) => drop(entry.insert(value)),
             serde_json::map::Entry::Occupied(mut entry) => {
@@ -38,7 +39,7 @@ fn name(element: &Element<'_>) -> String {
 
 /// A value by its type: numbers are numbers, text is text, what is unknown or has a strange length is
 /// hexadecimal.
-fn value(element: &Element<'_>) -> Json {
+fn json(element: &Element<'_>) -> Json {
     let octets = element.value;
     let known = match known(element).map(|e| e.data_type) {
         Some(
@@ -48,15 +49,11 @@ fn value(element: &Element<'_>) -> Json {
             | Type::Unsigned64
             | Type::DateTimeSeconds
             | Type::DateTimeMilliseconds,
-        ) => unsigned(octets).map(|n| json!(n)),
+        ) => value::unsigned(octets).map(|n| json!(n)),
         Some(Type::Signed8 | Type::Signed16 | Type::Signed32 | Type::Signed64) => {
-            signed(octets).map(|n| json!(n))
+            value::signed(octets).map(|n| json!(n))
         }
-        Some(Type::Boolean) => match octets {
-            [1] => Some(json!(true)),
-            [2] => Some(json!(false)),
-            _ => None,
-        },
+        Some(Type::Boolean) => value::boolean(octets).map(|truth| json!(truth)),
         Some(Type::String) => str::from_utf8(octets).ok().map(|text| json!(text.trim_end_matches('\0'))),
         Some(Type::Ipv4Address | Type::Ipv6Address) => {
             weir_flow::Addr::from_slice(octets).map(|addr| json!(addr.to_string()))
@@ -67,19 +64,6 @@ fn value(element: &Element<'_>) -> Json {
         _ => None,
     };
     known.unwrap_or_else(|| json!(octets.iter().map(|octet| format!("{octet:02x}")).collect::<String>()))
-}
-
-/// A number of 1 to 8 octets: reduced-size encoding (RFC 7011 §6.2) leaves away leading zeros.
-fn unsigned(octets: &[u8]) -> Option<u64> {
-    if octets.is_empty() || octets.len() > 8 {
-        return None;
-    }
-    Some(octets.iter().fold(0, |n, octet| n << 8 | u64::from(*octet)))
-}
-
-fn signed(octets: &[u8]) -> Option<i64> {
-    let shift = 64 - 8 * u32::try_from(octets.len()).ok().filter(|len| (1..=8).contains(len))?;
-    Some((unsigned(octets)? << shift).cast_signed() >> shift)
 }
 
 #[cfg(test)]

@@ -42,6 +42,32 @@ fn checked_tail(tail: &[u8]) -> Result<(), Error> {
     if tail.iter().all(|&octet| octet == 0) { Ok(()) } else { Err(Error::new(Reason::CountMismatch, 2)) }
 }
 
+/// Writes a header and its records one after the other, as every fixed version has them; the length in octets.
+///
+/// # Errors
+/// [`Reason::CountMismatch`] without records or with more than `count_max`, [`Reason::NoSpace`].
+fn emit_records<const HEAD: usize, const LEN: usize, R>(
+    records: &[R],
+    count_max: usize,
+    out: &mut [u8],
+    header: impl FnOnce(u16, &mut [u8; HEAD]),
+    record: impl Fn(&R, &mut [u8; LEN]),
+) -> Result<usize, Error> {
+    let count = u16::try_from(records.len()).unwrap_or(u16::MAX);
+    if records.is_empty() || records.len() > count_max {
+        return Err(Error::new(Reason::CountMismatch, 2));
+    }
+    let no_space = Error::new(Reason::NoSpace, out.len());
+    let (head, after) = out.split_first_chunk_mut().ok_or(no_space)?;
+    let (slots, _) = after.as_chunks_mut();
+    let slots = slots.get_mut(..records.len()).ok_or(no_space)?;
+    header(count, head);
+    for (one, slot) in records.iter().zip(slots.iter_mut()) {
+        record(one, slot);
+    }
+    Ok(slots.as_flattened().len().saturating_add(HEAD))
+}
+
 /// The first `LEN` octets, if they begin with this version.
 #[inline]
 pub(crate) fn checked_header<const LEN: usize>(

@@ -17,8 +17,10 @@
 //!                                  34  dst_port
 //! ```
 
-use super::{checked_header, checked_records};
-use crate::error::{Error, Reason};
+use super::{checked_header, checked_records, emit_records};
+use crate::error::Error;
+#[cfg(doc)]
+use crate::error::Reason;
 use crate::value::{be, put};
 
 /// The version number in the first two octets.
@@ -261,19 +263,8 @@ impl<'a> Datagram<'a> {
 /// # Errors
 /// [`Reason::CountMismatch`] without records or with more than [`RECORDS_MAX`], [`Reason::NoSpace`].
 pub fn emit(header: &Header, records: &[Record], out: &mut [u8]) -> Result<usize, Error> {
-    let count = u16::try_from(records.len()).unwrap_or(u16::MAX);
-    if records.is_empty() || records.len() > RECORDS_MAX {
-        return Err(Error::new(Reason::CountMismatch, 2));
-    }
-    let no_space = Error::new(Reason::NoSpace, out.len());
-    let (head, after) = out.split_first_chunk_mut().ok_or(no_space)?;
-    let (slots, _) = after.as_chunks_mut();
-    let slots = slots.get_mut(..records.len()).ok_or(no_space)?;
-    header.emit(count, head);
-    for (record, slot) in records.iter().zip(slots.iter_mut()) {
-        record.emit(slot);
-    }
-    Ok(slots.as_flattened().len().saturating_add(HEADER_LEN))
+    let head = |count, head: &mut _| header.emit(count, head);
+    emit_records::<HEADER_LEN, RECORD_LEN, _>(records, RECORDS_MAX, out, head, Record::emit)
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
 use super::*;
+use crate::error::Reason;
 use std::vec::Vec;
 
 /// A datagram of one record, written by hand.
