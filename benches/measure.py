@@ -22,6 +22,8 @@ class Run:
     load: float
     others_percent: float
     value: object = None
+    # Of `cpu_s`, a part that is looked at for itself.
+    part_s: float = 0.0
 
 
 def busy_s():
@@ -48,12 +50,13 @@ class Before:
     def start(self, arguments):
         return subprocess.Popen([str(a) for a in arguments], stdout=self.out, stderr=self.err)
 
-    def finish(self, child, ended_by_us=False, helpers_s=0.0):
+    def finish(self, child, ended_by_us=False, helpers_s=0.0, has_orphans=False):
         """Waits for a child and takes down what it used; `helpers_s` are processor seconds of ours that are not
-        the child's."""
+        the child's. `has_orphans`: its own children may outlive it, and come to us."""
         _, status, usage = os.wait4(child.pid, 0)
         wall = time.monotonic() - self.begin
         child.returncode = os.waitstatus_to_exitcode(status)
+        cpu = usage.ru_utime + usage.ru_stime + (orphans_s() if has_orphans else 0.0)
         texts = []
         for file in (self.out, self.err):
             file.seek(0)
@@ -61,9 +64,19 @@ class Before:
             file.close()
         if child.returncode != 0 and not ended_by_us:
             sys.exit(f"{child.args} ended with {child.returncode}\n{texts[1][-2000:]}")
-        cpu = usage.ru_utime + usage.ru_stime
         others = max(0.0, busy_s() - self.busy - cpu - helpers_s) / max(wall, 0.05) / os.cpu_count() * 100
         return Run(wall, cpu, usage.ru_maxrss / 1024, self.load, others, "".join(texts))
+
+
+def orphans_s():
+    """Processor seconds of children of children that were left to us (see `nfacctd.adopt_orphans`)."""
+    total = 0.0
+    while True:
+        try:
+            pid, _, usage = os.wait4(-1, 0)
+        except ChildProcessError:
+            return total
+        total += usage.ru_utime + usage.ru_stime
 
 
 def alternately(sides, runs=None):
