@@ -1,35 +1,21 @@
 //! The few steps that change a disk, each in one place.
 //!
-//! Every step that a crash can come between goes through [`Disk`], so that tests can stop the world before any
-//! of them ([`Disk::step`]) and look at what a next process finds.
+//! Every step that a crash can come between goes through [`Disk`], which asks its [`Fate`], if it has one, before
+//! any of them: so tests and the simulator can stop the world there, and look at what a next process finds.
 
 use crate::Error;
+use crate::fate::{Fate, Kind, Step, Verdict};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The store's folder, and the only way its files are created, named and removed.
 #[derive(Clone, Debug)]
-pub(crate) struct Disk {
+pub struct Disk {
     root: PathBuf,
-    #[cfg(test)]
-    pub(crate) mortal: Option<std::sync::Arc<Mortal>>,
-}
-
-/// A process that will die, for tests: how many more steps it lives, and how much of each file it has flushed.
-#[cfg(test)]
-#[derive(Debug, Default)]
-pub(crate) struct Mortal {
-    pub steps: std::sync::atomic::AtomicI64,
-    pub synced: std::sync::Mutex<std::collections::BTreeMap<PathBuf, u64>>,
-}
-
-#[cfg(test)]
-impl Mortal {
-    /// Whether the step that failed was the first to: it may have been half done.
-    fn dies_writing(&self) -> bool {
-        self.steps.load(std::sync::atomic::Ordering::SeqCst) == -1
-    }
+    fate: Option<Arc<dyn Fate>>,
+    is_single_threaded: bool,
 }
 
 /// What a finished file is known by.
@@ -43,12 +29,25 @@ pub(crate) struct Written {
 
 impl Disk {
     /// The store in this folder.
-    pub(crate) fn new(root: &Path) -> Self {
-        Self {
-            root: root.to_path_buf(),
-            #[cfg(test)]
-            mortal: None,
-        }
+    #[must_use]
+    pub fn new(root: &Path) -> Self {
+        Self { root: root.to_path_buf(), fate: None, is_single_threaded: false }
+    }
+
+    /// The same, and every step is decided by this.
+    #[must_use]
+    pub fn with_fate(mut self, fate: Arc<dyn Fate>) -> Self {
+        self.fate = Some(fate);
+        self
+    }
+
+    /// The same, and what is done in the background otherwise is done by the writer's own thread, in
+    /// [`crate::Writer::tick`] and where a result is waited for: the same calls always give the same steps in the
+    /// same order.
+    #[must_use]
+    pub fn single_threaded(mut self) -> Self {
+        self.is_single_threaded = true;
+        self
     }
 
     /// The store's folder.
@@ -61,38 +60,73 @@ impl Disk {
         self.root.join(name)
     }
 
-    /// A step that changes the disk begins; in tests, the process may die here.
-    #[cfg(test)]
-    pub(crate) fn step(&self, path: &Path) -> Result<(), Error> {
-        let Some(mortal) = &self.mortal else { return Ok(()) };
-        if mortal.steps.fetch_sub(1, std::sync::atomic::Ordering::SeqCst) <= 0 {
-            return Err(Error::io(path, "go on with (crash test)", io::Error::other("the process died")));
+    /// Whether there are to be no threads.
+    pub(crate) fn is_single_threaded(&self) -> bool {
+        self.is_single_threaded
+    }
+
+    /// Whether what is done in the background may be done by now, if there are no threads.
+    pub(crate) fn is_time(&self) -> bool {
+        self.fate.as_ref().is_none_or(|fate| fate.is_time())
+    }
+
+    /// Takes a step, unless the fate has another end for it.
+    fn step<T>(
+        &self,
+        kind: Kind,
+        path: &Path,
+        bytes: u64,
+        act: impl FnOnce() -> io::Result<T>,
+    ) -> Result<T, Error> {
+        if let Some(fate) = &self.fate
+            && let Verdict::Fail(error) | Verdict::Half(_, error) =
+                fate.judge(&Step { kind, path, to: None, bytes })
+        {
+            return Err(Error::io(path, kind.doing(), error));
         }
-        Ok(())
+        act().map_err(Error::doing(path, kind.doing()))
     }
 
-    /// Makes a file's bytes durable. In tests of crashes it is only noted how many they are: the disk that loses
-    /// its cache is simulated, and waiting for the real one would take minutes.
-    #[cfg(test)]
-    fn flush(&self, file: &File, path: &Path) -> io::Result<()> {
-        let Some(mortal) = &self.mortal else { return file.sync_all() };
-        let len = file.metadata()?.len();
-        mortal.synced.lock().map_err(|_| io::Error::other("poisoned"))?.insert(path.to_path_buf(), len);
-        Ok(())
+    /// Makes something durable, or notes that it is.
+    fn settle(&self, kind: Kind, path: &Path, act: impl FnOnce() -> io::Result<()>) -> Result<(), Error> {
+        if let Some(fate) = &self.fate {
+            match fate.judge(&Step { kind, path, to: None, bytes: 0 }) {
+                Verdict::Pass => {}
+                Verdict::Noted => return Ok(()),
+                Verdict::Fail(error) | Verdict::Half(_, error) => {
+                    return Err(Error::io(path, kind.doing(), error));
+                }
+            }
+        }
+        act().map_err(Error::doing(path, kind.doing()))
     }
 
-    /// Makes a file's bytes durable.
-    #[cfg(not(test))]
-    #[expect(clippy::unused_self, reason = "tests note it")]
-    fn flush(&self, file: &File, _path: &Path) -> io::Result<()> {
-        file.sync_data()
+    /// Gives a file another name in the same folder.
+    pub(crate) fn rename(&self, from: &Path, to: &Path) -> Result<(), Error> {
+        if let Some(fate) = &self.fate
+            && let Verdict::Fail(error) | Verdict::Half(_, error) =
+                fate.judge(&Step { kind: Kind::Rename, path: from, to: Some(to), bytes: 0 })
+        {
+            return Err(Error::io(from, Kind::Rename.doing(), error));
+        }
+        fs::rename(from, to).map_err(Error::doing(from, Kind::Rename.doing()))
     }
 
-    /// A step that changes the disk begins.
-    #[cfg(not(test))]
-    #[expect(clippy::unnecessary_wraps, clippy::unused_self, reason = "tests stop the world here")]
-    pub(crate) fn step(&self, _path: &Path) -> Result<(), Error> {
-        Ok(())
+    /// Writes bytes at the end of a file.
+    fn write(&self, mut file: &File, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        if let Some(fate) = &self.fate {
+            let step = Step { kind: Kind::Append, path, to: None, bytes: bytes.len() as u64 };
+            match fate.judge(&step) {
+                Verdict::Pass | Verdict::Noted => {}
+                Verdict::Fail(error) => return Err(error),
+                Verdict::Half(len, error) => {
+                    let part = usize::try_from(len).ok().and_then(|len| bytes.get(..len));
+                    file.write_all(part.unwrap_or(bytes))?;
+                    return Err(error);
+                }
+            }
+        }
+        file.write_all(bytes)
     }
 
     /// Creates a folder and what leads to it, durably.
@@ -100,12 +134,8 @@ impl Disk {
         if folder.is_dir() {
             return Ok(());
         }
-        self.step(folder)?;
-        fs::create_dir_all(folder).map_err(Error::doing(folder, "create"))?;
-        if let Some(parent) = folder.parent() {
-            sync_folder(parent)?;
-        }
-        Ok(())
+        self.step(Kind::CreateFolder, folder, 0, || fs::create_dir_all(folder))?;
+        folder.parent().map_or(Ok(()), |parent| self.sync_folder(parent))
     }
 
     /// Writes a whole new file so that it is there under its name complete and durable, or not at all: to a
@@ -119,25 +149,24 @@ impl Disk {
         let folder = path.parent().unwrap_or(&self.root).to_path_buf();
         self.create_folder(&folder)?;
         let temporary = path.with_extension("tmp");
-        self.step(&temporary)?;
-        let file = File::create(&temporary).map_err(Error::doing(&temporary, "create"))?;
-        let mut sink =
-            Sink { file, buffer: Vec::with_capacity(SINK_BYTES), written: Written { bytes: 0, crc: 0 } };
+        let file = self.step(Kind::Create, &temporary, 0, || File::create(&temporary))?;
+        let mut sink = Sink {
+            disk: self.clone(),
+            path: temporary.clone(),
+            file,
+            buffer: Vec::with_capacity(SINK_BYTES),
+            written: Written { bytes: 0, crc: 0 },
+        };
         let result = write(&mut sink, &temporary)
             .and_then(|()| sink.flush().map_err(Error::doing(&temporary, "write")))
-            .and_then(|()| self.step(&temporary))
-            .and_then(|()| self.flush(&sink.file, &path).map_err(Error::doing(&temporary, "flush")))
-            .and_then(|()| self.step(&path))
-            .and_then(|()| fs::rename(&temporary, &path).map_err(Error::doing(&path, "name")))
-            .and_then(|()| self.step(&folder))
-            .and_then(|()| sync_folder(&folder));
+            .and_then(|()| self.sync(&sink.file, &temporary))
+            .and_then(|()| self.rename(&temporary, &path))
+            .and_then(|()| self.sync_folder(&folder));
         match result {
             Ok(()) => Ok(sink.written),
             Err(error) => {
                 // A failure other than a crash leaves no debris; what a crash leaves, the next writer removes.
-                if self.step(&temporary).is_ok() {
-                    let _ = fs::remove_file(&temporary);
-                }
+                let _ = self.remove(&temporary);
                 Err(error)
             }
         }
@@ -145,59 +174,48 @@ impl Disk {
 
     /// Opens (or creates) a file that is only ever appended to.
     pub(crate) fn append_to(&self, path: &Path) -> Result<File, Error> {
-        self.step(path)?;
         let new = !path.exists();
-        let file =
-            OpenOptions::new().append(true).create(true).open(path).map_err(Error::doing(path, "open"))?;
+        let open = || OpenOptions::new().append(true).create(true).open(path);
+        let file = self.step(Kind::Open, path, 0, open)?;
         if new && let Some(folder) = path.parent() {
-            sync_folder(folder)?;
+            self.sync_folder(folder)?;
         }
         Ok(file)
     }
 
     /// Appends bytes in one write, which a reader sees as a whole or as a torn tail.
-    pub(crate) fn append(&self, mut file: &File, path: &Path, bytes: &[u8]) -> Result<(), Error> {
-        let step = self.step(path);
-        #[cfg(test)]
-        if step.is_err() && self.mortal.as_ref().is_some_and(|m| m.dies_writing()) {
-            let _ = file.write_all(bytes.get(..bytes.len() / 2).unwrap_or_default());
-        }
-        step?;
-        file.write_all(bytes).map_err(Error::doing(path, "append to"))
+    pub(crate) fn append(&self, file: &File, path: &Path, bytes: &[u8]) -> Result<(), Error> {
+        self.write(file, path, bytes).map_err(Error::doing(path, Kind::Append.doing()))
     }
 
     /// Makes what was appended durable.
     pub(crate) fn sync(&self, file: &File, path: &Path) -> Result<(), Error> {
-        self.step(path)?;
-        self.flush(file, path).map_err(Error::doing(path, "flush"))
+        self.settle(Kind::Sync, path, || file.sync_data())
     }
 
     /// Cuts a file to its first `len` bytes, durably.
     pub(crate) fn cut(&self, path: &Path, len: u64) -> Result<(), Error> {
-        self.step(path)?;
-        let file = OpenOptions::new().write(true).open(path).map_err(Error::doing(path, "open"))?;
-        file.set_len(len).and_then(|()| self.flush(&file, path)).map_err(Error::doing(path, "cut"))
+        let cut = || {
+            let file = OpenOptions::new().write(true).open(path)?;
+            file.set_len(len).map(|()| file)
+        };
+        let file = self.step(Kind::Cut, path, len, cut)?;
+        self.sync(&file, path)
     }
 
     /// Removes a file; one that is gone already is as good as removed.
     pub(crate) fn remove(&self, path: &Path) -> Result<(), Error> {
-        self.step(path)?;
-        match fs::remove_file(path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io(path, "remove", error)),
+        let remove = || match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
-        }
+        };
+        self.step(Kind::Remove, path, 0, remove)
     }
 
-    /// Gives a file another name in the same folder.
-    pub(crate) fn rename(&self, from: &Path, to: &Path) -> Result<(), Error> {
-        self.step(from)?;
-        fs::rename(from, to).map_err(Error::doing(from, "rename"))
+    /// Flushes a folder, so that names in it survive a power failure.
+    fn sync_folder(&self, folder: &Path) -> Result<(), Error> {
+        self.settle(Kind::SyncFolder, folder, || File::open(folder).and_then(|f| f.sync_all()))
     }
-}
-
-/// Flushes a folder, so that names in it survive a power failure.
-fn sync_folder(folder: &Path) -> Result<(), Error> {
-    File::open(folder).and_then(|f| f.sync_all()).map_err(Error::doing(folder, "flush"))
 }
 
 /// So much is gathered before it is written: few system calls, little memory.
@@ -205,6 +223,8 @@ const SINK_BYTES: usize = 1 << 18;
 
 /// A file being written, that knows its length and checksum.
 pub(crate) struct Sink {
+    disk: Disk,
+    path: PathBuf,
     file: File,
     buffer: Vec<u8>,
     written: Written,
@@ -213,11 +233,10 @@ pub(crate) struct Sink {
 impl Write for Sink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.buffer.len() + bytes.len() > SINK_BYTES {
-            self.file.write_all(&self.buffer)?;
-            self.buffer.clear();
+            self.pour()?;
         }
         if bytes.len() >= SINK_BYTES {
-            self.file.write_all(bytes)?;
+            self.disk.write(&self.file, &self.path, bytes)?;
         } else {
             self.buffer.extend_from_slice(bytes);
         }
@@ -227,8 +246,18 @@ impl Write for Sink {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.file.write_all(&self.buffer)?;
-        self.buffer.clear();
+        self.pour()?;
         self.file.flush()
+    }
+}
+
+impl Sink {
+    /// Writes what was gathered.
+    fn pour(&mut self) -> io::Result<()> {
+        if !self.buffer.is_empty() {
+            self.disk.write(&self.file, &self.path, &self.buffer)?;
+            self.buffer.clear();
+        }
+        Ok(())
     }
 }

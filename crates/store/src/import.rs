@@ -5,7 +5,7 @@ use crate::error::What;
 use crate::journal::Frame;
 use crate::manifest::{self, Files, Line, MemoryFile};
 use crate::memory;
-use crate::seal::{Done, Source, Task, Worker};
+use crate::seal::{self, Done, Sealer, Source, Task};
 use crate::snapshot::Imported;
 use crate::unit::{Late, Place, Unit};
 use crate::writer::{SEAL_BYTES, Writer, check};
@@ -19,7 +19,7 @@ pub struct Import<'a> {
     writer: &'a mut Writer,
     label: String,
     again: bool,
-    worker: Worker,
+    worker: Sealer,
     /// Rows that are not yet being written.
     frames: Vec<Frame>,
     rows: u64,
@@ -54,7 +54,7 @@ impl Imported {
 impl<'a> Import<'a> {
     pub(crate) fn begin(writer: &'a mut Writer, label: &str, again: bool) -> Result<Self, Error> {
         Ok(Self {
-            worker: Worker::start(&writer.disk)?,
+            worker: seal::start(&writer.disk)?,
             label: label.to_owned(),
             again,
             frames: Vec::new(),
@@ -94,7 +94,9 @@ impl<'a> Import<'a> {
             self.refused += memory::apply(memory, &batch.memory);
         }
         self.rescales.extend(batch.rescales.iter().map(|rescale| (self.begun, *rescale)));
-        while let Some(done) = self.worker.poll().filter(|_| self.fetched < self.begun) {
+        while self.fetched < self.begun
+            && let Some(done) = self.worker.poll()
+        {
             self.fetch(done)?;
         }
         let is_full = self.rows >= self.writer.options.seal_rows || self.bytes >= SEAL_BYTES;

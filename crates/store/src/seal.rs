@@ -1,18 +1,15 @@
-//! Turns frames into files: the segment, the accounts of its bins, and its counts. And the thread that does so
-//! while the writer goes on taking batches.
+//! Turns frames into files: the segment, the accounts of its bins, and its counts.
 
 use crate::bins::{self, Accumulator};
 use crate::disk::Disk;
-use crate::error::What;
 use crate::journal::{self, Damage, Frame};
 use crate::manifest::{Files, MemoryFile};
 use crate::rescale::{self, Rewrite};
 use crate::segment::{self, Rows};
 use crate::unit::Late;
+use crate::worker::Worker;
 use crate::{Error, counter, day, health, memory};
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
-use std::thread::JoinHandle;
 use weir_flow::Values;
 use weir_flow::schema::Column;
 
@@ -53,6 +50,14 @@ pub(crate) struct Done {
     pub rescales: Vec<Late>,
     /// Parts of the journal that could not be read.
     pub damage: Vec<Damage>,
+}
+
+/// The thread that does so.
+pub(crate) type Sealer = Worker<Task, Done>;
+
+/// Starts it.
+pub(crate) fn start(disk: &Disk) -> Result<Sealer, Error> {
+    Worker::start("weir-seal", disk, perform)
 }
 
 /// Makes a task into files.
@@ -167,68 +172,5 @@ fn first_start(frame: &Frame) -> Option<i64> {
     match frame.values(Column::Start) {
         Values::Time(start) => start.into_iter().min(),
         _ => None,
-    }
-}
-
-/// The thread that performs tasks, one at a time. It ends when this is dropped.
-#[derive(Debug)]
-pub(crate) struct Worker {
-    tasks: Option<SyncSender<Task>>,
-    done: Receiver<Result<Done, Error>>,
-    thread: Option<JoinHandle<()>>,
-    disk: Disk,
-}
-
-impl Worker {
-    /// Starts the thread.
-    pub(crate) fn start(disk: &Disk) -> Result<Self, Error> {
-        let (tasks, inbox) = sync_channel::<Task>(1);
-        let (outbox, done) = sync_channel(2);
-        let own = disk.clone();
-        let work = move || {
-            while let Ok(task) = inbox.recv() {
-                if outbox.send(perform(&own, task)).is_err() {
-                    return;
-                }
-            }
-        };
-        let thread = std::thread::Builder::new().name("weir-seal".to_owned()).spawn(work);
-        let thread = thread.map_err(Error::doing(disk.root(), "start the sealing thread for"))?;
-        Ok(Self { tasks: Some(tasks), done, thread: Some(thread), disk: disk.clone() })
-    }
-
-    /// Hands over a task; waits while another one is waiting to be begun.
-    pub(crate) fn begin(&self, task: Task) -> Result<(), Error> {
-        let is_sent = self.tasks.as_ref().is_some_and(|tasks| tasks.send(task).is_ok());
-        if is_sent { Ok(()) } else { Err(self.stopped()) }
-    }
-
-    /// A finished task, in the order they were begun; `None` if none is finished.
-    pub(crate) fn poll(&self) -> Option<Result<Done, Error>> {
-        match self.done.try_recv() {
-            Ok(done) => Some(done),
-            Err(TryRecvError::Empty) => None,
-            Err(TryRecvError::Disconnected) => Some(Err(self.stopped())),
-        }
-    }
-
-    /// Waits for a task that was begun.
-    pub(crate) fn wait(&self) -> Result<Done, Error> {
-        self.done.recv().unwrap_or_else(|_| Err(self.stopped()))
-    }
-
-    fn stopped(&self) -> Error {
-        Error::new(self.disk.root(), What::Stopped)
-    }
-}
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        self.tasks = None;
-        // What is finished and not fetched must not keep the thread waiting.
-        while self.done.recv().is_ok() {}
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
     }
 }

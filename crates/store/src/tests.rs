@@ -3,15 +3,16 @@
 
 mod late;
 mod memory;
+mod mortal;
 
 use crate::bins::BinRow;
-use crate::disk::{Disk, Mortal};
+use crate::disk::Disk;
 use crate::error::What;
 use crate::{Error, Options, Retention, Snapshot, Writer, sample, verify};
+use mortal::{Mortal, immortal};
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::Ordering;
 use tempfile::TempDir;
 use weir_flow::Batch;
 
@@ -151,23 +152,6 @@ enum End {
     Power,
 }
 
-/// A disk that waits for no real one.
-fn immortal(path: &Path) -> Disk {
-    let mut disk = Disk::new(path);
-    disk.mortal = Some(Arc::new(Mortal { steps: AtomicI64::new(i64::MAX), ..Mortal::default() }));
-    disk
-}
-
-/// What appended files lose when the power fails.
-fn lose_what_was_not_flushed(path: &Path, mortal: &Mortal) {
-    let synced = mortal.synced.lock().unwrap();
-    let journal = std::fs::read_dir(path.join("journal")).into_iter().flatten().map(|e| e.unwrap().path());
-    for file in journal.chain([path.join("manifest")]).filter(|f| f.exists()) {
-        let len = synced.get(&file).copied().unwrap_or(0);
-        std::fs::OpenOptions::new().write(true).open(&file).unwrap().set_len(len).unwrap();
-    }
-}
-
 /// Runs `work` on a fresh store again and again, dying one step later each time, until it lives to the end; then
 /// looks at what the next process finds. `check` is told how the run went.
 fn die_at_every_step<T>(
@@ -179,19 +163,18 @@ fn die_at_every_step<T>(
     for steps in 0.. {
         let folder = TempDir::new().unwrap();
         prepare(folder.path());
-        let mortal = Arc::new(Mortal { steps: AtomicI64::new(steps), ..Mortal::default() });
+        let mortal = Mortal::after(steps);
         // What was there before is flushed.
         for file in files(folder.path()) {
             let len = std::fs::metadata(&file).unwrap().len();
             mortal.synced.lock().unwrap().insert(file.into(), len);
         }
-        let mut disk = Disk::new(folder.path());
-        disk.mortal = Some(Arc::clone(&mortal));
+        let disk = Disk::new(folder.path()).with_fate(mortal.clone());
         let (told, result) = work(disk);
-        let died = mortal.steps.load(Ordering::SeqCst) < 0;
+        let died = mortal.is_dead();
         assert!(died || result.is_ok(), "step {steps}: {result:?}");
         if died && end == End::Power {
-            lose_what_was_not_flushed(folder.path(), &mortal);
+            mortal.lose_what_was_not_flushed(folder.path());
         }
         check(folder.path(), told);
         if !died {
@@ -387,9 +370,8 @@ fn a_disk_that_refuses_for_a_while_costs_nothing_that_was_taken() {
     let all = batches(10);
     for steps in 0..120 {
         let folder = TempDir::new().unwrap();
-        let mortal = Arc::new(Mortal { steps: AtomicI64::new(i64::MAX), ..Mortal::default() });
-        let mut disk = Disk::new(folder.path());
-        disk.mortal = Some(Arc::clone(&mortal));
+        let mortal = Mortal::after(i64::MAX);
+        let disk = Disk::new(folder.path()).with_fate(mortal.clone());
         let (mut writer, _) = Writer::open_on(disk, SMALL).unwrap();
         mortal.steps.store(steps, Ordering::SeqCst);
         let mut refused = 0;
@@ -490,8 +472,8 @@ fn retiring_is_whole_or_not_at_all_wherever_it_dies() {
     for steps in 0..8 {
         let folder = TempDir::new().unwrap();
         let (mut writer, days) = three_days(&Disk::new(folder.path()));
-        let mortal = Arc::new(Mortal { steps: AtomicI64::new(steps), ..Mortal::default() });
-        writer.disk.mortal = Some(Arc::clone(&mortal));
+        let mortal = Mortal::after(steps);
+        writer.disk = Disk::new(folder.path()).with_fate(mortal);
         let until = Retention { flows_before: Some(NOON + 2 * 86_400_000), ..Retention::default() };
         let result = writer.retire(until, NOON);
         drop(writer);

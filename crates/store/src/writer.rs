@@ -12,7 +12,7 @@ use crate::journal::Journal;
 use crate::lock::Lock;
 use crate::manifest::{Line, Log, MemoryFile, Seal};
 use crate::recovery::{self, Recovery};
-use crate::seal::{Done, Source, Task, Worker};
+use crate::seal::{self, Done, Sealer, Source, Task};
 use crate::segment::is_complete;
 use crate::settle::Round;
 use crate::snapshot::Imported;
@@ -90,7 +90,7 @@ pub struct Writer {
     /// When the oldest batch of the journal's file was appended.
     unsealed_since: i64,
     jobs: VecDeque<Job>,
-    pub(crate) worker: Worker,
+    pub(crate) worker: Sealer,
     /// A failure in the background that no `tick` has told yet.
     pub(crate) trouble: Option<Error>,
     pub(crate) damage: Vec<Damage>,
@@ -116,7 +116,11 @@ impl Writer {
         Self::open_on(Disk::new(path), options)
     }
 
-    pub(crate) fn open_on(disk: Disk, options: Options) -> Result<(Self, Recovery), Error> {
+    /// The same, on a disk that may have a fate ([`crate::Fate`]).
+    ///
+    /// # Errors
+    /// As [`Writer::open`].
+    pub fn open_on(disk: Disk, options: Options) -> Result<(Self, Recovery), Error> {
         disk.create_folder(disk.root())?;
         let lock = Lock::take(disk.root())?;
         let log = Log::open(&disk)?;
@@ -133,7 +137,7 @@ impl Writer {
             state: State::Waiting { not_before: i64::MIN },
         });
         let mut writer = Self {
-            worker: Worker::start(&disk)?,
+            worker: seal::start(&disk)?,
             journal,
             number,
             last_sequence: journaled.last,

@@ -258,14 +258,13 @@ proptest! {
     #[test]
     fn a_crash_between_any_two_steps_scales_nothing_twice(ops in prop::collection::vec(op(), 1..10), steps in 1i64..160) {
         let folder = TempDir::new().unwrap();
-        let mortal = Arc::new(Mortal { steps: AtomicI64::new(steps), ..Mortal::default() });
-        let mut disk = Disk::new(folder.path());
-        disk.mortal = Some(Arc::clone(&mortal));
+        let mortal = Mortal::after(steps);
+        let disk = Disk::new(folder.path()).with_fate(mortal.clone());
         let (told, result) = run(&disk, &ops);
-        let died = mortal.steps.load(Ordering::SeqCst) < 0;
+        let died = mortal.is_dead();
         prop_assert!(died || result.is_ok(), "{:?}", result);
         if died {
-            lose_what_was_not_flushed(folder.path(), &mortal);
+            mortal.lose_what_was_not_flushed(folder.path());
         }
         if !crate::exists(folder.path()) {
             return Ok(());

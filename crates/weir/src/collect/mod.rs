@@ -2,9 +2,10 @@
 //!
 //! A [`Decoder`] is one listener's: sessions, the batch being filled, and the attribution. `run` is the daemon:
 //! each listener has a thread with a `worker`, fed from a socket by `udp` or from connections by `stream`, past the
-//! `gate` (who may speak, how much) and the eyes of `source` (whose address is not its own). `import` feeds
-//! captures through `file`, `send` is the way back.
+//! `gate` (who may speak, how much) and the eyes of `source` (whose address is not its own); `deliver` stores what
+//! they decode. `import` feeds captures through `file`, `send` is the way back.
 
+mod deliver;
 pub(crate) mod file;
 mod fragment;
 mod gate;

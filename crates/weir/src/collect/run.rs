@@ -6,11 +6,10 @@
 //! their exporters feel, the buffers of UDP sockets fill, and what the kernel then drops is counted. Loss is
 //! always a number with a reason.
 
-use super::Delivery;
+use super::deliver;
 use super::stream::Streams;
 use super::udp;
 use super::worker::Worker;
-use crate::clock;
 use crate::config::{Config, Listen, Transport};
 use crate::exit::{Failure, Outcome};
 use crate::relay::Relays;
@@ -18,7 +17,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use std::net::UdpSocket;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::sync::mpsc::sync_channel;
 use std::thread;
 use weir_flow::session::memory::{Attic, Realm};
 use weir_store::{Options, Writer};
@@ -60,7 +59,7 @@ pub(crate) fn run(config: &Config) -> Outcome {
             });
         }
         drop(sender);
-        let result = write(writer, &receiver, relays);
+        let result = deliver::write(writer, &receiver, relays);
         // If the store failed, the listeners must not wait for it for ever.
         stop.store(true, Ordering::Relaxed);
         drop(receiver);
@@ -103,54 +102,5 @@ fn announce_recovery(config: &Config, recovery: &weir_store::Recovery) {
     }
     for damage in &recovery.damage {
         tracing::error!("the journal {} is damaged: {}", damage.path.display(), damage.how);
-    }
-}
-
-/// Stores batches as they come, until all listeners are gone; then seals. What is stored goes to the relays.
-fn write(mut writer: Writer, receiver: &Receiver<Delivery>, mut relays: Relays) -> Outcome {
-    let mut refused = 0;
-    loop {
-        match receiver.recv_timeout(udp::WAIT) {
-            Ok(Delivery { batch, back }) => {
-                writer.append(&batch, clock::now_ms())?;
-                if let Some(batch) = relays.export(batch) {
-                    // If the worker has enough of them, or is gone, its memory is given up.
-                    let _ = back.try_send(batch);
-                }
-            }
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => break,
-        }
-        if let Some(counts) = relays.counts(clock::now_ms()) {
-            writer.append(&counts, clock::now_ms())?;
-        }
-        writer.tick(clock::now_ms())?;
-        tell_trouble(&mut writer, &mut refused);
-    }
-    if let Some(counts) = relays.close(clock::now_ms()) {
-        writer.append(&counts, clock::now_ms())?;
-    }
-    writer.close(clock::now_ms())?;
-    tracing::info!("stopped; everything received is stored");
-    Ok(())
-}
-
-/// Says what the store found wrong while it went on working.
-fn tell_trouble(writer: &mut Writer, refused: &mut u64) {
-    for damage in writer.take_damage() {
-        tracing::error!(
-            "{} is damaged: {}; what can be read of it is used",
-            damage.path.display(),
-            damage.how
-        );
-    }
-    let now = writer.memory_refused();
-    if now > *refused {
-        tracing::warn!(
-            "the memory of sessions is full: {} templates, names or waiting sets more will not survive a restart; \
-             see [collect] for limits",
-            now - *refused
-        );
-        *refused = now;
     }
 }
