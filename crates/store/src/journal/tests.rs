@@ -1,10 +1,22 @@
 //! What was appended comes back, and what a crash or a flipped bit did to a file is seen.
 
-use super::file::{HEADER, encode_frame, file_header, schema_crc};
+use super::header::{HEADER, file_header, schema_crc};
 use super::*;
+use crate::bins::Gather;
 use crate::sample;
 use proptest::prelude::*;
 use tempfile::TempDir;
+
+fn encode_frame(sequence: u64, schema: u32, batch: &Batch, out: &mut Vec<u8>) -> Result<(), String> {
+    maker::encode_frame(sequence, schema, batch, &mut Gather::default(), out).map(drop)
+}
+
+/// A frame of these bytes, its header not asked.
+fn parse(sequence: u64, summary: &[u8], rows: &[u8]) -> Result<Frame, String> {
+    let schema: Vec<Column> = weir_flow::schema::COLUMNS.iter().map(|d| d.column).collect();
+    let summary = Summary::parse(bytes::Bytes::copy_from_slice(summary), false)?;
+    Frame::parse(sequence, summary, bytes::Bytes::copy_from_slice(rows), &schema)
+}
 
 /// A journal file of these batches, and where each frame ends.
 fn write(folder: &TempDir, batches: &[Batch]) -> (PathBuf, Vec<u8>, Vec<usize>) {
@@ -35,10 +47,10 @@ proptest! {
         prop_assert_eq!(contents.frames.len(), batches.len());
         for (frame, batch) in contents.frames.iter().zip(&batches) {
             prop_assert_eq!(sample::rows(&frame.batch(u64::MAX)), sample::rows(batch));
-            prop_assert_eq!(&frame.health(), &batch.health);
-            prop_assert_eq!(&frame.memory(), &batch.memory);
-            prop_assert_eq!(&frame.counters(), &batch.counters);
-            prop_assert_eq!(&frame.rescales(), &batch.rescales);
+            prop_assert_eq!(&frame.summary.health(), &batch.health);
+            prop_assert_eq!(&frame.summary.memory(), &batch.memory);
+            prop_assert_eq!(&frame.summary.counters(), &batch.counters);
+            prop_assert_eq!(&frame.summary.rescales(), &batch.rescales);
             // A part of the columns is that part of the whole.
             let some = Column::Octets.bit() | Column::Tenant.bit() | Column::Host.bit();
             let part = frame.batch(some);
@@ -130,42 +142,51 @@ fn text_that_is_not_utf_8_has_its_wrong_octets_replaced_and_costs_nothing_else()
     }
     // Where no value is, anything may stand.
     batch.present_mut()[2] = 0;
-    let mut payload = Vec::new();
-    encode(&batch, &mut payload).unwrap();
-    let read = Frame::own(&payload).unwrap().batch(u64::MAX);
+    let (_, bytes) = Maker::default().journal_frame(1, 0, &batch).unwrap();
+    let split = HEADER + u32::from_le_bytes(bytes[20..24].try_into().unwrap()) as usize;
+    let (summary, mut payload) = (&bytes[HEADER..split], bytes[split..].to_vec());
+    let read = parse(1, summary, &payload).unwrap().batch(u64::MAX);
     let text = |row| read.get(row, Column::Application);
     assert_eq!(text(0), Some(weir_flow::batch::Value::Text("caf\u{fffd}")));
     assert_eq!((text(1), text(2)), (Some(weir_flow::batch::Value::Text("dns")), None));
     // A payload that says otherwise is not ours.
     let at = payload.windows(3).position(|w| w == b"dns").unwrap();
     payload[at] = 0xff;
-    assert_eq!(Frame::own(&payload).unwrap_err(), "column application: text in it is not UTF-8");
+    assert_eq!(parse(1, summary, &payload).unwrap_err(), "column application: text in it is not UTF-8");
 }
 
 proptest! {
     #[test]
     fn no_payload_makes_it_panic(mut bytes in prop::collection::vec(any::<u8>(), 0..300), rows in 0u32..5) {
-        let schema: Vec<Column> = weir_flow::schema::COLUMNS.iter().map(|d| d.column).collect();
-        let _ = Frame::parse(1, bytes.clone().into(), &schema);
+        let mut own = Vec::new();
+        encode_frame(1, schema_crc(), &small()[0], &mut own).unwrap();
+        let split = HEADER + u32::from_le_bytes(own[20..24].try_into().unwrap()) as usize;
+        let all = |bytes: &[u8]| {
+            let _ = parse(1, bytes, &own[split..]);
+            let _ = parse(1, &own[HEADER..split], bytes);
+            let schema: Vec<Column> = weir_flow::schema::COLUMNS.iter().map(|d| d.column).collect();
+            let _ = Frame::parse_v2(1, bytes::Bytes::copy_from_slice(bytes), &schema);
+        };
+        all(&bytes);
         if let Some(start) = bytes.get_mut(..4) {
             start.copy_from_slice(&rows.to_le_bytes());
         }
-        let _ = Frame::parse(1, bytes.into(), &schema);
+        all(&bytes);
     }
 }
 
 #[test]
-fn a_real_payload_with_any_byte_changed_does_not_panic() {
+fn a_real_frame_with_any_byte_changed_does_not_panic() {
     let mut bytes = Vec::new();
     encode_frame(1, schema_crc(), &small()[0], &mut bytes).unwrap();
-    let payload = &bytes[HEADER..];
-    let schema: Vec<Column> = weir_flow::schema::COLUMNS.iter().map(|d| d.column).collect();
-    for at in 0..payload.len() {
+    let split = HEADER + u32::from_le_bytes(bytes[20..24].try_into().unwrap()) as usize;
+    for at in HEADER..bytes.len() {
         for value in [0, 1, 0x7f, 0xff] {
-            let mut changed = payload.to_vec();
+            let mut changed = bytes.clone();
             changed[at] = value;
-            if let Ok(frame) = Frame::parse(1, changed.into(), &schema) {
-                let _ = (sample::rows(&frame.batch(u64::MAX)), frame.health());
+            if let Ok(frame) = parse(1, &changed[HEADER..split], &changed[split..]) {
+                let _ = (sample::rows(&frame.batch(u64::MAX)), frame.summary.health());
+                frame.summary.accounts().unwrap().for_each_row(&mut |_| {});
             }
         }
     }
