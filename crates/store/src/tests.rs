@@ -1,6 +1,7 @@
 //! The store as a whole: what is appended is seen once, through seals, crashes, imports and damage.
 #![expect(clippy::cast_possible_wrap, reason = "numbers here are small")]
 
+mod account;
 mod late;
 mod memory;
 
