@@ -79,7 +79,7 @@ pub(crate) fn rows_at(part: &Part<'_>, columns: u64, numbers: &[usize]) -> Resul
     if let Source::Tail(entry) = part.source {
         let places: Vec<u32> =
             numbers.iter().map(|number| u32::try_from(*number).unwrap_or(u32::MAX)).collect();
-        return Ok(entry.read(columns).gather(&places));
+        return Ok(entry.read(columns)?.gather(&places));
     }
     let spans = Spans::of_places(numbers.iter().copied(), GAP_ROWS);
     let batch = read(part, columns, &spans)?;
@@ -97,7 +97,7 @@ pub(crate) fn read(part: &Part<'_>, columns: u64, rows: &Spans) -> Result<Batch,
     let columns = columns & !part.absent;
     match &part.source {
         Source::Group(reader, group) => Ok(reader.read(*group, columns, rows.as_slice())?),
-        Source::Tail(entry) => Ok(entry.read(columns)),
+        Source::Tail(entry) => Ok(entry.read(columns)?),
     }
 }
 

@@ -66,7 +66,8 @@ pub(crate) fn rows(ledger: &Ledger, snapshot: &Snapshot) -> Verdict {
         }
     }
     for entry in &snapshot.tail {
-        have.extend(Row::all(&entry.read(u64::MAX)));
+        let batch = entry.read(u64::MAX).map_err(|error| format!("rows: {error}"))?;
+        have.extend(Row::all(&batch));
     }
     have.sort_unstable();
     let (missing, extra) = differences(want.into_iter(), have.iter());

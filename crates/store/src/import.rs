@@ -2,7 +2,7 @@
 
 use crate::Error;
 use crate::error::What;
-use crate::journal::Frame;
+use crate::journal::{Frame, Maker};
 use crate::manifest::{self, Files, Line, MemoryFile};
 use crate::memory;
 use crate::seal::{self, Done, Sealer, Source, Task};
@@ -37,7 +37,7 @@ pub struct Import<'a> {
     fetched: u64,
     files: Files,
     committed: bool,
-    buffer: Vec<u8>,
+    maker: Maker,
 }
 
 /// A digest in hexadecimal, as the manifest has it.
@@ -68,7 +68,7 @@ impl<'a> Import<'a> {
             fetched: 0,
             files: Files::default(),
             committed: false,
-            buffer: Vec::new(),
+            maker: Maker::default(),
             writer,
         })
     }
@@ -80,15 +80,12 @@ impl<'a> Import<'a> {
     /// import cannot be completed.
     pub fn append(&mut self, batch: &Batch) -> Result<(), Error> {
         check(&self.writer.disk, batch)?;
-        self.buffer.clear();
         let bad = |how: String| Error::new(self.writer.disk.root(), What::Batch(how));
-        crate::journal::encode(batch, &mut self.buffer).map_err(bad)?;
-        let mut frame = Frame::own(&self.buffer).map_err(bad)?;
+        let frame = self.maker.frame(self.sequence + 1, batch).map_err(bad)?;
         self.sequence += 1;
-        frame.sequence = self.sequence;
-        self.frames.push(frame);
         self.rows += batch.len() as u64;
-        self.bytes += self.buffer.len();
+        self.bytes += frame.bytes();
+        self.frames.push(frame);
         if !batch.memory.is_empty() {
             let memory = self.memory.get_or_insert_with(|| self.writer.memory.clone());
             self.refused += memory::apply(memory, &batch.memory);

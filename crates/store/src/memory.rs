@@ -36,13 +36,13 @@ pub(crate) fn advance(
     to: u64,
 ) -> Result<Option<MemoryFile>, Error> {
     let known = before.map_or(0, |file| file.sequence);
-    let fresh = || frames.iter().filter(|f| f.sequence > known && f.changes_memory());
+    let fresh = || frames.iter().filter(|f| f.sequence > known && f.summary.changes_memory());
     if fresh().next().is_none() {
         return Ok(None);
     }
     let mut memory = before.map(|file| read(disk.root(), file)).transpose()?.unwrap_or_default();
     for frame in fresh() {
-        apply(&mut memory, &frame.memory());
+        apply(&mut memory, &frame.summary.memory());
     }
     write(disk, name, &memory, to).map(Some)
 }

@@ -116,7 +116,7 @@ pub(crate) fn read_journal(
             continue;
         };
         for frame in fresh.iter().filter(|frame| frame.sequence > known) {
-            journaled.refused += memory::apply(&mut journaled.memory, &frame.memory());
+            journaled.refused += memory::apply(&mut journaled.memory, &frame.summary.memory());
         }
         recovery.rows += fresh.iter().map(|f| f.rows() as u64).sum::<u64>();
         recovery.frames += fresh.len() as u64;

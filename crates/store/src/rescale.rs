@@ -6,7 +6,7 @@
 
 use crate::disk::Disk;
 use crate::error::What;
-use crate::journal::{self, Frame};
+use crate::journal::{Frame, Maker, Summary};
 use crate::manifest::Files;
 use crate::seal::Parts;
 use crate::segment::{Bound, PageBounds, Reader};
@@ -15,7 +15,7 @@ use crate::unit::{Late, Unit};
 use crate::{Error, health};
 use weir_flow::names::SamplingSource;
 use weir_flow::time::BIN_MS;
-use weir_flow::{Batch, Column, Rescale, Values, health::Row};
+use weir_flow::{Batch, Column, Rescale, health::Row};
 
 /// The columns that scaling changes.
 const CHANGED: [Column; 4] =
@@ -34,23 +34,27 @@ fn changed() -> u64 {
     CHANGED.iter().fold(0, |mask, column| mask | column.bit())
 }
 
-/// What becomes of a frame's rows: the columns that change, and what that counts. `late` is in the order of places;
-/// `None` if none is for any row.
-pub(crate) fn scaled(frame: &Frame, late: &[Late]) -> Option<(Batch, Vec<Row>)> {
-    if late.is_empty() || frame.rows() == 0 {
+/// Those of the intervals, which are in the order of places, that may be for rows of this frame.
+pub(crate) fn concerning(sequence: u64, summary: &Summary, late: &[Late]) -> Vec<Rescale> {
+    let (first, last) = summary.bounds.received;
+    let concerns = |late: &&Late| {
+        summary.rows() > 0
+            && sequence <= late.place.sequence
+            && late.rescale.overlaps(first, last)
+            && summary.may_hold(late.rescale.exporter)
+    };
+    late.iter().filter(concerns).map(|late| late.rescale).collect()
+}
+
+/// What becomes of a frame's rows: the columns that change, and what that counts; `None` if none of the intervals is
+/// for any row.
+pub(crate) fn scaled(frame: &Frame, rescales: &[Rescale]) -> Option<(Batch, Vec<Row>)> {
+    if rescales.is_empty() {
         return None;
     }
-    let Values::Time(received) = frame.values(Column::Received) else { return None };
-    let (first, last) = (received.iter().copied().min()?, received.iter().copied().max()?);
-    let mut late = late
-        .iter()
-        .filter(|late| frame.sequence <= late.place.sequence && late.rescale.overlaps(first, last))
-        .map(|late| late.rescale)
-        .peekable();
-    late.peek()?;
     let mut batch = frame.batch(READ | changed());
     let mut counts = Vec::new();
-    let rows: usize = late.map(|rescale| rescale.apply(&mut batch, &mut counts)).sum();
+    let rows: usize = rescales.iter().map(|rescale| rescale.apply(&mut batch, &mut counts)).sum();
     (rows > 0).then_some((batch, counts))
 }
 
@@ -67,9 +71,10 @@ pub(crate) fn overlay(batch: &mut Batch, scaled: &Batch) {
     }
 }
 
-/// The frame with its rows scaled.
+/// The frame with its rows scaled, and its accounts computed from these.
 pub(crate) fn scale(disk: &Disk, frame: Frame, late: &[Late], counts: &mut Vec<Row>) -> Result<Frame, Error> {
-    let Some((scaled, mut more)) = scaled(&frame, late) else { return Ok(frame) };
+    let rescales = concerning(frame.sequence, &frame.summary, late);
+    let Some((scaled, mut more)) = scaled(&frame, &rescales) else { return Ok(frame) };
     counts.append(&mut more);
     let mut batch = frame.batch(u64::MAX);
     overlay(&mut batch, &scaled);
@@ -77,12 +82,8 @@ pub(crate) fn scale(disk: &Disk, frame: Frame, late: &[Late], counts: &mut Vec<R
 }
 
 fn reframe(disk: &Disk, batch: &Batch, sequence: u64) -> Result<Frame, Error> {
-    let bad = |how| Error::new(disk.root(), What::Batch(how));
-    let mut payload = Vec::new();
-    journal::encode(batch, &mut payload).map_err(bad)?;
-    let mut frame = Frame::own(&payload).map_err(bad)?;
-    frame.sequence = sequence;
-    Ok(frame)
+    let frame = Maker::default().frame(sequence, batch);
+    frame.map_err(|how| Error::new(disk.root(), What::Batch(how)))
 }
 
 /// A unit to be written anew.

@@ -1,7 +1,8 @@
 //! Batches for tests: every column, every kind of gap, names, and counts.
 
 use proptest::prelude::*;
-use weir_flow::batch::{ALWAYS, RowBuilder};
+use weir_flow::batch::ALWAYS;
+pub(crate) use weir_flow::batch::RowBuilder;
 use weir_flow::health::Row;
 use weir_flow::schema::{COLUMNS, Column, Kind};
 use weir_flow::{Addr, Batch};

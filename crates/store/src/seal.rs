@@ -10,8 +10,6 @@ use crate::unit::Late;
 use crate::worker::Worker;
 use crate::{Error, counter, day, health, memory};
 use std::path::PathBuf;
-use weir_flow::Values;
-use weir_flow::schema::Column;
 
 /// Folders of the store's files.
 pub(crate) const FLOWS: &str = "flows";
@@ -22,8 +20,15 @@ pub(crate) const COUNTERS: &str = "counters";
 /// Where the frames of a task are.
 #[derive(Debug)]
 pub(crate) enum Source {
-    /// In these journal files: the ones with these sequences. `memory` is what was remembered before them.
-    Journal { files: Vec<PathBuf>, from: u64, to: u64, memory: Option<MemoryFile> },
+    /// In these journal files: the ones with these sequences. `frames` are all of them, if they are in memory still.
+    /// `memory` is what was remembered before them.
+    Journal {
+        files: Vec<PathBuf>,
+        frames: Option<Vec<Frame>>,
+        from: u64,
+        to: u64,
+        memory: Option<MemoryFile>,
+    },
     /// In memory.
     Frames(Vec<Frame>),
     /// In files: a unit that is to be written anew.
@@ -65,8 +70,9 @@ pub(crate) fn perform(disk: &Disk, task: Task) -> Result<Done, Error> {
     let mut done = Done::default();
     let frames = match task.source {
         Source::Frames(frames) => frames,
-        Source::Journal { files, from, to, memory } => {
-            let mut frames = Vec::new();
+        Source::Journal { files, frames: held, from, to, memory } => {
+            let files = if held.is_some() { Vec::new() } else { files };
+            let mut frames = held.unwrap_or_default();
             for file in files {
                 let contents = journal::read(&file)?;
                 frames.extend(contents.frames.into_iter().filter(|f| (from..=to).contains(&f.sequence)));
@@ -83,9 +89,9 @@ pub(crate) fn perform(disk: &Disk, task: Task) -> Result<Done, Error> {
     };
     let mut parts = Parts { bins: true, ..Parts::default() };
     for frame in &frames {
-        parts.counts.append(&mut frame.health());
-        parts.counters.append(&mut frame.counters());
-        done.rescales.extend(Late::of_frame(frame));
+        parts.counts.append(&mut frame.summary.health());
+        parts.counters.append(&mut frame.summary.counters());
+        done.rescales.extend(Late::of_frame(frame.sequence, &frame.summary));
     }
     let mut late = task.late;
     late.extend_from_slice(&done.rescales);
@@ -126,25 +132,20 @@ impl Parts {
         if self.frames.iter().all(|f| f.rows() == 0) {
             return Ok(files);
         }
-        let first = self.frames.iter().filter_map(first_start).min().unwrap_or_default();
+        let with_rows = self.frames.iter().map(|f| &f.summary).filter(|summary| summary.rows() > 0);
+        let first = with_rows.map(|summary| summary.bounds.start.0).min().unwrap_or_default();
         let day = day::folder(first);
-        let mut accounts = Accumulator::new();
+        if self.bins {
+            let name = format!("{BINS}/{day}/{prefix}-0.parquet");
+            let mut accounts = Accumulator::new();
+            self.frames.iter().for_each(|frame| add_accounts(frame, &mut accounts));
+            files.bins.push(bins::write(disk, &name, &accounts)?);
+        }
         for (number, frames) in split(self.frames).into_iter().enumerate() {
             let rows = Rows::new(frames);
             let name = format!("{FLOWS}/{day}/{prefix}-{number}.parquet");
-            let keep = if self.bins { bins::columns(rows.has_local()) } else { 0 };
-            // Sorted rows find their accounts where those of the row before are: half the time of adding them as
-            // they came.
-            let (segment, sorted) = segment::write(disk, &name, &rows, keep)?;
-            drop(rows);
+            let (segment, _) = segment::write(disk, &name, &rows, 0)?;
             files.segments.push(segment);
-            if self.bins {
-                accounts.add(&sorted);
-            }
-        }
-        if self.bins {
-            let name = format!("{BINS}/{day}/{prefix}-0.parquet");
-            files.bins.push(bins::write(disk, &name, &accounts)?);
         }
         Ok(files)
     }
@@ -168,9 +169,10 @@ fn split(frames: Vec<Frame>) -> Vec<Vec<Frame>> {
     parts
 }
 
-fn first_start(frame: &Frame) -> Option<i64> {
-    match frame.values(Column::Start) {
-        Values::Time(start) => start.into_iter().min(),
-        _ => None,
+/// Adds the accounts that a frame carries, or, if it carries none, those of its rows.
+fn add_accounts(frame: &Frame, accounts: &mut Accumulator) {
+    match frame.summary.accounts() {
+        Some(carried) => accounts.merge(carried),
+        None => accounts.add(&frame.batch(bins::COLUMNS)),
     }
 }

@@ -6,7 +6,7 @@
 
 use crate::bins::{self, Accumulator, BinRow};
 use crate::error::What;
-use crate::journal::{self, Damage, Frame};
+use crate::journal::{self, Damage, Outline, totals};
 use crate::manifest::{BinsFile, Files, Manifest, MemoryFile, SegmentFile};
 use crate::segment::Reader;
 use crate::unit::Late;
@@ -14,11 +14,10 @@ use crate::{Error, Totals, counter, health, memory, rescale};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use weir_flow::Batch;
 use weir_flow::counter::Sample;
 use weir_flow::memory::Memory;
-use weir_flow::schema::Column;
 use weir_flow::time::bin;
-use weir_flow::{Batch, Values};
 
 /// How often a snapshot is tried again when files vanish while it is taken.
 const TRIES: usize = 5;
@@ -88,8 +87,8 @@ impl SegmentEntry {
     }
 }
 
-/// Rows that are journaled and not yet sealed. They are kept as they lie in the journal; columns are taken out
-/// when they are asked for.
+/// Rows that are journaled and not yet sealed. They stay in the journal's file, which is kept open: columns are read
+/// when they are asked for, whatever has become of the file's name.
 #[derive(Clone, Debug)]
 pub struct TailEntry {
     /// How many rows.
@@ -102,45 +101,64 @@ pub struct TailEntry {
     pub end_min: i64,
     /// Latest end.
     pub end_max: i64,
-    frame: Frame,
+    frame: Outline,
     /// The columns that late sampling intervals changed, and what that counts.
     scaled: Option<Arc<(Batch, Vec<weir_flow::health::Row>)>>,
 }
 
 impl TailEntry {
-    fn new(frame: Frame, late: &[Late]) -> Self {
-        let span = |column| match frame.values(column) {
-            Values::Time(v) => {
-                (v.iter().copied().min().unwrap_or_default(), v.iter().copied().max().unwrap_or_default())
-            }
-            _ => (0, 0),
-        };
-        let (start, end) = (span(Column::Start), span(Column::End));
-        Self {
-            rows: frame.rows(),
-            start_min: start.0,
-            start_max: start.1,
-            end_min: end.0,
-            end_max: end.1,
-            scaled: rescale::scaled(&frame, late).map(Arc::new),
+    /// Only rows that a late sampling interval may be for are read now.
+    fn new(frame: Outline, late: &[Late]) -> Result<Self, Error> {
+        let rescales = rescale::concerning(frame.sequence, &frame.summary, late);
+        let scaled = if rescales.is_empty() { None } else { rescale::scaled(&*frame.frame()?, &rescales) };
+        let bounds = frame.summary.bounds;
+        Ok(Self {
+            rows: frame.summary.rows(),
+            start_min: bounds.start.0,
+            start_max: bounds.start.1,
+            end_min: bounds.end.0,
+            end_max: bounds.end.1,
+            scaled: scaled.map(Arc::new),
             frame,
-        }
+        })
     }
 
     /// The rows, with the columns whose bits are set. Columns that no row has are loaded with no value.
-    #[must_use]
-    pub fn read(&self, columns: u64) -> Batch {
-        let mut batch = self.frame.batch(columns);
+    ///
+    /// # Errors
+    /// They cannot be read, or are not what was written ([`What::Damaged`]).
+    pub fn read(&self, columns: u64) -> Result<Batch, Error> {
+        let mut batch = self.frame.frame()?.batch(columns);
         if let Some(scaled) = &self.scaled {
             rescale::overlay(&mut batch, &scaled.0);
         }
-        batch
+        Ok(batch)
     }
 
     fn health(&self) -> Vec<weir_flow::health::Row> {
-        let mut rows = self.frame.health();
+        let mut rows = self.frame.summary.health();
         rows.extend(self.scaled.iter().flat_map(|scaled| scaled.1.iter().cloned()));
         rows
+    }
+
+    /// Calls `f` with the accounts: those that the frame carries, unless its rows were scaled since.
+    fn accounts(&self, f: &mut dyn FnMut(&BinRow<'_>)) -> Result<(), Error> {
+        match self.frame.summary.accounts().filter(|_| self.scaled.is_none()) {
+            Some(carried) => carried.for_each_row(f),
+            None => {
+                let mut accounts = Accumulator::new();
+                accounts.add(&self.read(bins::COLUMNS)?);
+                accounts.for_each(f);
+            }
+        }
+        Ok(())
+    }
+
+    fn totals(&self) -> Totals {
+        match &self.scaled {
+            Some(scaled) => totals(&scaled.0),
+            None => self.frame.summary.totals,
+        }
     }
 }
 
@@ -180,10 +198,10 @@ impl Snapshot {
         let mut frames = Vec::new();
         let mut damage = Vec::new();
         for (_, path) in journal::files(root)? {
-            match journal::read(&path) {
-                Ok(contents) => {
-                    frames.extend(contents.frames);
-                    damage.extend(contents.damage);
+            match journal::outline(&path) {
+                Ok(outlines) => {
+                    frames.extend(outlines.frames);
+                    damage.extend(outlines.damage);
                 }
                 // Sealed and removed since it was listed: the manifest, read later, has it.
                 Err(error) if error.is_vanished() => {}
@@ -197,13 +215,23 @@ impl Snapshot {
         // Intervals that are sealed but not yet everywhere (those of an import are for frames before it too), and
         // those of the journal.
         let mut late = manifest.pending.clone();
-        frames.iter().for_each(|frame| late.extend(Late::of_frame(frame)));
+        frames.iter().for_each(|frame| late.extend(Late::of_frame(frame.sequence, &frame.summary)));
         late.sort_by_key(|late| late.place);
         let files = manifest.files();
+        let mut tail = Vec::with_capacity(frames.len());
+        for frame in frames {
+            match TailEntry::new(frame, &late) {
+                Ok(entry) => tail.push(entry),
+                Err(Error { path, what: What::Damaged(how) }) => {
+                    damage.push(Damage { path, bytes: 0..0, how });
+                }
+                Err(error) => return Err(error),
+            }
+        }
         Ok(Self {
             root: root.to_path_buf(),
             segments: files.segments.iter().map(|s| SegmentEntry::new(root, s)).collect(),
-            tail: frames.into_iter().map(|frame| TailEntry::new(frame, &late)).collect(),
+            tail,
             imports: manifest.imports.iter().map(Imported::new).collect(),
             retired_before: manifest.retired_before,
             memory: manifest.memory,
@@ -245,18 +273,14 @@ impl Snapshot {
         for file in self.files.bins.iter().filter(|file| file.overlaps(&range)) {
             bins::read(&self.root.join(&file.name), file, &range, &mut f)?;
         }
-        let mut accumulator = Accumulator::new();
         let touches =
             |e: &&TailEntry| bin(e.start_min) < range.end && e.end_max.max(e.start_max) >= range.start;
-        for entry in self.tail.iter().filter(touches) {
-            accumulator.add(&entry.read(bins::COLUMNS));
-        }
-        accumulator.for_each(|row| {
+        let mut inside = |row: &BinRow<'_>| {
             if range.contains(&row.bin) {
                 f(row);
             }
-        });
-        Ok(())
+        };
+        self.tail.iter().filter(touches).try_for_each(|entry| entry.accounts(&mut inside))
     }
 
     /// Calls `f` with every count whose bin begins in the range (ms since 1970), sealed or not. Counts of the
@@ -286,7 +310,7 @@ impl Snapshot {
         for file in self.files.counters.iter().filter(|file| file.overlaps(&range)) {
             counter::read(&self.root.join(&file.name), file, &range, &mut |sample| samples.push(sample))?;
         }
-        let tail = self.tail.iter().flat_map(|e| e.frame.counters());
+        let tail = self.tail.iter().flat_map(|e| e.frame.summary.counters());
         samples.extend(tail.filter(|sample| range.contains(&sample.received)));
         samples.sort_by_key(counter::order);
         Ok(samples)
@@ -301,7 +325,7 @@ impl Snapshot {
         let mut memory = file.map(|file| memory::read(&self.root, file)).transpose()?.unwrap_or_default();
         let known = file.map_or(0, |file| file.sequence);
         for entry in self.tail.iter().filter(|entry| entry.frame.sequence > known) {
-            memory::apply(&mut memory, &entry.frame.memory());
+            memory::apply(&mut memory, &entry.frame.summary.memory());
         }
         Ok(memory)
     }
@@ -314,16 +338,7 @@ impl Snapshot {
             totals += segment.totals;
         }
         for entry in &self.tail {
-            let batch = entry.read(Column::Octets.bit() | Column::Packets.bit());
-            let sum = |column: Column| {
-                let values = batch.u64s(column).iter().zip(batch.present());
-                values.filter(|(_, mask)| *mask & column.bit() != 0).map(|(v, _)| u128::from(*v)).sum()
-            };
-            totals += Totals {
-                rows: batch.len() as u64,
-                octets: sum(Column::Octets),
-                packets: sum(Column::Packets),
-            };
+            totals += entry.totals();
         }
         totals
     }
@@ -352,7 +367,7 @@ impl Snapshot {
             }
         }
         for entry in &self.tail {
-            accumulator.add(&entry.read(bins::COLUMNS));
+            accumulator.add(&entry.read(bins::COLUMNS)?);
         }
         accumulator.retain(&range);
         Ok(accumulator)

@@ -1,6 +1,7 @@
 //! The store as a whole: what is appended is seen once, through seals, crashes, imports and damage.
 #![expect(clippy::cast_possible_wrap, reason = "numbers here are small")]
 
+mod account;
 mod late;
 mod memory;
 mod mortal;
@@ -25,7 +26,7 @@ const SMALL: Options = Options { group_ms: 200, seal_rows: 4, seal_ms: 60_000 };
 /// Every row that a reader sees, as text, sorted.
 fn rows(path: &Path) -> Vec<String> {
     let snapshot = Snapshot::open(path).unwrap();
-    let mut all: Vec<Batch> = snapshot.tail.iter().map(|t| t.read(u64::MAX)).collect();
+    let mut all: Vec<Batch> = snapshot.tail.iter().map(|t| t.read(u64::MAX).unwrap()).collect();
     for segment in &snapshot.segments {
         let reader = segment.open().unwrap();
         for group in 0..reader.row_groups().len() {

@@ -8,7 +8,7 @@
 //! intervals have a [`Place`] in one order: journal frames by their sequence, an import after the last frame that
 //! was appended before it was committed.
 
-use crate::journal::Frame;
+use crate::journal::Summary;
 use crate::manifest::Files;
 use serde::{Deserialize, Serialize};
 use weir_flow::names::SamplingSource;
@@ -85,9 +85,9 @@ pub(crate) struct Late {
 
 impl Late {
     /// Those of a frame.
-    pub(crate) fn of_frame(frame: &Frame) -> impl Iterator<Item = Self> + use<> {
-        let place = Place { sequence: frame.sequence, ..Place::default() };
-        frame.rescales().into_iter().map(move |rescale| Self { place, rescale })
+    pub(crate) fn of_frame(sequence: u64, summary: &Summary) -> impl Iterator<Item = Self> + use<> {
+        let place = Place { sequence, ..Place::default() };
+        summary.rescales().into_iter().map(move |rescale| Self { place, rescale })
     }
 
     /// Whether it may be for rows of this unit, by what the manifest says.

@@ -8,7 +8,7 @@
 use crate::disk::Disk;
 use crate::error::What;
 use crate::import::Import;
-use crate::journal::Journal;
+use crate::journal::{Frame, Journal, Maker};
 use crate::lock::Lock;
 use crate::manifest::{Line, Log, MemoryFile, Seal};
 use crate::recovery::{self, Recovery};
@@ -61,6 +61,8 @@ struct Job {
     from: u64,
     to: u64,
     damaged: bool,
+    /// All its frames, if they are in memory.
+    frames: Option<Vec<Frame>>,
     state: State,
 }
 
@@ -81,6 +83,7 @@ pub struct Writer {
     pub(crate) options: Options,
     pub(crate) log: Log,
     journal: Journal,
+    maker: Maker,
     /// The number of the journal's file.
     number: u64,
     last_sequence: u64,
@@ -134,11 +137,13 @@ impl Writer {
             from: l.from,
             to: l.to,
             damaged: l.damaged,
+            frames: None,
             state: State::Waiting { not_before: i64::MIN },
         });
         let mut writer = Self {
             worker: seal::start(&disk)?,
             journal,
+            maker: Maker::default(),
             number,
             last_sequence: journaled.last,
             synced: journaled.last,
@@ -185,7 +190,7 @@ impl Writer {
         let sequence = self.last_sequence + 1;
         let first = self.journal.sequences.is_none();
         let synced = !self.journal.unsynced || first;
-        self.journal.append(&self.disk, sequence, batch)?;
+        self.journal.append(&self.disk, &mut self.maker, sequence, batch)?;
         self.last_sequence = sequence;
         self.memory_refused += memory::apply(&mut self.memory, &batch.memory);
         if first {
@@ -361,7 +366,8 @@ impl Writer {
             |job: &&mut Job| matches!(job.state, State::Waiting { not_before } if not_before <= now_ms);
         let Some(job) = self.jobs.front_mut().filter(ready) else { return self.begin_rewrite(now_ms) };
         let memory = self.log.manifest.memory.clone();
-        let source = Source::Journal { files: vec![job.path.clone()], from: job.from, to: job.to, memory };
+        let (from, to, frames) = (job.from, job.to, job.frames.take());
+        let source = Source::Journal { files: vec![job.path.clone()], frames, from, to, memory };
         job.state = State::Running;
         let late = self.log.manifest.pending.clone();
         self.worker.begin(Task { source, prefix: job.to.to_string(), late })
@@ -447,11 +453,12 @@ impl Writer {
         let new = self.sync().and_then(|()| Journal::create(&self.disk, self.number + 1));
         match new {
             Ok(journal) => {
-                let full = std::mem::replace(&mut self.journal, journal);
+                let mut full = std::mem::replace(&mut self.journal, journal);
                 self.number += 1;
                 let path = full.path().to_path_buf();
                 let state = State::Waiting { not_before: i64::MIN };
-                self.jobs.push_back(Job { path, from, to, damaged: false, state });
+                let frames = full.take_frames();
+                self.jobs.push_back(Job { path, from, to, damaged: false, frames, state });
                 if let Err(error) = self.begin_next(now_ms) {
                     self.trouble = Some(error);
                 }

@@ -1,12 +1,11 @@
 //! Adds batches up into accounts.
 
-use super::{BinRow, Counts, Kind};
+use super::interned::Interned;
+use super::row::{Amounts, Side, View};
+use super::{BinRow, Counts, Kind, NOBODY};
+use crate::journal::Accounts;
 use foldhash::fast::RandomState;
-use hashbrown::HashMap;
-use std::hash::{BuildHasher, Hash};
-use weir_flow::names::Direction;
-use weir_flow::schema::Column;
-use weir_flow::time::{BIN_MS, Part, bin, spread};
+use std::hash::BuildHasher;
 use weir_flow::{Addr, Batch};
 
 /// What an account is of, in few bytes: bin, exporter and tenant by their places in lists.
@@ -42,9 +41,6 @@ pub(super) struct Account {
     pub host: Option<Addr>,
 }
 
-/// The place of a tenant that is none.
-pub(super) const NOBODY: u32 = u32::MAX;
-
 /// So many accounts are at hand while rows are added: few enough for the processor's nearest caches (and so few
 /// in tests that all of this happens).
 const RECENT: usize = if cfg!(test) { 8 } else { 1024 };
@@ -70,156 +66,6 @@ pub struct Accumulator {
     bins: Interned<i64>,
 }
 
-/// Values by place, each once.
-#[derive(Debug)]
-struct Interned<T> {
-    values: Vec<T>,
-    places: HashMap<T, u32, RandomState>,
-    /// Neighbouring rows mostly share exporter and bin.
-    last: Option<(T, u32)>,
-}
-
-impl<T> Default for Interned<T> {
-    fn default() -> Self {
-        Self { values: Vec::new(), places: HashMap::default(), last: None }
-    }
-}
-
-impl<T: Hash + Eq + Clone> Interned<T> {
-    #[inline]
-    fn place(&mut self, value: &T) -> u32 {
-        match &self.last {
-            Some((last, place)) if last == value => *place,
-            _ => self.look_up(value),
-        }
-    }
-
-    fn look_up(&mut self, value: &T) -> u32 {
-        // There are fewer rows than places.
-        let next = u32::try_from(self.values.len()).unwrap_or(NOBODY);
-        let place = *self.places.entry_ref(value).or_insert_with(|| {
-            self.values.push(value.clone());
-            next
-        });
-        self.last = Some((value.clone(), place));
-        place
-    }
-
-    /// What each place is in the sorted order, and the values in that order.
-    fn ranks(&self) -> (Vec<u32>, Vec<T>)
-    where
-        T: Ord,
-    {
-        let mut order: Vec<(&T, u32)> = self.values.iter().zip(0u32..).collect();
-        order.sort_unstable();
-        let mut ranks = vec![0; order.len()];
-        for (rank, (_, place)) in (0u32..).zip(&order) {
-            if let Some(slot) = ranks.get_mut(*place as usize) {
-                *slot = rank;
-            }
-        }
-        (ranks, order.into_iter().map(|(value, _)| value.clone()).collect())
-    }
-}
-
-/// The columns of a batch that accounts are made from.
-struct View<'a> {
-    batch: &'a Batch,
-    present: &'a [u64],
-    start: &'a [i64],
-    end: &'a [i64],
-    exporter: &'a [Addr],
-    direction: &'a [u8],
-    /// Octets, packets, and both as measured.
-    amounts: [&'a [u64]; 4],
-}
-
-/// What a row adds.
-#[derive(Clone, Copy)]
-struct Amounts {
-    start: i64,
-    end: i64,
-    counts: Counts,
-}
-
-const AMOUNTS: [Column; 4] =
-    [Column::Octets, Column::Packets, Column::MeasuredOctets, Column::MeasuredPackets];
-
-impl<'a> View<'a> {
-    fn new(batch: &'a Batch) -> Self {
-        Self {
-            batch,
-            present: batch.present(),
-            start: batch.times(Column::Start),
-            end: batch.times(Column::End),
-            exporter: batch.addrs(Column::Exporter),
-            direction: batch.u8s(Column::Direction),
-            amounts: AMOUNTS.map(|c| batch.u64s(c)),
-        }
-    }
-
-    /// Unknown octets add nothing, but the flow counts.
-    #[inline]
-    fn amounts(&self, row: usize, mask: u64) -> Amounts {
-        let [octets, packets, measured_octets, measured_packets] = self.amounts;
-        let amount = |column: Column, values: &[u64]| {
-            if mask & column.bit() != 0 { values.get(row).copied().unwrap_or(0) } else { 0 }
-        };
-        Amounts {
-            start: self.start.get(row).copied().unwrap_or_default(),
-            end: self.end.get(row).copied().unwrap_or_default(),
-            counts: Counts {
-                octets: amount(Column::Octets, octets),
-                packets: amount(Column::Packets, packets),
-                flows: 1,
-                measured_octets: amount(Column::MeasuredOctets, measured_octets),
-                measured_packets: amount(Column::MeasuredPackets, measured_packets),
-            },
-        }
-    }
-
-    fn addr(&self, row: usize, mask: u64, column: Column) -> Option<Addr> {
-        (mask & column.bit() != 0).then(|| self.batch.addrs(column).get(row).copied()).flatten()
-    }
-
-    fn direction(&self, row: usize, mask: u64) -> Direction {
-        let code = self.direction.get(row).filter(|_| mask & Column::Direction.bit() != 0);
-        code.and_then(|c| Direction::from_code(*c)).unwrap_or(Direction::Unmatched)
-    }
-}
-
-impl Amounts {
-    /// Calls `part` with each bin's share.
-    #[inline]
-    fn spread(&self, mut part: impl FnMut(i64, Counts)) {
-        let first = bin(self.start);
-        if self.end <= first.saturating_add(BIN_MS) {
-            return part(first, self.counts);
-        }
-        self.spread_long(&mut part);
-    }
-
-    #[cold]
-    fn spread_long(&self, part: &mut dyn FnMut(i64, Counts)) {
-        let c = &self.counts;
-        let mut scaled: Vec<Part> = Vec::new();
-        spread(self.start, self.end, c.octets, c.packets, |p| scaled.push(p));
-        let mut scaled = scaled.into_iter();
-        spread(self.start, self.end, c.measured_octets, c.measured_packets, |measured| {
-            // Both are spread over the same bins.
-            let Some(scaled) = scaled.next() else { return };
-            let counts = Counts {
-                octets: scaled.octets,
-                packets: scaled.packets,
-                flows: scaled.flows,
-                measured_octets: measured.octets,
-                measured_packets: measured.packets,
-            };
-            part(scaled.bin, counts);
-        });
-    }
-}
-
 impl Accumulator {
     /// No accounts yet.
     #[must_use]
@@ -236,70 +82,57 @@ impl Accumulator {
     /// Adds the rows of a batch, of which at least [`COLUMNS`](super::COLUMNS) are loaded.
     pub fn add(&mut self, batch: &Batch) {
         let view = View::new(batch);
-        let tenants: Vec<u32> = batch.names().iter().map(|name| self.tenants.place(name)).collect();
-        let tenant = |row: usize, mask: u64, column: Column| {
-            if mask & column.bit() == 0 {
-                return NOBODY;
-            }
-            let place = batch.u32s(column).get(row).map_or(usize::MAX, |p| *p as usize);
-            tenants.get(place).copied().unwrap_or(NOBODY)
-        };
-        for (row, (mask, exporter)) in view.present.iter().copied().zip(view.exporter).enumerate() {
+        let tenants = self.tenants(batch.names());
+        for (row, mask, exporter) in view.rows() {
             let amounts = view.amounts(row, mask);
             let exporter = self.exporters.place(exporter);
-            let direction = view.direction(row, mask);
-            let own = || (tenant(row, mask, Column::Tenant), view.addr(row, mask, Column::Host));
-            let (kind, (who, host)) = match direction {
-                Direction::In => (Kind::In, own()),
-                Direction::Out => (Kind::Out, own()),
-                Direction::Local => (Kind::LocalOut, own()),
-                Direction::Transit => (Kind::Transit, (NOBODY, None)),
-                Direction::Unmatched => (Kind::Unmatched, (NOBODY, None)),
-                Direction::Duplicate => (Kind::Duplicate, (NOBODY, None)),
-            };
-            self.add_row(&amounts, exporter, kind, who, host);
-            if direction == Direction::Local {
-                let who = tenant(row, mask, Column::PeerTenant);
-                let nat = view.addr(row, mask, Column::NatDstAddr);
-                let host = nat.or_else(|| view.addr(row, mask, Column::DstAddr));
-                self.add_row(&amounts, exporter, Kind::LocalIn, who, host);
+            let (side, mirror) = view.sides(row, mask);
+            self.add_row(&amounts, exporter, side, &tenants);
+            if let Some(mirror) = mirror {
+                self.add_row(&amounts, exporter, mirror, &tenants);
             }
         }
-        self.add_decoded(&view);
-    }
-
-    #[inline]
-    fn add_row(&mut self, amounts: &Amounts, exporter: u32, kind: Kind, tenant: u32, host: Option<Addr>) {
-        let has_host = host.is_some();
-        let host = host.unwrap_or_default().bits();
-        amounts.spread(|bin, counts| {
-            let bin = self.bins.place(&bin);
-            self.add_to(Key { host, bin, exporter, tenant, kind: kind as u8, has_host }, counts);
+        view.decoded(|bin, exporter, counts| {
+            let (bin, exporter) = (self.bins.place(&bin), self.exporters.place(exporter));
+            let kind = Kind::Decoded as u8;
+            self.add_to(Key { host: 0, bin, exporter, tenant: NOBODY, kind, has_host: false }, counts);
         });
     }
 
-    /// The other side of the trial balance. Neighbouring rows mostly share exporter and bin, so they are added up
-    /// before the table is asked.
-    fn add_decoded(&mut self, view: &View<'_>) {
-        let mut current: Option<(i64, Addr, Counts)> = None;
-        for (row, (mask, exporter)) in view.present.iter().copied().zip(view.exporter).enumerate() {
-            view.amounts(row, mask).spread(|bin, counts| {
-                let same = current.filter(|(b, e, _)| *b == bin && e == exporter);
-                let sum = same.and_then(|(_, _, sum)| sum.checked_add(counts));
-                if sum.is_none() {
-                    self.flush_decoded(current);
-                }
-                current = Some((bin, *exporter, sum.unwrap_or(counts)));
-            });
-        }
-        self.flush_decoded(current);
+    /// What the places of these names are here.
+    fn tenants(&mut self, names: &[Box<str>]) -> Vec<u32> {
+        names.iter().map(|name| self.tenants.place(name)).collect()
     }
 
-    fn flush_decoded(&mut self, sum: Option<(i64, Addr, Counts)>) {
-        let Some((bin, exporter, counts)) = sum else { return };
-        let (bin, exporter) = (self.bins.place(&bin), self.exporters.place(&exporter));
-        let kind = Kind::Decoded as u8;
-        self.add_to(Key { host: 0, bin, exporter, tenant: NOBODY, kind, has_host: false }, counts);
+    #[inline]
+    fn add_row(&mut self, amounts: &Amounts, exporter: u32, side: Side, tenants: &[u32]) {
+        let has_host = side.host.is_some();
+        let host = side.host.unwrap_or_default().bits();
+        let tenant = tenants.get(side.tenant as usize).copied().unwrap_or(NOBODY);
+        amounts.spread(|bin, counts| {
+            let bin = self.bins.place(&bin);
+            self.add_to(Key { host, bin, exporter, tenant, kind: side.kind as u8, has_host }, counts);
+        });
+    }
+
+    /// Adds the accounts that a frame carries.
+    pub(crate) fn merge(&mut self, accounts: Accounts<'_>) {
+        let tenants = self.tenants(accounts.tenants);
+        let exporters: Vec<u32> = accounts.exporters.iter().map(|e| self.exporters.place(e)).collect();
+        let bins: Vec<u32> = accounts.bins.iter().map(|bin| self.bins.place(bin)).collect();
+        let place = |places: &[u32], at: u32| places.get(at as usize).copied().unwrap_or(NOBODY);
+        accounts.for_each(|entry| {
+            let key = Key {
+                host: entry.host.unwrap_or_default().bits(),
+                bin: place(&bins, entry.bin),
+                exporter: place(&exporters, entry.exporter),
+                tenant: entry.tenant.map_or(NOBODY, |at| place(&tenants, at)),
+                kind: entry.kind as u8,
+                has_host: entry.host.is_some(),
+            };
+            // Each comes once in a frame: there is nothing to find at hand.
+            self.put_away((key, entry.counts));
+        });
     }
 
     #[inline]

@@ -1,7 +1,6 @@
 //! Bins as files.
 
-use super::accumulator::NOBODY;
-use super::{Accumulator, BinRow, Counts, Kind};
+use super::{Accumulator, BinRow, Counts, Kind, NOBODY};
 use crate::Error;
 use crate::disk::Disk;
 use crate::manifest::BinsFile;

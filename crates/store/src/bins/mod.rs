@@ -9,14 +9,22 @@
 //! > decoded = in + out + local_out + transit + unmatched + duplicate
 //!
 //! and a report can print both sides as the trial balance.
+//!
+//! They are computed once, when a batch arrives (`Gather`), and travel in its frame of the journal: a question
+//! about what is not yet sealed adds frames' accounts, and so does a seal ([`Accumulator`]). Whoever wants to be
+//! sure computes them again from the rows ([`Snapshot::recompute_bins`](crate::Snapshot::recompute_bins)).
 
 mod accumulator;
 mod file;
+mod gather;
+mod interned;
+mod row;
 #[cfg(test)]
 mod tests;
 
 pub use accumulator::Accumulator;
 pub(crate) use file::{read, write};
+pub(crate) use gather::{Entry, Gather};
 
 use weir_flow::Addr;
 use weir_flow::schema::Column;
@@ -43,6 +51,9 @@ pub enum Kind {
     Decoded,
 }
 
+/// The place of a tenant that is none.
+const NOBODY: u32 = u32::MAX;
+
 impl Kind {
     /// Every kind, in the order of the codes.
     pub const ALL: &'static [Self] = &[
@@ -63,6 +74,12 @@ impl Kind {
     #[must_use]
     pub fn from_code(code: u8) -> Option<Self> {
         Self::ALL.get(usize::from(code)).copied()
+    }
+
+    /// Its code.
+    #[must_use]
+    pub fn code(self) -> u8 {
+        self as u8
     }
 
     /// Its word in files and reports.
@@ -139,9 +156,3 @@ pub const COLUMNS: u64 = Column::Start.bit()
     | Column::PeerTenant.bit()
     | Column::Direction.bit()
     | Column::Host.bit();
-
-/// Those of [`COLUMNS`] that are needed where there is local traffic, or none.
-pub(crate) fn columns(local: bool) -> u64 {
-    let of_destinations = Column::DstAddr.bit() | Column::NatDstAddr.bit() | Column::PeerTenant.bit();
-    if local { COLUMNS } else { COLUMNS & !of_destinations }
-}

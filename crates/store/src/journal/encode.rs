@@ -1,10 +1,10 @@
-//! How a batch is written into the payload of a journal's frame. [`Frame`](super::Frame) takes it out again.
+//! How the rows of a batch are written into a journal's frame. [`Frame`](super::Frame) takes them out again.
 //!
-//! All numbers are little-endian. A payload is: the number of rows; the presence masks as runs; the names that
-//! name columns point into; the columns of which any row has a value, each in the shortest of three forms
-//! ([`Form`]); and what the batch carries beside its rows. FORMAT.md has the bytes.
+//! All numbers are little-endian. Rows are: how many; the presence masks as runs; the names that name columns
+//! point into; and the columns of which any row has a value, each in the shortest of three forms ([`Form`]).
+//! FORMAT.md has the bytes.
 
-use super::item::{put_len, put_list};
+use super::item::put_len;
 use super::strings;
 use weir_flow::schema::{COLUMNS, Column, Kind};
 use weir_flow::{Addr, Batch, Values};
@@ -43,20 +43,11 @@ pub(crate) fn schema_text() -> String {
     text
 }
 
-/// Writes a sealed batch. An error says what is wrong with the batch; then `out` is as it was.
-pub(crate) fn encode(batch: &Batch, out: &mut Vec<u8>) -> Result<(), String> {
-    let base = out.len();
-    let result = encode_parts(batch, out);
-    if result.is_err() {
-        out.truncate(base);
-    }
-    result
-}
-
 /// The most rows that one frame holds; a reader refuses more, so that few bytes cannot ask for much memory.
 pub(super) const ROWS_MAX: usize = 1 << 22;
 
-fn encode_parts(batch: &Batch, out: &mut Vec<u8>) -> Result<(), String> {
+/// Writes the rows of a sealed batch. An error says what is wrong with it.
+pub(super) fn encode(batch: &Batch, out: &mut Vec<u8>) -> Result<(), String> {
     if batch.len() > ROWS_MAX {
         return Err(format!("it has {} rows, and at most {ROWS_MAX} go together", batch.len()));
     }
@@ -87,10 +78,7 @@ fn encode_parts(batch: &Batch, out: &mut Vec<u8>) -> Result<(), String> {
             _ => encode_values(values, out),
         }
     }
-    put_list(&batch.health, out)?;
-    put_list(&batch.memory, out)?;
-    put_list(&batch.counters, out)?;
-    put_list(&batch.rescales, out)
+    Ok(())
 }
 
 /// Writes the names that any row has (a batch may know thousands and use a few); returns what the places of all

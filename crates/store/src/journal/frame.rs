@@ -1,69 +1,91 @@
-//! A frame of the journal, read: a checked view over its payload.
+//! A frame of the journal, read: a checked view over its bytes.
 //!
-//! [`Frame::parse`] checks every length once; afterwards columns are taken out one by one, only those that
+//! A frame is a [`Summary`] and rows. [`Frame::parse`] checks every length of these once; afterwards columns are taken out one by one, only those that
 //! are asked for, straight into vectors.
 
 use super::cursor::{Cursor, SHORT};
 use super::encode::{Form, ROWS_MAX};
-use super::item::List;
 use super::strings::{self, Strings};
+use super::summary::{self, Beside, Summary};
 use bytes::Bytes;
 use std::ops::Range;
 use std::sync::Arc;
 use weir_flow::schema::{COLUMNS, COUNT, Column, Definition, Kind};
-use weir_flow::{Addr, Batch, Rescale, Values, counter, health, memory};
+use weir_flow::{Addr, Batch, Values};
 
 /// Rows and counts that were appended together. Cloning one shares its bytes.
 #[derive(Clone, Debug)]
 pub(crate) struct Frame {
     /// Its place in the order of all frames, from 1.
     pub sequence: u64,
+    /// What it says without its rows.
+    pub summary: Summary,
     rows: usize,
+    /// The rows as they lie.
     payload: Bytes,
     /// Presence masks, and how many rows in a row have them.
     runs: Vec<(u64, u32)>,
-    columns: [Option<(Form, Range<usize>)>; COUNT],
+    columns: Columns,
     names: Arc<[Box<str>]>,
-    health: List,
-    memory: List,
-    counters: List,
-    rescales: List,
 }
 
 impl Frame {
-    /// Checks a payload. `schema` says which column each number in it stands for. An error says what is wrong.
-    pub(crate) fn parse(sequence: u64, payload: Bytes, schema: &[Column]) -> Result<Self, String> {
-        let bytes = payload.clone();
-        let mut cursor = Cursor { bytes: &bytes, at: 0 };
-        let rows = cursor.len()?;
-        if rows > ROWS_MAX {
-            return Err(format!("it says it has {rows} rows"));
-        }
-        let runs = parse_runs(&mut cursor, rows)?;
-        let names = parse_names(&mut cursor)?;
-        let columns = parse_columns(&mut cursor, rows, schema)?;
-        let health = List::check::<health::Row>(&mut cursor)?;
-        let memory = List::check::<memory::Change>(&mut cursor)?;
-        let counters = List::check::<counter::Sample>(&mut cursor)?;
-        let rescales = List::check::<Rescale>(&mut cursor)?;
-        if cursor.at != bytes.len() {
-            return Err("there is more in it than it says".to_owned());
-        }
-        let frame =
-            Self { sequence, rows, payload, runs, columns, names, health, memory, counters, rescales };
+    /// Checks the rows that belong to a summary. `schema` says which column each number in them stands for. An
+    /// error says what is wrong.
+    pub(crate) fn parse(
+        sequence: u64,
+        summary: Summary,
+        rows: Bytes,
+        schema: &[Column],
+    ) -> Result<Self, String> {
+        let frame = Self::take(sequence, summary, rows, schema)?;
         frame.check_codes()?;
         Ok(frame)
     }
 
-    /// A frame of our own encoding that is in no journal.
-    pub(crate) fn own(payload: &[u8]) -> Result<Self, String> {
-        let schema: Vec<Column> = weir_flow::schema::COLUMNS.iter().map(|d| d.column).collect();
-        Self::parse(0, Bytes::copy_from_slice(payload), &schema)
+    /// A frame of our own encoding, the columns in the order of our schema: its codes need not be checked.
+    pub(super) fn own(sequence: u64, summary: Bytes, rows: Bytes) -> Result<Self, String> {
+        let schema: Vec<Column> = COLUMNS.iter().map(|d| d.column).collect();
+        Self::take(sequence, Summary::parse(summary, true)?, rows, &schema)
+    }
+
+    fn take(sequence: u64, summary: Summary, payload: Bytes, schema: &[Column]) -> Result<Self, String> {
+        let bytes = payload.clone();
+        let mut cursor = Cursor { bytes: &bytes, at: 0 };
+        let (rows, runs, names, columns) = parse_rows(&mut cursor, schema)?;
+        if cursor.at != bytes.len() {
+            return Err("there is more in it than it says".to_owned());
+        }
+        if rows != summary.rows() {
+            return Err(format!("it has {rows} rows and says {}", summary.rows()));
+        }
+        Ok(Self { sequence, summary, rows, payload, runs, columns, names })
+    }
+
+    /// Checks the payload of a frame of version 2: rows, and then what is beside them.
+    pub(super) fn parse_v2(sequence: u64, payload: Bytes, schema: &[Column]) -> Result<Self, String> {
+        let bytes = payload.clone();
+        let mut cursor = Cursor { bytes: &bytes, at: 0 };
+        let (rows, runs, names, columns) = parse_rows(&mut cursor, schema)?;
+        let beside = Beside::parse(&mut cursor)?;
+        if cursor.at != bytes.len() {
+            return Err("there is more in it than it says".to_owned());
+        }
+        let summary = Summary::of_v2(payload.clone(), beside);
+        let mut frame = Self { sequence, summary, rows, payload, runs, columns, names };
+        frame.check_codes()?;
+        frame.summary.describe(&frame.batch(summary::DESCRIBED));
+        Ok(frame)
     }
 
     /// How many rows there are.
     pub(crate) fn rows(&self) -> usize {
         self.rows
+    }
+
+    /// How many bytes it has.
+    pub(crate) fn bytes(&self) -> usize {
+        self.payload.len() + self.summary.bytes()
     }
 
     /// The names that name columns point into.
@@ -139,31 +161,6 @@ impl Frame {
         strings.map(len).max().unwrap_or(0)
     }
 
-    /// Whether there are changes of what is remembered.
-    pub(crate) fn changes_memory(&self) -> bool {
-        self.memory.count > 0
-    }
-
-    /// What was counted.
-    pub(crate) fn health(&self) -> Vec<health::Row> {
-        self.health.items(&self.payload)
-    }
-
-    /// What is remembered and forgotten from here on.
-    pub(crate) fn memory(&self) -> Vec<memory::Change> {
-        self.memory.items(&self.payload)
-    }
-
-    /// What interfaces counted.
-    pub(crate) fn counters(&self) -> Vec<counter::Sample> {
-        self.counters.items(&self.payload)
-    }
-
-    /// Sampling intervals that came late.
-    pub(crate) fn rescales(&self) -> Vec<Rescale> {
-        self.rescales.items(&self.payload)
-    }
-
     /// Whether the codes of words and the places of names that rows have stand for something.
     fn check_codes(&self) -> Result<(), String> {
         let mut present = Vec::new();
@@ -176,6 +173,19 @@ impl Frame {
         }
         Ok(())
     }
+}
+
+/// Rows as they are taken off a frame: how many, masks, names, columns.
+type Parsed = (usize, Vec<(u64, u32)>, Arc<[Box<str>]>, Columns);
+
+fn parse_rows(cursor: &mut Cursor<'_>, schema: &[Column]) -> Result<Parsed, String> {
+    let rows = cursor.len()?;
+    if rows > ROWS_MAX {
+        return Err(format!("it says it has {rows} rows"));
+    }
+    let runs = parse_runs(cursor, rows)?;
+    let names = parse_names(cursor)?;
+    Ok((rows, runs, names, parse_columns(cursor, rows, schema)?))
 }
 
 fn parse_runs(cursor: &mut Cursor<'_>, rows: usize) -> Result<Vec<(u64, u32)>, String> {

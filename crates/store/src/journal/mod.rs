@@ -3,25 +3,38 @@
 //! One file is open for appending ([`Journal`]); a seal takes whole files, so each seal begins a new one.
 //! A batch is one frame, written in one piece: readers see it as soon as it is written, and it survives a
 //! power failure as soon as the group it belongs to has been flushed ([`Journal::sync`]).
+//!
+//! A frame is a [`Summary`], which has the accounts of the batch, and its rows. Questions about accounts and counts
+//! read summaries only ([`outline`]). What was appended is also kept in memory, within a limit ([`HELD_BYTES`]), so
+//! that a seal need not read it back.
 
+mod account;
 mod cursor;
 mod encode;
 mod file;
 mod frame;
+mod header;
 mod item;
+mod maker;
+mod outline;
 mod strings;
+mod summary;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use encode::encode;
+pub(crate) use account::Accounts;
 pub use file::Damage;
-pub(crate) use file::{encode_frame, file_header, read, schema_crc};
+pub(crate) use file::read;
 pub(crate) use frame::Frame;
 pub(crate) use item::known_name;
+pub(crate) use maker::Maker;
+pub(crate) use outline::{Outline, outline};
 pub(crate) use strings::Strings;
+pub(crate) use summary::{Summary, totals};
 
 use crate::disk::Disk;
 use crate::{Error, error::What};
+use header::{file_header, schema_crc};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use weir_flow::Batch;
@@ -30,6 +43,10 @@ use weir_flow::schema::Column;
 
 /// The folder of the journal inside the store.
 pub(crate) const FOLDER: &str = "journal";
+
+/// Frames that are journaled and not yet sealed are kept in memory up to so many bytes in all; beyond, those of a
+/// file are let go of together, and read back when they are sealed.
+const HELD_BYTES: usize = if cfg!(test) { 4096 } else { 192 << 20 };
 
 /// A journal file open for appending.
 #[derive(Debug)]
@@ -46,8 +63,9 @@ pub(crate) struct Journal {
     pub sequences: Option<(u64, u64)>,
     /// Whether something was appended that is not yet flushed.
     pub unsynced: bool,
-    buffer: Vec<u8>,
     schema: u32,
+    /// All frames of this file, unless they were too much.
+    held: Option<Vec<Frame>>,
 }
 
 impl Journal {
@@ -72,8 +90,8 @@ impl Journal {
             rows: 0,
             sequences: None,
             unsynced: true,
-            buffer: Vec::new(),
             schema: schema_crc(),
+            held: Some(Vec::new()),
         })
     }
 
@@ -89,22 +107,36 @@ impl Journal {
 
     /// Appends a batch as one frame. After an error nothing of it is in the file: `Err` with
     /// [`What::Io`] may be tried again when there is room.
-    pub(crate) fn append(&mut self, disk: &Disk, sequence: u64, batch: &Batch) -> Result<(), Error> {
-        self.buffer.clear();
-        encode_frame(sequence, self.schema, batch, &mut self.buffer)
-            .map_err(|how| Error::new(disk.root(), What::Batch(how)))?;
+    pub(crate) fn append(
+        &mut self,
+        disk: &Disk,
+        maker: &mut Maker,
+        sequence: u64,
+        batch: &Batch,
+    ) -> Result<(), Error> {
+        let bad = |how| Error::new(disk.root(), What::Batch(how));
+        let (frame, bytes) = maker.journal_frame(sequence, self.schema, batch).map_err(bad)?;
         self.take_back(disk)?;
-        if let Err(error) = disk.append(&self.file, &self.path, &self.buffer) {
+        if let Err(error) = disk.append(&self.file, &self.path, &bytes) {
             // If this fails too, it is tried again before anything else is appended.
             self.torn = true;
             let _ = self.take_back(disk);
             return Err(error);
         }
-        self.len += self.buffer.len() as u64;
+        self.len += bytes.len() as u64;
         self.rows += batch.len() as u64;
         self.sequences = Some((self.sequences.map_or(sequence, |(first, _)| first), sequence));
         self.unsynced = true;
+        match &mut self.held {
+            Some(held) if maker.lent_bytes() <= HELD_BYTES => held.push(frame),
+            _ => self.held = None,
+        }
         Ok(())
+    }
+
+    /// All frames of this file, if they are in memory.
+    pub(crate) fn take_frames(&mut self) -> Option<Vec<Frame>> {
+        self.held.take()
     }
 
     /// Cuts off what a failed append may have left, so that what follows can be read.

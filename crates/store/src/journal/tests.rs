@@ -1,10 +1,22 @@
 //! What was appended comes back, and what a crash or a flipped bit did to a file is seen.
 
-use super::file::{HEADER, encode_frame, file_header, schema_crc};
+use super::header::{HEADER, file_header, schema_crc};
 use super::*;
+use crate::bins::{Accumulator, Gather};
 use crate::sample;
 use proptest::prelude::*;
 use tempfile::TempDir;
+
+fn encode_frame(sequence: u64, schema: u32, batch: &Batch, out: &mut Vec<u8>) -> Result<(), String> {
+    maker::encode_frame(sequence, schema, batch, &mut Gather::default(), out).map(drop)
+}
+
+/// A frame of these bytes, its header not asked.
+fn parse(sequence: u64, summary: &[u8], rows: &[u8]) -> Result<Frame, String> {
+    let schema: Vec<Column> = weir_flow::schema::COLUMNS.iter().map(|d| d.column).collect();
+    let summary = Summary::parse(bytes::Bytes::copy_from_slice(summary), false)?;
+    Frame::parse(sequence, summary, bytes::Bytes::copy_from_slice(rows), &schema)
+}
 
 /// A journal file of these batches, and where each frame ends.
 fn write(folder: &TempDir, batches: &[Batch]) -> (PathBuf, Vec<u8>, Vec<usize>) {
@@ -35,10 +47,10 @@ proptest! {
         prop_assert_eq!(contents.frames.len(), batches.len());
         for (frame, batch) in contents.frames.iter().zip(&batches) {
             prop_assert_eq!(sample::rows(&frame.batch(u64::MAX)), sample::rows(batch));
-            prop_assert_eq!(&frame.health(), &batch.health);
-            prop_assert_eq!(&frame.memory(), &batch.memory);
-            prop_assert_eq!(&frame.counters(), &batch.counters);
-            prop_assert_eq!(&frame.rescales(), &batch.rescales);
+            prop_assert_eq!(&frame.summary.health(), &batch.health);
+            prop_assert_eq!(&frame.summary.memory(), &batch.memory);
+            prop_assert_eq!(&frame.summary.counters(), &batch.counters);
+            prop_assert_eq!(&frame.summary.rescales(), &batch.rescales);
             // A part of the columns is that part of the whole.
             let some = Column::Octets.bit() | Column::Tenant.bit() | Column::Host.bit();
             let part = frame.batch(some);
@@ -130,43 +142,196 @@ fn text_that_is_not_utf_8_has_its_wrong_octets_replaced_and_costs_nothing_else()
     }
     // Where no value is, anything may stand.
     batch.present_mut()[2] = 0;
-    let mut payload = Vec::new();
-    encode(&batch, &mut payload).unwrap();
-    let read = Frame::own(&payload).unwrap().batch(u64::MAX);
+    let (_, bytes) = Maker::default().journal_frame(1, 0, &batch).unwrap();
+    let split = HEADER + u32::from_le_bytes(bytes[20..24].try_into().unwrap()) as usize;
+    let (summary, mut payload) = (&bytes[HEADER..split], bytes[split..].to_vec());
+    let read = parse(1, summary, &payload).unwrap().batch(u64::MAX);
     let text = |row| read.get(row, Column::Application);
     assert_eq!(text(0), Some(weir_flow::batch::Value::Text("caf\u{fffd}")));
     assert_eq!((text(1), text(2)), (Some(weir_flow::batch::Value::Text("dns")), None));
     // A payload that says otherwise is not ours.
     let at = payload.windows(3).position(|w| w == b"dns").unwrap();
     payload[at] = 0xff;
-    assert_eq!(Frame::own(&payload).unwrap_err(), "column application: text in it is not UTF-8");
+    assert_eq!(parse(1, summary, &payload).unwrap_err(), "column application: text in it is not UTF-8");
 }
 
 proptest! {
     #[test]
     fn no_payload_makes_it_panic(mut bytes in prop::collection::vec(any::<u8>(), 0..300), rows in 0u32..5) {
-        let schema: Vec<Column> = weir_flow::schema::COLUMNS.iter().map(|d| d.column).collect();
-        let _ = Frame::parse(1, bytes.clone().into(), &schema);
+        let mut own = Vec::new();
+        encode_frame(1, schema_crc(), &small()[0], &mut own).unwrap();
+        let split = HEADER + u32::from_le_bytes(own[20..24].try_into().unwrap()) as usize;
+        let all = |bytes: &[u8]| {
+            let _ = parse(1, bytes, &own[split..]);
+            let _ = parse(1, &own[HEADER..split], bytes);
+            let schema: Vec<Column> = weir_flow::schema::COLUMNS.iter().map(|d| d.column).collect();
+            let _ = Frame::parse_v2(1, bytes::Bytes::copy_from_slice(bytes), &schema);
+        };
+        all(&bytes);
         if let Some(start) = bytes.get_mut(..4) {
             start.copy_from_slice(&rows.to_le_bytes());
         }
-        let _ = Frame::parse(1, bytes.into(), &schema);
+        all(&bytes);
     }
 }
 
 #[test]
-fn a_real_payload_with_any_byte_changed_does_not_panic() {
+fn a_real_frame_with_any_byte_changed_does_not_panic() {
     let mut bytes = Vec::new();
     encode_frame(1, schema_crc(), &small()[0], &mut bytes).unwrap();
-    let payload = &bytes[HEADER..];
-    let schema: Vec<Column> = weir_flow::schema::COLUMNS.iter().map(|d| d.column).collect();
-    for at in 0..payload.len() {
+    let split = HEADER + u32::from_le_bytes(bytes[20..24].try_into().unwrap()) as usize;
+    for at in HEADER..bytes.len() {
         for value in [0, 1, 0x7f, 0xff] {
-            let mut changed = payload.to_vec();
+            let mut changed = bytes.clone();
             changed[at] = value;
-            if let Ok(frame) = Frame::parse(1, changed.into(), &schema) {
-                let _ = (sample::rows(&frame.batch(u64::MAX)), frame.health());
+            if let Ok(frame) = parse(1, &changed[HEADER..split], &changed[split..]) {
+                let _ = (sample::rows(&frame.batch(u64::MAX)), frame.summary.health());
+                frame.summary.accounts().unwrap().for_each_row(&mut |_| {});
             }
         }
     }
+}
+
+/// The same frame as version 2 had it: the rows, and then what the summary ends with.
+fn frame_v2(sequence: u64, batch: &Batch) -> Vec<u8> {
+    let mut v3 = Vec::new();
+    encode_frame(sequence, schema_crc(), batch, &mut v3).unwrap();
+    let split = HEADER + u32::from_le_bytes(v3[20..24].try_into().unwrap()) as usize;
+    let mut payload = v3[split..].to_vec();
+    item::put_list(&batch.health, &mut payload).unwrap();
+    item::put_list(&batch.memory, &mut payload).unwrap();
+    item::put_list(&batch.counters, &mut payload).unwrap();
+    item::put_list(&batch.rescales, &mut payload).unwrap();
+    let len = u32::try_from(payload.len()).unwrap();
+    let mut out =
+        [&b"\xf5wf\n"[..], &len.to_le_bytes(), &sequence.to_le_bytes(), &schema_crc().to_le_bytes()].concat();
+    out.extend_from_slice(&crc32c::crc32c(&payload).to_le_bytes());
+    out.extend_from_slice(&crc32c::crc32c(&out).to_le_bytes());
+    out.extend_from_slice(&payload);
+    out
+}
+
+fn file_v2(folder: &TempDir, batches: &[Batch]) -> (PathBuf, Vec<u8>) {
+    let mut bytes = file_header();
+    bytes[7] = 2;
+    let end = bytes.len() - 4;
+    let crc = crc32c::crc32c(&bytes[..end]);
+    bytes[end..].copy_from_slice(&crc.to_le_bytes());
+    for (sequence, batch) in (1..).zip(batches) {
+        bytes.extend(frame_v2(sequence, batch));
+    }
+    let path = folder.path().join("00000002.wal");
+    fs::write(&path, &bytes).unwrap();
+    (path, bytes)
+}
+
+/// Accounts of frames, however they have them, added up.
+fn accounts(frames: &[Outline]) -> Vec<String> {
+    let mut sum = Accumulator::new();
+    for frame in frames {
+        match frame.summary.accounts() {
+            Some(carried) => sum.merge(carried),
+            None => sum.add(&frame.frame().unwrap().batch(crate::bins::COLUMNS)),
+        }
+    }
+    listed(&sum)
+}
+
+fn listed(accounts: &Accumulator) -> Vec<String> {
+    let mut all = Vec::new();
+    accounts.for_each(|row| all.push(format!("{row:?}")));
+    all
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn a_file_of_version_2_says_the_same(batches in prop::collection::vec(sample::batch(20), 0..4)) {
+        let folder = TempDir::new().unwrap();
+        let (new, _, _) = write(&folder, &batches);
+        let (old, _) = file_v2(&folder, &batches);
+        let (new, old) = (outline(&new).unwrap(), outline(&old).unwrap());
+        prop_assert_eq!((&new.damage, &old.damage), (&vec![], &vec![]));
+        prop_assert_eq!(accounts(&new.frames), accounts(&old.frames));
+        for ((new, old), batch) in new.frames.iter().zip(&old.frames).zip(&batches) {
+            prop_assert_eq!(new.sequence, old.sequence);
+            prop_assert_eq!((new.summary.bounds, new.summary.totals), (old.summary.bounds, old.summary.totals));
+            prop_assert_eq!(sample::rows(&old.frame().unwrap().batch(u64::MAX)), sample::rows(batch));
+            prop_assert_eq!(&old.summary.health(), &batch.health);
+        }
+        prop_assert_eq!((new.frames.len(), old.frames.len()), (batches.len(), batches.len()));
+    }
+
+    #[test]
+    fn the_accounts_of_frames_are_those_of_their_rows(batches in prop::collection::vec(sample::batch(40), 0..4)) {
+        let folder = TempDir::new().unwrap();
+        let (path, _, _) = write(&folder, &batches);
+        let frames = outline(&path).unwrap().frames;
+        let mut again = Accumulator::new();
+        batches.iter().for_each(|batch| again.add(batch));
+        prop_assert_eq!(accounts(&frames), listed(&again));
+        for (frame, batch) in frames.iter().zip(&batches) {
+            let times = |column| batch.times(column).iter().copied();
+            let span = |column| (times(column).min().unwrap_or(0), times(column).max().unwrap_or(0));
+            let bounds = frame.summary.bounds;
+            prop_assert_eq!(
+                (bounds.start, bounds.end, bounds.received),
+                (span(Column::Start), span(Column::End), span(Column::Received))
+            );
+            let octets = (0..batch.len()).filter_map(|row| match batch.get(row, Column::Octets) {
+                Some(weir_flow::batch::Value::Unsigned(octets)) => Some(u128::from(octets)),
+                _ => None,
+            });
+            prop_assert_eq!(frame.summary.totals.octets, octets.sum::<u128>());
+        }
+    }
+}
+
+#[test]
+fn a_batch_of_too_many_accounts_carries_none_and_they_are_computed_from_its_rows() {
+    let folder = TempDir::new().unwrap();
+    let mut batch = Batch::new();
+    // 49 days of one flow are 14,112 bins; the limit of these tests is 512 accounts.
+    sample::RowBuilder::new()
+        .time(Column::Start, 0)
+        .time(Column::End, 49 * 86_400_000)
+        .addr(Column::Exporter, weir_flow::Addr::v4([192, 0, 2, 1]))
+        .traffic(14_112_000, 14_112)
+        .push(&mut batch);
+    batch.seal();
+    let (path, bytes, _) = write(&folder, std::slice::from_ref(&batch));
+    let frames = outline(&path).unwrap().frames;
+    assert!(frames[0].summary.accounts().is_none());
+    assert!(bytes.len() < 10_000, "{}", bytes.len());
+    let all = accounts(&frames);
+    // Each bin as unmatched and as decoded.
+    assert_eq!(all.len(), 2 * 14_112);
+    assert!(all.iter().all(|account| account.contains("octets: 1000, packets: 1,")), "{}", all[0]);
+}
+
+#[test]
+fn rows_are_read_when_asked_for_and_a_file_removed_meanwhile_still_has_them() {
+    let folder = TempDir::new().unwrap();
+    let batches = small();
+    let (path, bytes, ends) = write(&folder, &batches);
+    let kept = outline(&path).unwrap().frames;
+    fs::remove_file(&path).unwrap();
+    let got: Vec<_> = kept.iter().map(|frame| frame.frame().unwrap().batch(u64::MAX)).collect();
+    assert_eq!(sample::sorted(&got), sample::sorted(&batches));
+    // A bit of the rows of a frame that is not the last: accounts do not need them, and who does is told.
+    let mut flipped = bytes.clone();
+    flipped[ends[1] - 1] ^= 1;
+    fs::write(&path, &flipped).unwrap();
+    let found = outline(&path).unwrap();
+    assert_eq!((found.frames.len(), found.damage), (3, vec![]));
+    let error = found.frames[0].frame().unwrap_err().to_string();
+    assert!(error.contains("00000001.wal") && error.contains("rows of frame 1"), "{error}");
+    assert_eq!(found.frames[1].frame().unwrap().rows(), 1);
+    // Of the last, as a power failure leaves it, it is seen at once.
+    let mut flipped = bytes;
+    let last = ends[3] - 1;
+    flipped[last] ^= 1;
+    fs::write(&path, &flipped).unwrap();
+    let found = outline(&path).unwrap();
+    assert_eq!((found.frames.len(), found.damage.len()), (2, 1));
 }

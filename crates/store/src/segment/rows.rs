@@ -8,7 +8,6 @@ use super::dictionary::distinct;
 use crate::journal::{Frame, Strings};
 use std::collections::BTreeSet;
 use std::ops::Range;
-use weir_flow::names::Direction;
 use weir_flow::schema::{Column, Kind};
 use weir_flow::{Addr, Bytes, Values};
 
@@ -43,12 +42,6 @@ impl Rows {
     /// How many rows there are.
     pub(crate) fn len(&self) -> usize {
         self.frames.iter().map(Frame::rows).sum()
-    }
-
-    /// Whether any row is local traffic.
-    pub(crate) fn has_local(&self) -> bool {
-        let local = Direction::Local.code();
-        matches!(self.dense(Column::Direction), Values::U8(codes) if codes.contains(&local))
     }
 
     /// The strings of a column in the order they are written, of these rows only: all of them at once would take

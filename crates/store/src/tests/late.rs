@@ -128,7 +128,7 @@ impl Model {
             }
         }
         for entry in &snapshot.tail {
-            found.extend_from_slice(entry.read(Column::Octets.bit()).u64s(Column::Octets));
+            found.extend_from_slice(entry.read(Column::Octets.bit()).unwrap().u64s(Column::Octets));
         }
         found.sort_unstable();
         assert_eq!(found, octets, "{when}");

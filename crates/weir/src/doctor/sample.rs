@@ -55,7 +55,7 @@ pub(super) fn newest(snapshot: &Snapshot, window: &Range<i64>) -> Outcome<Sample
     let columns = COLUMNS.iter().fold(0, |mask, column| mask | column.bit());
     let mut sample = Sample::default();
     for entry in snapshot.tail.iter().rev().filter(|entry| entry.rows > 0) {
-        sample.take(&entry.read(columns), window);
+        sample.take(&entry.read(columns)?, window);
     }
     let mut misses = 0;
     for segment in snapshot.segments.iter().rev() {

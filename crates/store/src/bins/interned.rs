@@ -1,0 +1,66 @@
+//! Values by place, each once: what keys of accounts hold in place of the values.
+
+use super::NOBODY;
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+use std::hash::Hash;
+
+/// Values by place, each once.
+#[derive(Debug)]
+pub(super) struct Interned<T> {
+    pub values: Vec<T>,
+    places: HashMap<T, u32, RandomState>,
+    /// Neighbouring rows mostly share exporter and bin.
+    last: Option<(T, u32)>,
+}
+
+impl<T> Default for Interned<T> {
+    fn default() -> Self {
+        Self { values: Vec::new(), places: HashMap::default(), last: None }
+    }
+}
+
+impl<T: Hash + Eq + Clone> Interned<T> {
+    /// The place of a value, which is new if it was not there.
+    #[inline]
+    pub(super) fn place(&mut self, value: &T) -> u32 {
+        match &self.last {
+            Some((last, place)) if last == value => *place,
+            _ => self.look_up(value),
+        }
+    }
+
+    fn look_up(&mut self, value: &T) -> u32 {
+        // There are fewer rows than places.
+        let next = u32::try_from(self.values.len()).unwrap_or(NOBODY);
+        let place = *self.places.entry_ref(value).or_insert_with(|| {
+            self.values.push(value.clone());
+            next
+        });
+        self.last = Some((value.clone(), place));
+        place
+    }
+
+    /// Forgets all values and keeps the memory.
+    pub(super) fn clear(&mut self) {
+        self.values.clear();
+        self.places.clear();
+        self.last = None;
+    }
+
+    /// What each place is in the sorted order, and the values in that order.
+    pub(super) fn ranks(&self) -> (Vec<u32>, Vec<T>)
+    where
+        T: Ord,
+    {
+        let mut order: Vec<(&T, u32)> = self.values.iter().zip(0u32..).collect();
+        order.sort_unstable();
+        let mut ranks = vec![0; order.len()];
+        for (rank, (_, place)) in (0u32..).zip(&order) {
+            if let Some(slot) = ranks.get_mut(*place as usize) {
+                *slot = rank;
+            }
+        }
+        (ranks, order.into_iter().map(|(value, _)| value.clone()).collect())
+    }
+}

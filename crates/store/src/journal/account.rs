@@ -1,0 +1,250 @@
+//! The accounts of a batch in its frame: computed once, when it arrives, and read without its rows.
+//!
+//! Most of an account's numbers are small, so they are written with as many octets as they need (`put_number`).
+//! FORMAT.md has the bytes.
+
+use super::cursor::{Cursor, SHORT};
+use super::item::put_len;
+use crate::bins::{BinRow, Counts, Entry, Gather, Kind};
+use std::ops::Range;
+use weir_flow::Addr;
+
+/// What the first octet of an account says beside its kind (the low three bits).
+const TENANT: u8 = 1 << 3;
+const V4: u8 = 1 << 4;
+const V6: u8 = 1 << 5;
+/// Octets and packets are as they were measured: they are not written twice.
+const AS_MEASURED: u8 = 1 << 6;
+
+/// Whether accounts follow.
+const NONE: u8 = 0;
+const SOME: u8 = 1;
+
+/// Writes the accounts that were gathered from a batch of these names; `None` stands for none at all.
+pub(super) fn put(gather: Option<&Gather>, names: &[Box<str>], out: &mut Vec<u8>) -> Result<(), String> {
+    let Some(gather) = gather else {
+        out.push(NONE);
+        return Ok(());
+    };
+    out.push(SOME);
+    let places = put_tenants(gather, names, out)?;
+    put_len(out, gather.exporters().len())?;
+    gather.exporters().iter().for_each(|exporter| out.extend_from_slice(exporter.octets()));
+    put_len(out, gather.bins().len())?;
+    gather.bins().iter().for_each(|bin| out.extend_from_slice(&bin.to_le_bytes()));
+    let at = out.len();
+    put_len(out, 0)?;
+    put_len(out, 0)?;
+    let mut count = 0;
+    for entry in gather.entries() {
+        let tenant = entry.tenant.and_then(|at| places.get(at as usize).copied());
+        put_entry(&Entry { tenant, ..entry }, out);
+        count += 1;
+    }
+    let mut lengths = Vec::new();
+    put_len(&mut lengths, count)?;
+    put_len(&mut lengths, out.len() - at - 8)?;
+    if let Some(slot) = out.get_mut(at..at + 8) {
+        slot.copy_from_slice(&lengths);
+    }
+    Ok(())
+}
+
+/// Writes the names of tenants that have accounts; returns what the places of all names become.
+fn put_tenants(gather: &Gather, names: &[Box<str>], out: &mut Vec<u8>) -> Result<Vec<u32>, String> {
+    let mut places = vec![u32::MAX; names.len()];
+    let mut used = Vec::new();
+    for tenant in gather.entries().filter_map(|entry| entry.tenant) {
+        // A row that names nobody is refused where rows are written.
+        let Some(slot) = places.get_mut(tenant as usize) else { continue };
+        if *slot == u32::MAX {
+            *slot = u32::try_from(used.len()).map_err(|_| "it has too many tenants")?;
+            used.push(tenant);
+        }
+    }
+    put_len(out, used.len())?;
+    for name in used.iter().filter_map(|tenant| names.get(*tenant as usize)) {
+        put_len(out, name.len())?;
+        out.extend_from_slice(name.as_bytes());
+    }
+    Ok(places)
+}
+
+#[inline]
+fn put_entry(entry: &Entry, out: &mut Vec<u8>) {
+    let Entry { kind, bin, exporter, tenant, host, counts } = entry;
+    let as_measured = (counts.octets, counts.packets) == (counts.measured_octets, counts.measured_packets);
+    let v4 = host.filter(Addr::is_v4);
+    let tag = kind.code()
+        | if tenant.is_some() { TENANT } else { 0 }
+        | match (host, v4) {
+            (None, _) => 0,
+            (_, Some(_)) => V4,
+            _ => V6,
+        }
+        | if as_measured { AS_MEASURED } else { 0 };
+    out.push(tag);
+    put_number(u64::from(*bin), out);
+    put_number(u64::from(*exporter), out);
+    if let Some(tenant) = tenant {
+        put_number(u64::from(*tenant), out);
+    }
+    if let Some(host) = host {
+        out.extend_from_slice(host.natural());
+    }
+    put_number(counts.octets, out);
+    put_number(counts.packets, out);
+    put_number(counts.flows, out);
+    if !as_measured {
+        put_number(counts.measured_octets, out);
+        put_number(counts.measured_packets, out);
+    }
+}
+
+/// Appends a number: seven bits an octet, the lowest first; the high bit says that more follow.
+#[inline]
+fn put_number(mut value: u64, out: &mut Vec<u8>) {
+    while value >= 0x80 {
+        out.push(u8::try_from(value & 0x7f).unwrap_or_default() | 0x80);
+        value >>= 7;
+    }
+    out.push(u8::try_from(value).unwrap_or_default());
+}
+
+#[inline]
+fn take_number(cursor: &mut Cursor<'_>) -> Result<u64, String> {
+    let mut value = 0;
+    for shift in (0..64).step_by(7) {
+        let [octet] = cursor.array()?;
+        let bits = u64::from(octet & 0x7f);
+        if bits.leading_zeros() < shift {
+            break;
+        }
+        value |= bits << shift;
+        if octet & 0x80 == 0 {
+            return Ok(value);
+        }
+    }
+    Err("a number in it exceeds 64 bits".to_owned())
+}
+
+/// Where the accounts of a frame lie; checked once.
+#[derive(Clone, Debug)]
+pub(super) struct Layout {
+    tenants: Vec<Box<str>>,
+    exporters: Vec<Addr>,
+    bins: Vec<i64>,
+    count: usize,
+    bytes: Range<usize>,
+}
+
+impl Layout {
+    /// Takes accounts off a frame; `None` where it has none. Of our own encoding, they need not be checked.
+    pub(super) fn parse(cursor: &mut Cursor<'_>, is_own: bool) -> Result<Option<Self>, String> {
+        match cursor.array()? {
+            [NONE] => return Ok(None),
+            [SOME] => {}
+            [other] => return Err(format!("it has accounts of the unknown form {other}")),
+        }
+        let mut tenants: Vec<Box<str>> = Vec::new();
+        for _ in 0..cursor.len()? {
+            tenants.push(cursor.text()?.into());
+        }
+        let count = cursor.len()?;
+        let exporters = cursor.take(count.checked_mul(16).ok_or(SHORT)?)?.as_chunks::<16>().0;
+        let exporters: Vec<Addr> = exporters.iter().map(|octets| Addr::v6(*octets)).collect();
+        let count = cursor.len()?;
+        let bins = cursor.take(count.checked_mul(8).ok_or(SHORT)?)?.as_chunks::<8>().0;
+        let bins: Vec<i64> = bins.iter().map(|bytes| i64::from_le_bytes(*bytes)).collect();
+        let (count, len) = (cursor.len()?, cursor.len()?);
+        let at = cursor.at;
+        cursor.take(len)?;
+        let layout = Self { tenants, exporters, bins, count, bytes: at..cursor.at };
+        if !is_own {
+            layout.check(cursor.bytes)?;
+        }
+        Ok(Some(layout))
+    }
+
+    fn check(&self, bytes: &[u8]) -> Result<(), String> {
+        let accounts = self.view(bytes);
+        let mut cursor = Cursor { bytes: accounts.bytes, at: 0 };
+        for _ in 0..self.count {
+            let entry = take_entry(&mut cursor)?;
+            let has = |len: usize, place: u32| (place as usize) < len;
+            if !has(self.bins.len(), entry.bin)
+                || !has(self.exporters.len(), entry.exporter)
+                || !entry.tenant.is_none_or(|tenant| has(self.tenants.len(), tenant))
+            {
+                return Err("an account in it is of nothing that it names".to_owned());
+            }
+        }
+        if cursor.at == accounts.bytes.len() { Ok(()) } else { Err("its accounts do not end".to_owned()) }
+    }
+
+    pub(super) fn view<'a>(&'a self, bytes: &'a [u8]) -> Accounts<'a> {
+        Accounts {
+            tenants: &self.tenants,
+            exporters: &self.exporters,
+            bins: &self.bins,
+            count: self.count,
+            bytes: bytes.get(self.bytes.clone()).unwrap_or_default(),
+        }
+    }
+}
+
+fn take_entry(cursor: &mut Cursor<'_>) -> Result<Entry, String> {
+    let [tag] = cursor.array()?;
+    let kind = Kind::from_code(tag & 7).ok_or("an account in it has no kind")?;
+    let place = |cursor: &mut Cursor<'_>| {
+        u32::try_from(take_number(cursor)?).map_err(|_| "a place in it exceeds 32 bits".to_owned())
+    };
+    let (bin, exporter) = (place(cursor)?, place(cursor)?);
+    let tenant = if tag & TENANT != 0 { Some(place(cursor)?) } else { None };
+    let host = match (tag & V4 != 0, tag & V6 != 0) {
+        (true, _) => Some(Addr::v4(cursor.array()?)),
+        (_, true) => Some(Addr::v6(cursor.array()?)),
+        _ => None,
+    };
+    let (octets, packets, flows) = (take_number(cursor)?, take_number(cursor)?, take_number(cursor)?);
+    let (measured_octets, measured_packets) =
+        if tag & AS_MEASURED != 0 { (octets, packets) } else { (take_number(cursor)?, take_number(cursor)?) };
+    let counts = Counts { octets, packets, flows, measured_octets, measured_packets };
+    Ok(Entry { kind, bin, exporter, tenant, host, counts })
+}
+
+/// The accounts of a frame.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Accounts<'a> {
+    /// The tenants that accounts name by place,
+    pub tenants: &'a [Box<str>],
+    /// the exporters,
+    pub exporters: &'a [Addr],
+    /// and the bins: their starts, ms since 1970.
+    pub bins: &'a [i64],
+    count: usize,
+    bytes: &'a [u8],
+}
+
+impl Accounts<'_> {
+    /// Calls `f` with each.
+    pub(crate) fn for_each(&self, mut f: impl FnMut(Entry)) {
+        let mut cursor = Cursor { bytes: self.bytes, at: 0 };
+        for _ in 0..self.count {
+            // All were read once by `check`.
+            let Ok(entry) = take_entry(&mut cursor) else { return };
+            f(entry);
+        }
+    }
+
+    /// Calls `f` with each, written out.
+    pub(crate) fn for_each_row(&self, f: &mut dyn FnMut(&BinRow<'_>)) {
+        self.for_each(|entry| {
+            let Entry { kind, host, counts, .. } = entry;
+            let tenant = entry.tenant.and_then(|at| self.tenants.get(at as usize)).map(|name| &**name);
+            let bin = self.bins.get(entry.bin as usize).copied().unwrap_or_default();
+            let exporter = self.exporters.get(entry.exporter as usize).copied().unwrap_or_default();
+            f(&BinRow { bin, exporter, kind, tenant, host, counts });
+        });
+    }
+}

@@ -1,0 +1,83 @@
+//! Accounts that frames carry and seals add up, against those computed again from the rows.
+
+use super::*;
+use proptest::prelude::*;
+use weir_flow::names::SamplingSource;
+use weir_flow::{Addr, Rescale};
+
+/// Octets, packets, flows, and both as measured, by everything that an account is of.
+fn add(sums: &mut BTreeMap<String, [u128; 5]>, row: &BinRow<'_>) {
+    let c = row.counts;
+    let key = format!("{} {:?} {:?} {:?} {:?}", row.bin, row.exporter, row.kind, row.tenant, row.host);
+    let add = [c.octets, c.packets, c.flows, c.measured_octets, c.measured_packets];
+    sums.entry(key).or_default().iter_mut().zip(add).for_each(|(sum, add)| *sum += u128::from(add));
+}
+
+fn rescale() -> impl Strategy<Value = Rescale> {
+    let source = SamplingSource::Options;
+    (0u8..4, 0u32..4, 1u32..9).prop_map(move |(exporter, domain, interval)| Rescale {
+        exporter: Addr::v4([10, 0, 0, exporter]),
+        domain,
+        sampler: None,
+        ingress_if: None,
+        from: i64::MIN,
+        until: i64::MAX,
+        interval,
+        source,
+    })
+}
+
+fn assert_accounts(path: &Path, range: std::ops::Range<i64>) {
+    let snapshot = Snapshot::open(path).unwrap();
+    let (mut kept, mut again) = (BTreeMap::new(), BTreeMap::new());
+    snapshot.bins(range.clone(), |row| add(&mut kept, row)).unwrap();
+    snapshot.recompute_bins(range).unwrap().for_each(|row| add(&mut again, row));
+    assert_eq!(kept, again);
+    let octets: u128 = kept.iter().filter(|(key, _)| key.contains("Decoded")).map(|(_, sum)| sum[0]).sum();
+    assert!(octets <= snapshot.totals().octets);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+    #[test]
+    fn accounts_are_those_of_the_rows_journaled_sealed_and_scaled_late(
+        loads in prop::collection::vec((sample::batch(20), prop::collection::vec(rescale(), 0..2)), 1..8)
+    ) {
+        let folder = TempDir::new().unwrap();
+        let options = Options { seal_rows: 30, ..SMALL };
+        let (mut writer, _) = Writer::open(folder.path(), options).unwrap();
+        for (step, (batch, rescales)) in loads.into_iter().enumerate() {
+            let mut batch = batch;
+            batch.rescales = rescales;
+            writer.append(&batch, NOON).unwrap();
+            assert_accounts(folder.path(), i64::MIN..i64::MAX);
+            let noon = weir_flow::time::bin(NOON + 43_200_000);
+            assert_accounts(folder.path(), noon..noon + 3_600_000);
+            if step % 3 == 2 {
+                // From files, not from memory.
+                drop(writer);
+                (writer, _) = Writer::open(folder.path(), options).unwrap();
+            }
+        }
+        writer.seal(NOON).unwrap();
+        writer.settle(NOON).unwrap();
+        assert_accounts(folder.path(), i64::MIN..i64::MAX);
+        prop_assert_eq!(verify(folder.path()).unwrap().problems.len(), 0);
+        writer.close(NOON).unwrap();
+    }
+}
+
+#[test]
+fn rows_of_a_snapshot_are_read_after_their_journal_file_was_sealed_and_removed() {
+    let folder = TempDir::new().unwrap();
+    let (mut writer, _) = Writer::open(folder.path(), SMALL).unwrap();
+    let all = batches(3);
+    for batch in &all {
+        writer.append(batch, NOON).unwrap();
+    }
+    let before = Snapshot::open(folder.path()).unwrap();
+    writer.close(NOON).unwrap();
+    assert!(!folder.path().join("journal/00000001.wal").exists());
+    let read: Vec<Batch> = before.tail.iter().map(|entry| entry.read(u64::MAX).unwrap()).collect();
+    assert_eq!(sample::sorted(&read), sample::sorted(&all));
+}
