@@ -253,17 +253,18 @@ fn percent(octets: u64, total: &Counts, is_missing_any: bool) -> Option<Percent>
 
 /// Sums by counter, in the order of [`Counter::ALL`], while they are added up.
 #[derive(Clone, Debug, Default)]
-struct Signed(BTreeMap<Counter, i64>);
+struct Signed(BTreeMap<Counter, i128>);
 
 impl Signed {
     fn add(&mut self, counter: Counter, value: i64) -> Result<(), Overflow> {
         let sum = self.0.entry(counter).or_default();
-        *sum = sum.checked_add(value).ok_or(Overflow)?;
+        *sum = sum.checked_add(value.into()).ok_or(Overflow)?;
         Ok(())
     }
 
     fn counts(&self) -> Counts {
-        let of = |counter| self.0.get(&counter).map_or(0, |sum| u64::try_from(*sum).unwrap_or(0));
+        let of =
+            |counter| self.0.get(&counter).map_or(0, |sum| u64::try_from((*sum).max(0)).unwrap_or(u64::MAX));
         Counts {
             datagrams_received: of(Counter::Datagrams),
             datagrams_undecodable: of(Counter::Undecodable),

@@ -121,6 +121,13 @@ counters! {
     RelayUnconvertible = "relay_unconvertible",
     /// Values that the other format cannot carry whole, in records that went onward all the same, by reason.
     RelayNarrowed = "relay_narrowed",
+    /// Datagrams that were read. With the two below they are `datagrams`: see `session::fate`.
+    DatagramsDecoded = "datagrams_decoded",
+    /// Datagrams that wait, for a template or for it to come out whether they are duplicates (less those since
+    /// decoded or refused).
+    DatagramsHeld = "datagrams_held",
+    /// Datagrams of which nothing is in the rows, by reason.
+    DatagramsRefused = "datagrams_refused",
 }
 
 /// One count, to be added up by whoever asks.

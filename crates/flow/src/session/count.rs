@@ -13,6 +13,8 @@ pub(super) struct Counts {
     /// The bin of arrival that the values belong to.
     bin: i64,
     values: [i64; COUNTERS],
+    /// Octets that did not fit beside those that were there: of absurd exporters only.
+    spilled: Vec<(Counter, i64)>,
     /// Values with a reason: few, so a list.
     reasons: Vec<(Counter, &'static str, i64)>,
     dirty: bool,
@@ -20,7 +22,15 @@ pub(super) struct Counts {
 
 impl Counts {
     pub(super) fn new(exporter: Addr, domain: u32) -> Self {
-        Self { exporter, domain, bin: i64::MIN, values: [0; COUNTERS], reasons: Vec::new(), dirty: false }
+        Self {
+            exporter,
+            domain,
+            bin: i64::MIN,
+            values: [0; COUNTERS],
+            spilled: Vec::new(),
+            reasons: Vec::new(),
+            dirty: false,
+        }
     }
 
     /// Begins to count for a datagram that arrived at `received`; what belongs to an older bin is handed over.
@@ -41,14 +51,29 @@ impl Counts {
     #[inline]
     pub(super) fn add(&mut self, counter: Counter, value: i64) {
         if let Some(v) = self.values.get_mut(counter as usize) {
-            *v = v.saturating_add(value);
             self.dirty = true;
+            match v.checked_add(value) {
+                Some(sum) => *v = sum,
+                None if counter == Counter::Octets => {
+                    self.spilled.push((counter, std::mem::replace(v, value)));
+                }
+                None => *v = v.saturating_add(value),
+            }
         }
     }
 
-    /// The same for amounts of traffic, which the wire gives as unsigned numbers.
-    pub(super) fn add_amount(&mut self, counter: Counter, value: u64) {
-        self.add(counter, i64::try_from(value).unwrap_or(i64::MAX));
+    /// The same for amounts of traffic, which the wire gives as unsigned numbers. Octets are exact however many they
+    /// are, because the trial balance is made with them; the others stand at their maximum.
+    pub(super) fn add_amount(&mut self, counter: Counter, value: u128) {
+        if counter != Counter::Octets {
+            return self.add(counter, i64::try_from(value).unwrap_or(i64::MAX));
+        }
+        let mut rest = value;
+        while let Err(_too_large) = i64::try_from(rest) {
+            self.add(counter, i64::MAX);
+            rest -= u128::from(i64::MAX.unsigned_abs());
+        }
+        self.add(counter, i64::try_from(rest).unwrap_or_default());
     }
 
     /// The same for numbers of things in memory.
@@ -81,6 +106,9 @@ impl Counts {
         };
         for (counter, value) in Counter::ALL.iter().zip(&mut self.values) {
             row(counter.name().into(), std::mem::take(value));
+        }
+        for (counter, value) in self.spilled.drain(..) {
+            row(counter.name().into(), value);
         }
         for (counter, reason, value) in self.reasons.drain(..) {
             row(format!("{}:{reason}", counter.name()).into(), value);

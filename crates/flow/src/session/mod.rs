@@ -25,11 +25,13 @@
 //! | `clock` | uptimes and the rest to milliseconds since 1970 |
 //! | `record` | what was seen of an exporter |
 //! | `rows`, `normal` | what all protocols do with their rows |
+//! | `fate` | decoded, held or refused: what becomes of a datagram |
 //! | `count` | counters on their way into health rows |
 
 mod clock;
 mod count;
 mod data;
+mod fate;
 mod firewall;
 mod gather;
 mod hold;
@@ -70,6 +72,7 @@ use crate::schema::Column;
 use crate::{Addr, Batch};
 use clock::Clock;
 use count::Counts;
+use fate::Fate;
 use hashbrown::HashMap;
 use loss::{Unit, Worth};
 use rows::Origin;
@@ -155,6 +158,8 @@ struct Session {
     /// Whether it has something for the next batch.
     is_touched: bool,
     counts: Counts,
+    /// What becomes of the datagram at hand.
+    fate: Fate,
     sequence: Sequence,
     /// What v9 counts, once that is known.
     unit: v9::Counting,
@@ -376,6 +381,7 @@ impl Sessions {
                     && let Some(session) = self.sessions.get_mut(&key)
                 {
                     session.counts.add(Counter::Datagrams, -1);
+                    session.counts.add(Counter::DatagramsHeld, -1);
                 }
             }
         }
@@ -397,6 +403,7 @@ impl Sessions {
                 let (session, shared) = self.session(arrival, key, batch);
                 let _ = &shared;
                 let problem = Found::from(session.$method(arrival, $datagram $(, with!(@$shared shared))?, batch));
+                std::mem::take(&mut session.fate).settle(&mut session.counts);
                 session.learn(base, batch);
                 if session.record_due {
                     session.record(&key, false, batch);
@@ -493,6 +500,7 @@ impl Sessions {
         counts.at(arrival.received, batch);
         counts.add(Counter::Datagrams, 1);
         counts.add_reason(Counter::Undecodable, error.reason.as_str());
+        fate::refuse(counts, error.reason.as_str(), 1);
     }
 
     /// Counters of an exporter without a session; beyond the maximum all share one.
@@ -542,6 +550,7 @@ impl Session {
             version,
             is_touched: false,
             counts: Counts::new(key.from, key.domain),
+            fate: Fate::default(),
             sequence: Sequence::default(),
             unit: v9::Counting::default(),
             newest: Stamp::default(),
@@ -569,6 +578,9 @@ impl Session {
     /// The last there is to do with a session: sets that still wait are given up, and the counts handed over.
     fn forget(&mut self, shared: &mut Shared, batch: &mut Batch) {
         let (sets, bytes) = self.held.len();
+        fate::give_up(&mut self.counts, fate::NO_TEMPLATE, self.held.leading());
+        let copies = self.copies.take().map_or(0, |copies| copies.number);
+        fate::give_up(&mut self.counts, fate::FORGOTTEN, copies.into());
         shared.held.used = shared.held.used.saturating_sub(bytes);
         memory::forget_all(batch, &self.prefix);
         self.counts.add_len(Counter::HeldDropped, sets);
@@ -605,15 +617,21 @@ impl Session {
             let (received, payload) = (arrival.received, arrival.payload);
             let copies = || Copies { number: 0, records, received, payload: payload.into() };
             self.copies.get_or_insert_with(copies).number += 1;
+            self.counts.add(Counter::DatagramsHeld, 1);
         }
         if seen == Seen::Duplicate {
             self.count_duplicates(1, records);
+            fate::refuse(&mut self.counts, fate::DUPLICATE, 1);
         }
         if self.sequence.has_moved()
             && let Some(copies) = self.copies.take()
         {
             // It counts: the copies were duplicates.
             self.count_duplicates(copies.number, copies.records);
+            fate::give_up(&mut self.counts, fate::DUPLICATE, copies.number.into());
+        }
+        if seen != Seen::New {
+            self.fate = Fate::Settled;
         }
         seen != Seen::New
     }

@@ -5,7 +5,7 @@ use super::memory::{self, Attic, Entry, HELD, NAME, RECORD, Realm, SAMPLING, TEM
 use super::options::{self, Record};
 use super::plan::Plan;
 use super::sampling::Learned;
-use super::{Key, Session, Shared, hold, late};
+use super::{Key, Session, Shared, fate, hold, late};
 use crate::Batch;
 use crate::health::Counter;
 use crate::names::SamplingSource;
@@ -49,12 +49,14 @@ impl Session {
 
     fn restore_held(&mut self, entry: &Entry, shared: &mut Shared, batch: &mut Batch) -> bool {
         let Some(held) = hold::Held::decode(&entry.rest, &entry.value) else { return false };
+        let leads = i64::from(held.leads);
         if self.held.restore(held, &mut shared.held) {
             return true;
         }
         memory::forget(batch, &self.prefix, HELD, &entry.rest);
         self.counts.add(Counter::HeldDropped, 1);
         self.counts.add(Counter::Awaiting, -1);
+        fate::give_up(&mut self.counts, fate::NO_ROOM, leads);
         true
     }
 

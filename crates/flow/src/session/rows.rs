@@ -117,7 +117,7 @@ pub(super) fn scale_each(batch: &mut Batch, base: usize, counts: &mut Counts, in
         [Column::Octets, Column::Packets].map(|column| std::mem::take(batch.u64s_from(column, base)));
     let mut factors = std::mem::take(batch.u32s_from(Column::SamplingInterval, base));
     let mut sources = std::mem::take(batch.u8s_from(Column::SamplingSource, base));
-    let (mut sums, mut sampled, mut unknown) = ([Amount::default(); 2], 0u64, 0);
+    let (mut sums, mut sampled, mut unknown) = ([Amount::default(); 2], 0u128, 0);
     let unsaid = std::iter::repeat(&None);
     let rows = batch.present_mut().iter_mut().skip(base).zip(intervals.iter().chain(unsaid));
     for (row, (mask, interval)) in (base..).zip(rows) {
@@ -131,7 +131,7 @@ pub(super) fn scale_each(batch: &mut Batch, base: usize, counts: &mut Counts, in
         unknown += usize::from(interval.is_none());
         if factor != 1 {
             let octets = estimates.first().and_then(|column| column.last());
-            sampled = sampled.saturating_add(octets.copied().unwrap_or_default());
+            sampled += u128::from(octets.copied().unwrap_or_default());
         }
     }
     for (column, values) in [Column::MeasuredOctets, Column::MeasuredPackets].into_iter().zip(measured) {
@@ -179,7 +179,7 @@ fn estimate(batch: &mut Batch, base: usize, from: Column, to: Column, factor: u3
             estimates.extend(measured.iter().map(|x| x * u64::from(factor)));
         }
         let product = u128::from(sum) * u128::from(factor);
-        Amount { measured: sum, estimated: u64::try_from(product).unwrap_or(u64::MAX), saturated: 0 }
+        Amount { measured: sum.into(), estimated: product, saturated: 0 }
     } else {
         let mut amount = Amount::default();
         estimates.extend(measured.iter().map(|x| amount.add(*x, factor)));
@@ -198,8 +198,8 @@ fn tail<T>(column: &[T], base: usize) -> &[T] {
 /// What the rows at hand come to, of octets or of packets.
 #[derive(Default, Clone, Copy)]
 struct Amount {
-    measured: u64,
-    estimated: u64,
+    measured: u128,
+    estimated: u128,
     saturated: i64,
 }
 
@@ -212,13 +212,13 @@ impl Amount {
             self.saturated += 1;
             u64::MAX
         });
-        self.measured = self.measured.saturating_add(measured);
-        self.estimated = self.estimated.saturating_add(estimate);
+        self.measured += u128::from(measured);
+        self.estimated += u128::from(estimate);
         estimate
     }
 }
 
-fn count(counts: &mut Counts, rows: usize, octets: Amount, packets: Amount, sampled: u64, unknown: usize) {
+fn count(counts: &mut Counts, rows: usize, octets: Amount, packets: Amount, sampled: u128, unknown: usize) {
     counts.add_len(Counter::Flows, rows);
     counts.add_amount(Counter::Octets, octets.estimated);
     counts.add_amount(Counter::Packets, packets.estimated);

@@ -6,7 +6,7 @@ use super::clock::Clock;
 use super::memory::{self, TEMPLATE};
 use super::plan::Plan;
 use super::sequence::Extent;
-use super::{Session, Shared, options};
+use super::{Fate, Session, Shared, fate, options};
 use crate::Batch;
 use crate::health::Counter;
 use hashbrown::HashMap;
@@ -209,6 +209,7 @@ impl Session {
                     return Ok(());
                 };
                 let compiled = known.compiled.clone();
+                self.read_some(batch);
                 let (records, problem) = self.ingest_data(&compiled, set.body, clock, shared, batch);
                 if let Some(known) = self.templates.known.get_mut(&id) {
                     known.records = known.records.saturating_add(records.into());
@@ -225,6 +226,7 @@ impl Session {
 
     /// Takes in a template, its replacement or its withdrawal, then what waited for it.
     fn define(&mut self, template: &Template<'_>, now: i64, shared: &mut Shared, batch: &mut Batch) {
+        self.read_some(batch);
         if template.is_withdrawal() {
             return self.withdraw(template, batch);
         }
@@ -280,10 +282,31 @@ impl Session {
 
     /// Puts a set aside until its template comes.
     fn hold(&mut self, id: u16, body: &[u8], clock: Clock, shared: &mut Shared, batch: &mut Batch) {
-        if self.held.push(id, clock, body, &mut shared.held, &self.prefix, batch) {
-            self.counts.add(Counter::Awaiting, 1);
-        } else {
-            self.counts.add(Counter::HeldDropped, 1);
+        let leads = matches!(self.fate, Fate::Open | Fate::GivenUp);
+        let set = (id, clock, body, leads);
+        match self.held.push(set, &mut shared.held, &self.prefix, batch) {
+            Some(number) => {
+                self.counts.add(Counter::Awaiting, 1);
+                if leads {
+                    self.counts.add(Counter::DatagramsHeld, 1);
+                    self.fate = Fate::Waits(number);
+                }
+            }
+            None => {
+                self.counts.add(Counter::HeldDropped, 1);
+                if self.fate == Fate::Open {
+                    self.fate = Fate::GivenUp;
+                }
+            }
+        }
+    }
+
+    /// Something of the datagram at hand is read: it does not wait with those of its sets that do.
+    fn read_some(&mut self, batch: &mut Batch) {
+        if let Fate::Waits(number) = std::mem::replace(&mut self.fate, Fate::Read)
+            && self.held.follow(number, &self.prefix, batch)
+        {
+            self.counts.add(Counter::DatagramsHeld, -1);
         }
     }
 
@@ -292,6 +315,7 @@ impl Session {
         for held in self.held.take(id, &mut shared.held, &self.prefix, batch) {
             self.counts.add(Counter::Awaiting, -1);
             self.counts.add(Counter::Released, 1);
+            fate::release(&mut self.counts, held.leads.into());
             let (_, problem) = self.ingest_data(compiled, &held.body, held.clock, shared, batch);
             if let Some(error) = problem {
                 self.counts.add_reason(Counter::Malformed, error.reason.as_str());

@@ -24,7 +24,7 @@ impl Unsent {
                 None => 0,
             };
             if new > 0 {
-                counts.add_amount(counter, new);
+                counts.add_amount(counter, new.into());
             }
             *slot = Some(now);
         }

@@ -175,6 +175,7 @@ impl Worker {
     fn refuse(&mut self, exporter: Addr, refusal: Refusal) {
         self.count(exporter, Counter::Datagrams, 1);
         self.count_reason(exporter, (Counter::Refused, refusal.word()), 1);
+        self.count_reason(exporter, (Counter::DatagramsRefused, refusal.word()), 1);
         if let Some(more) = self.refusals.pass(exporter, refusal.word(), Instant::now()) {
             tracing::warn!(%exporter, reason = refusal.word(), more, "datagram refused: {}", refusal.explanation());
         }
