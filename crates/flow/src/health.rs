@@ -128,6 +128,16 @@ counters! {
     DatagramsHeld = "datagrams_held",
     /// Datagrams of which nothing is in the rows, by reason.
     DatagramsRefused = "datagrams_refused",
+    /// Rows that were decoded and could not be stored, by reason: `disk_full`, `disk_error`.
+    DiscardedFlows = "discarded_flows",
+    /// Octets of those rows, sampling undone.
+    DiscardedOctets = "discarded_octets",
+    /// Packets of those rows, sampling undone.
+    DiscardedPackets = "discarded_packets",
+    /// Samples of interface counters that could not be stored, by reason.
+    DiscardedSamples = "discarded_counter_samples",
+    /// Sampling intervals that came late and could not be stored, by reason: rows before them stay unscaled.
+    DiscardedIntervals = "discarded_intervals",
 }
 
 /// One count, to be added up by whoever asks.

@@ -161,6 +161,7 @@ impl World {
             group_ms: dice.pick([0, 200, 5_000, 60_000]),
             seal_rows: dice.between(100, 1_000),
             seal_ms: dice.pick([60_000, 600_000, 3_600_000]),
+            ..Options::default()
         };
         let store = folder.join("store");
         let collector = Collector::new(&store, options, settings, town.attribution(rules)?)?;

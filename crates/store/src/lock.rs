@@ -35,8 +35,11 @@ impl Lock {
             file.set_len(0)?;
             writeln!(file, "{}", std::process::id())
         };
-        note(&mut file).map_err(Error::doing(&path, "write"))?;
-        Ok(Self { _file: file })
+        match note(&mut file).map_err(Error::doing(&path, "write")) {
+            // On a full disk it is held all the same; nobody learns by whom.
+            Err(error) if !error.is_full() => Err(error),
+            _ => Ok(Self { _file: file }),
+        }
     }
 }
 

@@ -1,12 +1,14 @@
 //! What a writer does first: puts right what the last one left when it died.
 
 use crate::disk::Disk;
+use crate::flush::Flush;
 use crate::journal::{self, Damage};
 use crate::manifest::Manifest;
 use crate::{Error, memory, seal};
 use std::collections::HashSet;
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use weir_flow::memory::Memory;
 
 /// What was found and put right when a store was opened for writing.
@@ -31,7 +33,16 @@ pub(crate) struct Leftover {
     pub path: PathBuf,
     pub from: u64,
     pub to: u64,
+    pub bytes: u64,
     pub damaged: bool,
+}
+
+impl Leftover {
+    /// It, to be made durable.
+    pub(crate) fn flush(&self) -> Result<Flush, Error> {
+        let file = File::open(&self.path).map_err(Error::doing(&self.path, "open"))?;
+        Ok(Flush { file: Arc::new(file), path: self.path.clone(), to: self.to })
+    }
 }
 
 /// What the journal holds beyond the manifest.
@@ -121,7 +132,8 @@ pub(crate) fn read_journal(
         recovery.rows += fresh.iter().map(|f| f.rows() as u64).sum::<u64>();
         recovery.frames += fresh.len() as u64;
         journaled.last = journaled.last.max(last.sequence);
-        journaled.leftovers.push(Leftover { path, from: first.sequence, to: last.sequence, damaged });
+        let (from, to, bytes) = (first.sequence, last.sequence, contents.good);
+        journaled.leftovers.push(Leftover { path, from, to, bytes, damaged });
     }
     Ok(journaled)
 }

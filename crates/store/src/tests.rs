@@ -2,6 +2,7 @@
 #![expect(clippy::cast_possible_wrap, reason = "numbers here are small")]
 
 mod account;
+mod full;
 mod late;
 mod memory;
 mod mortal;
@@ -21,7 +22,7 @@ use weir_flow::Batch;
 const NOON: i64 = 1_780_056_000_000;
 
 /// Seals after four rows.
-const SMALL: Options = Options { group_ms: 200, seal_rows: 4, seal_ms: 60_000 };
+const SMALL: Options = Options { group_ms: 200, seal_rows: 4, seal_ms: 60_000, backlog_bytes: 1 << 20 };
 
 /// Every row that a reader sees, as text, sorted.
 fn rows(path: &Path) -> Vec<String> {
@@ -87,6 +88,18 @@ fn rows_are_seen_once_before_and_after_every_seal() {
     assert_eq!((report.rows, report.problems.len()), (23, 0));
 }
 
+/// Ticks at this time until the threads have come so far.
+fn tick_until(writer: &mut Writer, now_ms: i64, is_there: impl Fn(&Writer) -> bool) {
+    for _ in 0..2000 {
+        writer.tick(now_ms).unwrap();
+        if is_there(writer) {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    panic!("it never came");
+}
+
 #[test]
 fn groups_and_seals_come_when_they_are_due() {
     let folder = TempDir::new().unwrap();
@@ -96,21 +109,13 @@ fn groups_and_seals_come_when_they_are_due() {
     writer.tick(NOON + 199).unwrap();
     assert_eq!(writer.synced(), 0);
     writer.append(&all[1], NOON + 199).unwrap();
-    writer.tick(NOON + 200).unwrap();
-    assert_eq!(writer.synced(), 2);
+    tick_until(&mut writer, NOON + 200, |writer| writer.synced() == 2);
     writer.append(&all[2], NOON + 300).unwrap();
     writer.tick(NOON + 499).unwrap();
     assert_eq!(writer.synced(), 2);
-    writer.tick(NOON + 59_999).unwrap();
-    assert_eq!((writer.synced(), writer.sealed()), (3, 0));
-    for _ in 0..1000 {
-        writer.tick(NOON + 60_000).unwrap();
-        if writer.sealed() == 3 {
-            break;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(5));
-    }
-    assert_eq!(writer.sealed(), 3);
+    tick_until(&mut writer, NOON + 59_999, |writer| writer.synced() == 3);
+    assert_eq!(writer.sealed(), 0);
+    tick_until(&mut writer, NOON + 60_000, |writer| writer.sealed() == 3);
     assert_holds(folder.path(), &all);
 }
 

@@ -1,25 +1,31 @@
 //! The one writer of a store.
 //!
-//! A batch that [`Writer::append`] has taken is seen by readers; it survives a power failure at the latest
-//! `group_ms` later. When the journal's file is large or old enough, it is handed to a background thread, which
-//! seals it into files; the writer goes on in a new file, and commits the seal, by one line of the manifest, in
-//! the next `append` or `tick` after the thread is done. The journal's file is removed after that.
+//! A batch that [`Writer::append`] has taken is seen by readers; `group_ms` later a thread begins to flush it, and
+//! when that is done it survives a power failure. When the journal's file is large or old enough, it is put in a
+//! queue for another thread, which seals it into files; the writer goes on in a new file, and commits the seal, by
+//! one line of the manifest, in the next `append` or `tick` after the thread is done. The journal's file is removed
+//! after that.
+//!
+//! A disk that takes nothing stops none of this: see [`Writer::take`].
 
 use crate::disk::Disk;
 use crate::error::What;
+use crate::flush::{Flush, Flushed, Flusher};
+use crate::hold::{Hold, Outage, Taken};
 use crate::import::Import;
-use crate::journal::{Frame, Journal, Maker};
+use crate::journal::{Journal, Maker};
 use crate::lock::Lock;
-use crate::manifest::{Line, Log, MemoryFile, Seal};
+use crate::manifest::Log;
+use crate::queue::{Job, State};
 use crate::recovery::{self, Recovery};
-use crate::seal::{self, Done, Sealer, Source, Task};
+use crate::seal::{self, Sealer};
 use crate::segment::is_complete;
 use crate::settle::Round;
 use crate::snapshot::Imported;
 use crate::unit::Unit;
 use crate::{Damage, Error, memory};
 use std::collections::VecDeque;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use weir_flow::Batch;
 use weir_flow::batch::ALWAYS;
 use weir_flow::memory::Memory;
@@ -34,47 +40,30 @@ pub struct Options {
     pub seal_rows: u64,
     /// or when its oldest batch is so many ms old.
     pub seal_ms: i64,
+    /// So many bytes of journal may wait to be sealed before [`Writer::append`] waits for that.
+    pub backlog_bytes: u64,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { group_ms: 200, seal_rows: 1 << 20, seal_ms: 600_000 }
+        Self { group_ms: 200, seal_rows: 1 << 20, seal_ms: 600_000, backlog_bytes: BACKLOG_BYTES }
     }
 }
 
-/// So many seals may be under way or waiting before `append` waits for one.
-const OUTSTANDING_MAX: usize = 2;
+/// More than a minute at 600,000 flows a second.
+const BACKLOG_BYTES: u64 = 4 << 30;
 
 /// The journal is sealed when it has so many bytes, however few rows: sealing reads all of them into memory.
 pub(crate) const SEAL_BYTES: usize = 256 << 20;
 
 /// Files that were written anew stay so many ms for readers that have them open or are about to.
-const GRACE_MS: i64 = 60_000;
+pub(crate) const GRACE_MS: i64 = 60_000;
 
-/// A seal that failed (a full disk, mostly) is tried again after so many ms.
+/// A seal that failed (a full disk, mostly) is tried again after so many ms;
 pub(crate) const RETRY_MS: i64 = 10_000;
 
-/// A journal file that takes no more, on its way to be sealed.
-#[derive(Debug)]
-struct Job {
-    path: PathBuf,
-    from: u64,
-    to: u64,
-    damaged: bool,
-    /// All its frames, if they are in memory.
-    frames: Option<Vec<Frame>>,
-    state: State,
-}
-
-#[derive(Debug)]
-enum State {
-    /// To be begun, not before this time.
-    Waiting { not_before: i64 },
-    /// In the background thread.
-    Running,
-    /// Its files are written; the manifest's line is not.
-    Written(Done, i64),
-}
+/// and an append of [`Writer::take`] after so many.
+const RETRY_APPEND_MS: i64 = 1_000;
 
 /// The writer of a store: there is one at a time.
 #[derive(Debug)]
@@ -82,17 +71,27 @@ pub struct Writer {
     pub(crate) disk: Disk,
     pub(crate) options: Options,
     pub(crate) log: Log,
-    journal: Journal,
+    /// The journal's file that takes batches, once there is one.
+    pub(crate) journal: Option<Journal>,
     maker: Maker,
-    /// The number of the journal's file.
+    /// The number of the journal's last file.
     number: u64,
     last_sequence: u64,
     synced: u64,
-    /// When the oldest batch that is not durable was appended.
+    flusher: Flusher,
+    /// After a flush that failed: frames up to this one are not known to be durable until they are sealed.
+    doubt: Option<u64>,
+    /// How far flushes went that came after.
+    flushed: u64,
+    /// What is held while the disk takes nothing.
+    hold: Option<Hold>,
+    /// How often `append` had to wait for seals.
+    pub(crate) stalls: u64,
+    /// When the oldest batch that is not being made durable was appended.
     unsynced_since: i64,
     /// When the oldest batch of the journal's file was appended.
     unsealed_since: i64,
-    jobs: VecDeque<Job>,
+    pub(crate) jobs: VecDeque<Job>,
     pub(crate) worker: Sealer,
     /// A failure in the background that no `tick` has told yet.
     pub(crate) trouble: Option<Error>,
@@ -130,26 +129,28 @@ impl Writer {
         let mut recovery =
             Recovery { orphans: recovery::remove_orphans(&disk, &log.manifest)?, ..Recovery::default() };
         let journaled = recovery::read_journal(&disk, &log.manifest, &mut recovery)?;
-        let number = journaled.number + 1;
-        let journal = Journal::create(&disk, number)?;
-        let jobs = journaled.leftovers.into_iter().map(|l| Job {
-            path: l.path,
-            from: l.from,
-            to: l.to,
-            damaged: l.damaged,
-            frames: None,
-            state: State::Waiting { not_before: i64::MIN },
-        });
+        let mut flusher = Flusher::start(&disk)?;
+        let mut jobs = VecDeque::new();
+        for left in journaled.leftovers {
+            // What a process left that was killed may be in the kernel's memory only.
+            flusher.begin(left.flush()?)?;
+            jobs.push_back(Job::of(left));
+        }
         let mut writer = Self {
             worker: seal::start(&disk)?,
-            journal,
+            journal: None,
             maker: Maker::default(),
-            number,
+            number: journaled.number,
             last_sequence: journaled.last,
-            synced: journaled.last,
+            synced: log.manifest.sealed,
+            flusher,
+            doubt: None,
+            flushed: 0,
+            hold: None,
+            stalls: 0,
             unsynced_since: 0,
             unsealed_since: 0,
-            jobs: jobs.collect(),
+            jobs,
             trouble: None,
             damage: Vec::new(),
             memory: journaled.memory,
@@ -178,19 +179,18 @@ impl Writer {
         if batch.is_void() {
             return Ok(self.last_sequence);
         }
-        if self.is_full() {
-            // Only if a rotation failed before, or seals are behind.
-            while self.jobs.len() >= OUTSTANDING_MAX && self.is_running() {
-                let done = self.worker.wait();
-                self.finish(done, now_ms);
-                self.advance(now_ms);
-            }
-            self.rotate(now_ms);
-        }
+        self.wait_for_room(now_ms);
         let sequence = self.last_sequence + 1;
-        let first = self.journal.sequences.is_none();
-        let synced = !self.journal.unsynced || first;
-        self.journal.append(&self.disk, &mut self.maker, sequence, batch)?;
+        let journal = match &mut self.journal {
+            Some(journal) => journal,
+            none => none.insert(Journal::create(&self.disk, self.number + 1)?),
+        };
+        let first = journal.sequences.is_none();
+        let synced = !journal.unsynced || first;
+        if first {
+            self.number += 1;
+        }
+        journal.append(&self.disk, &mut self.maker, sequence, batch)?;
         self.last_sequence = sequence;
         self.memory_refused += memory::apply(&mut self.memory, &batch.memory);
         if first {
@@ -199,7 +199,7 @@ impl Writer {
         if synced {
             self.unsynced_since = now_ms;
         }
-        if self.is_full() && self.jobs.len() < OUTSTANDING_MAX {
+        if self.is_full() {
             self.rotate(now_ms);
         }
         Ok(sequence)
@@ -207,7 +207,8 @@ impl Writer {
 
     /// Whether the journal's file is to be sealed for its size.
     fn is_full(&self) -> bool {
-        self.journal.rows >= self.options.seal_rows || self.journal.bytes() >= SEAL_BYTES as u64
+        let is_full = |j: &Journal| j.rows >= self.options.seal_rows || j.bytes() >= SEAL_BYTES as u64;
+        self.journal.as_ref().is_some_and(is_full)
     }
 
     /// To be called often: makes appended batches durable when their group is due, begins seals that are due and
@@ -217,25 +218,129 @@ impl Writer {
     /// The disk refuses. Nothing is lost by that: what could not be done is tried again by a later `tick`.
     pub fn tick(&mut self, now_ms: i64) -> Result<(), Error> {
         self.advance(now_ms);
-        if self.journal.unsynced && is_due(self.unsynced_since, self.options.group_ms, now_ms) {
-            self.sync()?;
+        self.release(now_ms);
+        while let Some(flushed) = self.flusher.poll()? {
+            self.finish_flush(flushed, now_ms);
         }
-        let due = is_due(self.unsealed_since, self.options.seal_ms, now_ms) || self.is_full();
-        if self.journal.sequences.is_some() && due && self.jobs.len() < OUTSTANDING_MAX {
+        let is_unsynced = self.journal.as_ref().is_some_and(|journal| journal.unsynced);
+        let due = is_due(self.unsynced_since, self.options.group_ms, now_ms);
+        // One flush takes all that came while the one before was under way.
+        if is_unsynced && due && self.flusher.is_idle() {
+            let flush = self.journal.as_mut().and_then(Journal::flush);
+            self.begin_flush(flush);
+        }
+        if self.journal.is_some() && is_due(self.unsealed_since, self.options.seal_ms, now_ms) {
             self.rotate(now_ms);
         }
         self.bury(now_ms);
         self.trouble.take().map_or(Ok(()), Err)
     }
 
-    /// Makes everything appended durable now.
+    /// Makes everything appended durable, and waits for that.
     ///
     /// # Errors
-    /// The disk refuses.
+    /// The disk refuses. What was appended is not lost by that: it is sealed into other files.
     pub fn sync(&mut self) -> Result<(), Error> {
-        self.journal.sync(&self.disk)?;
-        self.synced = self.last_sequence;
-        Ok(())
+        let flush = self.journal.as_mut().and_then(Journal::flush);
+        self.begin_flush(flush);
+        let before = self.trouble.take();
+        while let Some(flushed) = self.flusher.wait()? {
+            self.finish_flush(flushed, i64::MIN);
+        }
+        let failed = self.trouble.take();
+        self.trouble = before;
+        failed.map_or(Ok(()), Err)
+    }
+
+    pub(crate) fn begin_flush(&mut self, flush: Option<Flush>) {
+        if let Some(flush) = flush
+            && let Err(error) = self.flusher.begin(flush)
+        {
+            self.trouble = Some(error);
+        }
+    }
+
+    /// Takes in what became of a flush.
+    fn finish_flush(&mut self, flushed: Flushed, now_ms: i64) {
+        let Flushed { path, to, result } = flushed;
+        let Err(error) = result else {
+            if self.doubt.is_some() {
+                self.flushed = self.flushed.max(to);
+            } else {
+                self.synced = self.synced.max(to);
+            }
+            return;
+        };
+        // A file that is sealed and gone has nothing that could be lost.
+        let own =
+            self.journal.as_ref().filter(|journal| journal.path() == path).and(Some(self.last_sequence));
+        let doubtful = own.or_else(|| self.jobs.iter().find(|job| job.path == path).map(|job| job.to));
+        self.doubt = self.doubt.max(doubtful);
+        if own.is_some() {
+            self.rotate(now_ms);
+        }
+        self.trouble = Some(error);
+    }
+
+    /// What is sealed is durable, whatever became of the journal.
+    pub(crate) fn settle_doubt(&mut self) {
+        let sealed = self.sealed();
+        self.synced = self.synced.max(sealed);
+        if self.doubt.is_some_and(|to| sealed >= to) {
+            self.doubt = None;
+            self.synced = self.synced.max(self.flushed);
+        }
+    }
+
+    /// As [`Writer::append`], for those who must go on whatever the disk says: if it refuses, the rows are discarded
+    /// and counted, and the rest of the batch is held, within limits. `take` and [`Writer::tick`] try the disk
+    /// again after a second, and journal what was held.
+    ///
+    /// # Errors
+    /// The batch lacks a column that every row must have.
+    pub fn take(&mut self, batch: &Batch, now_ms: i64) -> Result<Taken, Error> {
+        self.release(now_ms);
+        if self.hold.is_none() {
+            match self.append(batch, now_ms) {
+                Ok(sequence) => return Ok(Taken::Stored(sequence)),
+                Err(error @ Error { what: What::Batch(_), .. }) => return Err(error),
+                Err(error) => self.begin_hold(&error, now_ms),
+            }
+        }
+        if let Some(hold) = &mut self.hold {
+            self.memory_refused += memory::apply(&mut self.memory, &batch.memory);
+            hold.take(batch, now_ms);
+        }
+        Ok(Taken::Held)
+    }
+
+    /// Why nothing is stored at the moment; `None` while all is well.
+    #[must_use]
+    pub fn outage(&self) -> Option<&Outage> {
+        self.hold.as_ref().map(|hold| &hold.outage)
+    }
+
+    fn begin_hold(&mut self, error: &Error, now_ms: i64) {
+        self.hold = Some(Hold::new(error, now_ms));
+        if !error.is_full() {
+            // Whatever is wrong with this file may not be wrong with another.
+            self.rotate(now_ms);
+            self.number += u64::from(self.journal.take().is_some());
+        }
+    }
+
+    /// Journals what is held, if it is time to try that.
+    fn release(&mut self, now_ms: i64) {
+        let due = |hold: &mut Hold| is_due(hold.tried_ms, RETRY_APPEND_MS, now_ms);
+        let Some(mut hold) = self.hold.take_if(due) else { return };
+        let refused = self.memory_refused;
+        if let Err(error) = self.append(&hold.batch(&self.memory), now_ms) {
+            hold.outage.error = error.to_string();
+            hold.tried_ms = now_ms;
+            self.hold = Some(hold);
+        }
+        // These changes were taken in when they came.
+        self.memory_refused = refused;
     }
 
     /// The last sequence that survives a power failure.
@@ -269,6 +374,12 @@ impl Writer {
         self.memory_refused
     }
 
+    /// How often an append had to wait because too much journal waited to be sealed.
+    #[must_use]
+    pub fn stalls(&self) -> u64 {
+        self.stalls
+    }
+
     /// Parts of the journal, or segments to be written anew, that were found damaged; each is told once.
     pub fn take_damage(&mut self) -> Vec<Damage> {
         std::mem::take(&mut self.damage)
@@ -279,11 +390,8 @@ impl Writer {
     /// # Errors
     /// The disk refuses. What is journaled stays so.
     pub fn seal(&mut self, now_ms: i64) -> Result<(), Error> {
-        self.sync()?;
         self.trouble = None;
-        if self.journal.sequences.is_some() {
-            self.rotate(now_ms);
-        }
+        self.rotate(now_ms);
         if let Some(error) = self.trouble.take() {
             return Err(error);
         }
@@ -313,7 +421,10 @@ impl Writer {
     pub fn close(mut self, now_ms: i64) -> Result<(), Error> {
         self.seal(now_ms)?;
         self.bury(i64::MAX);
-        self.disk.remove(self.journal.path())
+        match self.journal.take() {
+            Some(journal) => self.disk.remove(journal.path()),
+            None => Ok(()),
+        }
     }
 
     /// Begins an import: rows that are to be in the store all together or not at all. `label` says to people what
@@ -337,140 +448,10 @@ impl Writer {
     pub fn imported_sizes(&self) -> Vec<u64> {
         self.log.manifest.imports.iter().map(|i| i.size).collect()
     }
-
-    /// Takes in what the background thread has finished, and gives it the next.
-    fn advance(&mut self, now_ms: i64) {
-        while self.is_running()
-            && let Some(done) = self.worker.poll()
-        {
-            self.finish(done, now_ms);
-        }
-        self.commit(now_ms);
-        if let Err(error) = self.begin_next(now_ms) {
-            self.trouble = Some(error);
-        }
-    }
-
-    /// Whether the thread has something to do.
-    pub(crate) fn is_running(&self) -> bool {
-        let first = self.jobs.front();
-        self.rewriting.is_some() || first.is_some_and(|job| matches!(job.state, State::Running))
-    }
-
-    /// Hands the first job to the thread, if it is idle; if no job can be begun, a unit to be written anew.
-    pub(crate) fn begin_next(&mut self, now_ms: i64) -> Result<(), Error> {
-        if self.is_running() {
-            return Ok(());
-        }
-        let ready =
-            |job: &&mut Job| matches!(job.state, State::Waiting { not_before } if not_before <= now_ms);
-        let Some(job) = self.jobs.front_mut().filter(ready) else { return self.begin_rewrite(now_ms) };
-        let memory = self.log.manifest.memory.clone();
-        let (from, to, frames) = (job.from, job.to, job.frames.take());
-        let source = Source::Journal { files: vec![job.path.clone()], frames, from, to, memory };
-        job.state = State::Running;
-        let late = self.log.manifest.pending.clone();
-        self.worker.begin(Task { source, prefix: job.to.to_string(), late })
-    }
-
-    /// Takes a result of the thread.
-    pub(crate) fn finish(&mut self, done: Result<Done, Error>, now_ms: i64) {
-        if let Some(unit) = self.rewriting.take() {
-            return self.finish_rewrite(&unit, done, now_ms);
-        }
-        let Some(job) = self.jobs.front_mut() else { return };
-        match done {
-            Ok(mut done) => {
-                job.damaged |= !done.damage.is_empty();
-                self.damage.append(&mut done.damage);
-                job.state = State::Written(done, now_ms);
-                self.commit(now_ms);
-            }
-            Err(error) => {
-                job.state = State::Waiting { not_before: now_ms.saturating_add(RETRY_MS) };
-                self.trouble = Some(error);
-            }
-        }
-    }
-
-    /// Commits the first job, if its files are written, and removes its journal file.
-    fn commit(&mut self, now_ms: i64) {
-        let Some(job) = self.jobs.front_mut() else { return };
-        let State::Written(done, not_before) = &mut job.state else { return };
-        if *not_before > now_ms {
-            return;
-        }
-        // An import may have written all that is remembered since the seal was begun.
-        let named = self.log.manifest.memory.clone();
-        let is_newer = |file: &MemoryFile| named.as_ref().is_none_or(|named| named.sequence < file.sequence);
-        let (memory, stale) = match done.memory.clone() {
-            Some(file) if is_newer(&file) => (Some(file), named),
-            other => (None, other),
-        };
-        let units = &self.log.manifest.units;
-        let rescales =
-            done.rescales.iter().copied().filter(|late| units.iter().any(|unit| late.is_for(unit))).collect();
-        let files = done.files.clone();
-        let seal = Seal { from: job.from, to: job.to, at: now_ms, files, memory, rescales };
-        if let Err(error) = self.log.append(&self.disk, Line::Seal(seal)) {
-            *not_before = now_ms.saturating_add(RETRY_MS);
-            self.trouble = Some(error);
-            return;
-        }
-        self.forget_file(stale);
-        if let Some(job) = self.jobs.pop_front()
-            && let Err(error) = recovery::discard(&self.disk, &job.path, job.damaged)
-        {
-            // The next writer removes it: its frames are known to be sealed.
-            self.trouble = Some(error);
-        }
-    }
-
-    /// Removes a file of what was remembered that another one has taken the place of.
-    pub(crate) fn forget_file(&mut self, file: Option<MemoryFile>) {
-        // What cannot be removed, or may be being read, the next writer removes: no line names it.
-        if let Some(file) = file.filter(|_| !self.is_running())
-            && let Err(error) = self.disk.remove(&self.disk.path(&file.name))
-        {
-            self.trouble = Some(error);
-        }
-    }
-
-    /// Removes files that others have taken the place of, after readers had time to finish with them.
-    fn bury(&mut self, now_ms: i64) {
-        while let Some((_, name)) = self.doomed.front().filter(|(since, _)| is_due(*since, GRACE_MS, now_ms))
-        {
-            if let Err(error) = self.disk.remove(&self.disk.path(name)) {
-                self.trouble = Some(error);
-            }
-            self.doomed.pop_front();
-        }
-    }
-
-    /// Begins a new file of the journal and puts the full one in the queue.
-    fn rotate(&mut self, now_ms: i64) {
-        let Some((from, to)) = self.journal.sequences else { return };
-        let new = self.sync().and_then(|()| Journal::create(&self.disk, self.number + 1));
-        match new {
-            Ok(journal) => {
-                let mut full = std::mem::replace(&mut self.journal, journal);
-                self.number += 1;
-                let path = full.path().to_path_buf();
-                let state = State::Waiting { not_before: i64::MIN };
-                let frames = full.take_frames();
-                self.jobs.push_back(Job { path, from, to, damaged: false, frames, state });
-                if let Err(error) = self.begin_next(now_ms) {
-                    self.trouble = Some(error);
-                }
-            }
-            // The full one takes more until there is room for a new one.
-            Err(error) => self.trouble = Some(error),
-        }
-    }
 }
 
 /// Whether something is due that is due `after_ms` after `since`. A clock that was set back makes it due.
-fn is_due(since: i64, after_ms: i64, now_ms: i64) -> bool {
+pub(crate) fn is_due(since: i64, after_ms: i64, now_ms: i64) -> bool {
     now_ms < since || now_ms.saturating_sub(since) >= after_ms
 }
 

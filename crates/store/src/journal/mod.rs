@@ -2,7 +2,7 @@
 //!
 //! One file is open for appending ([`Journal`]); a seal takes whole files, so each seal begins a new one.
 //! A batch is one frame, written in one piece: readers see it as soon as it is written, and it survives a
-//! power failure as soon as the group it belongs to has been flushed ([`Journal::sync`]).
+//! power failure as soon as the group it belongs to has been flushed ([`Journal::flush`], by a thread of its own).
 //!
 //! A frame is a [`Summary`], which has the accounts of the batch, and its rows. Questions about accounts and counts
 //! read summaries only ([`outline`]). What was appended is also kept in memory, within a limit ([`HELD_BYTES`]), so
@@ -33,10 +33,12 @@ pub(crate) use strings::Strings;
 pub(crate) use summary::{Summary, totals};
 
 use crate::disk::Disk;
+use crate::flush::Flush;
 use crate::{Error, error::What};
 use header::{file_header, schema_crc};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use weir_flow::Batch;
 #[cfg(test)]
 use weir_flow::schema::Column;
@@ -52,7 +54,7 @@ const HELD_BYTES: usize = if cfg!(test) { 4096 } else { 192 << 20 };
 #[derive(Debug)]
 pub(crate) struct Journal {
     path: PathBuf,
-    file: File,
+    file: Arc<File>,
     /// Length of what was appended whole.
     len: u64,
     /// Whether half a frame follows that, which could not be taken back yet.
@@ -61,7 +63,7 @@ pub(crate) struct Journal {
     pub rows: u64,
     /// First and last sequence appended.
     pub sequences: Option<(u64, u64)>,
-    /// Whether something was appended that is not yet flushed.
+    /// Whether something was appended after the last flush was begun.
     pub unsynced: bool,
     schema: u32,
     /// All frames of this file, unless they were too much.
@@ -84,7 +86,7 @@ impl Journal {
         let len = header.len() as u64;
         Ok(Self {
             path,
-            file,
+            file: Arc::new(file),
             len,
             torn: false,
             rows: 0,
@@ -148,13 +150,11 @@ impl Journal {
         Ok(())
     }
 
-    /// Makes everything appended durable.
-    pub(crate) fn sync(&mut self, disk: &Disk) -> Result<(), Error> {
-        if self.unsynced {
-            disk.sync(&self.file, &self.path)?;
-            self.unsynced = false;
-        }
-        Ok(())
+    /// What is to be flushed so that everything appended so far is durable; `None` if it is, or is under way.
+    pub(crate) fn flush(&mut self) -> Option<Flush> {
+        let (_, to) = self.sequences.filter(|_| self.unsynced)?;
+        self.unsynced = false;
+        Some(Flush { file: Arc::clone(&self.file), path: self.path.clone(), to })
     }
 }
 

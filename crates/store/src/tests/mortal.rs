@@ -50,11 +50,19 @@ impl Fate for Mortal {
         match step.kind {
             // Waiting for a real disk would take minutes: of files it is noted how much is flushed.
             Kind::Sync => {
-                let len = std::fs::metadata(step.path).unwrap().len();
+                // What was sealed meanwhile is gone.
+                let len = std::fs::metadata(step.path).map_or(0, |metadata| metadata.len());
                 self.synced.lock().unwrap().insert(step.path.to_path_buf(), len);
                 Verdict::Noted
             }
             Kind::SyncFolder => Verdict::Noted,
+            Kind::Rename => {
+                let mut synced = self.synced.lock().unwrap();
+                if let (Some(len), Some(to)) = (synced.remove(step.path), step.to) {
+                    synced.insert(to.to_path_buf(), len);
+                }
+                Verdict::Pass
+            }
             _ => Verdict::Pass,
         }
     }

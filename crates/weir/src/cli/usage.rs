@@ -13,6 +13,7 @@ use weir_account::statement::{Basis, Daily, Statement};
 use weir_account::usage::{Kind, Usage};
 use weir_account::{Balance, Completeness, Period, Span, Sums};
 use weir_flow::Addr;
+use weir_flow::health::Counter;
 use weir_store::Snapshot;
 
 #[derive(Args)]
@@ -167,10 +168,30 @@ impl Account {
             }
         })?;
         result?;
+        add_discarded(&snapshot, range, &mut usage)?;
         let completeness = completeness(&snapshot, range, usage.total().decoded.octets)?;
         let balance = Balance::of(&usage);
         Ok(Self { usage, balance, completeness })
     }
+}
+
+/// Adds what was decoded and could not be stored: no bin holds it, it is counted when it arrived.
+fn add_discarded(snapshot: &Snapshot, range: &Range<i64>, usage: &mut Usage) -> Outcome {
+    let mut result = Ok(());
+    snapshot.health(range.clone(), |row| {
+        let (Some(counter), Some(reason)) = row.counter() else { return };
+        let value = u64::try_from(row.value).unwrap_or_default();
+        let sums = match counter {
+            Counter::DiscardedOctets => Sums { octets: value, ..Sums::default() },
+            Counter::DiscardedPackets => Sums { packets: value, ..Sums::default() },
+            Counter::DiscardedFlows => Sums { flows: value, ..Sums::default() },
+            _ => return,
+        };
+        if result.is_ok() {
+            result = usage.add_discarded(reason, row.exporter, sums);
+        }
+    })?;
+    Ok(result?)
 }
 
 fn completeness(snapshot: &Snapshot, range: &Range<i64>, octets: u64) -> Outcome<Completeness> {
