@@ -1,5 +1,6 @@
 //! What can go wrong with a store: always which file, what is wrong with it, and what to do.
 
+use crate::Damage;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -78,6 +79,21 @@ impl Error {
     pub fn is_full(&self) -> bool {
         matches!(&self.what, What::Io { source, .. }
             if matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded))
+    }
+
+    /// Whether a file is not what was written, or is gone though it should be there.
+    #[must_use]
+    pub fn is_damaged(&self) -> bool {
+        matches!(self.what, What::Damaged(_) | What::Vanished)
+    }
+
+    /// The same, as damage of the whole file.
+    pub(crate) fn into_damage(self) -> Damage {
+        let how = match &self.what {
+            What::Damaged(how) => how.clone(),
+            _ => self.to_string(),
+        };
+        Damage { path: self.path, bytes: 0..0, how }
     }
 
     /// Whether a named file has vanished, so that a new snapshot would help.

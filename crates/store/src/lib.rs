@@ -23,6 +23,7 @@
 #![forbid(unsafe_code)]
 
 pub mod bins;
+mod compact;
 mod counter;
 mod day;
 mod disk;
@@ -34,6 +35,7 @@ mod hold;
 mod import;
 mod journal;
 mod lock;
+mod log;
 mod manifest;
 mod memory;
 mod queue;

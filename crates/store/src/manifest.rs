@@ -4,20 +4,19 @@
 //! space, and the JSON. Appending one line is the commit point of whatever it names: a seal, an import, a
 //! retirement. A file that no line names does not exist, whatever lies in the folders.
 
-use crate::disk::Disk;
 use crate::error::What;
 use crate::unit::{Late, Unit};
 use crate::{Error, Totals};
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
-use std::fs::{self, File};
+use std::fs;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The manifest's name in the store.
 pub(crate) const NAME: &str = "manifest";
 /// The version of the store's format that this program reads and writes.
-const FORMAT: u64 = 1;
+pub(crate) const FORMAT: u64 = 2;
 
 /// One line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +34,10 @@ pub(crate) enum Line {
     Replace(Replace),
     /// Late sampling intervals have been brought to all rows that they are for.
     Settle(Settle),
+    /// Several replacements in one step, each of files of one unit: accounts computed again from their rows.
+    Rebuild(Rebuild),
+    /// The second line of a manifest that was written anew: what all lines said before.
+    Checkpoint(Box<Checkpoint>),
 }
 
 /// Journal frames `from..=to` are now in these files.
@@ -78,8 +81,8 @@ pub(crate) struct Import {
     pub rescales: Vec<Late>,
 }
 
-/// The named files are given up, and these are there instead, in one step. They hold the same rows (of the same
-/// unit), written anew.
+/// The named files are given up, and these are there instead, in one step. They hold the same rows and sums,
+/// written anew. Where the names are of several units, these become one, with all that they had left.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Replace {
     /// When, ms since 1970.
@@ -87,6 +90,49 @@ pub(crate) struct Replace {
     pub names: Vec<String>,
     #[serde(flatten)]
     pub files: Files,
+}
+
+/// Replacements that are committed together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Rebuild {
+    /// When, ms since 1970.
+    pub at: i64,
+    pub parts: Vec<Replace>,
+}
+
+/// What all lines together say, as a line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Checkpoint {
+    /// How many lines came before: names of files count on from there.
+    pub lines: u64,
+    pub sealed: u64,
+    pub units: Vec<Unit>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<MemoryFile>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pending: Vec<Late>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accounts_before: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retired_before: Option<i64>,
+    /// Without their files, which the units have.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub imports: Vec<Import>,
+}
+
+impl Checkpoint {
+    pub(crate) fn of(manifest: &Manifest) -> Self {
+        Self {
+            lines: manifest.lines,
+            sealed: manifest.sealed,
+            units: manifest.units.clone(),
+            memory: manifest.memory.clone(),
+            pending: manifest.pending.clone(),
+            accounts_before: manifest.accounts_before,
+            retired_before: manifest.retired_before,
+            imports: manifest.imports.clone(),
+        }
+    }
 }
 
 /// So many of the sampling intervals that were to be brought to earlier units, the oldest, are done.
@@ -208,8 +254,12 @@ pub(crate) struct Manifest {
     pub imports: Vec<Import>,
     /// Before this, ms since 1970, rows or accounts may have been given up.
     pub retired_before: Option<i64>,
-    /// How many lines there are, of all kinds.
+    /// The version of its format.
+    pub format: u64,
+    /// How many lines there were ever, of all kinds,
     pub lines: u64,
+    /// and how many since it was written anew.
+    pub lines_here: u64,
     /// How many bytes the whole lines take; what follows is a torn tail.
     pub len: u64,
     pub torn: u64,
@@ -242,6 +292,7 @@ impl Manifest {
             };
             manifest.apply(path, parse_line(line).map_err(at)?)?;
             manifest.lines += 1;
+            manifest.lines_here += 1;
             manifest.len += line.len() as u64 + 1;
         }
         Ok(manifest)
@@ -250,7 +301,7 @@ impl Manifest {
     /// Takes a line in.
     pub(crate) fn apply(&mut self, path: &Path, line: Line) -> Result<(), Error> {
         match line {
-            Line::WeirStore(FORMAT) if self.lines == 0 => {}
+            Line::WeirStore(version @ 1..=FORMAT) if self.lines == 0 => self.format = version,
             Line::WeirStore(version) if self.lines == 0 => {
                 return Err(Error::new(path, What::TooNew(version)));
             }
@@ -269,17 +320,19 @@ impl Manifest {
                 self.pending.append(&mut import.rescales);
                 self.imports.push(import);
             }
-            Line::Replace(replace) => {
-                let is_meant = |u: &&mut Unit| u.files.names().any(|n| replace.names.iter().any(|m| m == n));
-                let unit = self.units.iter_mut().find(is_meant);
-                let unit =
-                    unit.ok_or_else(|| Error::damaged(path, "it replaces files that it does not name"))?;
-                unit.files.extend(&replace.files);
-                self.give_up(&replace.names);
+            Line::Replace(replace) => self.replace(path, &replace)?,
+            Line::Rebuild(rebuild) => {
+                for part in rebuild.parts {
+                    self.replace(path, &part)?;
+                }
+            }
+            Line::Checkpoint(checkpoint) if self.lines == 1 => self.restore(*checkpoint),
+            Line::Checkpoint(_) => {
+                return Err(Error::damaged(path, "it has a checkpoint that is not its beginning"));
             }
             Line::Settle(settle) => drop(self.pending.drain(..settle.count.min(self.pending.len()))),
             Line::Retire(retire) => {
-                self.give_up(&retire.names);
+                self.retire(&retire.names);
                 self.accounts_before = self.accounts_before.max(Some(retire.accounts_before));
                 let before = retire.flows_before.max(retire.accounts_before);
                 self.retired_before = self.retired_before.max(Some(before));
@@ -297,12 +350,53 @@ impl Manifest {
         files
     }
 
-    fn give_up(&mut self, names: &[String]) {
+    fn replace(&mut self, path: &Path, replace: &Replace) -> Result<(), Error> {
+        let gone: HashSet<&str> = replace.names.iter().map(String::as_str).collect();
+        let mut merged: Option<Unit> = None;
+        let mut at = 0;
+        // They become one, which stands where the last of them stood.
+        let units = std::mem::take(&mut self.units);
+        for mut unit in units {
+            if !unit.files.names().any(|name| gone.contains(name)) {
+                self.units.push(unit);
+                continue;
+            }
+            unit.files.retire(&gone);
+            at = self.units.len();
+            merged = Some(match merged {
+                Some(before) => before.join(unit),
+                None => unit,
+            });
+        }
+        let Some(mut unit) = merged else {
+            return Err(Error::damaged(path, "it replaces files that it does not name"));
+        };
+        unit.files.extend(&replace.files);
+        self.units.insert(at, unit);
+        self.units.retain(|unit| unit.files.names().next().is_some());
+        Ok(())
+    }
+
+    fn retire(&mut self, names: &[String]) {
         let gone: HashSet<&str> = names.iter().map(String::as_str).collect();
         for unit in &mut self.units {
+            let segments = unit.files.segments.len();
             unit.files.retire(&gone);
+            unit.is_partial |= unit.files.segments.len() < segments;
         }
         self.units.retain(|unit| unit.files.names().next().is_some());
+    }
+
+    /// What a checkpoint says, whose line is counted by whoever reads it.
+    fn restore(&mut self, checkpoint: Checkpoint) {
+        self.lines = checkpoint.lines.saturating_sub(1).max(self.lines);
+        self.sealed = checkpoint.sealed;
+        self.units = checkpoint.units;
+        self.memory = checkpoint.memory;
+        self.pending = checkpoint.pending;
+        self.accounts_before = checkpoint.accounts_before;
+        self.retired_before = checkpoint.retired_before;
+        self.imports = checkpoint.imports;
     }
 }
 
@@ -321,6 +415,7 @@ impl Files {
         self.segments.iter().map(|f| f.name.as_str()).chain(bins)
     }
 
+    /// Takes files out.
     fn retire(&mut self, gone: &HashSet<&str>) {
         self.segments.retain(|f| !gone.contains(f.name.as_str()));
         self.bins.retain(|f| !gone.contains(f.name.as_str()));
@@ -337,67 +432,7 @@ fn parse_line(line: &[u8]) -> Result<Line, String> {
     serde_json::from_slice(json).map_err(|e| e.to_string())
 }
 
-fn format_line(line: &Line) -> Result<Vec<u8>, String> {
+pub(crate) fn format_line(line: &Line) -> Result<Vec<u8>, String> {
     let json = serde_json::to_string(line).map_err(|e| e.to_string())?;
     Ok(format!("{:08x} {json}\n", crc32c::crc32c(json.as_bytes())).into_bytes())
-}
-
-/// The manifest open for appending: held by the one writer.
-#[derive(Debug)]
-pub(crate) struct Log {
-    path: PathBuf,
-    file: File,
-    /// What it says so far.
-    pub manifest: Manifest,
-    /// Whether a part of a line follows that, which could not be taken back yet.
-    torn: bool,
-}
-
-impl Log {
-    /// Opens the manifest, or begins one; cuts off a torn last line.
-    pub(crate) fn open(disk: &Disk) -> Result<Self, Error> {
-        let path = disk.path(NAME);
-        let manifest = match Manifest::read(disk.root()) {
-            Ok(manifest) => manifest,
-            Err(error) if matches!(error.what, What::Missing) => Manifest::default(),
-            Err(error) => return Err(error),
-        };
-        if manifest.torn > 0 {
-            disk.cut(&path, manifest.len)?;
-        }
-        let file = disk.append_to(&path)?;
-        let mut log = Self { path, file, manifest, torn: false };
-        log.manifest.torn = 0;
-        if log.manifest.lines == 0 {
-            log.append(disk, Line::WeirStore(FORMAT))?;
-        }
-        Ok(log)
-    }
-
-    /// Commits a line: when this returns, what it names is the store, through any crash.
-    pub(crate) fn append(&mut self, disk: &Disk, line: Line) -> Result<(), Error> {
-        let bytes = format_line(&line).map_err(|how| Error::new(&self.path, What::Batch(how)))?;
-        self.take_back(disk)?;
-        let appended =
-            disk.append(&self.file, &self.path, &bytes).and_then(|()| disk.sync(&self.file, &self.path));
-        if let Err(error) = appended {
-            // If this fails too, it is tried again before anything else is appended.
-            self.torn = true;
-            let _ = self.take_back(disk);
-            return Err(error);
-        }
-        self.manifest.apply(&self.path, line)?;
-        self.manifest.lines += 1;
-        self.manifest.len += bytes.len() as u64;
-        Ok(())
-    }
-
-    /// Cuts off what a failed append may have left.
-    fn take_back(&mut self, disk: &Disk) -> Result<(), Error> {
-        if self.torn {
-            disk.cut(&self.path, self.manifest.len)?;
-            self.torn = false;
-        }
-        Ok(())
-    }
 }

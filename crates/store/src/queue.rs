@@ -60,13 +60,20 @@ impl Writer {
     /// Whether the thread has something to do.
     pub(crate) fn is_running(&self) -> bool {
         let first = self.jobs.front();
-        self.rewriting.is_some() || first.is_some_and(|job| matches!(job.state, State::Running))
+        let is_busy = self.rewriting.is_some() || self.compaction.running.is_some();
+        is_busy || first.is_some_and(|job| matches!(job.state, State::Running))
     }
 
     /// Hands the first job to the thread, if it is idle; if no job can be begun, a unit to be written anew.
     pub(crate) fn begin_next(&mut self, now_ms: i64) -> Result<(), Error> {
         if self.is_running() {
             return Ok(());
+        }
+        if self.has_many_small() {
+            self.begin_merge(now_ms)?;
+            if self.is_running() {
+                return Ok(());
+            }
         }
         let ready =
             |job: &&mut Job| matches!(job.state, State::Waiting { not_before } if not_before <= now_ms);
@@ -83,6 +90,9 @@ impl Writer {
     pub(crate) fn finish(&mut self, done: Result<Done, Error>, now_ms: i64) {
         if let Some(unit) = self.rewriting.take() {
             return self.finish_rewrite(&unit, done, now_ms);
+        }
+        if let Some(units) = self.compaction.running.take() {
+            return self.finish_merge(&units, done, now_ms);
         }
         let Some(job) = self.jobs.front_mut() else { return };
         match done {
@@ -123,6 +133,7 @@ impl Writer {
             self.trouble = Some(error);
             return;
         }
+        self.compaction.seals_since += 1;
         self.forget_file(stale);
         self.settle_doubt();
         if let Some(job) = self.jobs.pop_front()

@@ -1,6 +1,7 @@
 //! Turns frames into files: the segment, the accounts of its bins, and its counts.
 
 use crate::bins::{self, Accumulator};
+use crate::compact::Merge;
 use crate::disk::Disk;
 use crate::journal::{self, Damage, Frame};
 use crate::manifest::{Files, MemoryFile};
@@ -33,6 +34,8 @@ pub(crate) enum Source {
     Frames(Vec<Frame>),
     /// In files: a unit that is to be written anew.
     Unit(Box<Rewrite>),
+    /// In files: small ones that are to be put together.
+    Merge(Box<Merge>),
 }
 
 /// Something to be made into files.
@@ -84,6 +87,10 @@ pub(crate) fn perform(disk: &Disk, task: Task) -> Result<Done, Error> {
         }
         Source::Unit(rewrite) => {
             done.files = rewrite.perform(disk, &task.prefix)?.unwrap_or_default();
+            return Ok(done);
+        }
+        Source::Merge(merge) => {
+            done.files = merge.perform(disk, &task.prefix)?;
             return Ok(done);
         }
     };

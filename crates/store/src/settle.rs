@@ -6,8 +6,6 @@
 //! intervals are settled. A crash at any point costs no more than visiting again: rows that are scaled know it.
 
 use crate::Error;
-use crate::error::What;
-use crate::journal::Damage;
 use crate::manifest::{Line, Replace, Settle};
 use crate::rescale::Rewrite;
 use crate::seal::{Done, Source, Task};
@@ -102,10 +100,9 @@ impl Writer {
         match replaced {
             Ok(()) => round.visited = Some(unit.place),
             // What cannot be read is not scaled; that must not keep the others from it, nor the store from writing.
-            Err(error) if matches!(error.what, What::Damaged(_) | What::Vanished) => {
+            Err(error) if error.is_damaged() => {
                 round.visited = Some(unit.place);
-                let how = error.to_string();
-                self.damage.push(Damage { path: error.path, bytes: 0..0, how });
+                self.damage.push(error.into_damage());
             }
             Err(error) => {
                 round.not_before = now_ms.saturating_add(RETRY_MS);

@@ -1,8 +1,8 @@
 //! Units: files that were made together from the same rows, and the order of everything in a store.
 //!
 //! A seal makes one unit: its segments, their accounts and their counts. An import makes one for each of its
-//! tasks. A unit is written anew as a whole ([`Replace`](crate::manifest::Replace)), and its segments are given
-//! up together, so that its accounts are always those of its rows.
+//! tasks. Several are put together where they are small (`compact`). A unit's accounts are those of its rows, unless
+//! segments of it were given up: then it is partial, and is never written anew from its rows.
 //!
 //! A sampling interval that came late is for the rows that came before it and no others. So units and such
 //! intervals have a [`Place`] in one order: journal frames by their sequence, an import after the last frame that
@@ -25,20 +25,39 @@ pub(crate) struct Place {
     pub task: u64,
 }
 
-/// Files that were made together.
-#[derive(Clone, Debug)]
+/// Files that were made together, or were put together since.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Unit {
     /// Where its last row stands.
     pub place: Place,
     /// Its files' names began so when it was first written.
     pub prefix: String,
+    /// Whether segments were given up whose accounts are here still: then these are not those of its rows.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_partial: bool,
+    #[serde(flatten)]
     pub files: Files,
 }
 
 impl Unit {
     /// Of a seal up to this frame.
     pub(crate) fn of_seal(to: u64, files: Files) -> Self {
-        Self { place: Place { sequence: to, ..Place::default() }, prefix: to.to_string(), files }
+        Self {
+            place: Place { sequence: to, ..Place::default() },
+            prefix: to.to_string(),
+            is_partial: false,
+            files,
+        }
+    }
+
+    /// Both as one, which stands where the later stood.
+    pub(crate) fn join(mut self, other: Self) -> Self {
+        self.files.extend(&other.files);
+        let (place, prefix) = match self.place > other.place {
+            true => (self.place, self.prefix),
+            false => (other.place, other.prefix),
+        };
+        Self { place, prefix, is_partial: self.is_partial || other.is_partial, files: self.files }
     }
 
     /// Of an import, by the names of its files.
@@ -51,7 +70,7 @@ impl Unit {
             }
             let task = prefix.rsplit('-').next().and_then(|task| task.parse().ok()).unwrap_or(0);
             let place = Place { sequence: after, import: number, task };
-            units.push(Self { place, prefix: prefix.to_owned(), files: file });
+            units.push(Self { place, prefix: prefix.to_owned(), is_partial: false, files: file });
         };
         for file in &files.segments {
             take(&file.name, Files { segments: vec![file.clone()], ..Files::default() });
@@ -93,7 +112,10 @@ impl Late {
     /// Whether it may be for rows of this unit, by what the manifest says.
     pub(crate) fn is_for(&self, unit: &Unit) -> bool {
         let overlaps = |(first, last)| self.rescale.overlaps(first, last);
-        unit.place < self.place && unit.files.segments.iter().any(|s| overlaps(s.received))
+        // Its accounts could not be computed again: what is left of it stays as it was counted.
+        !unit.is_partial
+            && unit.place < self.place
+            && unit.files.segments.iter().any(|s| overlaps(s.received))
     }
 }
 

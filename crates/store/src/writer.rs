@@ -8,6 +8,7 @@
 //!
 //! A disk that takes nothing stops none of this: see [`Writer::take`].
 
+use crate::compact::Compaction;
 use crate::disk::Disk;
 use crate::error::What;
 use crate::flush::{Flush, Flushed, Flusher};
@@ -15,7 +16,7 @@ use crate::hold::{Hold, Outage, Taken};
 use crate::import::Import;
 use crate::journal::{Journal, Maker};
 use crate::lock::Lock;
-use crate::manifest::Log;
+use crate::log::Log;
 use crate::queue::{Job, State};
 use crate::recovery::{self, Recovery};
 use crate::seal::{self, Sealer};
@@ -105,6 +106,7 @@ pub struct Writer {
     pub(crate) doomed: VecDeque<(i64, String)>,
     /// The unit that the background thread writes anew.
     pub(crate) rewriting: Option<Unit>,
+    pub(crate) compaction: Compaction,
     // Released last.
     _lock: Lock,
 }
@@ -158,6 +160,7 @@ impl Writer {
             round: None,
             doomed: VecDeque::new(),
             rewriting: None,
+            compaction: Compaction::default(),
             options,
             log,
             disk,
@@ -233,7 +236,20 @@ impl Writer {
             self.rotate(now_ms);
         }
         self.bury(now_ms);
+        self.tidy(now_ms);
         self.trouble.take().map_or(Ok(()), Err)
+    }
+
+    /// What there is time for when nothing waits to be sealed.
+    fn tidy(&mut self, now_ms: i64) {
+        if let Err(error) = self.begin_merge(now_ms) {
+            self.trouble = Some(error);
+        }
+        if self.log.is_long()
+            && let Err(error) = self.log.checkpoint(&self.disk)
+        {
+            self.trouble = Some(error);
+        }
     }
 
     /// Makes everything appended durable, and waits for that.

@@ -135,6 +135,19 @@ impl Accumulator {
         });
     }
 
+    /// Adds an account of a file.
+    pub(crate) fn add_account(&mut self, row: &BinRow<'_>) {
+        let key = Key {
+            host: row.host.unwrap_or_default().bits(),
+            bin: self.bins.place(&row.bin),
+            exporter: self.exporters.place(&row.exporter),
+            tenant: row.tenant.map_or(NOBODY, |tenant| self.tenants.place(&tenant.into())),
+            kind: row.kind as u8,
+            has_host: row.host.is_some(),
+        };
+        self.add_to(key, row.counts);
+    }
+
     #[inline]
     fn add_to(&mut self, key: Key, counts: Counts) {
         if self.recent.is_empty() {
