@@ -69,4 +69,4 @@ pub use retention::{Retention, Retired};
 pub use snapshot::{Imported, SegmentEntry, Snapshot, TailEntry, exists};
 pub use totals::Totals;
 pub use verify::{Report, verify};
-pub use writer::{Options, Writer};
+pub use writer::{Files, Options, Status, Writer};

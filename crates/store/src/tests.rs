@@ -23,7 +23,8 @@ use weir_flow::Batch;
 const NOON: i64 = 1_780_056_000_000;
 
 /// Seals after four rows.
-const SMALL: Options = Options { group_ms: 200, seal_rows: 4, seal_ms: 60_000, backlog_bytes: 1 << 20 };
+const SMALL: Options =
+    Options { group_ms: 200, seal_rows: 4, seal_ms: 60_000, backlog_bytes: 1 << 20, held_bytes: 4096 };
 
 /// Every row that a reader sees, as text, sorted.
 fn rows(path: &Path) -> Vec<String> {

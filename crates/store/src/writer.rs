@@ -8,6 +8,8 @@
 //!
 //! A disk that takes nothing stops none of this: see [`Writer::take`].
 
+mod status;
+
 use crate::compact::Compaction;
 use crate::disk::Disk;
 use crate::error::What;
@@ -32,6 +34,8 @@ use weir_flow::batch::ALWAYS;
 use weir_flow::memory::Memory;
 use weir_flow::schema::COLUMNS;
 
+pub use status::{Files, Status};
+
 /// When a writer flushes and seals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
@@ -43,14 +47,24 @@ pub struct Options {
     pub seal_ms: i64,
     /// So many bytes of journal may wait to be sealed before [`Writer::append`] waits for that.
     pub backlog_bytes: u64,
+    /// Frames that are journaled and not yet sealed are kept in memory up to so many bytes in all; beyond, those of a
+    /// file are let go of together, and read back when they are sealed.
+    pub held_bytes: usize,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { group_ms: 200, seal_rows: 1 << 20, seal_ms: 600_000, backlog_bytes: BACKLOG_BYTES }
+        Self {
+            group_ms: 200,
+            seal_rows: 1 << 20,
+            seal_ms: 600_000,
+            backlog_bytes: BACKLOG_BYTES,
+            held_bytes: HELD_BYTES,
+        }
     }
 }
 
+const HELD_BYTES: usize = if cfg!(test) { 4096 } else { 192 << 20 };
 /// More than a minute at 600,000 flows a second.
 const BACKLOG_BYTES: u64 = 4 << 30;
 
@@ -141,7 +155,7 @@ impl Writer {
         let mut writer = Self {
             worker: seal::start(&disk)?,
             journal: None,
-            maker: Maker::default(),
+            maker: Maker::holding(options.held_bytes),
             number: journaled.number,
             last_sequence: journaled.last,
             synced: log.manifest.sealed,

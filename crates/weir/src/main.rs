@@ -6,7 +6,8 @@
 //!
 //! `cli` reads what a person typed and calls one function a command; `collect` gets datagrams in (and out),
 //! `relay` sends them onward, `config` understands the file, `report` is the one place that formats answers, `advice`
-//! knows exporters and their cures, `doctor` looks how they are, `demo` is an office to try it all on.
+//! knows exporters and their cures, `doctor` looks how they are, `metrics` and `web` say how the daemon is, `demo` is an
+//! office to try it all on.
 
 #![forbid(unsafe_code)]
 
@@ -20,9 +21,11 @@ mod doctor;
 mod exit;
 mod hosts;
 mod log;
+mod metrics;
 mod progress;
 mod relay;
 mod report;
+mod web;
 
 use std::process::ExitCode;
 

@@ -108,6 +108,8 @@ pub struct Settings {
     pub without_other: bool,
     /// Templates kept per session; [`TEMPLATES_MAX`] where nothing is said.
     pub templates_max: Option<usize>,
+    /// Octets of data sets that may wait for their template; [`HELD_BYTES_MAX`] where nothing is said.
+    pub held_bytes_max: Option<usize>,
 }
 
 /// A datagram's arrival.
@@ -238,7 +240,7 @@ impl Sessions {
         let shared = Shared {
             scratch: data::Scratch::default(),
             samples: sflow::Scratch::default(),
-            held: hold::Budget { used: 0, max: HELD_BYTES_MAX },
+            held: hold::Budget { used: 0, max: settings.held_bytes_max.unwrap_or(HELD_BYTES_MAX) },
             firewall: firewall::Connections::default(),
             totals: total::Totals::default(),
             shelf: shelf::Shelf::default(),
@@ -265,6 +267,18 @@ impl Sessions {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.sessions.is_empty()
+    }
+
+    /// What all of this takes in memory, bytes; what each session has on the heap is estimated. Quick: nobody walks over
+    /// the sessions.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        /// A session's templates, names and counts, as they mostly are.
+        const HEAP: usize = 2048;
+        let whole = size_of::<(Key, Session)>().saturating_mul(self.sessions.capacity());
+        let heap = HEAP.saturating_mul(self.sessions.len());
+        let strays = size_of::<(Addr, Counts)>().saturating_mul(self.strays.capacity());
+        whole.saturating_add(heap).saturating_add(strays).saturating_add(self.shared.held.used)
     }
 
     /// Data sets that wait for their template, and how many octets they are.

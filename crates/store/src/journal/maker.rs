@@ -53,9 +53,21 @@ impl Drop for Loan {
 pub(crate) struct Maker {
     gather: Gather,
     pool: Arc<Pool>,
+    /// Frames may be kept in memory up to so many bytes.
+    held_bytes: usize,
 }
 
 impl Maker {
+    /// One whose frames may be kept in memory up to so many bytes.
+    pub(crate) fn holding(held_bytes: usize) -> Self {
+        Self { held_bytes, ..Self::default() }
+    }
+
+    /// Whether one more frame may be kept in memory.
+    pub(crate) fn may_hold(&self) -> bool {
+        self.lent_bytes() <= self.held_bytes
+    }
+
     /// A frame that is in no journal. An error says what is wrong with the batch.
     pub(crate) fn frame(&mut self, sequence: u64, batch: &Batch) -> Result<Frame, String> {
         let mut bytes = self.borrow();

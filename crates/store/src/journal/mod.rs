@@ -5,7 +5,7 @@
 //! power failure as soon as the group it belongs to has been flushed ([`Journal::flush`], by a thread of its own).
 //!
 //! A frame is a [`Summary`], which has the accounts of the batch, and its rows. Questions about accounts and counts
-//! read summaries only ([`outline`]). What was appended is also kept in memory, within a limit ([`HELD_BYTES`]), so
+//! read summaries only ([`outline`]). What was appended is also kept in memory, within a limit (`held_bytes` of the options), so
 //! that a seal need not read it back.
 
 mod account;
@@ -45,10 +45,6 @@ use weir_flow::schema::Column;
 
 /// The folder of the journal inside the store.
 pub(crate) const FOLDER: &str = "journal";
-
-/// Frames that are journaled and not yet sealed are kept in memory up to so many bytes in all; beyond, those of a
-/// file are let go of together, and read back when they are sealed.
-const HELD_BYTES: usize = if cfg!(test) { 4096 } else { 192 << 20 };
 
 /// A journal file open for appending.
 #[derive(Debug)]
@@ -130,7 +126,7 @@ impl Journal {
         self.sequences = Some((self.sequences.map_or(sequence, |(first, _)| first), sequence));
         self.unsynced = true;
         match &mut self.held {
-            Some(held) if maker.lent_bytes() <= HELD_BYTES => held.push(frame),
+            Some(held) if maker.may_hold() => held.push(frame),
             _ => self.held = None,
         }
         Ok(())

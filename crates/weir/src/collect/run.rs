@@ -12,7 +12,9 @@ use super::udp;
 use super::worker::Worker;
 use crate::config::{Config, Listen, Transport};
 use crate::exit::{Failure, Outcome};
+use crate::metrics::{Ear, Hub};
 use crate::relay::Relays;
+use crate::web::Web;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::net::UdpSocket;
 use std::sync::Arc;
@@ -20,10 +22,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::thread;
 use weir_flow::session::memory::{Attic, Realm};
-use weir_store::{Options, Writer};
-
-/// Batches that may wait for the writer, of all listeners: a second and more at full pace.
-const QUEUE_BATCHES: usize = 64;
+use weir_store::Writer;
 
 /// A listener that has its address, and waits for its thread.
 enum Bound {
@@ -42,16 +41,30 @@ pub(crate) fn run(config: &Config) -> Outcome {
             .map_err(|error| Failure::new(format!("cannot listen for signals: {error}")))?;
     }
     raise_descriptors();
-    let (writer, recovery) = Writer::open(&config.store, Options::default())?;
+    let hub = Arc::new(Hub::new(config));
+    // Before the store: opening it may take a while, and who asks is told so.
+    let web = Web::start(config, &hub)?;
+    let (writer, recovery) = Writer::open(&config.store, config.memory.store_options())?;
     let listeners = config.listen.iter().map(|l| Ok((l, bind(l)?))).collect::<Outcome<Vec<_>>>()?;
     let relays = Relays::open(config)?;
     announce_recovery(config, &recovery);
     let attic = Arc::new(Attic::new(writer.memory(), Realm::Live));
-    let (sender, receiver) = sync_channel(QUEUE_BATCHES);
+    let (sender, receiver) = sync_channel(config.memory.queue_batches());
     thread::scope(|scope| {
         for (listen, bound) in listeners {
-            let worker =
-                Worker::new(config, Arc::clone(&attic), relays.feeds(), sender.clone(), Arc::clone(&stop));
+            let ear = hub.ear(listen.to_string());
+            if let Bound::Datagrams(socket) = &bound {
+                note_buffer(&ear, socket);
+            }
+            let known = (Arc::clone(&hub), ear);
+            let worker = Worker::new(
+                config,
+                Arc::clone(&attic),
+                relays.feeds(),
+                sender.clone(),
+                Arc::clone(&stop),
+                known,
+            );
             tracing::info!("listening on {listen}");
             scope.spawn(move || match bound {
                 Bound::Datagrams(socket) => udp::hear(&socket, worker),
@@ -59,12 +72,23 @@ pub(crate) fn run(config: &Config) -> Outcome {
             });
         }
         drop(sender);
-        let result = deliver::write(writer, &receiver, relays);
+        hub.is_up();
+        let result = deliver::write(writer, &receiver, relays, &hub);
         // If the store failed, the listeners must not wait for it for ever.
         stop.store(true, Ordering::Relaxed);
         drop(receiver);
+        drop(web);
         result
     })
+}
+
+/// Leaves the size of a socket's buffer where it is asked for. The kernel counts its own overhead: it reports twice
+/// what it was asked for.
+fn note_buffer(ear: &Ear, socket: &UdpSocket) {
+    let wide = |len: usize| u64::try_from(len).unwrap_or(u64::MAX);
+    let granted = socket2::SockRef::from(socket).recv_buffer_size().unwrap_or_default() / 2;
+    Ear::set(&ear.buffer_bytes, wide(granted));
+    Ear::set(&ear.buffer_wanted_bytes, wide(udp::RECEIVE_BUFFER_BYTES));
 }
 
 /// Connections and relays have sockets, more than the 1024 descriptors that a process is usually given at first; as

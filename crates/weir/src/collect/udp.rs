@@ -2,6 +2,7 @@
 
 use super::worker::Worker;
 use crate::exit::{Failure, Outcome};
+use crate::metrics::Ear;
 use rustix::net::RecvFlags;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
@@ -12,7 +13,7 @@ use weir_flow::Addr;
 use weir_flow::health::Counter;
 
 /// What is asked of the kernel as room for datagrams: a second and a half at 30,000 full datagrams a second.
-const RECEIVE_BUFFER_BYTES: usize = 64 << 20;
+pub(super) const RECEIVE_BUFFER_BYTES: usize = 64 << 20;
 /// How long a receive waits before the worker looks at its clock.
 pub(crate) const WAIT: Duration = Duration::from_millis(50);
 
@@ -63,6 +64,7 @@ fn count_drops(drops: &mut Drops, worker: &mut Worker) {
         );
         let value = i64::try_from(dropped).unwrap_or(i64::MAX);
         worker.count(Addr::UNSPECIFIED, Counter::SocketDrops, value);
+        Ear::add(&worker.ear().drops, dropped);
     }
 }
 

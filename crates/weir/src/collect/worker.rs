@@ -5,6 +5,7 @@ use super::gate::{Bucket, Gate, Refusal};
 use super::source::{Surroundings, Verdict, Watch};
 use super::{Decoder, Delivery};
 use crate::config::Config;
+use crate::metrics::{Ear, Hub};
 use crate::relay::Feeds;
 use crate::{clock, log};
 use std::collections::HashMap;
@@ -51,6 +52,10 @@ pub(super) struct Worker {
     problems: log::Problems,
     refusals: log::Limit,
     batch_since: Instant,
+    hub: Arc<Hub>,
+    ear: Arc<Ear>,
+    /// Datagrams and messages since the ear was told.
+    heard: u64,
 }
 
 impl Worker {
@@ -60,6 +65,7 @@ impl Worker {
         feeds: Feeds,
         sender: SyncSender<Delivery>,
         stop: Arc<AtomicBool>,
+        (hub, ear): (Arc<Hub>, Arc<Ear>),
     ) -> Self {
         let (back, returned) = sync_channel(BACK_BATCHES);
         Self {
@@ -76,7 +82,15 @@ impl Worker {
             problems: log::Problems::default(),
             refusals: log::Limit::default(),
             batch_since: Instant::now(),
+            hub,
+            ear,
+            heard: 0,
         }
+    }
+
+    /// Where what is known of this listener is left.
+    pub(super) fn ear(&self) -> &Ear {
+        &self.ear
     }
 
     /// Whether everybody was asked to stop.
@@ -88,6 +102,7 @@ impl Worker {
     pub(super) fn datagram(&mut self, payload: &[u8], from: SocketAddr) {
         let now = clock::now_ms();
         let address = Addr::from(from.ip());
+        self.heard += 1;
         if !self.gate.allows(address) {
             return self.refuse(address, Refusal::NotAllowed);
         }
@@ -110,6 +125,7 @@ impl Worker {
     pub(super) fn message(&mut self, payload: &[u8], from: SocketAddr) {
         let now = clock::now_ms();
         let address = Addr::from(from.ip());
+        self.heard += 1;
         let exporter = self.exporter(address);
         // Who sends too much is read more slowly (see `may_read`); what was read is not thrown away.
         exporter.1.take(&mut exporter.0.bucket, now);
@@ -246,6 +262,7 @@ impl Worker {
         }
         self.flush();
         self.batch_since = now;
+        self.give_a_sign();
         if let Ok(batch) = self.returned.try_recv() {
             self.decoder.give_back(batch);
         }
@@ -254,7 +271,18 @@ impl Worker {
             return true;
         }
         let back = self.back.clone();
+        self.hub.queued.fetch_add(1, Ordering::Relaxed);
         self.sender.send(Delivery { batch, back }).is_ok()
+    }
+
+    /// Leaves what is known of this listener where it is asked for.
+    fn give_a_sign(&mut self) {
+        let (ear, wide) = (&self.ear, |len: usize| u64::try_from(len).unwrap_or(u64::MAX));
+        ear.pulse.beat(clock::now_ms());
+        Ear::add(&ear.datagrams, std::mem::take(&mut self.heard));
+        let (sessions, _) = self.decoder.sessions();
+        Ear::set(&ear.sessions, wide(sessions.len()));
+        Ear::set(&ear.session_bytes, wide(sessions.bytes()));
     }
 }
 

@@ -22,6 +22,10 @@ impl Config {
             listen.write(out)?;
         }
         self.collect.write(out)?;
+        if let Some(web) = self.web {
+            web.write(out)?;
+        }
+        self.memory.write(out)?;
         for exporter in &self.exporters {
             writeln!(
                 out,

@@ -6,21 +6,25 @@
 mod collect;
 mod dump;
 mod listen;
+pub(crate) mod memory;
 mod mistake;
 mod read;
 mod relay;
 #[cfg(test)]
 mod tests;
+mod web;
 
 use crate::exit::{self, Failure, Outcome};
 pub(crate) use collect::Collect;
 pub(crate) use listen::{Identity, Listen, Transport};
+pub(crate) use memory::Memory;
 pub(crate) use mistake::{nearest, zone_meant};
 pub(crate) use read::read;
 pub(crate) use relay::{Format, Mode, Relay, Source};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+pub(crate) use web::Web;
 use weir_account::attribution::{Attribution, Count, own_networks_default};
 use weir_account::{Prefix, Tenants, Unit, Zone};
 use weir_flow::Addr;
@@ -51,6 +55,9 @@ pub(crate) struct Config {
     pub(crate) disk: Option<u64>,
     pub(crate) listen: Vec<Listen>,
     pub(crate) collect: Collect,
+    /// Where the daemon is asked over HTTP, if anywhere.
+    pub(crate) web: Option<Web>,
+    pub(crate) memory: Memory,
     pub(crate) exporters: Vec<Exporter>,
     pub(crate) relays: Vec<Relay>,
     pub(crate) tenants: Tenants,
@@ -71,6 +78,8 @@ impl Default for Config {
             disk: None,
             listen: vec![Listen::udp(SocketAddr::from((std::net::Ipv6Addr::UNSPECIFIED, 2055)))],
             collect: Collect::default(),
+            web: None,
+            memory: Memory::default(),
             exporters: Vec::new(),
             relays: Vec::new(),
             tenants: Tenants::default(),
@@ -98,6 +107,7 @@ impl Config {
             sampling,
             sampling_default: self.sampling_default,
             templates_max,
+            held_bytes_max: Some(self.memory.held_bytes(self.listen.len())),
             realm,
             without_other: !self.collect.other_elements,
         }

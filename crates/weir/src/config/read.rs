@@ -49,7 +49,18 @@ impl Reader {
         self.keys(
             root,
             "the configuration",
-            &["store", "listen", "collect", "exporter", "relay", "tenant", "accounting", "billing"],
+            &[
+                "store",
+                "listen",
+                "collect",
+                "limits",
+                "web",
+                "exporter",
+                "relay",
+                "tenant",
+                "accounting",
+                "billing",
+            ],
         );
         if let Some(store) = self.table(root, "store") {
             self.store(store, &mut config);
@@ -61,6 +72,10 @@ impl Reader {
         if let Some(collect) = self.table(root, "collect") {
             config.collect = self.collect(collect);
         }
+        if let Some(limits) = self.table(root, "limits") {
+            self.limits(limits, &mut config);
+        }
+        config.web = self.table(root, "web").and_then(|web| self.web(web));
         for (table, at) in self.tables(root, "relay") {
             config.relays.push(self.relay(table, at, &config.exporters, &config.listen));
         }
@@ -474,7 +489,7 @@ fn integer(n: &toml::de::DeInteger<'_>) -> Option<i64> {
 }
 
 /// "200 GB", "1.5 TiB", "500000": bytes. Units of 1000, or of 1024 with an i.
-fn bytes(text: &str) -> Option<u64> {
+pub(super) fn bytes(text: &str) -> Option<u64> {
     let text = text.trim();
     let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at_checked(split)?;

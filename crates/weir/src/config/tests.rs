@@ -28,6 +28,12 @@ allow = ["198.51.100.0/24", "2001:db8::/32"]
 datagrams_per_second = 5000
 templates_per_exporter = 100
 
+[web]
+listen = "127.0.0.1:9559"
+
+[limits]
+memory = "2 GiB"
+
 [[relay]]
 to = ["192.0.2.90:2055", "[2001:db8::9]:2055"]
 mode = "balance"

@@ -1,0 +1,214 @@
+//! Where the daemon's threads leave what is known of them, and where those who ask find it.
+//!
+//! Nobody waits here for long: the one lock that the writer takes is held by others only while they copy.
+
+use super::books::{Books, Invariant};
+use super::process::Process;
+use super::pulse::{Ear, Pulse};
+use crate::clock;
+use crate::config::Config;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use weir_flow::Batch;
+use weir_store::{Outage, Status, Taken, Writer};
+
+/// A thread that gave no sign of life for so long does not get on.
+pub(crate) const STUCK_MS: i64 = 30_000;
+/// How often the store's figures are taken.
+const STORE_EVERY_MS: i64 = 1000;
+/// Seals for want of memory are at least so far apart.
+const PRESS_EVERY_MS: i64 = 15_000;
+
+/// What is known of the daemon.
+#[derive(Debug)]
+pub(crate) struct Hub {
+    /// When it began, ms since 1970.
+    pub(crate) since_ms: i64,
+    pub(crate) store: PathBuf,
+    pub(crate) disk: Option<u64>,
+    /// The memory budget, bytes.
+    pub(crate) memory: u64,
+    books: Mutex<Books>,
+    status: Mutex<Status>,
+    status_at: AtomicI64,
+    /// By name of the listener.
+    ears: Mutex<Vec<(String, Arc<Ear>)>>,
+    /// The writer's sign of life.
+    pub(crate) writer: Pulse,
+    /// Batches on their way to the writer,
+    pub(crate) queued: AtomicU64,
+    /// and as many as there may be.
+    pub(crate) queue_max: u64,
+    /// Bytes of journaled rows that may be kept in memory.
+    pub(crate) held_max: u64,
+    /// From so many resident bytes on the daemon does what it can to take less.
+    pressure_bytes: u64,
+    /// When it last did, ms since 1970.
+    pressed_at: AtomicI64,
+    is_ready: AtomicBool,
+    is_stopping: AtomicBool,
+    /// Why nothing is stored, while nothing is.
+    outage: Mutex<Option<String>>,
+    /// Seals for want of memory.
+    pub(crate) early_seals: AtomicU64,
+    /// Connections that the web refused.
+    pub(crate) http_refused: AtomicU64,
+}
+
+impl Hub {
+    /// Of a daemon that begins now.
+    pub(crate) fn new(config: &Config) -> Self {
+        Self {
+            since_ms: clock::now_ms(),
+            store: config.store.clone(),
+            disk: config.disk,
+            memory: config.memory.limit_bytes,
+            books: Mutex::default(),
+            status: Mutex::default(),
+            status_at: AtomicI64::new(i64::MIN),
+            ears: Mutex::default(),
+            writer: Pulse::default(),
+            queued: AtomicU64::new(0),
+            queue_max: u64::try_from(config.memory.queue_batches()).unwrap_or(u64::MAX),
+            held_max: u64::try_from(config.memory.store_options().held_bytes).unwrap_or(u64::MAX),
+            pressure_bytes: config.memory.pressure_bytes(),
+            pressed_at: AtomicI64::new(i64::MIN),
+            is_ready: AtomicBool::new(false),
+            is_stopping: AtomicBool::new(false),
+            outage: Mutex::default(),
+            early_seals: AtomicU64::new(0),
+            http_refused: AtomicU64::new(0),
+        }
+    }
+
+    /// A new listener thread.
+    pub(crate) fn ear(&self, name: String) -> Arc<Ear> {
+        let ear = Arc::<Ear>::default();
+        locked(&self.ears).push((name, Arc::clone(&ear)));
+        ear
+    }
+
+    /// All listeners.
+    pub(crate) fn ears(&self) -> Vec<(String, Arc<Ear>)> {
+        locked(&self.ears).clone()
+    }
+
+    /// The store is open and every listener has its address.
+    pub(crate) fn is_up(&self) {
+        self.is_ready.store(true, Ordering::Relaxed);
+    }
+
+    /// The daemon was told to stop.
+    pub(crate) fn is_going(&self) {
+        self.is_stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// Enters a batch into the books, and what became of it.
+    pub(crate) fn note(&self, batch: &Batch, taken: Taken, outage: Option<&Outage>, now_ms: i64) {
+        let mut books = locked(&self.books);
+        let broken = match (taken, outage) {
+            (Taken::Stored(_), _) => books.note(batch, now_ms),
+            (Taken::Held, Some(outage)) if outage.is_full => books.discard(batch, "disk_full", now_ms),
+            (Taken::Held, _) => books.discard(batch, "disk_error", now_ms),
+        };
+        drop(books);
+        self.tell(&broken);
+    }
+
+    fn tell(&self, broken: &[Invariant]) {
+        if broken.is_empty() {
+            return;
+        }
+        let books = self.books();
+        for (invariant, off, times) in books.invariants().filter(|(i, ..)| broken.contains(i)) {
+            tracing::error!(
+                invariant = invariant.word(), difference = %off, times,
+                "the books do not add up: {}; this is a defect of weir, and its figures since {} are not to be trusted: \
+                 please report it", invariant.sentence(), self.since_ms
+            );
+        }
+    }
+
+    /// A copy of the books.
+    pub(crate) fn books(&self) -> Books {
+        locked(&self.books).clone()
+    }
+
+    /// The writer has been round, at `now_ms`.
+    pub(crate) fn turn(&self, writer: &mut Writer, now_ms: i64) {
+        self.writer.beat(now_ms);
+        let before = self.status_at.load(Ordering::Relaxed);
+        if now_ms.saturating_sub(before).unsigned_abs() >= STORE_EVERY_MS.unsigned_abs() {
+            self.status_at.store(now_ms, Ordering::Relaxed);
+            *locked(&self.status) = writer.status();
+            self.relieve(writer, now_ms);
+            self.set_outage(writer.outage().map(|outage| outage.error.clone()));
+        }
+    }
+
+    /// Seals early if memory is short: most of what can be given back are rows that wait for their seal.
+    fn relieve(&self, writer: &mut Writer, now_ms: i64) {
+        let resident = Process::resident_bytes().unwrap_or_default();
+        let is_again = now_ms.saturating_sub(self.pressed_at.load(Ordering::Relaxed)) < PRESS_EVERY_MS;
+        if resident < self.pressure_bytes || is_again || !writer.seal_early(now_ms) {
+            return;
+        }
+        self.pressed_at.store(now_ms, Ordering::Relaxed);
+        if self.early_seals.fetch_add(1, Ordering::Relaxed) == 0 {
+            tracing::warn!(
+                "weir takes {resident} bytes of memory, of {} that it may have ([limits] memory): the journal is sealed                  early from now on, which makes smaller segments", self.memory
+            );
+        }
+    }
+
+    /// How the writer was within the last second or so.
+    pub(crate) fn status(&self) -> Status {
+        locked(&self.status).clone()
+    }
+
+    /// Why nothing is stored, if nothing is.
+    pub(crate) fn set_outage(&self, why: Option<String>) {
+        *locked(&self.outage) = why;
+    }
+
+    /// Why nothing is stored, if nothing is.
+    pub(crate) fn outage(&self) -> Option<String> {
+        locked(&self.outage).clone()
+    }
+
+    /// What is wrong with the daemon itself, as sentences: threads that do not get on, books that do not add up.
+    pub(crate) fn ails(&self, now_ms: i64) -> Vec<String> {
+        let is_stuck = |pulse: &Pulse| pulse.age_ms(now_ms).filter(|age| *age >= STUCK_MS);
+        let mut ails = Vec::new();
+        if let Some(age) = is_stuck(&self.writer) {
+            ails.push(format!("the writer has not got on for {} s", age / 1000));
+        }
+        for (name, ear) in self.ears() {
+            if let Some(age) = is_stuck(&ear.pulse) {
+                ails.push(format!("the listener {name} has not got on for {} s", age / 1000));
+            }
+        }
+        for (invariant, off, _) in locked(&self.books).invariants().filter(|(_, off, _)| *off != 0) {
+            ails.push(format!("the books do not add up by {off}: {}", invariant.sentence()));
+        }
+        ails
+    }
+
+    /// Why the daemon does not do its work at the moment, as a sentence.
+    pub(crate) fn not_ready(&self, now_ms: i64) -> Option<String> {
+        if self.is_stopping.load(Ordering::Relaxed) {
+            return Some("weir is stopping".to_owned());
+        }
+        if !self.is_ready.load(Ordering::Relaxed) {
+            return Some("weir is starting: the store is being opened".to_owned());
+        }
+        let outage = self.outage().map(|why| format!("nothing is stored: {why}"));
+        outage.or_else(|| self.ails(now_ms).into_iter().next())
+    }
+}
+
+/// What a lock holds is whole after every statement, so a thread that panicked with it spoiled nothing.
+fn locked<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
+    lock.lock().unwrap_or_else(PoisonError::into_inner)
+}
