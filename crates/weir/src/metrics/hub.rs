@@ -157,7 +157,8 @@ impl Hub {
         self.pressed_at.store(now_ms, Ordering::Relaxed);
         if self.early_seals.fetch_add(1, Ordering::Relaxed) == 0 {
             tracing::warn!(
-                "weir takes {resident} bytes of memory, of {} that it may have ([limits] memory): the journal is sealed                  early from now on, which makes smaller segments", self.memory
+                "weir takes {resident} bytes of memory, of {} that it may have ([limits] memory): the journal is sealed                  early from now on, which makes smaller segments",
+                self.memory
             );
         }
     }

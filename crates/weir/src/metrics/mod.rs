@@ -12,6 +12,8 @@ pub(crate) mod memory;
 pub(crate) mod page;
 mod process;
 pub(crate) mod pulse;
+#[cfg(test)]
+mod tests;
 pub(crate) mod text;
 
 pub(crate) use hub::Hub;

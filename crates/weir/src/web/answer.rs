@@ -16,7 +16,8 @@ use weir_flow::Addr;
 pub(crate) struct Served(Mutex<BTreeMap<(&'static str, StatusCode), u64>>);
 
 impl Served {
-    fn count(&self, path: &'static str, code: StatusCode) {
+    /// Counts an answer.
+    pub(crate) fn count(&self, path: &'static str, code: StatusCode) {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         *counts.entry((path, code)).or_default() += 1;
     }
