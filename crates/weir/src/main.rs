@@ -8,8 +8,6 @@
 //! `relay` sends them onward, `config` understands the file, `report` is the one place that formats answers, `advice`
 //! knows exporters and their cures, `doctor` looks how they are, `demo` is an office to try it all on.
 
-#![forbid(unsafe_code)]
-
 mod advice;
 mod cli;
 mod clock;

@@ -1,14 +1,15 @@
 //! The writing loop of `weir run`: batches from the listeners into the store, and what the store says back.
 
+use super::share::Inbox;
 use super::{Delivery, udp};
 use crate::clock;
 use crate::exit::Outcome;
 use crate::relay::Relays;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::RecvTimeoutError;
 use weir_store::Writer;
 
 /// Stores batches as they come, until all listeners are gone; then seals. What is stored goes to the relays.
-pub(super) fn write(mut writer: Writer, receiver: &Receiver<Delivery>, mut relays: Relays) -> Outcome {
+pub(super) fn write(mut writer: Writer, receiver: &Inbox, mut relays: Relays) -> Outcome {
     let mut refused = 0;
     loop {
         match receiver.recv_timeout(udp::WAIT) {
