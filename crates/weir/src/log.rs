@@ -15,7 +15,7 @@ use weir_flow::session::Problem;
 /// A span for which lines are limited.
 const EVERY: Duration = Duration::from_secs(10);
 /// Lines in that time, of all threads: what a person reads.
-const LINES_MAX: u64 = 20;
+const LINES_MAX: u64 = 50;
 /// Exporters without a line that are told apart in that time; of more, it is said that there are more.
 const TOLD_APART_MAX: usize = 65_536;
 
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thousand_exporters_write_twenty_lines_and_one() {
+    fn a_thousand_exporters_write_fifty_lines_and_one() {
         let ration = Ration::default();
         // Two threads share the lines.
         let (mut one, mut other) = (Limit::default(), Limit::default());
@@ -162,9 +162,9 @@ mod tests {
                 lines += u32::from(limit.pass_by(&ration, Addr::from_bits(i), reason, now));
             }
         }
-        assert_eq!(lines, 20);
+        assert_eq!(lines, 50);
         let rest = one.conclude(now + EVERY, false);
-        assert_eq!(rest.as_deref(), Some("… and 990 more of 990 exporters in the last 10 s: 990 a"));
+        assert_eq!(rest.as_deref(), Some("… and 975 more of 975 exporters in the last 10 s: 975 a"));
         // The next ten seconds have lines of their own.
         assert!(other.pass_by(&ration, Addr::from_bits(5000), "b", now + EVERY));
     }
