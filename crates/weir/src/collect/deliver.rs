@@ -3,6 +3,7 @@
 //! Nothing the disk does ends it. What cannot be stored is discarded and counted, and stored again when there is
 //! room; the log says so once, each minute while it lasts, and when it is over.
 
+use super::share::Inbox;
 use super::{Delivery, udp};
 use crate::clock;
 use crate::exit::Outcome;
@@ -12,7 +13,7 @@ use crate::report::number::{grouped, things};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::RecvTimeoutError;
 use weir_account::Zone;
 use weir_flow::Batch;
 use weir_store::{Outage, Writer};
@@ -23,12 +24,7 @@ const AGAIN_MS: i64 = 60_000;
 const TROUBLES_MAX: usize = 64;
 
 /// Stores batches as they come, until all listeners are gone; then seals. What is stored goes to the relays.
-pub(super) fn write(
-    mut writer: Writer,
-    receiver: &Receiver<Delivery>,
-    mut relays: Relays,
-    hub: &Hub,
-) -> Outcome {
+pub(super) fn write(mut writer: Writer, receiver: &Inbox, mut relays: Relays, hub: &Hub) -> Outcome {
     let mut voice = Voice::default();
     loop {
         match receiver.recv_timeout(udp::WAIT) {

@@ -91,7 +91,10 @@ impl Hub {
 
     /// All listeners.
     pub(crate) fn ears(&self) -> Vec<(String, Arc<Ear>)> {
-        locked(&self.ears).clone()
+        let mut ears = locked(&self.ears);
+        // A listener that was taken out of the configuration is gone.
+        ears.retain(|(_, ear)| Arc::strong_count(ear) > 1);
+        ears.clone()
     }
 
     /// The store is open and every listener has its address.
