@@ -143,7 +143,7 @@ impl Writer {
         let mut writer = Self {
             worker: seal::start(&disk)?,
             journal,
-            maker: Maker::default(),
+            maker: Maker::new(),
             number,
             last_sequence: journaled.last,
             synced: journaled.last,
