@@ -21,7 +21,7 @@ use weir_flow::{Addr, Batch};
 
 /// Writes batches as a segment.
 pub(super) fn segment(folder: &TempDir, batches: &[Batch]) -> (PathBuf, SegmentFile) {
-    let frames = batches.iter().map(|b| Maker::default().frame(0, b).unwrap());
+    let frames = batches.iter().map(|b| Maker::new().frame(0, b).unwrap());
     let disk = Disk::new(folder.path());
     let (file, _) = write(&disk, "flows/day/1-0.parquet", &Rows::new(frames.collect()), 0).unwrap();
     (disk.path(&file.name), file)
