@@ -16,7 +16,7 @@ mod tests;
 pub(crate) use encode::encode;
 pub use file::Damage;
 pub(crate) use file::{encode_frame, file_header, read, schema_crc};
-pub(crate) use frame::Frame;
+pub(crate) use frame::{Frame, Raw};
 pub(crate) use item::known_name;
 pub(crate) use strings::Strings;
 
