@@ -82,7 +82,7 @@ fn received(snapshot: &Snapshot) -> Vec<Batch> {
         }
     }
     for tail in &snapshot.tail {
-        all.append(&tail.read(u64::MAX));
+        all.append(&tail.read(u64::MAX).unwrap());
     }
     let mut order: Vec<u32> = (0..u32::try_from(all.len()).unwrap()).collect();
     order.sort_by_key(|row| all.times(Column::Received)[*row as usize]);
