@@ -20,6 +20,7 @@
 pub mod attribution;
 pub mod balance;
 pub mod completeness;
+mod front;
 mod lookup;
 pub mod period;
 pub mod prefix;

@@ -46,6 +46,17 @@ pub fn spread(start: i64, end: i64, octets: u64, packets: u64, mut part: impl Fn
 
 #[cold]
 fn spread_long(start: i64, end: i64, octets: u64, packets: u64, part: &mut dyn FnMut(Part)) {
+    let first = bin(start);
+    let second = first.saturating_add(BIN_MS);
+    // Of those that do not, nearly all lie in two.
+    if end <= second.saturating_add(BIN_MS)
+        && let (Some(octets), Some(packets)) =
+            (halves(start, second, end, octets), halves(start, second, end, packets))
+    {
+        part(Part { bin: first, octets: octets.0, packets: packets.0, flows: 1 });
+        part(Part { bin: second, octets: octets.1, packets: packets.1, flows: 0 });
+        return;
+    }
     let octets = shares(start, end, octets);
     let packets = shares(start, end, packets);
     let mut bin = bin(start);
@@ -53,6 +64,18 @@ fn spread_long(start: i64, end: i64, octets: u64, packets: u64, part: &mut dyn F
         part(Part { bin, octets, packets, flows: u64::from(i == 0) });
         bin = bin.saturating_add(BIN_MS);
     }
+}
+
+/// What [`shares`] gives where `[start, end)` lies in two bins, which meet at `edge`; `None` where a product would
+/// exceed 64 bits. What flooring leaves over is 0 or 1, and goes to the larger remainder.
+fn halves(start: i64, edge: i64, end: i64, total: u64) -> Option<(u64, u64)> {
+    let (before, duration) = (edge.abs_diff(start), end.abs_diff(start));
+    let exact = total.checked_mul(before)?;
+    let (share, remainder) = (exact.checked_div(duration)?, exact.checked_rem(duration)?);
+    // The remainders of both are 0, or add up to the duration.
+    let first =
+        share.saturating_add(u64::from(remainder > 0 && remainder >= duration.saturating_sub(remainder)));
+    Some((first, total.saturating_sub(first)))
 }
 
 /// `total` divided over the bins of `[start, end)`, `end > start`, by largest remainder; of equal remainders
@@ -88,6 +111,20 @@ fn shares(start: i64, end: i64, total: u64) -> Vec<u64> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn two_bins_are_shared_as_many_are(
+            before in 1..=BIN_MS, after in 1..=BIN_MS, total in prop_oneof![0u64..5000, any::<u64>(), Just(u64::MAX)]
+        ) {
+            let (start, end) = (BIN_MS - before, BIN_MS + after);
+            if let Some((first, second)) = halves(start, BIN_MS, end, total) {
+                prop_assert_eq!(vec![first, second], shares(start, end, total));
+            } else {
+                prop_assert!(total > u64::MAX / BIN_MS.unsigned_abs());
+            }
+        }
+    }
 
     fn parts(start: i64, end: i64, octets: u64, packets: u64) -> Vec<Part> {
         let mut out = Vec::new();

@@ -68,7 +68,7 @@ impl<'a> Import<'a> {
             fetched: 0,
             files: Files::default(),
             committed: false,
-            maker: Maker::default(),
+            maker: Maker::of_import(),
             writer,
         })
     }

@@ -83,7 +83,7 @@ pub(crate) fn scale(disk: &Disk, frame: Frame, late: &[Late], counts: &mut Vec<R
 
 /// Rows as a frame of no journal.
 pub(crate) fn reframe(disk: &Disk, batch: &Batch, sequence: u64) -> Result<Frame, Error> {
-    let frame = Maker::default().frame(sequence, batch);
+    let frame = Maker::new().frame(sequence, batch);
     frame.map_err(|how| Error::new(disk.root(), What::Batch(how)))
 }
 

@@ -6,7 +6,7 @@
 use crate::Error;
 use crate::disk::Disk;
 use crate::manifest::{BinsFile, Hex};
-use crate::segment::parts::{self, Encoder, Input, Names, Slice, Target};
+use crate::segment::parts::{self, Encoder, Input, Names, Pick, Present, Slice, Target};
 use bytes::Bytes;
 use parquet::basic::{LogicalType, Repetition, Type as Physical};
 use parquet::column::page::{Page, PageReader};
@@ -90,13 +90,9 @@ pub(crate) fn write(
         let mut encoder = Encoder::new().map_err(failed)?;
         let mut group = file.next_row_group().map_err(failed)?;
         for (place, (definition, values)) in definitions.iter().zip(&table.columns).enumerate() {
-            let input = Input {
-                kind: definition.kind(),
-                bit: 1 << place,
-                values: Slice::new(values, 0..table.present.len()),
-                present: &table.present,
-                names: &table.names,
-            };
+            let present = Present::new(&table.present, 1 << place, definition.nullable, (u64::MAX, 0));
+            let (values, pick) = (Slice::new(values), Pick::Each);
+            let input = Input { kind: definition.kind(), values, pick, present, names: &table.names };
             let chunk = encoder.encode(&input, &descriptor.column(place)).map_err(failed)?;
             group.append_column(&Bytes::from(chunk.bytes), chunk.close).map_err(failed)?;
         }

@@ -163,6 +163,14 @@ impl Amounts {
     #[cold]
     fn spread_long(&self, part: &mut dyn FnMut(i64, Counts)) {
         let c = &self.counts;
+        if (c.octets, c.packets) == (c.measured_octets, c.measured_packets) {
+            return spread(self.start, self.end, c.octets, c.packets, |p| {
+                let Part { bin, octets, packets, flows } = p;
+                let counts =
+                    Counts { octets, packets, flows, measured_octets: octets, measured_packets: packets };
+                part(bin, counts);
+            });
+        }
         let mut scaled: Vec<Part> = Vec::new();
         spread(self.start, self.end, c.octets, c.packets, |p| scaled.push(p));
         let mut scaled = scaled.into_iter();

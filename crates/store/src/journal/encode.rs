@@ -53,7 +53,7 @@ pub(super) fn encode(batch: &Batch, out: &mut Vec<u8>) -> Result<(), String> {
     }
     put_len(out, batch.len())?;
     let any = encode_masks(batch.present(), out)?;
-    let places = encode_names(batch, out)?;
+    let places = encode_names(batch, any, out)?;
     let columns = COLUMNS.iter().filter(|d| any & d.column.bit() != 0);
     put_len(out, columns.clone().count())?;
     for definition in columns {
@@ -71,8 +71,8 @@ pub(super) fn encode(batch: &Batch, out: &mut Vec<u8>) -> Result<(), String> {
         out.push(u8::try_from(column.index()).map_err(|_| "too many columns".to_owned())?);
         match (definition.kind, values) {
             (Kind::Name, Values::U32(v)) => {
-                let place = |at: &u32| places.get(*at as usize).copied().unwrap_or(0);
-                encode_numbers(&v.iter().map(place).collect::<Vec<_>>(), u32::to_le_bytes, out);
+                let place = |at: u32| places.get(at as usize).copied().unwrap_or(0);
+                encode_numbers(v, |at| place(at).to_le_bytes(), out);
             }
             (_, Values::Bytes(v)) => strings::put(column, v, batch.present(), out)?,
             _ => encode_values(values, out),
@@ -83,12 +83,17 @@ pub(super) fn encode(batch: &Batch, out: &mut Vec<u8>) -> Result<(), String> {
 
 /// Writes the names that any row has (a batch may know thousands and use a few); returns what the places of all
 /// become.
-fn encode_names(batch: &Batch, out: &mut Vec<u8>) -> Result<Vec<u32>, String> {
+fn encode_names(batch: &Batch, any: u64, out: &mut Vec<u8>) -> Result<Vec<u32>, String> {
     let mut used = vec![false; batch.names().len()];
-    for column in [Column::Tenant, Column::PeerTenant] {
+    for column in [Column::Tenant, Column::PeerTenant].into_iter().filter(|c| any & c.bit() != 0) {
+        let mut last = None;
         for (place, mask) in batch.u32s(column).iter().zip(batch.present()) {
-            if let Some(slot) = used.get_mut(*place as usize).filter(|_| mask & column.bit() != 0) {
+            if mask & column.bit() != 0
+                && last != Some(*place)
+                && let Some(slot) = used.get_mut(*place as usize)
+            {
                 *slot = true;
+                last = Some(*place);
             }
         }
     }
@@ -131,17 +136,24 @@ pub(super) fn check_codes(
     present: &[u64],
     names: usize,
 ) -> Result<(), String> {
-    let bad = match (column.kind(), values) {
-        (Kind::Word(words), Values::U8(v)) => v
-            .iter()
-            .zip(present)
-            .any(|(code, mask)| usize::from(*code) >= words.len() && mask & column.bit() != 0),
-        (Kind::Name, Values::U32(v)) => {
-            v.iter().zip(present).any(|(place, mask)| *place as usize >= names && mask & column.bit() != 0)
-        }
-        _ => false,
+    let is_good = match (column.kind(), values) {
+        (Kind::Word(words), Values::U8(v)) => are_below(v, words.len(), present, column),
+        (Kind::Name, Values::U32(v)) => are_below(v, names, present, column),
+        _ => true,
     };
-    if bad { Err(format!("column {} holds a code that stands for nothing", column.name())) } else { Ok(()) }
+    if is_good {
+        Ok(())
+    } else {
+        Err(format!("column {} holds a code that stands for nothing", column.name()))
+    }
+}
+
+/// Whether all codes that rows have are below `end`.
+fn are_below<T: Copy + Ord + Into<u32>>(codes: &[T], end: usize, present: &[u64], column: Column) -> bool {
+    let is_below = |code: T| (code.into() as usize) < end;
+    // Mostly even those are that rows do not have, and this is many at once.
+    codes.iter().copied().max().is_none_or(is_below)
+        || codes.iter().zip(present).all(|(code, mask)| is_below(*code) || mask & column.bit() == 0)
 }
 
 fn encode_values(values: &Values, out: &mut Vec<u8>) {
@@ -179,11 +191,16 @@ fn encode_numbers<T: Copy + PartialEq, const N: usize>(
     }
 }
 
+/// So many values are turned into bytes before they are appended: as few as stay in the nearest cache.
+const CHUNK: usize = 256;
+
 fn put_all<T: Copy, const N: usize>(values: &[T], bytes: impl Fn(T) -> [u8; N], out: &mut Vec<u8>) {
-    let base = out.len();
-    out.resize(base + N * values.len(), 0);
-    let (slots, _) = out.get_mut(base..).unwrap_or_default().as_chunks_mut::<N>();
-    for (slot, value) in slots.iter_mut().zip(values) {
-        *slot = bytes(*value);
+    out.reserve(N * values.len());
+    for chunk in values.chunks(CHUNK) {
+        let mut buffer = [[0; N]; CHUNK];
+        for (slot, value) in buffer.iter_mut().zip(chunk) {
+            *slot = bytes(*value);
+        }
+        out.extend_from_slice(buffer.as_flattened().get(..N * chunk.len()).unwrap_or_default());
     }
 }

@@ -130,6 +130,17 @@ impl Frame {
         }
     }
 
+    /// The values of a column of fixed width as they lie in the payload.
+    pub(crate) fn raw(&self, column: Column) -> Raw<'_> {
+        let Some(Some((form, range))) = self.columns.get(column.index()) else { return Raw::None };
+        let bytes = self.payload.get(range.clone()).unwrap_or_default();
+        match form {
+            Form::Constant => Raw::Constant(bytes),
+            Form::Plain => Raw::Plain(bytes),
+            Form::V4 => Raw::V4(bytes),
+        }
+    }
+
     /// The values of a column, one a row.
     pub(crate) fn values(&self, column: Column) -> Values {
         let mut values = Values::new(column.kind());
@@ -173,6 +184,19 @@ impl Frame {
         }
         Ok(())
     }
+}
+
+/// Values of a fixed width where they lie, little-endian (addresses: their octets).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Raw<'a> {
+    /// No row has a value.
+    None,
+    /// The one that all rows have.
+    Constant(&'a [u8]),
+    /// One a row.
+    Plain(&'a [u8]),
+    /// The four octets of an IPv4 address a row.
+    V4(&'a [u8]),
 }
 
 /// Rows as they are taken off a frame: how many, masks, names, columns.

@@ -11,14 +11,17 @@ use std::sync::{Arc, Mutex};
 use weir_flow::Batch;
 
 /// Memory of frames that are no longer needed is kept for the next ones up to so many bytes: fresh memory costs a
-/// page fault every 4 KiB, which is more than writing it.
-const SPARE_BYTES: usize = 32 << 20;
+/// page fault every 4 KiB, which is more than writing it. A daemon is idle for long, and keeps less.
+const SPARE_BYTES: usize = 16 << 20;
+/// An import needs it again at once.
+const SPARE_BYTES_IMPORT: usize = 160 << 20;
 
 /// The memory of frames: lent to them, and taken back when nobody has them any more.
 #[derive(Debug, Default)]
 struct Pool {
     spare: Mutex<Vec<Vec<u8>>>,
     spare_bytes: AtomicUsize,
+    spare_bytes_max: usize,
     lent_bytes: AtomicUsize,
 }
 
@@ -39,7 +42,7 @@ impl Drop for Loan {
         let bytes = std::mem::take(&mut self.bytes);
         let capacity = bytes.capacity();
         self.pool.lent_bytes.fetch_sub(capacity, Ordering::Relaxed);
-        if self.pool.spare_bytes.load(Ordering::Relaxed) + capacity <= SPARE_BYTES
+        if self.pool.spare_bytes.load(Ordering::Relaxed) + capacity <= self.pool.spare_bytes_max
             && let Ok(mut spare) = self.pool.spare.lock()
         {
             self.pool.spare_bytes.fetch_add(capacity, Ordering::Relaxed);
@@ -49,18 +52,35 @@ impl Drop for Loan {
 }
 
 /// Makes batches into frames.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Maker {
     gather: Gather,
     pool: Arc<Pool>,
+    /// What the frame before took: the next one takes about as much.
+    last_bytes: usize,
     /// Frames may be kept in memory up to so many bytes.
     held_bytes: usize,
 }
 
 impl Maker {
-    /// One whose frames may be kept in memory up to so many bytes.
+    /// For frames that are kept nowhere.
+    pub(crate) fn new() -> Self {
+        Self::holding(0)
+    }
+
+    /// For what is journaled. Frames may be kept in memory up to so many bytes.
     pub(crate) fn holding(held_bytes: usize) -> Self {
-        Self { held_bytes, ..Self::default() }
+        Self { held_bytes, ..Self::keeping(SPARE_BYTES) }
+    }
+
+    /// For an import.
+    pub(crate) fn of_import() -> Self {
+        Self::keeping(SPARE_BYTES_IMPORT)
+    }
+
+    fn keeping(spare_bytes_max: usize) -> Self {
+        let pool = Pool { spare_bytes_max, ..Pool::default() };
+        Self { gather: Gather::default(), pool: Arc::new(pool), last_bytes: 0, held_bytes: 0 }
     }
 
     /// Whether one more frame may be kept in memory.
@@ -102,10 +122,12 @@ impl Maker {
             self.pool.spare_bytes.fetch_sub(bytes.capacity(), Ordering::Relaxed);
         }
         bytes.clear();
+        bytes.reserve(self.last_bytes + self.last_bytes / 16);
         bytes
     }
 
-    fn lend(&self, bytes: Vec<u8>) -> Bytes {
+    fn lend(&mut self, bytes: Vec<u8>) -> Bytes {
+        self.last_bytes = bytes.len();
         self.pool.lent_bytes.fetch_add(bytes.capacity(), Ordering::Relaxed);
         Bytes::from_owner(Loan { bytes, pool: Arc::clone(&self.pool) })
     }

@@ -25,7 +25,7 @@ mod tests;
 pub(crate) use account::Accounts;
 pub use file::Damage;
 pub(crate) use file::read;
-pub(crate) use frame::Frame;
+pub(crate) use frame::{Frame, Raw};
 pub(crate) use item::known_name;
 pub(crate) use maker::Maker;
 pub(crate) use outline::{Outline, outline};

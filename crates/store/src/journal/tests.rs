@@ -142,7 +142,7 @@ fn text_that_is_not_utf_8_has_its_wrong_octets_replaced_and_costs_nothing_else()
     }
     // Where no value is, anything may stand.
     batch.present_mut()[2] = 0;
-    let (_, bytes) = Maker::default().journal_frame(1, 0, &batch).unwrap();
+    let (_, bytes) = Maker::new().journal_frame(1, 0, &batch).unwrap();
     let split = HEADER + u32::from_le_bytes(bytes[20..24].try_into().unwrap()) as usize;
     let (summary, mut payload) = (&bytes[HEADER..split], bytes[split..].to_vec());
     let read = parse(1, summary, &payload).unwrap().batch(u64::MAX);

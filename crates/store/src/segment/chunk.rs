@@ -4,14 +4,14 @@
 //! the dearest thing that a store does, so it is done here column by column: the values that are there, their
 //! sorted dictionary where one is shorter, and pages cut from both.
 
-use super::dictionary::{Cell, Dictionary, Natural, distinct};
+use super::dictionary::{Cell, Finder};
 use super::pages::{Bounds, Chunk, Data, Pages};
+use super::present::Present;
 use super::schema::PAGE_ROWS;
 use super::{delta, pack};
 use parquet::basic::{Encoding, Type as Physical};
 use parquet::errors::{ParquetError, Result};
 use parquet::schema::types::ColumnDescPtr;
-use std::borrow::Cow;
 use std::ops::Range;
 use weir_flow::schema::Kind;
 use weir_flow::{Addr, Bytes, Mac, Values};
@@ -27,16 +27,28 @@ const LONG_BYTES: usize = 1 << 20;
 pub(crate) struct Input<'a> {
     /// What the values are.
     pub kind: Kind,
-    /// The values of the row group's rows.
+    /// The values.
     pub values: Slice<'a>,
-    /// The presence masks of the row group's rows, and the bit in them that says whether a row has a value.
-    pub present: &'a [u64],
-    pub bit: u64,
+    /// Which of them a row of the row group has.
+    pub pick: Pick<'a>,
+    /// Which rows have one.
+    pub present: Present<'a>,
     /// What places in name columns stand for, ascending.
     pub names: &'a [Box<str>],
 }
 
-/// A row group's part of a column.
+/// The value of each row.
+#[derive(Clone, Copy)]
+pub(crate) enum Pick<'a> {
+    /// One after the other.
+    Each,
+    /// Those at these places.
+    Order(&'a [u32]),
+    /// All the first.
+    First,
+}
+
+/// A column, or a row group's part of it.
 #[derive(Clone, Copy)]
 pub(crate) enum Slice<'a> {
     U8(&'a [u8]),
@@ -45,21 +57,22 @@ pub(crate) enum Slice<'a> {
     U64(&'a [u64]),
     Time(&'a [i64]),
     Addr(&'a [Addr]),
+    /// Places in a list of addresses, which is in the order of bounds.
+    Ranked(&'a [u32], &'a [Addr]),
     /// Of exactly the row group's rows (or none, where no row has one).
     Bytes(&'a Bytes),
 }
 
 impl<'a> Slice<'a> {
-    /// These rows of a column.
-    pub(crate) fn new(values: &'a Values, rows: Range<usize>) -> Self {
+    /// All values of a column.
+    pub(crate) fn new(values: &'a Values) -> Self {
         match values {
-            Values::U8(v) => Self::U8(v.get(rows).unwrap_or_default()),
-            Values::U16(v) => Self::U16(v.get(rows).unwrap_or_default()),
-            Values::U32(v) => Self::U32(v.get(rows).unwrap_or_default()),
-            Values::U64(v) => Self::U64(v.get(rows).unwrap_or_default()),
-            Values::Time(v) => Self::Time(v.get(rows).unwrap_or_default()),
-            Values::Addr(v) => Self::Addr(v.get(rows).unwrap_or_default()),
-            // Strings are not cut: their column is brought together row group by row group.
+            Values::U8(v) => Self::U8(v),
+            Values::U16(v) => Self::U16(v),
+            Values::U32(v) => Self::U32(v),
+            Values::U64(v) => Self::U64(v),
+            Values::Time(v) => Self::Time(v),
+            Values::Addr(v) => Self::Addr(v),
             Values::Bytes(v) => Self::Bytes(v),
         }
     }
@@ -68,50 +81,94 @@ impl<'a> Slice<'a> {
 /// Encodes column chunks one after the other, keeping what can be used again.
 pub(crate) struct Encoder {
     compressor: Compressor<'static>,
+    narrow: Work<u32>,
+    wide: Work<u64>,
+    page: Vec<u8>,
+}
+
+/// Values of one width being encoded.
+#[derive(Default)]
+struct Work<T: Cell> {
+    /// Those that are there.
+    cells: Vec<T>,
+    finder: Finder<T>,
 }
 
 impl Encoder {
     /// An encoder for one thread.
     pub(crate) fn new() -> Result<Self> {
         let compressor = Compressor::new(ZSTD_LEVEL).map_err(|e| ParquetError::External(Box::new(e)))?;
-        Ok(Self { compressor })
+        Ok(Self { compressor, narrow: Work::default(), wide: Work::default(), page: Vec::new() })
     }
 
     /// Encodes a column chunk.
     pub(crate) fn encode(&mut self, input: &Input<'_>, descriptor: &ColumnDescPtr) -> Result<Chunk> {
-        let rows = Rows::new(input, descriptor.max_def_level() > 0);
-        let bounds = Bounds::Exact;
-        let mut job = Job { rows: &rows, descriptor, compressor: &mut self.compressor, bounds };
+        let Self { compressor, narrow, wide, page } = self;
+        let rows = &input.present;
+        let mut job = Job { rows, descriptor, compressor, page, bounds: Bounds::Exact, base: 0 };
         let le4 = |number: u32, out: &mut Vec<u8>| out.extend_from_slice(&number.to_le_bytes());
+        let pick = input.pick;
         match (input.values, input.kind) {
             (Slice::U8(v), Kind::Word(words)) => {
                 // Words are written in the order of their letters, as bounds are.
                 let mut sorted = words.to_vec();
                 sorted.sort_unstable();
                 let rank = |word: &&str| sorted.binary_search(word).ok().and_then(|r| u32::try_from(r).ok());
-                let ranks: Vec<u32> = words.iter().map(|w| rank(w).unwrap_or_default()).collect();
-                let cells = rows.pick(v, |code| ranks.get(usize::from(code)).copied().unwrap_or_default());
-                job.cells(&cells, |rank, out| put_text(sorted.get(rank as usize).copied(), out))
+                let mut ranks = [0u32; 256];
+                ranks.iter_mut().zip(words).for_each(|(slot, word)| *slot = rank(word).unwrap_or_default());
+                rows.gather(v, pick, |code| ranks[usize::from(code)], &mut narrow.cells);
+                job.cells(narrow, |rank, out| put_text(sorted.get(rank as usize).copied(), out))
             }
-            (Slice::U8(v), _) => job.cells(&rows.pick(v, u32::from), le4),
-            (Slice::U16(v), _) => job.cells(&rows.pick(v, u32::from), le4),
-            (Slice::U32(v), Kind::Name) => job.cells(&rows.same(v), |place, out| {
-                put_text(input.names.get(place as usize).map(|n| &**n), out);
-            }),
-            (Slice::U32(v), _) => job.cells(&rows.same(v), le4),
-            (Slice::U64(v), Kind::Mac) => job.cells(&rows.same(v), |mac, out| {
-                out.extend_from_slice(&Mac(mac).octets());
-            }),
-            (Slice::U64(v), _) => job.cells(&rows.same(v), |number, out| {
-                out.extend_from_slice(&number.to_le_bytes());
-            }),
-            (Slice::Time(v), _) => job.times(&rows.same(v)),
-            (Slice::Addr(v), _) => job.cells(&rows.pick(v, Natural), |addr, out| {
-                out.extend_from_slice(addr.0.natural());
-            }),
+            (Slice::U8(v), _) => {
+                rows.gather(v, pick, u32::from, &mut narrow.cells);
+                job.cells(narrow, le4)
+            }
+            (Slice::U16(v), _) => {
+                rows.gather(v, pick, u32::from, &mut narrow.cells);
+                job.cells(narrow, le4)
+            }
+            (Slice::U32(v), kind) => {
+                rows.gather(v, pick, |v| v, &mut narrow.cells);
+                if kind != Kind::Name {
+                    return job.cells(narrow, le4);
+                }
+                job.cells(narrow, |place, out| put_text(input.names.get(place as usize).map(|n| &**n), out))
+            }
+            (Slice::U64(v), kind) => {
+                rows.gather(v, pick, |v| v, &mut wide.cells);
+                if kind != Kind::Mac {
+                    let sum = wide.cells.iter().map(|v| u128::from(*v)).sum();
+                    let chunk =
+                        job.cells(wide, |number, out| out.extend_from_slice(&number.to_le_bytes()))?;
+                    return Ok(Chunk { sum, ..chunk });
+                }
+                job.cells(wide, |mac, out| out.extend_from_slice(&Mac(mac).octets()))
+            }
+            (Slice::Time(v), _) => {
+                job.base = v.iter().copied().min().unwrap_or_default();
+                let base = job.base;
+                rows.gather(v, pick, |ms| ms.wrapping_sub(base).cast_unsigned(), &mut wide.cells);
+                job.times(wide)
+            }
+            (Slice::Addr(v), _) => {
+                let mut list = v.to_vec();
+                list.sort_unstable_by(|a, b| a.natural().cmp(b.natural()));
+                list.dedup();
+                let rank = |addr: Addr| {
+                    let rank = list.binary_search_by(|a| a.natural().cmp(addr.natural()));
+                    rank.ok().and_then(|rank| u32::try_from(rank).ok()).unwrap_or_default()
+                };
+                rows.gather(v, pick, rank, &mut narrow.cells);
+                job.cells(narrow, |rank, out| put_addr(&list, rank, out))
+            }
+            (Slice::Ranked(v, list), _) => {
+                rows.gather(v, pick, |v| v, &mut narrow.cells);
+                job.cells(narrow, |rank, out| put_addr(list, rank, out))
+            }
             (Slice::Bytes(v), kind) => {
                 job.bounds = if kind == Kind::Text { Bounds::Short } else { Bounds::None };
-                job.cells(&rows.strings(v), |string, out| out.extend_from_slice(string))
+                let mut work = Work { cells: rows.strings(v), finder: Finder::default() };
+                job.cells(&mut work, |string, out| out.extend_from_slice(string))
             }
         }
     }
@@ -121,89 +178,20 @@ fn put_text(text: Option<&str>, out: &mut Vec<u8>) {
     out.extend_from_slice(text.unwrap_or_default().as_bytes());
 }
 
-/// Which rows have a value.
-struct Rows<'a> {
-    present: &'a [u64],
-    bit: u64,
-    /// Whether rows may lack one; if not, all have one.
-    nullable: bool,
-    /// How many have one.
-    valid: usize,
-}
-
-impl<'a> Rows<'a> {
-    fn new(input: &Input<'a>, nullable: bool) -> Self {
-        let mut rows = Self { present: input.present, bit: input.bit, nullable, valid: 0 };
-        rows.valid = rows.valid_in(&(0..rows.present.len()));
-        rows
-    }
-
-    fn masks(&self, rows: &Range<usize>) -> &'a [u64] {
-        self.present.get(rows.clone()).unwrap_or_default()
-    }
-
-    fn valid_in(&self, rows: &Range<usize>) -> usize {
-        if !self.nullable {
-            return rows.len();
-        }
-        self.masks(rows).iter().filter(|mask| *mask & self.bit != 0).count()
-    }
-
-    /// The values that are there.
-    fn pick<T: Copy, U>(&self, values: &[T], cell: impl Fn(T) -> U) -> Vec<U> {
-        if self.valid == self.present.len() {
-            return values.iter().map(|v| cell(*v)).collect();
-        }
-        if self.valid == 0 {
-            return Vec::new();
-        }
-        let there = values.iter().zip(self.present).filter(|(_, mask)| *mask & self.bit != 0);
-        there.map(|(v, _)| cell(*v)).collect()
-    }
-
-    /// The strings that are there.
-    fn strings<'v>(&self, values: &'v Bytes) -> Vec<&'v [u8]> {
-        let there =
-            values.iter().zip(self.present).filter(|(_, mask)| !self.nullable || *mask & self.bit != 0);
-        there.map(|(v, _)| v).collect()
-    }
-
-    /// The values that are there, as they are.
-    fn same<'v, T: Copy>(&self, values: &'v [T]) -> Cow<'v, [T]> {
-        if self.valid == self.present.len() {
-            Cow::Borrowed(values)
-        } else {
-            Cow::Owned(self.pick(values, |v| v))
-        }
-    }
-
-    /// The definition levels of these rows, as a data page has them.
-    fn put_levels(&self, rows: &Range<usize>, valid: usize, out: &mut Vec<u8>) {
-        if !self.nullable {
-            return;
-        }
-        let at = out.len();
-        out.extend_from_slice(&[0; 4]);
-        if valid == 0 || valid == rows.len() {
-            pack::put_run(u32::from(valid > 0), rows.len(), 1, out);
-        } else {
-            let levels: Vec<u32> =
-                self.masks(rows).iter().map(|mask| u32::from(mask & self.bit != 0)).collect();
-            pack::encode(&levels, 1, out);
-        }
-        let len = u32::try_from(out.len() - at - 4).unwrap_or_default();
-        if let Some(slot) = out.get_mut(at..at + 4) {
-            slot.copy_from_slice(&len.to_le_bytes());
-        }
-    }
+fn put_addr(list: &[Addr], rank: u32, out: &mut Vec<u8>) {
+    out.extend_from_slice(list.get(rank as usize).map(Addr::natural).unwrap_or_default());
 }
 
 /// A column chunk being encoded.
 struct Job<'a> {
-    rows: &'a Rows<'a>,
+    rows: &'a Present<'a>,
     descriptor: &'a ColumnDescPtr,
     compressor: &'a mut Compressor<'static>,
+    /// The page being put together.
+    page: &'a mut Vec<u8>,
     bounds: Bounds,
+    /// What times count from.
+    base: i64,
 }
 
 /// How values are written where a dictionary does not pay, and how many bytes all of them take so.
@@ -214,48 +202,63 @@ struct Otherwise<'a, T> {
 }
 
 /// A dictionary that pays.
-struct Indexed<T> {
-    dictionary: Dictionary<T>,
+struct Indexed<'a, T> {
+    finder: &'a Finder<T>,
     /// It as a page.
     bytes: Vec<u8>,
     /// Bits of a place in it.
     width: u8,
-    /// The length of each of its values.
+    /// The length of each of its values; of them all, if they have the same.
     lengths: Vec<usize>,
+    length: Option<usize>,
 }
 
 impl Job<'_> {
     /// Values that `put` writes: with a dictionary, or plain.
-    fn cells<T: Cell>(&mut self, cells: &[T], put: impl Fn(T, &mut Vec<u8>)) -> Result<Chunk> {
+    fn cells<T: Cell>(&mut self, work: &mut Work<T>, put: impl Fn(T, &mut Vec<u8>)) -> Result<Chunk> {
         let has_lengths = self.descriptor.physical_type() == Physical::BYTE_ARRAY;
         let plain = |cells: &[T], out: &mut Vec<u8>| put_plain(cells, has_lengths, &put, out);
-        let indexed = distinct(cells, 2).map(|d| Indexed::new(d, &put, has_lengths));
+        let Work { cells, finder } = work;
+        let indexed =
+            finder.find(cells).then_some(&*finder).filter(|f| f.values.len() <= 1 + cells.len() / 2);
+        let indexed = indexed.map(|finder| Indexed::new(finder, &put, has_lengths));
         // The mean length of distinct values stands for that of all.
-        let mean = |i: &Indexed<T>| i.bytes.len().saturating_mul(cells.len()) / i.lengths.len().max(1);
+        let mean = |i: &Indexed<'_, T>| i.bytes.len().saturating_mul(cells.len()) / i.lengths.len().max(1);
         let bytes = indexed.as_ref().map_or(0, mean);
         let otherwise = Otherwise { encoding: Encoding::PLAIN, put: &plain, bytes };
         self.write(cells, indexed, &otherwise, &put)
     }
 
     /// Times: by their differences, unless few times are repeated often.
-    fn times(&mut self, cells: &[i64]) -> Result<Chunk> {
-        let put = |ms: i64, out: &mut Vec<u8>| out.extend_from_slice(&ms.to_le_bytes());
-        let mut bytes = Vec::new();
-        delta::encode(cells, &mut bytes);
-        let otherwise =
-            Otherwise { encoding: Encoding::DELTA_BINARY_PACKED, put: &delta::encode, bytes: bytes.len() };
-        let indexed = distinct(cells, 8).map(|d| Indexed::new(d, &put, false));
+    fn times(&mut self, work: &mut Work<u64>) -> Result<Chunk> {
+        let base = self.base;
+        let put = |ms: u64, out: &mut Vec<u8>| {
+            out.extend_from_slice(&base.wrapping_add_unsigned(ms).to_le_bytes());
+        };
+        let encode = |cells: &[u64], out: &mut Vec<u8>| delta::encode(cells, base, out);
+        let Work { cells, finder } = work;
+        let indexed =
+            finder.find(cells).then_some(&*finder).filter(|f| f.values.len() <= 1 + cells.len() / 8);
+        let indexed = indexed.map(|finder| Indexed::new(finder, &put, false));
+        // The first page stands for all.
+        let sample = cells.get(..PAGE_ROWS.min(cells.len())).unwrap_or_default();
+        self.page.clear();
+        if indexed.is_some() {
+            encode(sample, self.page);
+        }
+        let bytes = self.page.len().saturating_mul(cells.len()) / sample.len().max(1);
+        let otherwise = Otherwise { encoding: Encoding::DELTA_BINARY_PACKED, put: &encode, bytes };
         self.write(cells, indexed, &otherwise, &put)
     }
 
     fn write<T: Cell>(
         &mut self,
         cells: &[T],
-        indexed: Option<Indexed<T>>,
+        indexed: Option<Indexed<'_, T>>,
         otherwise: &Otherwise<'_, T>,
         put: &dyn Fn(T, &mut Vec<u8>),
     ) -> Result<Chunk> {
-        let count = self.rows.present.len();
+        let count = self.rows.len();
         let indexed = indexed.filter(|i| i.bytes_with(cells.len()) < otherwise.bytes);
         let indexed = indexed.filter(|i| !T::IS_LONG || i.bytes.len() <= LONG_BYTES);
         let long = (T::IS_LONG && indexed.is_none() && !cells.is_empty()).then(|| self.long_pages(cells));
@@ -265,27 +268,27 @@ impl Job<'_> {
         }
         // Where all rows are alike there is nothing that smaller pages would let a reader pass over.
         let alike =
-            cells.is_empty() || cells.len() == count && cells.iter().all(|c| Some(c) == cells.first());
+            cells.is_empty() || self.rows.valid() == count && cells.iter().all(|c| Some(c) == cells.first());
         let page_rows = if alike { count.max(1) } else { PAGE_ROWS };
         let short = || (0..count).step_by(page_rows).map(|from| from..count.min(from + page_rows)).collect();
         let ranges: Vec<Range<usize>> = long.unwrap_or_else(short);
         let mut at = 0;
         for range in ranges {
-            let valid = self.rows.valid_in(&range);
+            self.page.clear();
+            let valid = self.rows.put_levels(&range, self.page);
+            let levels = self.page.len();
             let here = at..at + valid;
             at += valid;
-            let mut bytes = Vec::new();
-            self.rows.put_levels(&range, valid, &mut bytes);
-            let levels = bytes.len();
             let (encoding, bounds, values) = match &indexed {
-                Some(indexed) => indexed.page(here, &mut bytes),
+                Some(indexed) => indexed.page(here, self.page),
                 None => {
                     let cells = cells.get(here).unwrap_or_default();
-                    (otherwise.put)(cells, &mut bytes);
-                    (otherwise.encoding, bounds(cells), (bytes.len() - levels).saturating_sub(4 * valid))
+                    (otherwise.put)(cells, self.page);
+                    let values = (self.page.len() - levels).saturating_sub(4 * valid);
+                    (otherwise.encoding, bounds(cells), values)
                 }
             };
-            pages.data(&bytes, &Data { rows: range.len(), valid, encoding, bounds, values })?;
+            pages.data(self.page, &Data { rows: range.len(), valid, encoding, bounds, values })?;
         }
         pages.close()
     }
@@ -297,8 +300,8 @@ impl Job<'_> {
         let mut ranges = Vec::new();
         let mut cells = cells.iter();
         let (mut from, mut bytes) = (0, 0);
-        for (row, mask) in self.rows.present.iter().enumerate() {
-            let here = !self.rows.nullable || mask & self.rows.bit != 0;
+        for (row, mask) in self.rows.masks().iter().enumerate() {
+            let here = self.rows.is_in(*mask);
             let octets = if here { cells.next().map_or(0, |c| 4 + c.octets()) } else { 0 };
             if row > from && (bytes + octets > LONG_BYTES || row - from == PAGE_ROWS) {
                 ranges.push(from..row);
@@ -306,8 +309,8 @@ impl Job<'_> {
             }
             bytes += octets;
         }
-        if from < self.rows.present.len() {
-            ranges.push(from..self.rows.present.len());
+        if from < self.rows.len() {
+            ranges.push(from..self.rows.len());
         }
         ranges
     }
@@ -328,19 +331,24 @@ fn put_plain<T: Copy>(cells: &[T], has_lengths: bool, put: &impl Fn(T, &mut Vec<
     }
 }
 
-impl<T: Cell> Indexed<T> {
-    fn new(dictionary: Dictionary<T>, put: &impl Fn(T, &mut Vec<u8>), has_lengths: bool) -> Self {
-        let (mut bytes, mut lengths) = (Vec::new(), Vec::with_capacity(dictionary.values.len()));
-        let mut scratch = Vec::new();
-        for value in &dictionary.values {
-            scratch.clear();
-            put(*value, &mut scratch);
-            lengths.push(scratch.len());
+impl<'a, T: Cell> Indexed<'a, T> {
+    fn new(finder: &'a Finder<T>, put: &impl Fn(T, &mut Vec<u8>), has_lengths: bool) -> Self {
+        let (mut bytes, mut lengths) = (Vec::new(), Vec::with_capacity(finder.values.len()));
+        for value in &finder.values {
+            let at = bytes.len();
+            put_plain(&[*value], has_lengths, put, &mut bytes);
+            lengths.push(bytes.len() - at - if has_lengths { 4 } else { 0 });
         }
-        put_plain(&dictionary.values, has_lengths, put, &mut bytes);
-        let last = dictionary.values.len().saturating_sub(1);
-        // Of a width of 0 not every reader knows.
-        Self { bytes, width: pack::width(last as u64).max(1), lengths, dictionary }
+        let last = finder.values.len().saturating_sub(1);
+        let length = lengths.first().copied().filter(|first| lengths.iter().all(|length| length == first));
+        // Of a width of 0 not every reader knows. Places that begin with a byte compress better, which pays for a
+        // few bits more; times do not compress either way.
+        let width = match pack::width(last as u64).max(1) {
+            5..=8 => 8,
+            13..=16 if !T::IS_WIDE || has_lengths => 16,
+            width => width,
+        };
+        Self { bytes, width, lengths, length, finder }
     }
 
     /// How many bytes it takes to write so many values by it.
@@ -354,12 +362,13 @@ impl<T: Cell> Indexed<T> {
 
     /// Writes the places of these values; returns their bounds and the sum of their lengths too.
     fn page(&self, cells: Range<usize>, out: &mut Vec<u8>) -> (Encoding, Option<(T, T)>, usize) {
-        let places = self.dictionary.places.get(cells).unwrap_or_default();
+        let places = self.finder.places.get(cells).unwrap_or_default();
         out.push(self.width);
         pack::encode(places, self.width, out);
-        let value = |place: Option<u32>| self.dictionary.values.get(place? as usize).copied();
+        let value = |place: Option<u32>| self.finder.values.get(place? as usize).copied();
         let bounds = value(places.iter().copied().min()).zip(value(places.iter().copied().max()));
-        let values = places.iter().filter_map(|place| self.lengths.get(*place as usize)).sum();
+        let each = || places.iter().filter_map(|place| self.lengths.get(*place as usize)).sum();
+        let values = self.length.map_or_else(each, |length| length * places.len());
         (Encoding::RLE_DICTIONARY, bounds, values)
     }
 }

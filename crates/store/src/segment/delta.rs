@@ -6,7 +6,7 @@
 
 use super::bits;
 use super::hybrid::leb128;
-use super::pack::{pack, put_leb128, width};
+use super::pack::{kernel, pack, put_leb128, width};
 
 /// Differences unpacked at once: the size of our own writer's miniblocks; other sizes are whole multiples of it.
 const STEP: usize = 32;
@@ -66,25 +66,46 @@ fn unzigzag(value: i64) -> u64 {
     (value.cast_unsigned() << 1) ^ (value >> 63).cast_unsigned()
 }
 
-/// Appends values by their differences.
-pub(crate) fn encode(values: &[i64], out: &mut Vec<u8>) {
+/// Appends values, counted from `base`, by their differences.
+pub(crate) fn encode(values: &[u64], base: i64, out: &mut Vec<u8>) {
     put_leb128(BLOCK as u64, out);
     put_leb128((BLOCK / MINIBLOCK) as u64, out);
     put_leb128(values.len() as u64, out);
-    put_leb128(unzigzag(values.first().copied().unwrap_or_default()), out);
-    let differences: Vec<i64> =
-        values.iter().zip(values.iter().skip(1)).map(|(before, after)| after.wrapping_sub(*before)).collect();
-    for block in differences.chunks(BLOCK) {
-        let smallest = block.iter().copied().min().unwrap_or_default();
-        put_leb128(unzigzag(smallest), out);
-        let more = |d: &i64| d.wrapping_sub(smallest).cast_unsigned();
-        let widths = block.chunks(MINIBLOCK).map(|m| width(m.iter().map(more).fold(0, |a, b| a | b)));
-        let widths: Vec<u8> = widths.collect();
-        out.extend(widths.iter().copied().chain(std::iter::repeat(0)).take(BLOCK / MINIBLOCK));
-        for (miniblock, width) in block.chunks(MINIBLOCK).zip(widths) {
+    let mut before = values.first().copied().unwrap_or_default();
+    put_leb128(unzigzag(if values.is_empty() { 0 } else { base.wrapping_add_unsigned(before) }), out);
+    let mut differences = [0i64; BLOCK];
+    for block in values.get(1..).unwrap_or_default().chunks(BLOCK) {
+        for (slot, value) in differences.iter_mut().zip(block) {
+            *slot = value.wrapping_sub(before).cast_signed();
+            before = *value;
+        }
+        put_block(differences.get(..block.len()).unwrap_or_default(), out);
+    }
+}
+
+fn put_block(differences: &[i64], out: &mut Vec<u8>) {
+    let smallest = differences.iter().copied().min().unwrap_or_default();
+    put_leb128(unzigzag(smallest), out);
+    let more = |d: &i64| d.wrapping_sub(smallest).cast_unsigned();
+    let miniblocks = differences.chunks(MINIBLOCK);
+    let mut widths = [0u8; BLOCK / MINIBLOCK];
+    for (slot, miniblock) in widths.iter_mut().zip(miniblocks.clone()) {
+        *slot = width(miniblock.iter().map(more).fold(0, |a, b| a | b));
+    }
+    out.extend_from_slice(&widths);
+    for (miniblock, width) in miniblocks.zip(widths) {
+        if width > 32 {
             let missing = std::iter::repeat_n(0, MINIBLOCK - miniblock.len());
             pack(miniblock.iter().map(more).chain(missing), width, out);
+            continue;
         }
+        let mut narrow = [0u32; MINIBLOCK];
+        for (slot, difference) in narrow.iter_mut().zip(miniblock) {
+            #[expect(clippy::cast_possible_truncation, reason = "it has at most 32 bits")]
+            let low = more(difference) as u32;
+            *slot = low;
+        }
+        kernel(width)(&narrow, out);
     }
 }
 
@@ -98,7 +119,9 @@ mod tests {
         fn what_is_written_is_read(near in prop::collection::vec(-5i64..1000, 0..300), far: Vec<i64>) {
             for values in [near, far] {
                 let (mut bytes, mut out) = (Vec::new(), Vec::new());
-                encode(&values, &mut bytes);
+                let base = values.iter().copied().min().unwrap_or_default();
+                let offsets: Vec<u64> = values.iter().map(|v| v.wrapping_sub(base).cast_unsigned()).collect();
+                encode(&offsets, base, &mut bytes);
                 prop_assert_eq!(decode(&bytes, values.len(), &mut out), Some(()));
                 prop_assert_eq!(out, values);
             }

@@ -6,14 +6,22 @@
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use std::hash::Hash;
-use weir_flow::Addr;
 
-/// A value that a chunk can hold, ordered as Parquet orders it.
+/// A value that a chunk can hold, ordered as Parquet orders it. Columns of a fixed width are numbers by the time
+/// they come here: addresses and names by their places in sorted lists, times by their distance from the earliest.
 pub(crate) trait Cell: Copy + Ord + Hash + Default {
-    /// Itself, if it is a small number: then its distinct values are found without hashing.
-    fn small(self) -> Option<u16> {
+    /// Itself as a place in a table, if it is small enough for one: then it is found without hashing.
+    fn small(self) -> Option<usize> {
         None
     }
+
+    /// The value that is `small` as itself.
+    fn from_small(_small: u32) -> Self {
+        Self::default()
+    }
+
+    /// Whether values may be so many and so wide that a dictionary does not pay.
+    const IS_WIDE: bool = false;
 
     /// How many octets it has, if it may have very many: then pages and dictionaries are limited by them too.
     const IS_LONG: bool = false;
@@ -34,117 +42,129 @@ impl Cell for &[u8] {
 
 impl Cell for u32 {
     #[inline]
-    fn small(self) -> Option<u16> {
-        u16::try_from(self).ok()
+    fn small(self) -> Option<usize> {
+        usize::try_from(self).ok()
     }
-}
 
-impl Cell for u64 {}
-
-impl Cell for i64 {}
-
-/// An address in the order of its 4 or 16 octets.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub(crate) struct Natural(pub Addr);
-
-impl Natural {
-    /// The octets from the left, and how many they are: their order is that of byte strings.
-    fn key(self) -> (u128, u8) {
-        if self.0.is_v4() { (self.0.bits() << 96, 4) } else { (self.0.bits(), 16) }
-    }
-}
-
-impl PartialOrd for Natural {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Natural {
     #[inline]
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.key().cmp(&other.key())
+    fn from_small(small: u32) -> Self {
+        small
     }
 }
 
-impl Cell for Natural {}
+impl Cell for u64 {
+    const IS_WIDE: bool = true;
 
-/// In the order of numbers, which keeps the families apart.
-impl Cell for Addr {}
+    #[inline]
+    fn from_small(small: u32) -> Self {
+        small.into()
+    }
 
-/// A sorted dictionary.
-pub(crate) struct Dictionary<T> {
-    /// The distinct values, ascending.
-    pub values: Vec<T>,
-    /// The place of each value of the chunk.
-    pub places: Vec<u32>,
+    #[inline]
+    fn small(self) -> Option<usize> {
+        usize::try_from(self).ok()
+    }
 }
 
 /// After so many values it is seen whether a dictionary would be worth it.
 const LOOK: usize = 16 * 1024;
 
-/// Finds the distinct values. `None` if more than about one in `spread` of the values is one: then the values
-/// themselves are shorter.
-pub(crate) fn distinct<T: Cell>(values: &[T], spread: usize) -> Option<Dictionary<T>> {
-    let small = values.iter().try_fold(0u16, |max, v| Some(max.max(v.small()?)));
-    match small {
-        Some(max) => Some(by_table(values, max)),
-        None => by_hash(values, spread),
+/// Tables have at least so many entries, and at most a few times as many as there are values.
+const TABLE_LEN: usize = 1 << 16;
+
+/// Finds distinct values, chunk after chunk, in memory that is used again.
+pub(crate) struct Finder<T> {
+    /// The distinct values, ascending.
+    pub values: Vec<T>,
+    /// The place of each value of the chunk among them.
+    pub places: Vec<u32>,
+    /// By value, its place.
+    table: Vec<u32>,
+    map: HashMap<T, u32, RandomState>,
+}
+
+impl<T: Cell> Default for Finder<T> {
+    fn default() -> Self {
+        Self { values: Vec::new(), places: Vec::new(), table: Vec::new(), map: HashMap::default() }
     }
 }
 
-/// For numbers below 65,536: a table of all of them.
-fn by_table<T: Cell>(values: &[T], max: u16) -> Dictionary<T> {
-    let at = |v: &T| usize::from(v.small().unwrap_or_default());
-    let mut table: Vec<Option<T>> = vec![None; usize::from(max) + 1];
-    for value in values {
-        if let Some(slot) = table.get_mut(at(value)) {
-            *slot = Some(*value);
+impl<T: Cell> Finder<T> {
+    /// Finds the distinct values. False, and nothing found, if so many of the first values differ that those
+    /// themselves are shorter.
+    pub(crate) fn find(&mut self, cells: &[T]) -> bool {
+        self.values.clear();
+        self.places.clear();
+        let limit = TABLE_LEN.max(4 * cells.len());
+        let largest = cells.iter().copied().max().unwrap_or_default();
+        let is_small = largest.small().is_some_and(|largest| largest < limit);
+        if T::IS_WIDE && cells.len() > 2 * LOOK && self.differ(cells.get(..LOOK).unwrap_or_default()) {
+            return false;
         }
+        match largest.small().filter(|_| is_small) {
+            Some(largest) => self.by_table(cells, largest),
+            None => self.by_hash(cells),
+        }
+        true
     }
-    let mut places = vec![0u32; table.len()];
-    let mut found = Vec::new();
-    for (place, value) in places.iter_mut().zip(&table) {
-        // There are at most 65,536.
-        *place = u32::try_from(found.len()).unwrap_or_default();
-        found.extend(value);
-    }
-    let places = values.iter().map(|v| places.get(at(v)).copied().unwrap_or_default()).collect();
-    Dictionary { values: found, places }
-}
 
-fn by_hash<T: Cell>(values: &[T], spread: usize) -> Option<Dictionary<T>> {
-    let mut map: HashMap<T, u32, RandomState> = HashMap::default();
-    let mut found: Vec<T> = Vec::new();
-    let mut places = Vec::with_capacity(values.len());
-    let mut last: Option<(T, u32)> = None;
-    for (at, value) in values.iter().enumerate() {
-        // Rows are sorted: what was there a row ago is mostly there again.
-        let place = match last {
-            Some((before, place)) if before == *value => place,
-            _ => *map.entry(*value).or_insert_with(|| {
-                found.push(*value);
-                u32::try_from(found.len() - 1).unwrap_or(u32::MAX)
-            }),
-        };
-        last = Some((*value, place));
-        places.push(place);
-        if at >= LOOK && at.is_multiple_of(LOOK) && found.len() > at / spread {
-            return None;
+    /// Whether nearly all of these differ.
+    fn differ(&mut self, cells: &[T]) -> bool {
+        self.map.clear();
+        self.map.extend(cells.iter().map(|cell| (*cell, 0)));
+        self.map.len() > cells.len() / 8 * 7
+    }
+
+    /// A table of all numbers up to the largest: marked, counted, and looked up in.
+    fn by_table(&mut self, cells: &[T], largest: usize) {
+        let at = |cell: &T| cell.small().unwrap_or_default();
+        self.table.clear();
+        self.table.resize(largest + 1, 0);
+        for cell in cells {
+            if let Some(slot) = self.table.get_mut(at(cell)) {
+                *slot = 1;
+            }
         }
-    }
-    let mut order: Vec<(T, u32)> = found.iter().copied().zip(0u32..).collect();
-    order.sort_unstable();
-    let mut ranks = vec![0u32; order.len()];
-    for (rank, (_, place)) in (0u32..).zip(&order) {
-        if let Some(slot) = ranks.get_mut(*place as usize) {
-            *slot = rank;
+        for (small, slot) in (0u32..).zip(&mut self.table).filter(|(_, slot)| **slot != 0) {
+            // There are no more values than a table has entries, far fewer than 2^32.
+            *slot = u32::try_from(self.values.len()).unwrap_or_default();
+            self.values.push(T::from_small(small));
         }
+        let table = &self.table;
+        self.places.extend(cells.iter().map(|cell| table.get(at(cell)).copied().unwrap_or_default()));
     }
-    for place in &mut places {
-        *place = ranks.get(*place as usize).copied().unwrap_or_default();
+
+    fn by_hash(&mut self, cells: &[T]) {
+        self.map.clear();
+        self.places.reserve(cells.len());
+        let mut last: Option<(T, u32)> = None;
+        for cell in cells {
+            // Rows are sorted: what was there a row ago is mostly there again.
+            let place = match last {
+                Some((before, place)) if before == *cell => place,
+                _ => *self.map.entry(*cell).or_insert_with(|| {
+                    self.values.push(*cell);
+                    u32::try_from(self.values.len() - 1).unwrap_or(u32::MAX)
+                }),
+            };
+            last = Some((*cell, place));
+            self.places.push(place);
+        }
+        let mut order: Vec<(T, u32)> = self.values.iter().copied().zip(0u32..).collect();
+        order.sort_unstable();
+        self.table.clear();
+        self.table.resize(order.len(), 0);
+        for (rank, (_, place)) in (0u32..).zip(&order) {
+            if let Some(slot) = self.table.get_mut(*place as usize) {
+                *slot = rank;
+            }
+        }
+        for place in &mut self.places {
+            *place = self.table.get(*place as usize).copied().unwrap_or_default();
+        }
+        self.values.clear();
+        self.values.extend(order.into_iter().map(|(value, _)| value));
     }
-    Some(Dictionary { values: order.into_iter().map(|(value, _)| value).collect(), places })
 }
 
 #[cfg(test)]
@@ -152,33 +172,32 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn check<T: Cell + std::fmt::Debug>(values: &[T]) {
-        let dictionary = distinct(values, 1).unwrap();
-        assert!(dictionary.values.is_sorted_by(|a, b| a < b));
-        let back: Vec<T> = dictionary.places.iter().map(|p| dictionary.values[*p as usize]).collect();
-        assert_eq!(back, values);
+    fn check<T: Cell + std::fmt::Debug>(finder: &mut Finder<T>, cells: &[T]) {
+        assert!(finder.find(cells));
+        assert!(finder.values.is_sorted_by(|a, b| a < b));
+        let back: Vec<T> = finder.places.iter().map(|p| finder.values[*p as usize]).collect();
+        assert_eq!(back, cells);
     }
 
     proptest! {
         #[test]
-        fn places_lead_back_to_the_values(small in prop::collection::vec(0u32..50, 0..200), wide: Vec<u32>, long: Vec<u64>) {
-            check(&small);
-            check(&wide);
-            check(&long);
-        }
-
-        #[test]
-        fn addresses_are_in_the_order_of_their_octets(a: [u8; 16], b: [u8; 16], c: [u8; 4], d: [u8; 4]) {
-            let mut all = [Addr::v6(a), Addr::v6(b), Addr::v4(c), Addr::v4(d)].map(Natural);
-            all.sort();
-            prop_assert!(all.is_sorted_by_key(|n| n.0.natural().to_vec()));
+        fn places_lead_back_to_the_values(
+            small in prop::collection::vec(0u32..50, 0..200), wide: Vec<u32>, long: Vec<u64>, bytes: Vec<Vec<u8>>,
+        ) {
+            let (mut narrow, mut long_finder) = (Finder::default(), Finder::default());
+            // The same finder, chunk after chunk.
+            check(&mut narrow, &small);
+            check(&mut narrow, &wide);
+            check(&mut narrow, &small);
+            check(&mut long_finder, &long);
+            check(&mut Finder::default(), &bytes.iter().map(Vec::as_slice).collect::<Vec<_>>());
         }
     }
 
     #[test]
     fn many_distinct_values_are_not_worth_a_dictionary() {
         let values: Vec<u64> = (0..100_000).collect();
-        assert!(distinct(&values, 2).is_none());
-        assert!(distinct(&values.iter().map(|v| v % 1000).collect::<Vec<_>>(), 2).is_some());
+        assert!(!Finder::default().find(&values));
+        assert!(Finder::default().find(&values.iter().map(|v| v % 1000).collect::<Vec<_>>()));
     }
 }

@@ -1,8 +1,14 @@
 //! Writes numbers as Parquet's RLE/bit-packing hybrid, and packs bits; [`hybrid`](super::hybrid) and
 //! [`bits`](super::bits) read them.
 
-/// Repeats of a value from which on a run is shorter than packing.
-const RUN_MIN: usize = 8;
+/// Packed values come in groups of so many.
+const GROUP: usize = 8;
+
+/// Groups of one value from which on a run is worth its header and that of what follows.
+const RUN_GROUPS: usize = 2;
+
+/// Values packed at once.
+const BLOCK: usize = 32;
 
 /// Appends a number as LEB128.
 pub(crate) fn put_leb128(mut value: u64, out: &mut Vec<u8>) {
@@ -22,22 +28,40 @@ pub(crate) fn width(max: u64) -> u8 {
     u8::try_from(64 - max.leading_zeros()).unwrap_or(64)
 }
 
-/// Appends values of `width` (at most 32) bits.
+/// Appends values of `width` (at most 32) bits. Runs are looked for in whole groups only: that costs one comparison
+/// of eight values at once.
 pub(crate) fn encode(values: &[u32], width: u8, out: &mut Vec<u8>) {
+    let (groups, rest) = values.as_chunks::<GROUP>();
+    let is_all = |group: &[u32], value: u32| group.iter().fold(0, |differ, v| differ | (v ^ value)) == 0;
     let (mut at, mut packed) = (0, 0);
-    while let Some(value) = values.get(at) {
-        let rest = values.get(at + 1..).unwrap_or_default();
-        let run = 1 + rest.iter().take_while(|v| *v == value).count();
-        // Packed values come in groups of eight: a run gives up what fills the group before it.
-        let fill = (at - packed).wrapping_neg() % 8;
-        if run >= RUN_MIN && run >= RUN_MIN + fill {
-            put_packed(values.get(packed..at + fill).unwrap_or_default(), width, out);
-            put_run(*value, run - fill, width, out);
-            packed = at + run;
+    while let Some(group) = groups.get(at) {
+        let value = group[0];
+        if !is_all(group, value) {
+            at += 1;
+            continue;
+        }
+        let more = groups.get(at + 1..).unwrap_or_default();
+        let run = 1 + more.iter().take_while(|group| is_all(*group, value)).count();
+        if run >= RUN_GROUPS {
+            // The last run takes the rest along, if that is the same.
+            let is_last = at + run == groups.len() && is_all(rest, value);
+            put_packed(values.get(packed..at * GROUP).unwrap_or_default(), width, out);
+            put_run(value, run * GROUP + if is_last { rest.len() } else { 0 }, width, out);
+            packed = if is_last { values.len() } else { (at + run) * GROUP };
         }
         at += run;
     }
     put_packed(values.get(packed..).unwrap_or_default(), width, out);
+}
+
+/// Appends so many values of one bit, all packed.
+pub(crate) fn put_bits(mut bits: impl Iterator<Item = bool>, count: usize, out: &mut Vec<u8>) {
+    let groups = count.div_ceil(GROUP);
+    put_leb128((groups as u64) << 1 | 1, out);
+    out.extend((0..groups).map(|_| {
+        let eight = bits.by_ref().take(GROUP).enumerate();
+        eight.fold(0u8, |byte, (at, bit)| byte | u8::from(bit) << at)
+    }));
 }
 
 /// Appends a run of one value.
@@ -50,23 +74,54 @@ fn put_packed(values: &[u32], width: u8, out: &mut Vec<u8>) {
     if values.is_empty() {
         return;
     }
-    let groups = values.len().div_ceil(8);
+    let groups = values.len().div_ceil(GROUP);
     put_leb128((groups as u64) << 1 | 1, out);
     let end = out.len() + groups * usize::from(width);
-    let (mut waiting, mut bits) = (0u64, 0u32);
-    for value in values {
-        waiting |= u64::from(*value) << bits;
-        bits += u32::from(width);
-        if bits >= 32 {
-            #[expect(clippy::cast_possible_truncation, reason = "the low half is what is written")]
-            out.extend_from_slice(&(waiting as u32).to_le_bytes());
-            waiting >>= 32;
-            bits -= 32;
+    out.reserve(groups * usize::from(width) + 4 * BLOCK);
+    let (blocks, rest) = values.as_chunks::<BLOCK>();
+    let put = kernel(width);
+    blocks.iter().for_each(|block| put(block, out));
+    if !rest.is_empty() {
+        let mut last = [0; BLOCK];
+        last.iter_mut().zip(rest).for_each(|(slot, value)| *slot = *value);
+        put(&last, out);
+    }
+    // What the last group lacks is zeros; groups beyond it are not wanted.
+    out.truncate(end);
+}
+
+/// Packs a block in so many bits a value.
+type Kernel = fn(&[u32; BLOCK], &mut Vec<u8>);
+
+/// Packs 32 values of `W` bits, which fill `W` words: with the width known where it is compiled, every shift is a
+/// constant and nothing is left of the loop.
+#[inline(never)]
+fn put_block<const W: usize>(values: &[u32; BLOCK], out: &mut Vec<u8>) {
+    let mut words = [0u32; W];
+    for (i, value) in values.iter().enumerate() {
+        let (word, shift) = (i * W / 32, i * W % 32);
+        words[word] |= value << shift;
+        if shift + W > 32 {
+            words[word + 1] |= value >> (32 - shift);
         }
     }
-    out.extend(waiting.to_le_bytes().iter().take(bits.div_ceil(8) as usize));
-    // What the last group lacks is zeros.
-    out.resize(end, 0);
+    for word in words {
+        out.extend_from_slice(&word.to_le_bytes());
+    }
+}
+
+/// The kernel of a width (of at most 32).
+pub(super) fn kernel(width: u8) -> Kernel {
+    macro_rules! of_widths {
+        ($($width:literal)*) => {
+            match width {
+                0 => |_, _| {},
+                $($width => put_block::<$width>,)*
+                _ => put_block::<32>,
+            }
+        };
+    }
+    of_widths!(1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31)
 }
 
 /// Appends values of `width` bits, lowest bits first; together they must fill whole bytes.

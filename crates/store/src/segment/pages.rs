@@ -23,6 +23,8 @@ pub(crate) struct Chunk {
     pub close: ColumnCloseResult,
     /// CRC-32C of every page with its header, in the order of the bytes.
     pub page_crcs: Vec<u32>,
+    /// The sum of its values, of 64-bit numbers.
+    pub sum: u128,
 }
 
 /// What is known of a data page beside its bytes.
@@ -262,7 +264,7 @@ impl<'a, T: Cell> Pages<'a, T> {
             column_index: if self.kept == Bounds::None { None } else { Some(self.columns.build()?) },
             offset_index: Some(self.offsets.build()),
         };
-        Ok(Chunk { bytes: self.sink.into_inner()?, close, page_crcs: self.crcs })
+        Ok(Chunk { bytes: self.sink.into_inner()?, close, page_crcs: self.crcs, sum: 0 })
     }
 
     fn statistics(&self) -> Result<Statistics> {

@@ -1,40 +1,59 @@
 //! The rows of a seal in the order they are written.
 //!
 //! Rows are first cut into partitions of contiguous start times (the row groups), and sorted inside each by
-//! tenant, host and start, so that a question about a time, a tenant or a host touches few pages. Rows without a
-//! tenant come last, by source address. Rows that are equal in all that keep the order they came in.
+//! tenant, host, direction and start, so that a question about a time, a tenant or a host touches few pages, and
+//! what goes one way lies together: there one side is the same host in every row, and compresses to nothing. Rows
+//! without a tenant come last, by source address. Rows that are equal in all that keep the order they came in.
 
-use super::dictionary::distinct;
+use super::address::Addresses;
+use super::dense;
 use crate::journal::{Frame, Strings};
 use std::collections::BTreeSet;
 use std::ops::Range;
-use weir_flow::schema::{Column, Kind};
-use weir_flow::{Addr, Bytes, Values};
+use weir_flow::names::Direction;
+use weir_flow::schema::Column;
+use weir_flow::{Bytes, Values};
 
 /// A row group has at most so many rows.
 pub(crate) const GROUP_ROWS_MAX: usize = 256 * 1024;
 
 /// Frames, and the order of their rows.
 pub(crate) struct Rows {
-    frames: Vec<Frame>,
+    /// Those with any rows.
+    pub frames: Vec<Frame>,
     /// All names of the frames, sorted, each once: name columns hold places in it.
     pub names: Vec<Box<str>>,
     /// For each frame, what its own places become.
-    places: Vec<Vec<u32>>,
+    pub places: Vec<Vec<u32>>,
+    /// All addresses.
+    pub addresses: Addresses,
     /// The places of the rows, in the order they are written.
-    order: Vec<u32>,
+    pub order: Vec<u32>,
     /// The presence masks in the order they are written.
     pub present: Vec<u64>,
-    /// The row groups: ranges of `order`.
-    pub groups: Vec<Range<usize>>,
+    /// The row groups.
+    pub groups: Vec<Group>,
+}
+
+/// A row group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Group {
+    /// Its part of the order.
+    pub rows: Range<usize>,
+    /// Columns that any of its rows has a value in.
+    pub any: u64,
+    /// Columns that all of its rows have a value in.
+    pub all: u64,
 }
 
 impl Rows {
     /// Orders the rows of these frames.
-    pub(crate) fn new(frames: Vec<Frame>) -> Self {
+    pub(crate) fn new(mut frames: Vec<Frame>) -> Self {
+        frames.retain(|f| f.rows() > 0);
         let (names, places) = merge_names(&frames);
-        let mut rows =
-            Self { frames, names, places, order: Vec::new(), present: Vec::new(), groups: Vec::new() };
+        let addresses = Addresses::new(&frames);
+        let (order, present, groups) = (Vec::new(), Vec::new(), Vec::new());
+        let mut rows = Self { frames, names, places, addresses, order, present, groups };
         rows.sort();
         rows
     }
@@ -73,26 +92,18 @@ impl Rows {
     /// The values of a column in the order they are written; of strings, see [`Rows::strings`].
     /// Of a column that no row has a value in, none at all.
     pub(crate) fn column(&self, column: Column) -> Values {
-        if self.frames.iter().any(|f| f.has(column)) {
-            self.dense(column).gather(&self.order)
-        } else {
-            Values::new(column.kind())
-        }
-    }
-
-    /// The values of a column in the order the rows came.
-    fn dense(&self, column: Column) -> Values {
         let mut values = Values::new(column.kind());
-        for (frame, places) in self.frames.iter().zip(&self.places) {
-            let base = values.len();
-            frame.append_values(column, &mut values);
-            if let (Kind::Name, Values::U32(v)) = (column.kind(), &mut values) {
-                for value in v.iter_mut().skip(base) {
-                    *value = places.get(*value as usize).copied().unwrap_or(0);
-                }
-            }
+        if !self.frames.iter().any(|f| f.has(column)) {
+            return values;
         }
-        values
+        if let Values::U32(v) = &mut values
+            && column.kind() == weir_flow::schema::Kind::Name
+        {
+            dense::fill_names(v, self, &self.frames, column);
+        } else {
+            self.frames.iter().for_each(|f| f.append_values(column, &mut values));
+        }
+        values.gather(&self.order)
     }
 
     fn sort(&mut self) {
@@ -100,48 +111,71 @@ impl Rows {
         for frame in &self.frames {
             frame.append_present(&mut present);
         }
-        let Values::Time(start) = self.dense(Column::Start) else { return };
-        let hosts = self.hosts(&present);
-        let mut order: Vec<(i64, u32)> = start.into_iter().zip(0u32..).collect();
-        self.groups = cut(order.len());
-        let mut rest = &mut order[..];
-        for group in self.groups.iter().rev().filter(|g| g.start > 0) {
-            // Everything from here on starts no earlier than what comes before.
-            rest.select_nth_unstable(group.start);
-            rest = rest.get_mut(..group.start).unwrap_or_default();
-        }
-        for group in &self.groups {
-            let key = |(start, row): &(i64, u32)| (hosts.get(*row as usize).copied(), *start, *row);
-            let mut keys: Vec<_> = order.get(group.clone()).unwrap_or_default().iter().map(key).collect();
-            keys.sort_unstable();
-            self.order.extend(keys.iter().map(|k| k.2));
-        }
-        self.present =
-            self.order.iter().map(|row| present.get(*row as usize).copied().unwrap_or(0)).collect();
+        let mut start = Vec::new();
+        dense::fill(&mut start, &self.frames, Column::Start, i64::from_le_bytes);
+        let keys = self.keys(&present);
+        let groups = super::order::order(&start, &keys, GROUP_ROWS_MAX, &mut self.order);
+        let mask = |row: &u32| present.get(*row as usize).copied().unwrap_or(0);
+        self.present = self.order.iter().map(mask).collect();
+        let group = |rows: Range<usize>| {
+            let masks = self.present.get(rows.clone()).unwrap_or_default();
+            let (any, all) = masks.iter().fold((0, u64::MAX), |(any, all), m| (any | m, all & m));
+            Group { rows, any, all }
+        };
+        self.groups = groups.into_iter().map(group).collect();
     }
 
-    /// What rows are sorted by before their start, as one number: the tenant's place and the host's; without a
-    /// tenant, all places and the source's.
-    fn hosts(&self, present: &[u64]) -> Vec<u64> {
-        let (Values::U32(tenant), Values::Addr(host), Values::Addr(src)) =
-            (self.dense(Column::Tenant), self.dense(Column::Host), self.dense(Column::SrcAddr))
-        else {
-            return Vec::new();
-        };
-        let sides = present.iter().zip(host.iter().zip(&src));
-        let by = sides.map(|(mask, (host, src))| {
-            let (column, addr) =
+    /// What rows are sorted by before their start, as one number: the tenant's place, the host's, and the direction;
+    /// without a tenant, a place after all, and the source's. Numbers are as small as they can be.
+    fn keys(&self, present: &[u64]) -> Vec<u64> {
+        let mut tenant = Vec::new();
+        dense::fill_names(&mut tenant, self, &self.frames, Column::Tenant);
+        let mut direction = Vec::new();
+        dense::fill(&mut direction, &self.frames, Column::Direction, u8::from_le_bytes);
+        // A column whose rows all have the same address has no ranks: one place is as good as another.
+        let same = vec![0; if present.is_empty() { 0 } else { 1 }];
+        let ranks = |column| self.addresses.ranks(column).unwrap_or(&same);
+        let (host, src) = (ranks(Column::Host), ranks(Column::SrcAddr));
+        // 0 stands for no address.
+        let by = present.iter().enumerate().map(|(row, mask)| {
+            let (column, ranks) =
                 if mask & Column::Tenant.bit() != 0 { (Column::Host, host) } else { (Column::SrcAddr, src) };
-            if mask & column.bit() != 0 { *addr } else { Addr::default() }
+            let rank = ranks.get(row).or(ranks.first()).copied().unwrap_or_default();
+            let numeric = self.addresses.numeric.get(rank as usize).map_or(1, |place| place + 1);
+            if mask & column.bit() != 0 { numeric } else { 0 }
         });
-        let by: Vec<Addr> = by.collect();
-        let ranks = distinct(&by, 1).map(|d| d.places).unwrap_or_default();
-        let keys = present.iter().zip(tenant.iter().zip(ranks)).map(|(mask, (tenant, rank))| {
-            let tenant = if mask & Column::Tenant.bit() != 0 { *tenant } else { u32::MAX };
-            u64::from(tenant) << 32 | u64::from(rank)
-        });
-        keys.collect()
+        let mut by: Vec<u32> = by.collect();
+        let hosts = squeeze(&mut by, self.addresses.list.len() + 2);
+        let (host_bits, direction_bits) =
+            (64 - hosts.leading_zeros(), 8 - (Direction::WORDS.len() as u8).leading_zeros());
+        let last = self.names.len() as u64;
+        let sides = by.iter().zip(tenant.iter().zip(&direction));
+        let key = |(mask, (host, (tenant, direction))): (&u64, (&u32, (&u32, &u8)))| {
+            let tenant = if mask & Column::Tenant.bit() != 0 { u64::from(*tenant) } else { last };
+            let direction = if mask & Column::Direction.bit() != 0 { *direction } else { 0 };
+            (tenant << host_bits | u64::from(*host)) << direction_bits | u64::from(direction)
+        };
+        present.iter().zip(sides).map(key).collect()
     }
+}
+
+/// Replaces numbers below `limit` by their places among those that are there; returns the largest.
+fn squeeze(numbers: &mut [u32], limit: usize) -> u64 {
+    let mut places = vec![0u32; limit];
+    for number in numbers.iter() {
+        if let Some(place) = places.get_mut(*number as usize) {
+            *place = 1;
+        }
+    }
+    let mut next = 0;
+    for place in places.iter_mut().filter(|place| **place > 0) {
+        *place = next;
+        next += 1;
+    }
+    for number in numbers {
+        *number = places.get(*number as usize).copied().unwrap_or_default();
+    }
+    u64::from(next)
 }
 
 /// All names of the frames, sorted, each once; and for each frame what its places become.
@@ -160,26 +194,4 @@ fn merge_names(frames: &[Frame]) -> (Vec<Box<str>>, Vec<Vec<u32>>) {
         places.extend(std::iter::repeat_n(map, alike.len()));
     }
     (names, places)
-}
-
-/// Equal row groups, as few as keep to [`GROUP_ROWS_MAX`]: so where there is more than one, each has at least
-/// half of that.
-fn cut(rows: usize) -> Vec<Range<usize>> {
-    let groups = rows.div_ceil(GROUP_ROWS_MAX);
-    (0..groups).map(|g| g * rows / groups..(g + 1) * rows / groups).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn row_groups_are_equal_and_neither_large_nor_tiny() {
-        assert_eq!(cut(0), []);
-        let sizes = |rows| cut(rows).into_iter().map(|g| g.len()).collect::<Vec<_>>();
-        assert_eq!(sizes(1), [1]);
-        assert_eq!(sizes(GROUP_ROWS_MAX), [GROUP_ROWS_MAX]);
-        assert_eq!(cut(GROUP_ROWS_MAX + 2), [0..131_073, 131_073..262_146]);
-        assert_eq!(cut(1 << 20).len(), 4);
-    }
 }

@@ -21,7 +21,7 @@ use weir_flow::{Addr, Batch};
 
 /// Writes batches as a segment.
 pub(super) fn segment(folder: &TempDir, batches: &[Batch]) -> (PathBuf, SegmentFile) {
-    let frames = batches.iter().map(|b| Maker::default().frame(0, b).unwrap());
+    let frames = batches.iter().map(|b| Maker::new().frame(0, b).unwrap());
     let disk = Disk::new(folder.path());
     let (file, _) = write(&disk, "flows/day/1-0.parquet", &Rows::new(frames.collect()), 0).unwrap();
     (disk.path(&file.name), file)
@@ -107,7 +107,7 @@ proptest! {
 }
 
 #[test]
-fn row_groups_are_cut_by_time_and_sorted_by_tenant_and_host() {
+fn row_groups_are_cut_by_time_and_sorted_by_tenant_host_and_direction() {
     let folder = TempDir::new().unwrap();
     let batch = large(300_000);
     let (path, file) = segment(&folder, std::slice::from_ref(&batch));
@@ -124,7 +124,9 @@ fn row_groups_are_cut_by_time_and_sorted_by_tenant_and_host() {
                 _ => (true, String::new()),
             };
             let by = if tenant.0 { Column::SrcAddr } else { Column::Host };
-            (tenant, batch.is_present(row, by).then(|| batch.addrs(by)[row]), batch.times(Column::Start)[row])
+            let addr = batch.is_present(row, by).then(|| batch.addrs(by)[row]);
+            let direction = batch.get(row, Column::Direction).map(|_| batch.u8s(Column::Direction)[row]);
+            (tenant, addr, direction, batch.times(Column::Start)[row])
         };
         assert!((1..group.rows).all(|row| key(row - 1) <= key(row)));
     }

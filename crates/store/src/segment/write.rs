@@ -1,8 +1,10 @@
 //! Writes a segment: all column chunks are encoded on two threads, then written in the order of the file.
 
-use super::chunk::{Encoder, Input, Slice};
+use super::chunk::{Encoder, Input, Pick, Slice};
+use super::dense::Dense;
 use super::pages::Chunk;
-use super::rows::Rows;
+use super::present::Present;
+use super::rows::{Group, Rows};
 use super::schema;
 use crate::disk::{Disk, Sink};
 use crate::manifest::{Hex, SegmentFile};
@@ -10,6 +12,7 @@ use crate::{Error, Totals};
 use bytes::Bytes;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
+use parquet::file::statistics::Statistics;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::SchemaDescriptor;
 use std::io::Write;
@@ -86,21 +89,22 @@ struct Summary {
 }
 
 impl Summary {
-    /// Takes in a column's values.
-    fn add(&mut self, column: Column, values: &Values, present: &[u64]) {
-        let sum = |v: &[u64]| {
-            let here = v.iter().zip(present).filter(|(_, mask)| *mask & column.bit() != 0);
-            here.map(|(v, _)| u128::from(*v)).sum::<u128>()
+    /// Takes in a column.
+    fn add(&mut self, column: Column, chunks: &[Chunk]) {
+        let sum = || chunks.iter().map(|chunk| chunk.sum).sum();
+        let span = || {
+            let spans = chunks.iter().filter_map(|chunk| match chunk.close.metadata.statistics()? {
+                Statistics::Int64(times) => Some((*times.min_opt()?, *times.max_opt()?)),
+                _ => None,
+            });
+            spans.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))).unwrap_or_default()
         };
-        let span = |v: &[i64]| {
-            (v.iter().copied().min().unwrap_or_default(), v.iter().copied().max().unwrap_or_default())
-        };
-        match (column, values) {
-            (Column::Octets, Values::U64(v)) => self.totals.octets = sum(v),
-            (Column::Packets, Values::U64(v)) => self.totals.packets = sum(v),
-            (Column::Start, Values::Time(v)) => self.start = span(v),
-            (Column::End, Values::Time(v)) => self.end = span(v),
-            (Column::Received, Values::Time(v)) => self.received = span(v),
+        match column {
+            Column::Octets => self.totals.octets = sum(),
+            Column::Packets => self.totals.packets = sum(),
+            Column::Start => self.start = span(),
+            Column::End => self.end = span(),
+            Column::Received => self.received = span(),
             _ => {}
         }
     }
@@ -140,26 +144,19 @@ fn encode_all(rows: &Rows, descriptor: &SchemaDescriptor, keep: u64) -> Result<E
             Ok(encoder) => encoder,
             Err(error) => return fail(&done, error),
         };
+        let mut dense = Dense::default();
         while let Some(definition) = COLUMNS.get(next.fetch_add(1, Ordering::Relaxed)) {
             let column = definition.column;
-            let is_strings = matches!(definition.kind, Kind::Text | Kind::Elements);
-            let values = if is_strings { Values::new(definition.kind) } else { rows.column(column) };
-            let chunks = if is_strings {
-                encode_strings(&mut encoder, rows, column, descriptor)
-            } else {
-                encode_column(&mut encoder, rows, column, &values, descriptor)
-            };
-            let chunks = match chunks {
+            let chunks = match encode_one(&mut encoder, &mut dense, rows, column, descriptor) {
                 Ok(chunks) => chunks,
                 Err(error) => return fail(&done, error),
             };
+            let kept = (keep & column.bit() != 0).then(|| rows.column(column)).filter(|v| !v.is_empty());
             let Ok(mut done) = done.lock() else { return };
             let Ok(encoded) = &mut *done else { return };
-            encoded.summary.add(column, &values, &rows.present);
+            encoded.summary.add(column, &chunks);
             encoded.take(column, chunks);
-            if keep & column.bit() != 0 && !values.is_empty() {
-                encoded.kept.push((column, values));
-            }
+            encoded.kept.extend(kept.map(|values| (column, values)));
         }
     };
     std::thread::scope(|scope| {
@@ -171,6 +168,36 @@ fn encode_all(rows: &Rows, descriptor: &SchemaDescriptor, keep: u64) -> Result<E
     done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
+/// Encodes a column in all row groups.
+pub(super) fn encode_one(
+    encoder: &mut Encoder,
+    dense: &mut Dense,
+    rows: &Rows,
+    column: Column,
+    descriptor: &SchemaDescriptor,
+) -> Result<Vec<Chunk>, ParquetError> {
+    let descriptor = descriptor.column(column.index());
+    let nullable = descriptor.max_def_level() > 0;
+    let mut encode = |group: &Group, values: Slice<'_>, pick: Pick<'_>| {
+        let masks = rows.present.get(group.rows.clone()).unwrap_or_default();
+        let present = Present::new(masks, column.bit(), nullable, (group.any, group.all));
+        let input = Input { kind: column.kind(), values, pick, present, names: &rows.names };
+        encoder.encode(&input, &descriptor)
+    };
+    if matches!(column.kind(), Kind::Text | Kind::Elements) {
+        // Of strings, one row group after the other is brought together.
+        let strings =
+            |group: &Group| encode(group, Slice::Bytes(&rows.strings(column, &group.rows)), Pick::Each);
+        return rows.groups.iter().map(strings).collect();
+    }
+    let (values, constant) = dense.column(rows, column);
+    let order = |group: &Group| match constant {
+        true => Pick::First,
+        false => Pick::Order(rows.order.get(group.rows.clone()).unwrap_or_default()),
+    };
+    rows.groups.iter().map(|group| encode(group, values, order(group))).collect()
+}
+
 /// Notes the first failure.
 fn fail<T>(done: &Mutex<Result<T, ParquetError>>, error: ParquetError) {
     if let Ok(mut done) = done.lock()
@@ -178,47 +205,6 @@ fn fail<T>(done: &Mutex<Result<T, ParquetError>>, error: ParquetError) {
     {
         *done = Err(error);
     }
-}
-
-fn encode_column(
-    encoder: &mut Encoder,
-    rows: &Rows,
-    column: Column,
-    values: &Values,
-    descriptor: &SchemaDescriptor,
-) -> Result<Vec<Chunk>, ParquetError> {
-    let mut encode = |group: &std::ops::Range<usize>| {
-        let input = Input {
-            kind: column.kind(),
-            bit: column.bit(),
-            values: Slice::new(values, group.clone()),
-            present: rows.present.get(group.clone()).unwrap_or_default(),
-            names: &rows.names,
-        };
-        encoder.encode(&input, &descriptor.column(column.index()))
-    };
-    rows.groups.iter().map(&mut encode).collect()
-}
-
-/// Of strings, one row group after the other is brought together and encoded.
-fn encode_strings(
-    encoder: &mut Encoder,
-    rows: &Rows,
-    column: Column,
-    descriptor: &SchemaDescriptor,
-) -> Result<Vec<Chunk>, ParquetError> {
-    let mut encode = |group: &std::ops::Range<usize>| {
-        let strings = rows.strings(column, group);
-        let input = Input {
-            kind: column.kind(),
-            bit: column.bit(),
-            values: Slice::Bytes(&strings),
-            present: rows.present.get(group.clone()).unwrap_or_default(),
-            names: &rows.names,
-        };
-        encoder.encode(&input, &descriptor.column(column.index()))
-    };
-    rows.groups.iter().map(&mut encode).collect()
 }
 
 /// Writes the chunks and the footer; returns the length and checksum of what follows the chunks.

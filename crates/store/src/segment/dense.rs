@@ -1,0 +1,101 @@
+//! A column of all frames, brought together in the order the rows came, in vectors that are used again for the
+//! next column. A column that all frames have one value of is that one value.
+
+use super::chunk::Slice;
+use super::rows::Rows;
+use crate::journal::{Frame, Raw};
+use weir_flow::schema::{Column, Kind};
+use weir_flow::{Addr, Values};
+
+/// The vectors, by the type of their values.
+#[derive(Default)]
+pub(crate) struct Dense {
+    u8: Vec<u8>,
+    u16: Vec<u16>,
+    u32: Vec<u32>,
+    u64: Vec<u64>,
+    time: Vec<i64>,
+    addr: Vec<Addr>,
+}
+
+/// Whether no row has a value in a column, or all frames say that all their rows have the same one. (Names are
+/// places, which mean something else in each frame.)
+pub(crate) fn is_constant(frames: &[Frame], column: Column) -> bool {
+    let first = frames.first().map_or(Raw::None, |f| f.raw(column));
+    let alike = match first {
+        Raw::None => true,
+        Raw::Constant(_) => column.kind() != Kind::Name,
+        Raw::Plain(_) | Raw::V4(_) => false,
+    };
+    alike && frames.iter().all(|f| f.raw(column) == first)
+}
+
+impl Dense {
+    /// A column of a fixed width, and which of its values a row has: its own, or all the first.
+    pub(crate) fn column<'a>(&'a mut self, rows: &'a Rows, column: Column) -> (Slice<'a>, bool) {
+        let constant = is_constant(&rows.frames, column);
+        let frames = if constant { rows.frames.get(..1).unwrap_or_default() } else { &rows.frames };
+        let slice = match (Values::new(column.kind()), column.kind()) {
+            (Values::U8(_), _) => Slice::U8(fill(&mut self.u8, frames, column, u8::from_le_bytes)),
+            (Values::U16(_), _) => Slice::U16(fill(&mut self.u16, frames, column, u16::from_le_bytes)),
+            (Values::U32(_), Kind::Name) => Slice::U32(fill_names(&mut self.u32, rows, frames, column)),
+            (Values::U32(_), _) => Slice::U32(fill(&mut self.u32, frames, column, u32::from_le_bytes)),
+            (Values::U64(_), _) => Slice::U64(fill(&mut self.u64, frames, column, u64::from_le_bytes)),
+            (Values::Time(_), _) => Slice::Time(fill(&mut self.time, frames, column, i64::from_le_bytes)),
+            (Values::Addr(_), _) => match rows.addresses.ranks(column) {
+                Some(ranks) => Slice::Ranked(ranks, &rows.addresses.list),
+                None => Slice::Addr(fill(&mut self.addr, frames, column, Addr::v6)),
+            },
+            (Values::Bytes(_), _) => Slice::U8(&[]),
+        };
+        (slice, constant)
+    }
+}
+
+/// One value a row of these frames.
+pub(crate) fn fill<'a, T: Copy + Default, const N: usize>(
+    out: &'a mut Vec<T>,
+    frames: &[Frame],
+    column: Column,
+    value: impl Fn([u8; N]) -> T,
+) -> &'a [T] {
+    out.clear();
+    out.reserve(frames.iter().map(Frame::rows).sum());
+    for frame in frames {
+        append(out, frame, column, &value);
+    }
+    out
+}
+
+fn append<T: Copy + Default, const N: usize>(
+    out: &mut Vec<T>,
+    frame: &Frame,
+    column: Column,
+    value: &impl Fn([u8; N]) -> T,
+) {
+    let end = out.len() + frame.rows();
+    match frame.raw(column) {
+        Raw::Plain(bytes) => out.extend(bytes.as_chunks::<N>().0.iter().map(|chunk| value(*chunk))),
+        Raw::Constant(bytes) => out.resize(end, bytes.first_chunk().map_or(T::default(), |one| value(*one))),
+        // Addresses that differ are ranked, and not asked for here.
+        Raw::None | Raw::V4(_) => out.resize(end, T::default()),
+    }
+}
+
+/// Places in the names of all frames.
+pub(crate) fn fill_names<'a>(
+    out: &'a mut Vec<u32>,
+    rows: &Rows,
+    frames: &[Frame],
+    column: Column,
+) -> &'a [u32] {
+    out.clear();
+    for (frame, places) in frames.iter().zip(&rows.places) {
+        let base = out.len();
+        append(out, frame, column, &u32::from_le_bytes);
+        for place in out.iter_mut().skip(base) {
+            *place = places.get(*place as usize).copied().unwrap_or(0);
+        }
+    }
+    out
+}

@@ -1,0 +1,130 @@
+//! The order of rows: cut by start into groups of equal size, and sorted inside each by key, start and arrival.
+//!
+//! A row's key, its start and its place are put into one number of 64 bits where they fit, which they mostly do:
+//! numbers sort several times faster than anything else.
+
+use super::pack::width;
+use std::ops::Range;
+
+/// Buckets that starts are counted in.
+const BUCKETS: usize = 1 << 12;
+
+/// Appends the places of rows with these starts and keys in their order; returns the groups.
+pub(crate) fn order(start: &[i64], keys: &[u64], rows_max: usize, out: &mut Vec<u32>) -> Vec<Range<usize>> {
+    let groups = cut(start.len(), rows_max);
+    out.reserve(start.len());
+    let key_bits = u32::from(width(keys.iter().fold(0, |a, b| a | b)));
+    let row_bits = u32::from(width(start.len() as u64));
+    for rows in partition(start, &groups) {
+        let value = |row: &u32| {
+            let at = *row as usize;
+            (keys.get(at).copied().unwrap_or_default(), start.get(at).copied().unwrap_or_default(), *row)
+        };
+        let starts = || rows.iter().map(|row| value(row).1);
+        let (min, max) = (starts().min().unwrap_or_default(), starts().max().unwrap_or_default());
+        let start_bits = u32::from(width(max.abs_diff(min)));
+        if key_bits + start_bits + row_bits > 64 {
+            let mut sorted: Vec<(u64, i64, u32)> = rows.iter().map(value).collect();
+            sorted.sort_unstable();
+            out.extend(sorted.iter().map(|(_, _, row)| *row));
+            continue;
+        }
+        let packed = |row: &u32| {
+            let (key, start, row) = value(row);
+            let high = key.checked_shl(start_bits).unwrap_or_default() | start.abs_diff(min);
+            high.checked_shl(row_bits).unwrap_or_default() | u64::from(row)
+        };
+        let mut sorted: Vec<u64> = rows.iter().map(packed).collect();
+        sorted.sort_unstable();
+        let mask = (1 << row_bits) - 1;
+        out.extend(sorted.iter().map(|packed| u32::try_from(packed & mask).unwrap_or_default()));
+    }
+    groups
+}
+
+/// Equal row groups, as few as keep to the limit: so where there is more than one, each has at least half of that.
+fn cut(rows: usize, rows_max: usize) -> Vec<Range<usize>> {
+    let groups = rows.div_ceil(rows_max);
+    (0..groups).map(|g| g * rows / groups..(g + 1) * rows / groups).collect()
+}
+
+/// The rows of each group: none starts before those of the group before it, and of equal starts the earlier rows
+/// come first. Starts are counted in buckets; only rows in a bucket that a boundary lies in need be sorted.
+fn partition(start: &[i64], groups: &[Range<usize>]) -> Vec<Vec<u32>> {
+    let all = 0..u32::try_from(start.len()).unwrap_or(u32::MAX);
+    if groups.len() < 2 {
+        return groups.iter().map(|_| all.clone().collect()).collect();
+    }
+    let (min, max) = (start.iter().min().copied().unwrap_or(0), start.iter().max().copied().unwrap_or(0));
+    let shift = (64 - max.abs_diff(min).leading_zeros()).saturating_sub(BUCKETS.trailing_zeros());
+    let bucket = |start: i64| usize::try_from(start.abs_diff(min) >> shift).unwrap_or_default();
+    let mut counts = vec![0usize; BUCKETS];
+    for start in start {
+        if let Some(count) = counts.get_mut(bucket(*start)) {
+            *count += 1;
+        }
+    }
+    let group_of = |place: usize| groups.partition_point(|group| group.end <= place);
+    // The group of each bucket; of those that are cut, where they begin.
+    let (mut whole, mut cuts, mut first) = (Vec::with_capacity(BUCKETS), Vec::new(), 0);
+    for count in counts {
+        let group = group_of(first);
+        let is_cut = count > 0 && group_of(first + count - 1) != group;
+        whole.push(if is_cut { usize::MAX } else { group });
+        if is_cut {
+            cuts.push(first..first + count);
+        }
+        first += count;
+    }
+    let mut parts: Vec<Vec<u32>> = groups.iter().map(|group| Vec::with_capacity(group.len())).collect();
+    let mut between = Vec::new();
+    for (start, row) in start.iter().zip(all) {
+        match whole.get(bucket(*start)).and_then(|group| parts.get_mut(*group)) {
+            Some(part) => part.push(row),
+            None => between.push((*start, row)),
+        }
+    }
+    between.sort_unstable();
+    for ((_, row), place) in between.into_iter().zip(cuts.into_iter().flatten()) {
+        if let Some(part) = parts.get_mut(group_of(place)) {
+            part.push(row);
+        }
+    }
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn row_groups_are_equal_and_neither_large_nor_tiny() {
+        const MAX: usize = 256 * 1024;
+        assert_eq!(cut(0, MAX), []);
+        let sizes = |rows| cut(rows, MAX).into_iter().map(|g| g.len()).collect::<Vec<_>>();
+        assert_eq!(sizes(1), [1]);
+        assert_eq!(sizes(MAX), [MAX]);
+        assert_eq!(cut(MAX + 2, MAX), [0..131_073, 131_073..262_146]);
+        assert_eq!(cut(1 << 20, MAX).len(), 4);
+    }
+
+    proptest! {
+        #[test]
+        fn rows_are_cut_by_start_and_sorted_by_key(
+            rows in prop::collection::vec((prop_oneof![-9i64..9, 0i64..100_000, any::<i64>()], prop_oneof![0u64..4, any::<u64>()]), 0..200),
+            near: bool, rows_max in 1usize..60,
+        ) {
+            let (start, keys): (Vec<i64>, Vec<u64>) =
+                rows.into_iter().map(|(start, key)| if near { (start & 0xff, key & 3) } else { (start, key) }).unzip();
+            let mut got = Vec::new();
+            let groups = order(&start, &keys, rows_max, &mut got);
+            let mut want: Vec<u32> = (0..start.len() as u32).collect();
+            want.sort_by_key(|row| (start[*row as usize], *row));
+            for group in &groups {
+                want[group.clone()].sort_by_key(|row| (keys[*row as usize], start[*row as usize], *row));
+            }
+            prop_assert_eq!(got, want);
+        }
+    }
+}
