@@ -3,6 +3,7 @@
 use super::{Common, ask};
 use crate::advice::cure::Kinds;
 use crate::exit::{Failure, Outcome};
+use crate::metrics::door;
 use crate::report::{self, doctor::Report};
 use crate::{advice, clock, doctor};
 use clap::Args;
@@ -57,7 +58,9 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     }
     let exporter = |address| config.exporter_name(address);
     let holder = weir_store::holder(&config.store);
-    let report = Report { checkup: &checkup, holder, zone: &config.zone, kinds: &kinds, exporter: &exporter };
+    let daemon = door::ask(&config.store);
+    let zone = &config.zone;
+    let report = Report { checkup: &checkup, holder, daemon, zone, kinds: &kinds, exporter: &exporter };
     report::print(&report.render(arguments.common.form))?;
     match checkup.grave() {
         0 => Ok(()),

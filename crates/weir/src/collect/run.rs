@@ -18,6 +18,7 @@ use super::supervisor::{Supervisor, signals};
 use crate::config::{Config, Listen};
 use crate::exit::Outcome;
 use crate::metrics::Hub;
+use crate::metrics::door::Door;
 use crate::relay::Relays;
 use crate::web::Web;
 use std::sync::Arc;
@@ -40,6 +41,7 @@ pub(crate) fn run(config: Config, reread: &(dyn Fn() -> Outcome<Config> + Sync))
     // Before the store: opening it may take a while, and who asks is told so.
     let web = Web::start(&config, &hub)?;
     let (writer, recovery) = Writer::open(&config.store, config.memory.store_options())?;
+    let door = Door::open(&hub);
     let listeners = open(&config, inherited, writer.memory())?;
     let relays = Relays::open(&config)?;
     announce_recovery(&config, &recovery);
@@ -62,7 +64,7 @@ pub(crate) fn run(config: Config, reread: &(dyn Fn() -> Outcome<Config> + Sync))
         share.stop();
         drop(inbox);
         is_done.store(true, Ordering::Relaxed);
-        drop(web);
+        drop((web, door));
         result
     })
 }

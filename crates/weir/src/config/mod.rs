@@ -110,7 +110,9 @@ impl Config {
             sampling,
             sampling_default: self.sampling_default,
             templates_max,
-            held_bytes_max: Some(self.memory.held_bytes(self.listen.len())),
+            held_bytes_max: Some(
+                self.memory.held_bytes(self.listen.iter().map(|listen| listen.workers).sum()),
+            ),
             realm,
             without_other: !self.collect.other_elements,
         }

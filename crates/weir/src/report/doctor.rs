@@ -1,5 +1,6 @@
 //! How exporters are: a line each, and under it what is wrong and what cures it.
 
+mod daemon;
 mod session;
 
 use super::number::{count, duration, grouped};
@@ -21,6 +22,8 @@ pub(crate) struct Report<'a> {
     pub(crate) checkup: &'a Checkup,
     /// Who writes to the store.
     pub(crate) holder: Option<Holder>,
+    /// What the daemon that has it says of itself.
+    pub(crate) daemon: Option<Json>,
     pub(crate) zone: &'a Zone,
     /// Whose cures are shown.
     pub(crate) kinds: &'a Kinds,
@@ -56,6 +59,7 @@ impl Report<'_> {
             "newest_age_ms": checkup.newest.map(|ms| checkup.now.saturating_sub(ms).max(0)),
             "store_is_open": self.holder.is_some(),
             "store_open_in_process": self.holder.and_then(|h| h.pid),
+            "daemon": self.daemon,
             "findings": checkup.collector.iter().map(|f| self.finding(None, f)).collect::<Vec<_>>(),
             "exporters": self.exporters().collect::<Vec<_>>(),
             "counting_once": {
@@ -159,6 +163,9 @@ impl Report<'_> {
             }
         }
         out.push_str(&self.foot());
+        if let Some(said) = &self.daemon {
+            out.push_str(&daemon::text(said, self.checkup.now));
+        }
         out
     }
 

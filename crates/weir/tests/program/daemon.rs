@@ -82,6 +82,13 @@ impl Daemon {
         command
     }
 
+    /// Starts one there and waits until it listens.
+    pub(crate) fn spawn_and_wait(place: &Place, to: SocketAddr) -> Self {
+        let daemon = Self::start_on(place, to);
+        daemon.until_listening();
+        daemon
+    }
+
     /// Starts one and does not wait.
     pub(crate) fn start_on(place: &Place, to: SocketAddr) -> Self {
         Self::spawn(place, to, "")

@@ -13,6 +13,8 @@
 //! | `listen` | ports, protocols, families, and a collector that is held up |
 //! | `supervise` | reloads, stops, restarts on sockets that stay, and what a service manager hears |
 //! | `stream` | IPFIX over TCP and TLS: framing, certificates, who may speak and how much |
+//! | `health` | what a running daemon says of itself over HTTP, and to bad clients |
+//! | `packaging` | the units as systemd reads them |
 //! | `relay` | what goes onward: untouched, balanced, from the exporter's address, in another format |
 //! | `bad_input` | wrong datagrams among good ones |
 //! | `check`, `cli` | configurations and command lines, right and wrong |
@@ -39,12 +41,14 @@ mod duckdb;
 mod exporter_config;
 mod fixtures;
 mod flowgen;
+mod health;
 mod import;
 mod kill;
 mod listen;
 mod names;
 mod netflow;
 mod office;
+mod packaging;
 mod relay;
 mod remember;
 mod run;
