@@ -9,8 +9,6 @@
 //! knows exporters and their cures, `doctor` looks how they are, `metrics` and `web` say how the daemon is, `demo` is an
 //! office to try it all on.
 
-#![forbid(unsafe_code)]
-
 mod advice;
 mod cli;
 mod clock;

@@ -257,6 +257,17 @@ impl Sessions {
         }
     }
 
+    /// Goes by other settings from the next datagram on; whose memory the sessions have stays. Sessions keep what they
+    /// know of their exporters, and what was decoded before is as it is.
+    pub fn renew(&mut self, settings: Settings) {
+        self.shared.templates_max = settings.templates_max.unwrap_or(TEMPLATES_MAX);
+        for (key, session) in &mut self.sessions {
+            session.sampling.renew(settings.sampling.get(&key.from).copied(), settings.sampling_default);
+            session.keeps_other = !settings.without_other;
+        }
+        self.settings = Settings { realm: self.settings.realm, ..settings };
+    }
+
     /// How many sessions there are.
     #[must_use]
     pub fn len(&self) -> usize {

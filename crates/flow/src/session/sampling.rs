@@ -96,6 +96,11 @@ impl Sampling {
         Self { overriding, default, ..Self::default() }
     }
 
+    /// The operator says otherwise from now on.
+    pub(super) fn renew(&mut self, overriding: Option<u32>, default: Option<u32>) {
+        (self.overriding, self.default) = (overriding, default);
+    }
+
     /// Takes in what an options record says.
     pub(super) fn learn(&mut self, said: Said) -> Learned {
         let Some(one_in) = said.one_in() else { return Learned::Nothing };

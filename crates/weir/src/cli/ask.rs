@@ -124,7 +124,7 @@ impl Which {
     pub(super) fn batches(&self, config: &Config) -> Outcome<Vec<Batch>> {
         let mut decoder = Decoder::new(config, Realm::Import, Arc::default());
         let mut batches = Vec::new();
-        let mut problems = log::Problems::default();
+        let mut problems = log::Limit::default();
         for path in self.split(config).0 {
             file::read(
                 path,
@@ -142,6 +142,7 @@ impl Which {
                 &|_| {},
             )?;
         }
+        problems.tell(Instant::now(), true);
         batches.push(decoder.conclude());
         scale_late(&mut batches);
         Ok(batches)

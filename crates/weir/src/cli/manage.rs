@@ -26,14 +26,20 @@ pub(super) struct RunArguments {
 
 pub(super) fn run(arguments: &RunArguments) -> Outcome {
     log::start();
-    let mut config = arguments.common.config()?;
-    if !arguments.listen.is_empty() {
-        config.listen = arguments.listen.iter().copied().map(config::Listen::udp).collect();
-    }
-    if config.listen.is_empty() {
-        return Err(Failure::new("nothing to listen on: name a port with [[listen]] or --listen [::]:2055"));
-    }
-    daemon::run(&config)
+    let read = || -> Outcome<config::Config> {
+        let mut config = arguments.common.config()?;
+        if !arguments.listen.is_empty() {
+            config.listen = arguments.listen.iter().copied().map(config::Listen::udp).collect();
+            config.listens_by_default = false;
+        }
+        if config.listen.is_empty() {
+            return Err(Failure::new(
+                "nothing to listen on: name a port with [[listen]] or --listen [::]:2055",
+            ));
+        }
+        Ok(config)
+    };
+    daemon::run(read()?, &read)
 }
 
 #[derive(Args)]

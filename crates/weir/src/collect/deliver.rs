@@ -3,6 +3,7 @@
 //! Nothing the disk does ends it. What cannot be stored is discarded and counted, and stored again when there is
 //! room; the log says so once, each minute while it lasts, and when it is over.
 
+use super::share::Inbox;
 use super::{Delivery, udp};
 use crate::clock;
 use crate::exit::Outcome;
@@ -12,7 +13,7 @@ use crate::report::number::{grouped, things};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::RecvTimeoutError;
 use weir_account::Zone;
 use weir_flow::Batch;
 use weir_store::{Outage, Writer};
@@ -23,12 +24,7 @@ const AGAIN_MS: i64 = 60_000;
 const TROUBLES_MAX: usize = 64;
 
 /// Stores batches as they come, until all listeners are gone; then seals. What is stored goes to the relays.
-pub(super) fn write(
-    mut writer: Writer,
-    receiver: &Receiver<Delivery>,
-    mut relays: Relays,
-    hub: &Hub,
-) -> Outcome {
+pub(super) fn write(mut writer: Writer, receiver: &Inbox, mut relays: Relays, hub: &Hub) -> Outcome {
     let mut voice = Voice::default();
     loop {
         match receiver.recv_timeout(udp::WAIT) {
@@ -81,3 +77,92 @@ fn close(writer: Writer) -> Outcome {
             grouped(outage.octets)
         ),
     }
+    Ok(())
+}
+
+fn utc(ms: i64) -> String {
+    Zone::utc().rfc3339(ms)
+}
+
+/// What the log has been told.
+#[derive(Default)]
+struct Voice {
+    refused: u64,
+    stalls: u64,
+    outage: Option<Outage>,
+    outage_told_ms: i64,
+    /// When each trouble was told, by what it is about.
+    troubles: HashMap<PathBuf, i64>,
+}
+
+impl Voice {
+    /// Says what the store found wrong while it went on working.
+    fn tell(&mut self, writer: &mut Writer, trouble: Option<weir_store::Error>, now_ms: i64) {
+        self.tell_outage(writer.outage(), now_ms);
+        // Who is told that nothing is stored need not hear of each seal that waits for the same.
+        if let Some(error) = trouble.filter(|error| self.outage.is_none() || !error.is_full()) {
+            self.tell_trouble(&error, now_ms);
+        }
+        for damage in writer.take_damage() {
+            tracing::error!(
+                "{} is damaged: {}; what can be read of it is used",
+                damage.path.display(),
+                damage.how
+            );
+        }
+        let refused = writer.memory_refused();
+        if refused > self.refused {
+            tracing::warn!(
+                "the memory of sessions is full: {} templates, names or waiting sets more will not survive a \
+                 restart; see [collect] for limits",
+                refused - self.refused
+            );
+            self.refused = refused;
+        }
+        if writer.stalls() > self.stalls {
+            tracing::warn!(
+                "sealing is slower than what arrives, and so much journal waits that storing waits for it: the disk \
+                 or this machine is too slow"
+            );
+            self.stalls = writer.stalls();
+        }
+    }
+
+    fn tell_outage(&mut self, outage: Option<&Outage>, now_ms: i64) {
+        match (outage, self.outage.take()) {
+            (Some(outage), before) => {
+                if before.is_none() || now_ms.saturating_sub(self.outage_told_ms) >= AGAIN_MS {
+                    let cure = match outage.is_full {
+                        true => "free some room on its disk, or give [store] disk = a budget",
+                        false => "see what the kernel's log says of this disk",
+                    };
+                    tracing::error!(
+                        "nothing is stored: {}; {} discarded so far ({} octets), counted as discarded; {cure}; \
+                         storing goes on by itself",
+                        outage.error,
+                        things(outage.flows, "flow"),
+                        grouped(outage.octets)
+                    );
+                    self.outage_told_ms = now_ms;
+                }
+                self.outage = Some(outage.clone());
+            }
+            (None, Some(over)) => tracing::warn!(
+                "stored again: {} ({} octets) were discarded since {}, and are counted as discarded",
+                things(over.flows, "flow"),
+                grouped(over.octets),
+                utc(over.since_ms)
+            ),
+            (None, None) => {}
+        }
+    }
+
+    fn tell_trouble(&mut self, error: &weir_store::Error, now_ms: i64) {
+        self.troubles.retain(|_, told_ms| now_ms.saturating_sub(*told_ms) < AGAIN_MS);
+        // Files of the same folder mostly have the same trouble.
+        let about = error.path.parent().unwrap_or(&error.path).to_path_buf();
+        if self.troubles.len() < TROUBLES_MAX && self.troubles.insert(about, now_ms).is_none() {
+            tracing::error!("{error}; it is tried again, and nothing that was journaled is lost");
+        }
+    }
+}

@@ -67,7 +67,7 @@ fn one(
 ) -> Outcome {
     let label = path.display().to_string();
     let mut import = writer.import(&label, order.again)?;
-    let mut problems = log::Problems::default();
+    let mut problems = log::Limit::default();
     let mut counted = Summary::default();
     let contents = file::read(
         path,
@@ -87,6 +87,7 @@ fn one(
         },
         progress,
     )?;
+    problems.tell(Instant::now(), true);
     let batch = decoder.conclude();
     counted.add(&batch.health);
     if !batch.is_void() {

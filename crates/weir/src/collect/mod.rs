@@ -1,19 +1,27 @@
 //! Datagrams in, batches out: the same path from sockets and from files.
 //!
 //! A [`Decoder`] is one listener's: sessions, the batch being filled, and the attribution. `run` is the daemon:
-//! each listener has a thread with a `worker`, fed from a socket by `udp` or from connections by `stream`, past the
+//! each `listener` has threads with a `worker` each, fed from a socket by `udp` or from connections by `stream`, past the
 //! `gate` (who may speak, how much) and the eyes of `source` (whose address is not its own); `deliver` stores what
-//! they decode. `import` feeds captures through `file`, `send` is the way back.
+//! they decode. The `supervisor` starts and stops them and speaks with the service `manager`; `activation` takes over
+//! the sockets it opened; `share` is what all threads have in common, `kernel` what only the kernel can do. `import`
+//! feeds captures through `file`, `send` is the way back.
 
+mod activation;
 mod deliver;
 pub(crate) mod file;
 mod fragment;
 mod gate;
 pub(crate) mod import;
+mod kernel;
+mod listener;
+mod manager;
 pub(crate) mod run;
 pub(crate) mod send;
+mod share;
 mod source;
 pub(crate) mod stream;
+mod supervisor;
 mod udp;
 mod worker;
 
@@ -80,6 +88,12 @@ impl Decoder {
     pub(crate) fn give_back(&mut self, mut batch: Batch) {
         batch.clear();
         self.spare = Some(batch);
+    }
+
+    /// Goes by another configuration from the next datagram on. To be called when the batch was just taken.
+    pub(crate) fn renew(&mut self, config: &Config) {
+        self.sessions.renew(config.settings(Realm::Live));
+        self.attribution = config.attribution();
     }
 
     /// The sessions, for what is counted outside of decoding.

@@ -1,11 +1,12 @@
 //! `[[listen]]`: where weir is told about traffic, and over what.
 
 use super::mistake::Mistake;
-use super::read::{Reader, Table};
+use super::read::{Reader, Table, number};
 use std::fmt::{self, Write};
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::path::PathBuf;
+use toml::de::DeValue;
 
 /// Connections of one listener at a time, unless the operator says otherwise. Each may hold one unfinished
 /// message of at most 64 KiB, so this many take at most 40 MB.
@@ -18,8 +19,24 @@ const CONNECTIONS_MAX: i64 = 65_535;
 /// A week.
 const IDLE_S_MAX: i64 = 604_800;
 
-const KEYS: [&str; 9] =
-    ["udp", "tcp", "tls", "sctp", "certificate", "key", "client_ca", "connections", "idle_s"];
+/// Each worker has a socket, a buffer and sessions of its own: more than processors are of no use.
+const WORKERS_MAX: i64 = 64;
+/// What a set of processors of the kernel has room for.
+const CPU_MAX: i64 = 1023;
+
+const KEYS: [&str; 11] = [
+    "udp",
+    "tcp",
+    "tls",
+    "sctp",
+    "certificate",
+    "key",
+    "client_ca",
+    "connections",
+    "idle_s",
+    "workers",
+    "cpus",
+];
 
 /// One address to listen on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +47,10 @@ pub(crate) struct Listen {
     pub(crate) connections: usize,
     /// Seconds of silence after which a connection is ended; of no meaning for UDP.
     pub(crate) idle_s: u32,
+    /// Threads that share the datagrams, each exporter's going to one; 1 where there are connections.
+    pub(crate) workers: usize,
+    /// Processors that the threads are bound to; none: wherever the kernel puts them.
+    pub(crate) cpus: Vec<usize>,
 }
 
 /// What carries the messages.
@@ -77,7 +98,13 @@ impl Listen {
     }
 
     fn over(transport: Transport, address: SocketAddr) -> Self {
-        Self { address, transport, connections: CONNECTIONS_DEFAULT, idle_s: IDLE_S_DEFAULT }
+        let (connections, idle_s) = (CONNECTIONS_DEFAULT, IDLE_S_DEFAULT);
+        Self { address, transport, connections, idle_s, workers: 1, cpus: Vec::new() }
+    }
+
+    /// Whether it is the same address over the same transport, whatever else is said of it.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.address == other.address && self.transport.word() == other.transport.word()
     }
 
     /// Whether what is sent by UDP to this address arrives here, as far as that can be told without asking the
@@ -107,6 +134,12 @@ impl Listen {
         }
         if self.transport != Transport::Udp {
             writeln!(out, "connections = {}\nidle_s = {}", self.connections, self.idle_s)?;
+        } else {
+            writeln!(out, "workers = {}", self.workers)?;
+        }
+        if !self.cpus.is_empty() {
+            let cpus: Vec<String> = self.cpus.iter().map(usize::to_string).collect();
+            writeln!(out, "cpus = [{}]", cpus.join(", "))?;
         }
         Ok(())
     }
@@ -176,7 +209,19 @@ impl Reader {
         let connections =
             self.number(table, "connections", 1, CONNECTIONS_MAX, "512 is what is taken without it");
         let idle_s = self.number(table, "idle_s", 1, IDLE_S_MAX, "3600 is what is taken without it");
+        let workers = self.number(table, "workers", 1, WORKERS_MAX, "1 is what is taken without it");
+        if let (Some(value), false) = (table.get("workers"), table.contains_key("udp")) {
+            let cure = "write udp = \"[::]:2055\", or take it out: connections have one thread";
+            self.note(value.span(), "workers without udp", cure);
+        }
+        let cpus = self.cpus(table);
         for listen in listeners {
+            listen.cpus.clone_from(&cpus);
+            if let Some(n) = workers.and_then(|n| usize::try_from(n).ok())
+                && listen.transport == Transport::Udp
+            {
+                listen.workers = n;
+            }
             if let Some(n) = connections.and_then(|n| usize::try_from(n).ok()) {
                 listen.connections = n;
             }
@@ -184,6 +229,31 @@ impl Reader {
                 listen.idle_s = n;
             }
         }
+    }
+
+    fn cpus(&mut self, table: Table<'_>) -> Vec<usize> {
+        let Some(value) = table.get("cpus") else { return Vec::new() };
+        let cure = "write for example cpus = [0, 1]";
+        let DeValue::Array(list) = value.get_ref() else {
+            self.note(value.span(), "cpus is no list", cure);
+            return Vec::new();
+        };
+        let mut cpus = Vec::new();
+        for item in list.iter() {
+            let cpu =
+                number(item).filter(|n| (0..=CPU_MAX).contains(n)).and_then(|n| usize::try_from(n).ok());
+            match cpu {
+                None => self.note(item.span(), "this is no number of a processor", cure),
+                Some(cpu) if cpus.contains(&cpu) => {
+                    self.note(item.span(), format!("the processor {cpu} stands here twice"), "take one out");
+                }
+                Some(cpu) => cpus.push(cpu),
+            }
+        }
+        if list.is_empty() {
+            self.note(value.span(), "cpus is empty: there would be nowhere to run", cure);
+        }
+        cpus
     }
 
     /// Two listeners on one port of one transport: the second could not be bound.

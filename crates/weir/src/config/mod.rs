@@ -54,6 +54,8 @@ pub(crate) struct Config {
     /// The disk budget in bytes; read, kept, not yet acted upon.
     pub(crate) disk: Option<u64>,
     pub(crate) listen: Vec<Listen>,
+    /// Whether nobody said where to listen: then it is where the service manager gives us sockets, if it does.
+    pub(crate) listens_by_default: bool,
     pub(crate) collect: Collect,
     /// Where the daemon is asked over HTTP, if anywhere.
     pub(crate) web: Option<Web>,
@@ -77,6 +79,7 @@ impl Default for Config {
             store: "weir-store".into(),
             disk: None,
             listen: vec![Listen::udp(SocketAddr::from((std::net::Ipv6Addr::UNSPECIFIED, 2055)))],
+            listens_by_default: true,
             collect: Collect::default(),
             web: None,
             memory: Memory::default(),

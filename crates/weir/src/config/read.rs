@@ -67,6 +67,7 @@ impl Reader {
         }
         if root.contains_key("listen") {
             config.listen = self.listeners(root);
+            config.listens_by_default = false;
         }
         config.exporters = self.exporters(root);
         if let Some(collect) = self.table(root, "collect") {
@@ -477,7 +478,7 @@ fn conflict_place(conflict: &Conflict, places: &[(Range<usize>, Vec<Range<usize>
     }
 }
 
-fn number(value: Value<'_>) -> Option<i64> {
+pub(super) fn number(value: Value<'_>) -> Option<i64> {
     match value.get_ref() {
         DeValue::Integer(n) => integer(n),
         _ => None,

@@ -89,6 +89,11 @@ impl Hub {
         ear
     }
 
+    /// A listener thread has ended.
+    pub(crate) fn leave(&self, ear: &Arc<Ear>) {
+        locked(&self.ears).retain(|(_, one)| !Arc::ptr_eq(one, ear));
+    }
+
     /// All listeners.
     pub(crate) fn ears(&self) -> Vec<(String, Arc<Ear>)> {
         locked(&self.ears).clone()

@@ -95,9 +95,9 @@ impl Relays {
     /// # Errors
     /// A target is our own listener, or a raw socket not permitted.
     pub(crate) fn open(config: &Config) -> Outcome<Self> {
+        refuse_loops(config)?;
         let mut relays = Self::default();
         for relay in &config.relays {
-            refuse_loops(config, relay)?;
             let out = Out::open(relay)?;
             let relay = Arc::new(relay.clone());
             let tally = Arc::clone(&relays.tally);
@@ -116,9 +116,9 @@ impl Relays {
         Ok(relays)
     }
 
-    /// A listener's way into the relays that copy.
-    pub(crate) fn feeds(&self) -> Feeds {
-        Feeds::new(self.copies.iter().cloned())
+    /// The way into the relays that copy, for listeners that may come later. The relays end when it is gone.
+    pub(crate) fn tap(&self) -> Tap {
+        Tap(self.copies.clone())
     }
 
     /// Hands a stored batch to the relays that convert; gives it back if there are none.
@@ -155,6 +155,17 @@ impl Relays {
     }
 }
 
+/// The way into the relays that copy.
+#[derive(Debug)]
+pub(crate) struct Tap(Vec<(Arc<Relay>, SyncSender<Parcel>)>);
+
+impl Tap {
+    /// One listener's.
+    pub(crate) fn feeds(&self) -> Feeds {
+        Feeds::new(self.0.iter().cloned())
+    }
+}
+
 fn announcement(relay: &Relay) -> String {
     let to: Vec<String> = relay.to.iter().map(SocketAddr::to_string).collect();
     let what = relay
@@ -168,10 +179,13 @@ fn announcement(relay: &Relay) -> String {
 }
 
 /// A relay to one of our own listeners would go round for ever.
-fn refuse_loops(config: &Config, relay: &Relay) -> Outcome {
+///
+/// # Errors
+/// There is one.
+pub(crate) fn refuse_loops(config: &Config) -> Outcome {
     // Only an address of this machine can be bound.
     let is_ours = |ip: IpAddr| UdpSocket::bind((ip, 0)).is_ok();
-    for to in &relay.to {
+    for to in config.relays.iter().flat_map(|relay| &relay.to) {
         if let Some(own) = config.listen.iter().find(|listen| listen.hears(*to, is_ours)) {
             return Err(Failure::new(format!(
                 "the relay to {to} would send to our own listener {own}, and datagrams go round for ever: relay to \

@@ -42,6 +42,45 @@ impl Daemon {
         daemon
     }
 
+    /// Starts one in this environment, and waits until it listens.
+    pub(crate) fn start_in(place: &Place, environment: &[(&str, String)]) -> Self {
+        let (to, log) = (free_port(), place.path("run.log"));
+        let mut command = place.command(&format!("run --listen {to}"));
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
+        let child = command.stderr(File::create(&log).unwrap()).spawn().unwrap();
+        let daemon = Self { child, log, to };
+        daemon.until_listening();
+        daemon
+    }
+
+    /// Starts one that is given this socket, as a service manager would, and waits until it listens.
+    pub(crate) fn start_on_socket(place: &Place, socket: &UdpSocket) -> Self {
+        let log = place.path("run.log");
+        let mut command = Self::command_on_socket(place, socket);
+        let child = command.stderr(File::create(&log).unwrap()).spawn().unwrap();
+        let daemon = Self { child, log, to: socket.local_addr().unwrap() };
+        daemon.until_listening();
+        daemon
+    }
+
+    /// `weir run` with the socket as descriptor 3. The shell puts it there: the standard library passes on no
+    /// descriptors but the first three.
+    pub(crate) fn command_on_socket(place: &Place, socket: &UdpSocket) -> Command {
+        let program = place.command("run");
+        let mut command = Command::new("sh");
+        let script = "exec 3<&0 0</dev/null; LISTEN_FDS=1 LISTEN_FDNAMES=weir.socket LISTEN_PID=$$ exec \"$0\" \"$@\"";
+        command.arg("-c").arg(script).arg(program.get_program()).args(program.get_args());
+        command.current_dir(program.get_current_dir().unwrap());
+        for (name, value) in program.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        command.stdin(std::os::fd::OwnedFd::from(socket.try_clone().unwrap()));
+        command
+    }
+
     /// Starts one and does not wait.
     pub(crate) fn start_on(place: &Place, to: SocketAddr) -> Self {
         Self::spawn(place, to, "")

@@ -11,6 +11,7 @@
 //! | `remember` | killed or stopped while sets wait and sampling is unknown |
 //! | `names` | interfaces by the names that exporters say |
 //! | `listen` | ports, protocols, families, and a collector that is held up |
+//! | `supervise` | reloads, stops, restarts on sockets that stay, and what a service manager hears |
 //! | `stream` | IPFIX over TCP and TLS: framing, certificates, who may speak and how much |
 //! | `relay` | what goes onward: untouched, balanced, from the exporter's address, in another format |
 //! | `bad_input` | wrong datagrams among good ones |
@@ -48,3 +49,4 @@ mod relay;
 mod remember;
 mod run;
 mod stream;
+mod supervise;

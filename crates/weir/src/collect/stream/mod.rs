@@ -19,7 +19,8 @@ pub(crate) mod tls;
 
 use super::udp::WAIT;
 use super::worker::Worker;
-use crate::config::{Listen, Transport};
+use crate::clock::Moment;
+use crate::config::{Config, Listen, Transport};
 use crate::exit::{Failure, Outcome};
 use connection::{Connection, End};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -53,8 +54,7 @@ pub(super) struct Streams {
     listener: TcpListener,
     tls: Option<Arc<ServerConfig>>,
     open: Vec<Connection>,
-    connections_max: usize,
-    idle: Duration,
+    listen: Listen,
     accept_after: Option<Instant>,
 }
 
@@ -64,36 +64,59 @@ impl Streams {
     /// # Errors
     /// The address is taken or not allowed, the kernel does not have SCTP, a certificate cannot be used.
     pub(super) fn bind(listen: &Listen) -> Outcome<Self> {
-        let tls = match &listen.transport {
-            Transport::Tls(identity) => Some(tls::server(identity)?),
-            _ => None,
-        };
-        let listener = listener(listen).map_err(|error| cannot_listen(listen, &error))?;
+        let socket = socket(listen).map_err(|error| cannot_listen(listen, &error))?;
+        Self::over(listen, socket)
+    }
+
+    /// What it listens on.
+    pub(super) fn name(&self) -> String {
+        self.listen.to_string()
+    }
+
+    /// A listener over a socket that is bound and listens already.
+    ///
+    /// # Errors
+    /// A certificate cannot be used.
+    pub(super) fn over(listen: &Listen, socket: Socket) -> Outcome<Self> {
+        let tls = tls_of(listen)?;
+        socket.set_nonblocking(true).map_err(|error| cannot_listen(listen, &error))?;
         Ok(Self {
-            listener,
+            listener: socket.into(),
             tls,
             open: Vec::new(),
-            connections_max: listen.connections,
-            idle: Duration::from_secs(listen.idle_s.into()),
+            listen: listen.clone(),
             accept_after: None,
         })
+    }
+
+    /// Goes by what the configuration says of this listener now: its limits, and its certificate, which may be another
+    /// in the same file. Connections that are open stay.
+    fn renew(&mut self, config: &Config) {
+        let Some(listen) = config.listen.iter().find(|listen| listen.is_same(&self.listen)) else { return };
+        match tls_of(listen) {
+            Ok(tls) => self.tls = tls,
+            Err(failure) => tracing::error!("{listen} keeps its certificate: {failure}"),
+        }
+        self.listen = listen.clone();
     }
 
     /// Serves connections until told to stop; then still takes what has arrived.
     pub(super) fn hear(mut self, mut worker: Worker) {
         let mut buffer = vec![0; connection::CHUNK_BYTES];
         let mut stopping_since = None;
+        let mut version = worker.version();
         loop {
             let is_stopping = worker.is_stopping();
             let ready = self.wait(is_stopping, &mut worker);
-            let now = Instant::now();
+            let now = Moment::now();
             let has_any = ready.connections.iter().any(|is_ready| *is_ready);
             self.serve(&ready, &mut buffer, now, &mut worker);
             self.end_the_silent(now, &mut worker);
             if ready.listener && !is_stopping {
                 self.accept(now, &mut worker);
             }
-            let stopping_for = is_stopping.then(|| now.duration_since(*stopping_since.get_or_insert(now)));
+            let stopping_for =
+                is_stopping.then(|| now.at.duration_since(*stopping_since.get_or_insert(now.at)));
             let is_last = stopping_for.is_some_and(|so_long| !has_any || so_long >= LAST_WORDS);
             if is_last {
                 self.close(&mut worker);
@@ -101,20 +124,23 @@ impl Streams {
             if !worker.tick(now, is_last) || is_last {
                 return;
             }
+            if std::mem::replace(&mut version, worker.version()) != worker.version() {
+                self.renew(&worker.config());
+            }
         }
     }
 
     /// Waits until something can be done, or not at all.
     fn wait(&self, is_stopping: bool, worker: &mut Worker) -> Ready {
-        let now = Instant::now();
-        let accepts = self.accept_after.is_none_or(|after| now >= after);
+        let now = Moment::now();
+        let accepts = self.accept_after.is_none_or(|after| now.at >= after);
         let mut fds = Vec::with_capacity(self.open.len() + 1);
         fds.push(PollFd::new(&self.listener, if accepts { PollFlags::IN } else { PollFlags::empty() }));
         // Connections that have to wait are left out: that one was closed would be told again and again.
         let mut asked = Vec::with_capacity(self.open.len());
         for connection in &self.open {
             let mut flags = PollFlags::empty();
-            flags.set(PollFlags::IN, worker.may_read(connection.from));
+            flags.set(PollFlags::IN, worker.may_read(connection.from, now));
             flags.set(PollFlags::OUT, connection.wants_write());
             asked.push(!flags.is_empty());
             if !flags.is_empty() {
@@ -131,36 +157,36 @@ impl Streams {
         Ready { listener, connections }
     }
 
-    fn serve(&mut self, ready: &Ready, buffer: &mut [u8], now: Instant, worker: &mut Worker) {
+    fn serve(&mut self, ready: &Ready, buffer: &mut [u8], now: Moment, worker: &mut Worker) {
         let mut is_ready = ready.connections.iter();
         let ended = self.open.extract_if(.., |connection| {
-            if is_ready.next() != Some(&true) || !worker.may_read(connection.from) {
+            if is_ready.next() != Some(&true) || !worker.may_read(connection.from, now) {
                 return false;
             }
             let from = connection.from;
             let done = connection
                 .write()
-                .and_then(|()| connection.read(buffer, now, |message| worker.message(message, from)));
+                .and_then(|()| connection.read(buffer, now.at, |message| worker.message(message, from, now)));
             let Err(end) = done else { return false };
-            finish(from, &end, worker);
+            finish(from, &end, now, worker);
             true
         });
         ended.for_each(Connection::close);
     }
 
-    fn end_the_silent(&mut self, now: Instant, worker: &mut Worker) {
-        let idle = self.idle;
+    fn end_the_silent(&mut self, now: Moment, worker: &mut Worker) {
+        let idle = Duration::from_secs(self.listen.idle_s.into());
         let ended = self.open.extract_if(.., |connection| {
-            let overdue = connection.overdue(now, idle, PATIENCE);
+            let overdue = connection.overdue(now.at, idle, PATIENCE);
             if let Some(limit) = overdue {
-                finish(connection.from, &End::Idle(limit.as_secs()), worker);
+                finish(connection.from, &End::Idle(limit.as_secs()), now, worker);
             }
             overdue.is_some()
         });
         ended.for_each(Connection::close);
     }
 
-    fn accept(&mut self, now: Instant, worker: &mut Worker) {
+    fn accept(&mut self, now: Moment, worker: &mut Worker) {
         for _ in 0..ACCEPTS_MAX {
             match self.listener.accept() {
                 Ok((stream, from)) => self.open(stream, from, now, worker),
@@ -168,8 +194,8 @@ impl Streams {
                 // The one that was to be accepted is gone again.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 Err(error) => {
-                    worker.refuse_connection(Addr::UNSPECIFIED, "accept", &error.to_string());
-                    self.accept_after = Some(now + ACCEPT_PAUSE);
+                    worker.refuse_connection(Addr::UNSPECIFIED, "accept", &error.to_string(), now);
+                    self.accept_after = Some(now.at + ACCEPT_PAUSE);
                     return;
                 }
             }
@@ -177,31 +203,31 @@ impl Streams {
     }
 
     /// Opens a connection, or turns it away by dropping it.
-    fn open(&mut self, stream: TcpStream, from: SocketAddr, now: Instant, worker: &mut Worker) {
-        if !worker.admits(from) {
+    fn open(&mut self, stream: TcpStream, from: SocketAddr, now: Moment, worker: &mut Worker) {
+        if !worker.admits(from, now) {
             return;
         }
         // An exporter that lost its connection and comes back from the same port is a new transport session.
         if let Some(at) = self.open.iter().position(|connection| connection.from == from) {
-            finish(from, &End::Superseded, worker);
+            finish(from, &End::Superseded, now, worker);
             self.open.swap_remove(at).close();
         }
-        if self.open.len() >= self.connections_max {
+        if self.open.len() >= self.listen.connections {
             let explanation = "as many are open as `connections` of [[listen]] says";
-            return worker.refuse_connection(from.ip().into(), "connection_limit", explanation);
+            return worker.refuse_connection(from.ip().into(), "connection_limit", explanation, now);
         }
         let tls = self.tls.as_ref().map(|config| ServerConnection::new(Arc::clone(config)).map(Box::new));
         let tls = match tls.transpose() {
             Ok(tls) => tls,
-            Err(error) => return finish(from, &End::Tls(error), worker),
+            Err(error) => return finish(from, &End::Tls(error), now, worker),
         };
         if let Err(error) = stream.set_nonblocking(true) {
-            return finish(from, &End::Io(error), worker);
+            return finish(from, &End::Io(error), now, worker);
         }
         keep_alive(&stream);
-        worker.count(from.ip().into(), Counter::Connections, 1);
+        worker.count(now.ms, from.ip().into(), Counter::Connections, 1);
         tracing::info!("connection from {from}");
-        self.open.push(Connection::new(stream, from, tls, now));
+        self.open.push(Connection::new(stream, from, tls, now.at));
     }
 
     /// Ends all connections, because weir stops.
@@ -220,13 +246,13 @@ struct Ready {
 }
 
 /// A connection's sessions end with it; unless it was simply closed, why is counted and said.
-fn finish(from: SocketAddr, end: &End, worker: &mut Worker) {
+fn finish(from: SocketAddr, end: &End, now: Moment, worker: &mut Worker) {
     worker.end(from);
     match (end, end.word()) {
         (End::Stranger(_), Some(reason)) => {
-            worker.refuse_connection(from.ip().into(), reason, &end.to_string());
+            worker.refuse_connection(from.ip().into(), reason, &end.to_string(), now);
         }
-        (_, Some(reason)) => worker.connection_error(from, reason, &end.to_string()),
+        (_, Some(reason)) => worker.connection_error(from, reason, &end.to_string(), now),
         (_, None) => tracing::info!("connection from {from} {end}"),
     }
 }
@@ -240,7 +266,14 @@ fn keep_alive(stream: &TcpStream) {
         .and_then(|()| sockopt::set_tcp_keepcnt(stream, 4));
 }
 
-fn listener(listen: &Listen) -> io::Result<TcpListener> {
+fn tls_of(listen: &Listen) -> Outcome<Option<Arc<ServerConfig>>> {
+    match &listen.transport {
+        Transport::Tls(identity) => tls::server(identity).map(Some),
+        _ => Ok(None),
+    }
+}
+
+fn socket(listen: &Listen) -> io::Result<Socket> {
     let address = listen.address;
     let protocol = match listen.transport {
         Transport::Sctp => Protocol::from(SCTP),
@@ -255,8 +288,7 @@ fn listener(listen: &Listen) -> io::Result<TcpListener> {
     socket.set_reuse_address(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
-    socket.set_nonblocking(true)?;
-    Ok(socket.into())
+    Ok(socket)
 }
 
 fn cannot_listen(listen: &Listen, error: &io::Error) -> Failure {
