@@ -7,7 +7,6 @@ use super::udp::{self, Ear};
 use super::worker::Worker;
 use crate::config::{Listen, Transport};
 use crate::exit::Outcome;
-use crate::metrics;
 use rustix::thread::{CpuSet, sched_setaffinity};
 use std::sync::Arc;
 use std::thread::ScopedJoinHandle;
@@ -49,12 +48,18 @@ pub(super) fn open(listen: &Listen, inherited: Vec<Inherited>, memory: &Memory) 
 }
 
 impl Source {
+    /// What it listens on.
+    pub(super) fn name(&self) -> String {
+        match self {
+            Self::Datagrams(ear) => ear.name().to_owned(),
+            Self::Connections(streams) => streams.name(),
+        }
+    }
+
     /// Leaves what its socket is like where it is asked for.
-    pub(super) fn describe(&self, ear: &metrics::Ear) {
-        if let Self::Datagrams(own) = self {
-            let wide = |len: usize| u64::try_from(len).unwrap_or(u64::MAX);
-            metrics::Ear::set(&ear.buffer_bytes, wide(own.buffer_bytes()));
-            metrics::Ear::set(&ear.buffer_wanted_bytes, wide(udp::RECEIVE_BUFFER_BYTES));
+    pub(super) fn describe(&self, known: &crate::metrics::Ear) {
+        if let Self::Datagrams(ear) = self {
+            ear.describe(known);
         }
     }
 

@@ -10,7 +10,7 @@
 //! manager that all live.
 
 use super::activation::{self, Inherited};
-use super::deliver::write;
+use super::deliver;
 use super::listener;
 use super::manager::Manager;
 use super::share::{self, Share};
@@ -45,10 +45,9 @@ pub(crate) fn run(config: Config, reread: &(dyn Fn() -> Outcome<Config> + Sync))
     let listeners = open(&config, inherited, writer.memory())?;
     let relays = Relays::open(&config)?;
     announce_recovery(&config, &recovery);
-    let queue_batches = config.memory.queue_batches();
     let attic = Arc::new(Attic::new(writer.memory(), Realm::Live));
+    let (outbox, inbox) = share::channel(config.memory.queue_batches());
     let share = Arc::new(Share::new(Arc::new(config), attic, Arc::clone(&hub)));
-    let (outbox, inbox) = share::channel(queue_batches);
     let is_done = AtomicBool::new(false);
     thread::scope(|scope| {
         let manager = Manager::of_environment();
@@ -59,12 +58,12 @@ pub(crate) fn run(config: Config, reread: &(dyn Fn() -> Outcome<Config> + Sync))
         let is_done = &is_done;
         scope.spawn(move || supervisor.supervise(signals, reread, is_done));
         hub.is_up();
-        let result = write(writer, &inbox, relays, &hub);
+        let result = deliver::write(writer, &inbox, relays, &hub);
         // If the store failed, the listeners must not wait for it for ever.
         share.stop();
         drop(inbox);
-        is_done.store(true, Ordering::Relaxed);
         drop((web, door));
+        is_done.store(true, Ordering::Relaxed);
         result
     })
 }

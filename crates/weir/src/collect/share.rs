@@ -58,18 +58,24 @@ pub(super) struct Share {
     config: Mutex<Arc<Config>>,
     /// What sessions remembered when the program stopped.
     pub(super) attic: Arc<Attic>,
-    /// Where what is known of all is left.
+    /// Where what is known of the daemon is left.
     pub(super) hub: Arc<Hub>,
 }
 
 impl Share {
     pub(super) fn new(config: Arc<Config>, attic: Arc<Attic>, hub: Arc<Hub>) -> Self {
-        let (stop, version) = (AtomicBool::new(false), AtomicU64::new(0));
-        Self { stop, version, config: Mutex::new(config), attic, hub }
+        Self {
+            stop: AtomicBool::new(false),
+            version: AtomicU64::new(0),
+            config: Mutex::new(config),
+            attic,
+            hub,
+        }
     }
 
     /// Tells all workers to stop.
     pub(super) fn stop(&self) {
+        self.hub.is_going();
         self.stop.store(true, Ordering::Relaxed);
     }
 
@@ -114,9 +120,9 @@ impl Transit {
     }
 }
 
-/// The channel to the writer, in which so many batches of all listeners may wait.
-pub(super) fn channel(batches: usize) -> (Outbox, Inbox) {
-    let (sender, receiver) = sync_channel(batches);
+/// The channel to the writer, in which so many batches may wait.
+pub(super) fn channel(queue_batches: usize) -> (Outbox, Inbox) {
+    let (sender, receiver) = sync_channel(queue_batches);
     let transit = Arc::new(Transit::default());
     let inbox = Inbox { receiver, transit: Arc::clone(&transit), in_hand: Cell::default() };
     (Outbox { sender, transit }, inbox)

@@ -99,13 +99,14 @@ impl<'scope, 'env> Supervisor<'scope, 'env> {
         let mut running = Running { listen: listen.clone(), orders: Vec::new(), threads: Vec::new() };
         for (number, source) in sources.into_iter().enumerate() {
             let orders = Arc::new(Orders::default());
-            let ear = self.share.hub.ear(listen.to_string());
+            let ear = self.share.hub.ear(source.name());
             source.describe(&ear);
-            let worker = Worker::new(&self.share, &orders, tap.feeds(), outbox.clone(), ear);
-            let listen = listen.clone();
+            let worker = Worker::new(&self.share, &orders, tap.feeds(), outbox.clone(), Arc::clone(&ear));
+            let (listen, hub) = (listen.clone(), Arc::clone(&self.share.hub));
             running.threads.push(self.scope.spawn(move || {
                 listener::pin(&listen, number);
                 source.hear(worker);
+                hub.leave(&ear);
             }));
             running.orders.push(orders);
         }
@@ -181,7 +182,6 @@ impl<'scope, 'env> Supervisor<'scope, 'env> {
         }
         tracing::info!("stopping: what the kernel holds is taken, then everything is stored");
         self.manager.stopping();
-        self.share.hub.is_going();
         self.share.stop();
         self.ways = None;
         self.waiting.clear();

@@ -63,13 +63,13 @@ pub(super) struct Worker {
     feeds: Feeds,
     log: log::Limit,
     batch_since: Instant,
-    /// Where what is known of this listener is left.
     ear: Arc<Ear>,
     /// Datagrams and messages since the ear was told.
     heard: u64,
 }
 
 impl Worker {
+    /// `ear`: where what is known of this listener is left.
     pub(super) fn new(
         share: &Arc<Share>,
         orders: &Arc<Orders>,
@@ -276,9 +276,9 @@ impl Worker {
 
     /// Counts datagrams that the kernel dropped. `remembered`: what the next process is to know of it.
     pub(super) fn dropped(&mut self, number: u32, remembered: Option<Change>, now: Moment) {
+        Ear::add(&self.ear.drops, number.into());
         self.count(now.ms, Addr::UNSPECIFIED, Counter::SocketDrops, number.into());
         self.decoder.batch.memory.extend(remembered);
-        Ear::add(&self.ear.drops, number.into());
     }
 
     /// Counts what happened outside of decoding.
@@ -324,7 +324,7 @@ impl Worker {
         self.log.tell(now.at, is_last);
         self.orders.pulse.beat();
         self.batch_since = now.at;
-        self.give_a_sign(now);
+        self.give_a_sign(now.ms);
         if let Ok(batch) = self.returned.try_recv() {
             self.decoder.give_back(batch);
         }
@@ -351,9 +351,9 @@ impl Worker {
     }
 
     /// Leaves what is known of this listener where it is asked for.
-    fn give_a_sign(&mut self, now: Moment) {
+    fn give_a_sign(&mut self, now: i64) {
         let (ear, wide) = (&self.ear, |len: usize| u64::try_from(len).unwrap_or(u64::MAX));
-        ear.pulse.beat(now.ms);
+        ear.pulse.beat(now);
         Ear::add(&ear.datagrams, std::mem::take(&mut self.heard));
         let (sessions, _) = self.decoder.sessions();
         Ear::set(&ear.sessions, wide(sessions.len()));

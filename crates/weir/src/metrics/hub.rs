@@ -89,12 +89,14 @@ impl Hub {
         ear
     }
 
+    /// A listener thread has ended.
+    pub(crate) fn leave(&self, ear: &Arc<Ear>) {
+        locked(&self.ears).retain(|(_, one)| !Arc::ptr_eq(one, ear));
+    }
+
     /// All listeners.
     pub(crate) fn ears(&self) -> Vec<(String, Arc<Ear>)> {
-        let mut ears = locked(&self.ears);
-        // A listener that was taken out of the configuration is gone.
-        ears.retain(|(_, ear)| Arc::strong_count(ear) > 1);
-        ears.clone()
+        locked(&self.ears).clone()
     }
 
     /// The store is open and every listener has its address.
@@ -160,7 +162,8 @@ impl Hub {
         self.pressed_at.store(now_ms, Ordering::Relaxed);
         if self.early_seals.fetch_add(1, Ordering::Relaxed) == 0 {
             tracing::warn!(
-                "weir takes {resident} bytes of memory, of {} that it may have ([limits] memory): the journal is sealed                  early from now on, which makes smaller segments",
+                "weir takes {resident} bytes of memory, of {} that it may have ([limits] memory): the journal is \
+                 sealed early from now on, which makes smaller segments",
                 self.memory
             );
         }

@@ -4,7 +4,7 @@ use crate::daemon::{Daemon, free_port, until, usage_when};
 use crate::netflow::{self, Flow};
 use crate::run::{Place, number};
 use serde_json::Value;
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{SocketAddr, UdpSocket};
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 
@@ -106,7 +106,7 @@ fn workers_share_a_port_and_lose_nothing() {
     for round in 0..20u32 {
         for host in 1..=60u8 {
             // Each time from another port: the exporter was started again.
-            let exporter = UdpSocket::bind((Ipv4Addr::new(127, 0, 9, host), 0)).unwrap();
+            let exporter = UdpSocket::bind((std::net::Ipv4Addr::new(127, 0, 9, host), 0)).unwrap();
             exporter.send_to(&netflow::v5(round, &[flow(host, 10)]), to).unwrap();
         }
     }

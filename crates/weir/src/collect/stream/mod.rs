@@ -68,6 +68,11 @@ impl Streams {
         Self::over(listen, socket)
     }
 
+    /// What it listens on.
+    pub(super) fn name(&self) -> String {
+        self.listen.to_string()
+    }
+
     /// A listener over a socket that is bound and listens already.
     ///
     /// # Errors

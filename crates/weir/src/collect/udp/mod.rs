@@ -10,8 +10,9 @@ mod steer;
 use super::kernel::Bundle;
 use super::worker::Worker;
 use crate::clock::Moment;
+use crate::metrics;
 use drops::Drops;
-pub(super) use socket::{RECEIVE_BUFFER_BYTES, open};
+pub(super) use socket::open;
 use socket2::{SockFilter, SockRef};
 use std::io;
 use std::net::UdpSocket;
@@ -55,9 +56,18 @@ impl Ear {
         Self { socket, name, key, drops, table_read, unsaid: (0, None), stopping_since }
     }
 
-    /// The receive buffer that the kernel gives, which counts its own overhead and says twice what it was asked for.
-    pub(super) fn buffer_bytes(&self) -> usize {
-        SockRef::from(&self.socket).recv_buffer_size().unwrap_or_default() / 2
+    /// What it listens on.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Leaves the size of the socket's buffer where it is asked for. The kernel counts its own overhead: it reports
+    /// twice what it was asked for.
+    pub(super) fn describe(&self, known: &metrics::Ear) {
+        let wide = |len: usize| u64::try_from(len).unwrap_or(u64::MAX);
+        let granted = SockRef::from(&self.socket).recv_buffer_size().unwrap_or_default() / 2;
+        metrics::Ear::set(&known.buffer_bytes, wide(granted));
+        metrics::Ear::set(&known.buffer_wanted_bytes, wide(socket::RECEIVE_BUFFER_BYTES));
     }
 
     /// Hears the socket until told to stop; then still takes what the kernel holds.

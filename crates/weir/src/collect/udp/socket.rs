@@ -14,7 +14,7 @@ use std::os::fd::AsFd;
 /// What is asked of the kernel as room for datagrams. The kernel counts some 2.3 KB for an export datagram of 1.4 KB, and
 /// gives twice what it is asked for: 64 MiB are 58,000 datagrams, the better part of a second at 2 million flows a second.
 /// Whoever decodes is seldom kept waiting so long; and a longer queue would only turn loss into lateness.
-pub(in super::super) const RECEIVE_BUFFER_BYTES: usize = 64 << 20;
+pub(super) const RECEIVE_BUFFER_BYTES: usize = 64 << 20;
 
 /// The sockets of a listener, one for each worker; those that were there before us in place of new ones.
 ///
