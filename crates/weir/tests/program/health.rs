@@ -172,8 +172,8 @@ struct Small(std::path::PathBuf);
 impl Small {
     fn mount(path: std::path::PathBuf) -> Option<Self> {
         std::fs::create_dir_all(&path).unwrap();
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=4m", "weir-test"]).arg(&path);
-        let said = { mounted }.output().ok()?;
+        let mut mount = Command::new("mount");
+        let said = mount.args(["-t", "tmpfs", "-o", "size=4m", "weir-test"]).arg(&path).output().ok()?;
         said.status.success().then_some(Self(path))
     }
 }
