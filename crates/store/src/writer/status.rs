@@ -101,6 +101,8 @@ mod tests {
     use crate::sample;
     use crate::{Options, Writer};
 
+    const NOW: i64 = 1_767_225_600_000;
+
     #[test]
     fn what_waits_and_what_is_there() {
         let folder = tempfile::tempdir().unwrap();
@@ -120,6 +122,26 @@ mod tests {
         assert_eq!((status.flows.files, status.flows.rows), (1, 3));
         let on_disk: u64 = walk(&folder.path().join("flows"));
         assert_eq!(status.flows.bytes, on_disk);
+    }
+
+    #[test]
+    fn sealed_early_when_asked_and_there_is_something() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut writer, _) = Writer::open(folder.path(), Options::default()).unwrap();
+        assert!(!writer.seal_early(NOW));
+        writer.append(&sample::tiny(7, NOW), NOW).unwrap();
+        assert!(writer.status().held_bytes > 0);
+        assert!(writer.seal_early(NOW));
+        assert!(!writer.seal_early(NOW));
+        for _ in 0..2000 {
+            writer.tick(NOW).unwrap();
+            if writer.sealed() == 1 {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        let status = writer.status();
+        assert_eq!((status.flows.rows, status.journal_rows, status.held_bytes), (1, 0, 0));
     }
 
     /// Bytes of the files in a folder and those in it.

@@ -19,6 +19,10 @@ pub(crate) const STUCK_MS: i64 = 30_000;
 const STORE_EVERY_MS: i64 = 1000;
 /// Seals for want of memory are at least so far apart.
 const PRESS_EVERY_MS: i64 = 15_000;
+/// When nothing came for so long,
+const QUIET_MS: i64 = 30_000;
+/// rows are not kept in memory for their seal that take more than this.
+const QUIET_BYTES: u64 = 32 << 20;
 
 /// What is known of the daemon.
 #[derive(Debug)]
@@ -46,6 +50,9 @@ pub(crate) struct Hub {
     pressure_bytes: u64,
     /// When it last did, ms since 1970.
     pressed_at: AtomicI64,
+    /// Batches when they were last counted, and when there was another one.
+    batches_seen: AtomicU64,
+    busy_at: AtomicI64,
     is_ready: AtomicBool,
     is_stopping: AtomicBool,
     /// Why nothing is stored, while nothing is.
@@ -74,6 +81,8 @@ impl Hub {
             held_max: u64::try_from(config.memory.store_options().held_bytes).unwrap_or(u64::MAX),
             pressure_bytes: config.memory.pressure_bytes(),
             pressed_at: AtomicI64::new(i64::MIN),
+            batches_seen: AtomicU64::new(0),
+            busy_at: AtomicI64::new(i64::MIN),
             is_ready: AtomicBool::new(false),
             is_stopping: AtomicBool::new(false),
             outage: Mutex::default(),
@@ -152,8 +161,19 @@ impl Hub {
         }
     }
 
-    /// Seals early if memory is short: most of what can be given back are rows that wait for their seal.
+    /// Seals early if memory is short, or if nothing comes: most of what can be given back are rows that wait for their
+    /// seal.
     fn relieve(&self, writer: &mut Writer, now_ms: i64) {
+        let status = self.status();
+        let batches = locked(&self.books).batches;
+        if self.batches_seen.swap(batches, Ordering::Relaxed) != batches {
+            self.busy_at.store(now_ms, Ordering::Relaxed);
+        }
+        let quiet_ms = now_ms.saturating_sub(self.busy_at.load(Ordering::Relaxed));
+        if quiet_ms >= QUIET_MS && status.held_bytes > QUIET_BYTES {
+            writer.seal_early(now_ms);
+            return;
+        }
         let resident = Process::resident_bytes().unwrap_or_default();
         let is_again = now_ms.saturating_sub(self.pressed_at.load(Ordering::Relaxed)) < PRESS_EVERY_MS;
         if resident < self.pressure_bytes || is_again || !writer.seal_early(now_ms) {
