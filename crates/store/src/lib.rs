@@ -23,6 +23,7 @@
 #![forbid(unsafe_code)]
 
 pub mod bins;
+mod budget;
 mod compact;
 mod counter;
 mod day;
@@ -57,6 +58,7 @@ mod verify;
 mod worker;
 mod writer;
 
+pub use budget::{Budget, Forecast, Space};
 pub use disk::Disk;
 pub use error::{Error, What};
 pub use fate::{Fate, Kind, Step, Verdict};

@@ -2,6 +2,7 @@
 #![expect(clippy::cast_possible_wrap, reason = "numbers here are small")]
 
 mod account;
+mod budget;
 mod compact;
 mod full;
 mod late;

@@ -64,7 +64,13 @@ pub(super) struct Share {
 
 impl Share {
     pub(super) fn new(config: Arc<Config>, attic: Arc<Attic>, hub: Arc<Hub>) -> Self {
-        Self { stop: AtomicBool::new(false), version: AtomicU64::new(0), config: Mutex::new(config), attic, hub }
+        Self {
+            stop: AtomicBool::new(false),
+            version: AtomicU64::new(0),
+            config: Mutex::new(config),
+            attic,
+            hub,
+        }
     }
 
     /// Tells all workers to stop.

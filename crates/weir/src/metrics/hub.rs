@@ -62,7 +62,7 @@ impl Hub {
         Self {
             since_ms: clock::now_ms(),
             store: config.store.clone(),
-            disk: config.disk,
+            disk: config.budget.bytes,
             memory: config.memory.limit_bytes,
             books: Mutex::default(),
             status: Mutex::default(),
@@ -162,7 +162,8 @@ impl Hub {
         self.pressed_at.store(now_ms, Ordering::Relaxed);
         if self.early_seals.fetch_add(1, Ordering::Relaxed) == 0 {
             tracing::warn!(
-                "weir takes {resident} bytes of memory, of {} that it may have ([limits] memory): the journal is sealed                  early from now on, which makes smaller segments", self.memory
+                "weir takes {resident} bytes of memory, of {} that it may have ([limits] memory): the journal is sealed                  early from now on, which makes smaller segments",
+                self.memory
             );
         }
     }

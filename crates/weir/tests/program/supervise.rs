@@ -30,14 +30,13 @@ fn a_reload_keeps_sessions_and_changes_tenants() {
     let to = free_port();
     let place = Place::new();
     let configuration = |more: &str| {
-        place.write("weir.toml", format!("[store]\npath = \"store\"\n\n[[listen]]\nudp = \"{to}\"\n\n{more}"));
+        place
+            .write("weir.toml", format!("[store]\npath = \"store\"\n\n[[listen]]\nudp = \"{to}\"\n\n{more}"));
     };
     configuration("[[tenant]]\nname = \"one\"\nnetworks = [\"192.0.2.0/24\"]\n");
     let daemon = Daemon::start_as_configured(&place, "listening on udp");
     let exporter = sender(to);
-    exporter
-        .send(&netflow::v9(2, 0, &[netflow::templates(0), netflow::data(&[flow(1, 1000)])]))
-        .unwrap();
+    exporter.send(&netflow::v9(2, 0, &[netflow::templates(0), netflow::data(&[flow(1, 1000)])])).unwrap();
     usage_when(&place, "the first datagram", |usage| received(usage) == 1);
 
     // A mistake: said with its place, and nothing changes.
