@@ -4,6 +4,7 @@
 mod account;
 mod budget;
 mod compact;
+mod damage;
 mod full;
 mod late;
 mod memory;

@@ -194,6 +194,9 @@ impl Writer {
             disk,
             _lock: lock,
         };
+        if let Some(file) = &journaled.lost_memory {
+            writer.put_memory_aside(file)?;
+        }
         writer.begin_next(i64::MIN)?;
         Ok((writer, recovery))
     }

@@ -40,10 +40,10 @@ fn the_oldest_detail_goes_first_and_the_budget_is_never_passed() {
         assert!(bytes(path).abs_diff(writer.space().total()) < 20, "{} {:?}", bytes(path), writer.space());
     }
     writer.seal(NOON + 100 * HOUR).unwrap();
-    let left = Snapshot::open(path).unwrap().totals().rows as usize;
-    assert!((8..=56).contains(&left) && left % 4 == 0, "{left} of 60");
+    let left = usize::try_from(Snapshot::open(path).unwrap().totals().rows).unwrap();
+    assert!((8..=56).contains(&left), "{left} of 60");
     assert_eq!(rows(path), sample::sorted(&all[60 - left..]));
-    assert_eq!(writer.retired().rows as usize, 60 - left);
+    assert_eq!(writer.retired().rows, 60 - left as u64);
     let octets = |batches: &[Batch]| batches.iter().map(|b| b.u64s(Column::Octets)[0] as i64).sum::<i64>();
     assert_eq!(sums(path)["decoded"], octets(&all), "the accounts of all are there");
     let before = Snapshot::open(path).unwrap().retired_before().unwrap();
