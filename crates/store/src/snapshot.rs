@@ -240,6 +240,11 @@ impl Snapshot {
         })
     }
 
+    /// All files that the manifest names.
+    pub(crate) fn files(&self) -> &Files {
+        &self.files
+    }
+
     /// The store's folder.
     #[must_use]
     pub fn root(&self) -> &Path {

@@ -40,7 +40,8 @@ pub(crate) fn run(config: Config, reread: &(dyn Fn() -> Outcome<Config> + Sync))
     let hub = Arc::new(Hub::new(&config));
     // Before the store: opening it may take a while, and who asks is told so.
     let web = Web::start(&config, &hub)?;
-    let (writer, recovery) = Writer::open(&config.store, config.memory.store_options())?;
+    let (mut writer, recovery) = Writer::open(&config.store, config.memory.store_options())?;
+    writer.set_budget(config.budget);
     let door = Door::open(&hub);
     let listeners = open(&config, inherited, writer.memory())?;
     let relays = Relays::open(&config)?;

@@ -75,7 +75,7 @@ unit = 1024
 #[test]
 fn the_whole_file_is_understood() {
     let config = read(WHOLE).unwrap();
-    assert_eq!(config.disk, Some(200_000_000_000));
+    assert_eq!(config.budget.bytes, Some(200_000_000_000));
     let listeners: Vec<String> = config.listen.iter().map(ToString::to_string).collect();
     let expected =
         ["udp [::]:2055", "udp 0.0.0.0:9995", "tcp [::]:4739", "tls [::]:4740", "sctp 192.0.2.9:4739"];
