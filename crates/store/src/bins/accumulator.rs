@@ -179,6 +179,20 @@ impl Accumulator {
         }
     }
 
+    /// Calls `f` with the accounts that frames carried ([`Accumulator::merge`]), in no order.
+    pub(crate) fn for_each_carried(&self, f: &mut dyn FnMut(&BinRow<'_>)) {
+        for (key, counts) in &self.carried.accounts {
+            let values =
+                (self.bins.values.get(key.bin as usize), self.exporters.values.get(key.exporter as usize));
+            let ((Some(bin), Some(exporter)), Some(kind)) = (values, Kind::from_code(key.kind)) else {
+                continue;
+            };
+            let tenant = self.tenants.values.get(key.tenant as usize).map(|name| &**name);
+            let host = key.has_host.then(|| Addr::from_bits(key.host));
+            f(&BinRow { bin: *bin, exporter: *exporter, kind, tenant, host, counts: *counts });
+        }
+    }
+
     /// All accounts in the order of files, and the tenants in their order.
     pub(super) fn sorted(&self) -> (Vec<Box<str>>, Vec<(Account, Counts)>) {
         let (ranks, names) = self.tenants.ranks();

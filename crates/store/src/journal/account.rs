@@ -5,7 +5,7 @@
 
 use super::cursor::{Cursor, SHORT};
 use super::item::put_len;
-use crate::bins::{BinRow, Counts, Entry, Gather, Kind};
+use crate::bins::{Counts, Entry, Gather, Kind};
 use std::ops::Range;
 use weir_flow::Addr;
 
@@ -277,16 +277,5 @@ impl Accounts<'_> {
             let Some(entry) = take_entry(&mut rest) else { return };
             f(entry);
         }
-    }
-
-    /// Calls `f` with each, written out.
-    pub(crate) fn for_each_row(&self, f: &mut dyn FnMut(&BinRow<'_>)) {
-        self.for_each(|entry| {
-            let Entry { kind, host, counts, .. } = entry;
-            let tenant = entry.tenant.and_then(|at| self.tenants.get(at as usize)).map(|name| &**name);
-            let bin = self.bins.get(entry.bin as usize).copied().unwrap_or_default();
-            let exporter = self.exporters.get(entry.exporter as usize).copied().unwrap_or_default();
-            f(&BinRow { bin, exporter, kind, tenant, host, counts });
-        });
     }
 }
