@@ -126,7 +126,7 @@ fn put_entry(entry: &Entry, out: &mut Vec<u8>) {
     }
     match host {
         Some(host) if family == V4 => {
-            line.octets(host.octets().last_chunk::<4>().copied().unwrap_or_default())
+            line.octets(host.octets().last_chunk::<4>().copied().unwrap_or_default());
         }
         Some(host) => line.octets(*host.octets()),
         None => {}
