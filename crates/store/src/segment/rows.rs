@@ -106,6 +106,18 @@ impl Rows {
         values.gather(&self.order)
     }
 
+    /// Whether two columns of the same type hold the same in every row.
+    pub(crate) fn are_equal(&self, a: Column, b: Column) -> bool {
+        let both = a.bit() | b.bit();
+        let is_even = |mask: u64| mask & both == 0 || mask & both == both;
+        let alike = |group: &Group| group.any & both == 0 || group.all & both == both;
+        let even = |group: &Group| {
+            alike(group)
+                || self.present.get(group.rows.clone()).unwrap_or_default().iter().all(|mask| is_even(*mask))
+        };
+        self.groups.iter().all(even) && self.frames.iter().all(|frame| frame.raw(a) == frame.raw(b))
+    }
+
     fn sort(&mut self) {
         let mut present = Vec::with_capacity(self.len());
         for frame in &self.frames {

@@ -9,7 +9,6 @@ use super::schema;
 use crate::disk::{Disk, Sink};
 use crate::manifest::{Hex, SegmentFile};
 use crate::{Error, Totals};
-use bytes::Bytes;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::statistics::Statistics;
@@ -35,6 +34,10 @@ pub(crate) mod key {
 
 /// The version of the segment format that this program writes.
 pub(crate) const FORMAT: &str = "1";
+
+/// Columns that mostly hold the same, where nothing is sampled: then the second is a copy of the first, encoded.
+const TWINS: [(Column, Column); 2] =
+    [(Column::Octets, Column::MeasuredOctets), (Column::Packets, Column::MeasuredPackets)];
 
 /// Columns are encoded on so many threads.
 const THREADS: usize = 2;
@@ -139,6 +142,8 @@ fn encode_all(rows: &Rows, descriptor: &SchemaDescriptor, keep: u64) -> Result<E
     let mut empty = Encoded { chunks, ..Encoded::default() };
     empty.summary.totals.rows = rows.len() as u64;
     let done: Mutex<Result<Encoded, ParquetError>> = Mutex::new(Ok(empty));
+    let equal = TWINS.iter().filter(|(of, twin)| rows.are_equal(*of, *twin));
+    let twins: Vec<Column> = equal.map(|(_, twin)| *twin).collect();
     let work = || {
         let mut encoder = match Encoder::new() {
             Ok(encoder) => encoder,
@@ -147,13 +152,23 @@ fn encode_all(rows: &Rows, descriptor: &SchemaDescriptor, keep: u64) -> Result<E
         let mut dense = Dense::default();
         while let Some(definition) = COLUMNS.get(next.fetch_add(1, Ordering::Relaxed)) {
             let column = definition.column;
-            let chunks = match encode_one(&mut encoder, &mut dense, rows, column, descriptor) {
+            let kept = (keep & column.bit() != 0).then(|| rows.column(column)).filter(|v| !v.is_empty());
+            // A twin's chunks come with those it is the same as.
+            let chunks = match twins.contains(&column) {
+                true => Ok(Vec::new()),
+                false => encode_one(&mut encoder, &mut dense, rows, column, descriptor),
+            };
+            let twin = TWINS.iter().find(|(of, twin)| *of == column && twins.contains(twin));
+            let chunks = chunks.and_then(|chunks| Ok((twin_chunks(twin, &chunks, descriptor)?, chunks)));
+            let (twin_chunks, chunks) = match chunks {
                 Ok(chunks) => chunks,
                 Err(error) => return fail(&done, error),
             };
-            let kept = (keep & column.bit() != 0).then(|| rows.column(column)).filter(|v| !v.is_empty());
             let Ok(mut done) = done.lock() else { return };
             let Ok(encoded) = &mut *done else { return };
+            if let Some((_, twin)) = twin {
+                encoded.take(*twin, twin_chunks);
+            }
             encoded.summary.add(column, &chunks);
             encoded.take(column, chunks);
             encoded.kept.extend(kept.map(|values| (column, values)));
@@ -166,6 +181,17 @@ fn encode_all(rows: &Rows, descriptor: &SchemaDescriptor, keep: u64) -> Result<E
         work();
     });
     done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// The chunks of the column that holds the same as these, if one does.
+fn twin_chunks(
+    twin: Option<&(Column, Column)>,
+    chunks: &[Chunk],
+    descriptor: &SchemaDescriptor,
+) -> Result<Vec<Chunk>, ParquetError> {
+    let Some((_, twin)) = twin else { return Ok(Vec::new()) };
+    let descriptor = descriptor.column(twin.index());
+    chunks.iter().map(|chunk| chunk.twin(&descriptor)).collect()
 }
 
 /// Encodes a column in all row groups.
@@ -222,7 +248,7 @@ fn write_file(
         let mut group_crcs = Vec::new();
         for chunk in group.into_iter().flatten() {
             group_crcs.push(chunk.page_crcs.iter().map(|c| format!("{c:08x}")).collect::<String>());
-            writer.append_column(&Bytes::from(chunk.bytes), chunk.close)?;
+            writer.append_column(&chunk.bytes, chunk.close)?;
         }
         writer.close()?;
         crcs.push(group_crcs.join(","));
