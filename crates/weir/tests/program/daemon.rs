@@ -68,7 +68,8 @@ impl Daemon {
     pub(crate) fn command_on_socket(place: &Place, socket: &UdpSocket) -> Command {
         let program = place.command("run");
         let mut command = Command::new("sh");
-        let script = "exec 3<&0 0</dev/null; LISTEN_FDS=1 LISTEN_FDNAMES=weir.socket LISTEN_PID=$$ exec \"$0\" \"$@\"";
+        let script =
+            "exec 3<&0 0</dev/null; LISTEN_FDS=1 LISTEN_FDNAMES=weir.socket LISTEN_PID=$$ exec \"$0\" \"$@\"";
         command.arg("-c").arg(script).arg(program.get_program()).args(program.get_args());
         command.current_dir(program.get_current_dir().unwrap());
         for (name, value) in program.get_envs() {

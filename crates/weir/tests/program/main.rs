@@ -14,6 +14,7 @@
 //! | `supervise` | reloads, stops, restarts on sockets that stay, and what a service manager hears |
 //! | `stream` | IPFIX over TCP and TLS: framing, certificates, who may speak and how much |
 //! | `relay` | what goes onward: untouched, balanced, from the exporter's address, in another format |
+//! | `garbage` | thousands of forged addresses beside an exporter |
 //! | `bad_input` | wrong datagrams among good ones |
 //! | `check`, `cli` | configurations and command lines, right and wrong |
 //! | `exporter_config` | what is printed for an exporter, run by that exporter |
@@ -39,6 +40,7 @@ mod duckdb;
 mod exporter_config;
 mod fixtures;
 mod flowgen;
+mod garbage;
 mod import;
 mod kill;
 mod listen;

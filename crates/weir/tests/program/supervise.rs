@@ -30,14 +30,13 @@ fn a_reload_keeps_sessions_and_changes_tenants() {
     let to = free_port();
     let place = Place::new();
     let configuration = |more: &str| {
-        place.write("weir.toml", format!("[store]\npath = \"store\"\n\n[[listen]]\nudp = \"{to}\"\n\n{more}"));
+        place
+            .write("weir.toml", format!("[store]\npath = \"store\"\n\n[[listen]]\nudp = \"{to}\"\n\n{more}"));
     };
     configuration("[[tenant]]\nname = \"one\"\nnetworks = [\"192.0.2.0/24\"]\n");
     let daemon = Daemon::start_as_configured(&place, "listening on udp");
     let exporter = sender(to);
-    exporter
-        .send(&netflow::v9(2, 0, &[netflow::templates(0), netflow::data(&[flow(1, 1000)])]))
-        .unwrap();
+    exporter.send(&netflow::v9(2, 0, &[netflow::templates(0), netflow::data(&[flow(1, 1000)])])).unwrap();
     usage_when(&place, "the first datagram", |usage| received(usage) == 1);
 
     // A mistake: said with its place, and nothing changes.
@@ -107,7 +106,7 @@ fn workers_share_a_port_and_lose_nothing() {
     for round in 0..20u32 {
         for host in 1..=60u8 {
             // Each time from another port: the exporter was started again.
-            let exporter = UdpSocket::bind(([127, 0, 9, host], 0)).unwrap();
+            let exporter = UdpSocket::bind(SocketAddr::from(([127, 0, 9, host], 0))).unwrap();
             exporter.send_to(&netflow::v5(round, &[flow(host, 10)]), to).unwrap();
         }
     }
