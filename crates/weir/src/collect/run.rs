@@ -12,9 +12,9 @@
 use super::activation::{self, Inherited};
 use super::deliver::write;
 use super::listener;
-use super::manager::Manager;
 use super::share::{self, Share};
 use super::supervisor::{Supervisor, signals};
+use super::systemd::Systemd;
 use crate::config::{Config, Listen};
 use crate::exit::Outcome;
 use crate::relay::Relays;
@@ -43,7 +43,7 @@ pub(crate) fn run(config: Config, reread: &(dyn Fn() -> Outcome<Config> + Sync))
     let (outbox, inbox) = share::channel();
     let is_done = AtomicBool::new(false);
     thread::scope(|scope| {
-        let manager = Manager::of_environment();
+        let manager = Systemd::of_environment();
         let mut supervisor = Supervisor::new(scope, Arc::clone(&share), outbox, relays.tap(), manager);
         for (listen, sources) in listeners {
             supervisor.start(&listen, sources);
