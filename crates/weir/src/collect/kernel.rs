@@ -48,7 +48,9 @@ pub(super) struct Bundle {
     headers: Vec<libc::mmsghdr>,
     /// How many the last call gave.
     received: usize,
-    /// For how many room is made ready: more if as many came last time, less if far fewer did.
+    /// For how many room was made ready then.
+    asked: usize,
+    /// For how many it is to be made ready next: more if as many came last time, less if far fewer did.
     ready: usize,
 }
 
@@ -62,6 +64,7 @@ impl Bundle {
             parts: Vec::with_capacity(BUNDLE),
             headers: Vec::with_capacity(BUNDLE),
             received: 0,
+            asked: 0,
             ready: FEW,
         }
     }
@@ -72,7 +75,7 @@ impl Bundle {
     /// # Errors
     /// Those of the system call; `WouldBlock` if nothing is there.
     pub(super) fn receive(&mut self, socket: &impl AsFd, waits: bool) -> io::Result<usize> {
-        self.received = 0;
+        (self.received, self.asked) = (0, self.ready);
         self.point();
         let flags = if waits { libc::MSG_WAITFORONE } else { libc::MSG_DONTWAIT };
         let fd = socket.as_fd().as_raw_fd();
@@ -93,6 +96,11 @@ impl Bundle {
             }
             Err(_) => Err(io::Error::last_os_error()),
         }
+    }
+
+    /// Whether there may be more where these came from.
+    pub(super) fn may_have_more(&self) -> bool {
+        self.received == self.asked
     }
 
     /// Sets all pointers and lengths: the kernel has written into the lengths last time.
