@@ -30,7 +30,8 @@ impl Sealing {
     pub fn new(folder: &Path, batches: &[Batch]) -> Result<Self, Error> {
         let bad = |how: String| Error::new(folder, What::Batch(how));
         let mut maker = Maker::of_import();
-        let frames = batches.iter().map(|batch| maker.frame(0, batch).map_err(bad)).collect::<Result<_, _>>()?;
+        let frames =
+            batches.iter().map(|batch| maker.frame(0, batch).map_err(bad)).collect::<Result<_, _>>()?;
         Ok(Self { disk: Disk::new(folder), frames })
     }
 
@@ -39,7 +40,7 @@ impl Sealing {
     /// # Errors
     /// The disk refuses.
     pub fn seal(&self) -> Result<PathBuf, Error> {
-        let (file, _) = write(&self.disk, "sealed.parquet", &Rows::new(self.frames.clone()), 0)?;
+        let file = write(&self.disk, "sealed.parquet", &Rows::new(self.frames.clone()))?;
         Ok(self.disk.path(&file.name))
     }
 

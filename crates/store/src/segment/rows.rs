@@ -10,9 +10,9 @@ use super::dense;
 use crate::journal::{Frame, Strings};
 use std::collections::BTreeSet;
 use std::ops::Range;
+use weir_flow::Bytes;
 use weir_flow::names::Direction;
 use weir_flow::schema::Column;
-use weir_flow::{Bytes, Values};
 
 /// A row group has at most so many rows.
 pub(crate) const GROUP_ROWS_MAX: usize = 256 * 1024;
@@ -87,23 +87,6 @@ impl Rows {
             out.push(string);
         }
         out
-    }
-
-    /// The values of a column in the order they are written; of strings, see [`Rows::strings`].
-    /// Of a column that no row has a value in, none at all.
-    pub(crate) fn column(&self, column: Column) -> Values {
-        let mut values = Values::new(column.kind());
-        if !self.frames.iter().any(|f| f.has(column)) {
-            return values;
-        }
-        if let Values::U32(v) = &mut values
-            && column.kind() == weir_flow::schema::Kind::Name
-        {
-            dense::fill_names(v, self, &self.frames, column);
-        } else {
-            self.frames.iter().for_each(|f| f.append_values(column, &mut values));
-        }
-        values.gather(&self.order)
     }
 
     /// Whether two columns of the same type hold the same in every row.
