@@ -7,6 +7,7 @@
 
 use super::address::Addresses;
 use super::dense;
+use super::pack::width;
 use crate::journal::{Frame, Strings};
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -141,8 +142,8 @@ impl Rows {
         });
         let mut by: Vec<u32> = by.collect();
         let hosts = squeeze(&mut by, self.addresses.list.len() + 2);
-        let (host_bits, direction_bits) =
-            (64 - hosts.leading_zeros(), 8 - (Direction::WORDS.len() as u8).leading_zeros());
+        let host_bits = u32::from(width(hosts));
+        let direction_bits = u32::from(width(Direction::WORDS.len() as u64));
         let last = self.names.len() as u64;
         let sides = by.iter().zip(tenant.iter().zip(&direction));
         let key = |(mask, (host, (tenant, direction))): (&u64, (&u32, (&u32, &u8)))| {

@@ -150,7 +150,7 @@ pub(super) fn alike(rows: usize) -> Batch {
     batch.addrs_mut(Column::NextHop).fill(Addr::v4([10, 9, 8, 7]));
     batch.u16s_mut(Column::SrcVlan).fill(7);
     for (row, mask) in batch.present_mut().iter_mut().enumerate() {
-        *mask |= Column::NextHop.bit() * u64::from(row % 3 == 0) | Column::SrcVlan.bit();
+        *mask |= Column::SrcVlan.bit() | if row % 3 == 0 { Column::NextHop.bit() } else { 0 };
     }
     batch
 }
