@@ -151,7 +151,7 @@ impl Parts {
         for (number, frames) in split(self.frames).into_iter().enumerate() {
             let rows = Rows::new(frames);
             let name = format!("{FLOWS}/{day}/{prefix}-{number}.parquet");
-            let (segment, _) = segment::write(disk, &name, &rows, 0)?;
+            let segment = segment::write(disk, &name, &rows)?;
             files.segments.push(segment);
         }
         Ok(files)

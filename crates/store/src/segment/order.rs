@@ -119,7 +119,7 @@ mod tests {
                 rows.into_iter().map(|(start, key)| if near { (start & 0xff, key & 3) } else { (start, key) }).unzip();
             let mut got = Vec::new();
             let groups = order(&start, &keys, rows_max, &mut got);
-            let mut want: Vec<u32> = (0..start.len() as u32).collect();
+            let mut want: Vec<u32> = (0u32..).take(start.len()).collect();
             want.sort_by_key(|row| (start[*row as usize], *row));
             for group in &groups {
                 want[group.clone()].sort_by_key(|row| (keys[*row as usize], start[*row as usize], *row));

@@ -20,7 +20,6 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use weir_flow::batch::ALWAYS;
 use weir_flow::schema::{COLUMNS, COUNT, Column, Kind};
-use weir_flow::{Batch, Values};
 
 /// Keys of what we say in a file's footer.
 pub(crate) mod key {
@@ -42,22 +41,20 @@ const TWINS: [(Column, Column); 2] =
 /// Columns are encoded on so many threads.
 const THREADS: usize = 2;
 
-/// Writes the rows as the segment of this name. Returns what the manifest is to say of it, and, of the columns in
-/// `keep`, all rows in the order of the file.
-pub(crate) fn write(disk: &Disk, name: &str, rows: &Rows, keep: u64) -> Result<(SegmentFile, Batch), Error> {
+/// Writes the rows as the segment of this name. Returns what the manifest is to say of it.
+pub(crate) fn write(disk: &Disk, name: &str, rows: &Rows) -> Result<SegmentFile, Error> {
     let mut tail = (0, 0);
-    let mut outcome = None;
+    let mut sums = Summary::default();
     let written = disk.create(name, |sink, path| {
         let failed = |e: ParquetError| parquet_error(path, e);
         let descriptor = schema::descriptor().map_err(failed)?;
-        let mut encoded = encode_all(rows, &descriptor, keep).map_err(failed)?;
+        let mut encoded = encode_all(rows, &descriptor).map_err(failed)?;
         let chunks = std::mem::take(&mut encoded.chunks);
         tail = write_file(sink, chunks, &descriptor, &encoded.summary).map_err(failed)?;
-        outcome = Some((encoded.summary, encoded.kept));
+        sums = encoded.summary;
         Ok(())
     })?;
-    let (sums, kept) = outcome.unwrap_or_default();
-    let entry = SegmentFile {
+    Ok(SegmentFile {
         name: name.to_owned(),
         bytes: written.bytes,
         crc32c: Hex(written.crc),
@@ -67,8 +64,7 @@ pub(crate) fn write(disk: &Disk, name: &str, rows: &Rows, keep: u64) -> Result<(
         start: sums.start,
         end: sums.end,
         received: sums.received,
-    };
-    Ok((entry, Batch::from_columns(rows.present.clone(), kept, rows.names.clone().into())))
+    })
 }
 
 /// An error of the Parquet writer; one of the disk underneath stays what it is.
@@ -121,8 +117,6 @@ type Chunks = Vec<Vec<Option<Chunk>>>;
 struct Encoded {
     chunks: Chunks,
     summary: Summary,
-    /// The columns that were asked for beside.
-    kept: Vec<(Column, Values)>,
 }
 
 impl Encoded {
@@ -136,7 +130,7 @@ impl Encoded {
 }
 
 /// Encodes every column, each in all row groups, on [`THREADS`] threads.
-fn encode_all(rows: &Rows, descriptor: &SchemaDescriptor, keep: u64) -> Result<Encoded, ParquetError> {
+fn encode_all(rows: &Rows, descriptor: &SchemaDescriptor) -> Result<Encoded, ParquetError> {
     let next = AtomicUsize::new(0);
     let chunks = rows.groups.iter().map(|_| (0..COUNT).map(|_| None).collect()).collect();
     let mut empty = Encoded { chunks, ..Encoded::default() };
@@ -152,7 +146,6 @@ fn encode_all(rows: &Rows, descriptor: &SchemaDescriptor, keep: u64) -> Result<E
         let mut dense = Dense::default();
         while let Some(definition) = COLUMNS.get(next.fetch_add(1, Ordering::Relaxed)) {
             let column = definition.column;
-            let kept = (keep & column.bit() != 0).then(|| rows.column(column)).filter(|v| !v.is_empty());
             // A twin's chunks come with those it is the same as.
             let chunks = match twins.contains(&column) {
                 true => Ok(Vec::new()),
@@ -171,7 +164,6 @@ fn encode_all(rows: &Rows, descriptor: &SchemaDescriptor, keep: u64) -> Result<E
             }
             encoded.summary.add(column, &chunks);
             encoded.take(column, chunks);
-            encoded.kept.extend(kept.map(|values| (column, values)));
         }
     };
     std::thread::scope(|scope| {
