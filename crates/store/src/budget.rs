@@ -1,7 +1,7 @@
 //! A budget for the disk: the oldest detail goes first, accounts stay.
 //!
-//! Everything in the store's folder counts, the journal too, and the disk itself counts where it has less room than
-//! the budget says. Segments are given up before the budget is reached, so that what arrives meanwhile finds room.
+//! Everything in the store's folder counts, the journal too; a disk that is smaller than the budget is the budget.
+//! Segments are given up before the budget is reached, so that what arrives meanwhile finds room.
 //! What accounts take is never given up for room: if they alone take too much, that is said.
 
 use crate::Error;
@@ -62,7 +62,7 @@ impl Space {
 pub struct Forecast {
     /// What the store takes now.
     pub space: Space,
-    /// What it may take: the budget, or what the disk has room for if that is less, or if there is none.
+    /// What it may take: the budget, or the disk's size if that is less; without one what the disk has room for.
     pub limit: u64,
     /// Bytes of flow records a day; `None` if there is less than an hour to go by.
     pub segments_per_day: Option<u64>,
@@ -111,16 +111,16 @@ fn lasts(room: u64, per_day: Option<u64>) -> Option<i64> {
     Some(i64::try_from(ms).unwrap_or(i64::MAX))
 }
 
-/// Bytes that the disk has room for beside what is on it; `None` if it does not say.
-fn free(root: &Path) -> Option<u64> {
-    let stat = rustix::fs::statvfs(root).ok()?;
-    Some(stat.f_bavail.saturating_mul(stat.f_frsize))
-}
-
-/// What a store may take.
+/// What a store may take. A disk that is smaller than the budget is the limit; one that others fill is not: what
+/// they take must not cost our history. Without a budget it is what there is and what the disk has room for.
 fn limit(root: &Path, budget: Option<u64>, used: u64) -> u64 {
-    let disk = free(root).map_or(u64::MAX, |free| used.saturating_add(free));
-    budget.map_or(disk, |budget| budget.min(disk))
+    let Ok(stat) = rustix::fs::statvfs(root) else { return budget.unwrap_or(u64::MAX) };
+    let bytes = |blocks: u64| blocks.saturating_mul(stat.f_frsize);
+    let reserved = stat.f_bfree.saturating_sub(stat.f_bavail);
+    match budget {
+        Some(budget) => budget.min(bytes(stat.f_blocks.saturating_sub(reserved))),
+        None => used.saturating_add(bytes(stat.f_bavail)),
+    }
 }
 
 fn forecast(files: &Files, space: Space, limit: u64) -> Forecast {
@@ -226,10 +226,10 @@ impl Writer {
         let limit = limit(self.disk.root(), Some(bytes), space.total());
         // What is journaled will be sealed, beside what it was journaled as.
         let low = (limit / 20).saturating_add(space.journal / 2);
-        let room = limit.saturating_sub(space.total());
+        let wanted = space.total().saturating_add(low);
         self.over_budget = None;
-        if room < low {
-            let enough = (low - room).saturating_add(limit / 50);
+        if wanted > limit {
+            let enough = (wanted - limit).saturating_add(limit / 50);
             let given_up = self.give_up(enough, now_ms)?;
             self.retired.add(given_up);
             if given_up.files == 0 && space.total() > limit {

@@ -2,7 +2,7 @@
 
 use crate::bins::{self, Accumulator, BinRow, Counts, Kind};
 use crate::disk::Disk;
-use crate::manifest::{BinsFile, Line, MemoryFile, Rebuild, Replace};
+use crate::manifest::{BinsFile, Line, MemoryFile, Rebuild, Replace, SegmentFile};
 use crate::seal::BINS;
 use crate::snapshot::SegmentEntry;
 use crate::unit::Unit;
@@ -145,7 +145,7 @@ fn one(
     rebuilt: &mut Rebuilt,
     now_ms: i64,
 ) -> Result<Option<Replace>, Error> {
-    let accounts = match compute(disk, unit, rebuilt) {
+    let accounts = match accounts(disk, &unit.files.segments, &mut rebuilt.rows) {
         Ok(accounts) => accounts,
         Err(error) if error.is_damaged() => {
             rebuilt.damage.push(error);
@@ -186,13 +186,18 @@ fn one(
     Ok(Some(Replace { at: now_ms, names, files }))
 }
 
-fn compute(disk: &Disk, unit: &Unit, rebuilt: &mut Rebuilt) -> Result<Accumulator, Error> {
+/// The accounts of the rows of these segments; `rows` counts them.
+pub(crate) fn accounts<'a>(
+    disk: &Disk,
+    segments: impl IntoIterator<Item = &'a SegmentFile>,
+    rows: &mut u64,
+) -> Result<Accumulator, Error> {
     let mut accounts = Accumulator::new();
-    for entry in &unit.files.segments {
+    for entry in segments {
         let reader = SegmentEntry::new(disk.root(), entry).open()?;
         for group in 0..reader.row_groups().len() {
             let batch = reader.read_all(group, bins::COLUMNS)?;
-            rebuilt.rows += batch.len() as u64;
+            *rows += batch.len() as u64;
             accounts.add(&batch);
         }
     }

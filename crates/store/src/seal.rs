@@ -52,6 +52,8 @@ pub(crate) struct Task {
 #[derive(Debug, Default)]
 pub(crate) struct Done {
     pub files: Files,
+    /// Of a unit that was written anew: the files that these take the place of.
+    pub replaced: Vec<String>,
     /// What is remembered after its frames, where they changed that.
     pub memory: Option<MemoryFile>,
     /// Sampling intervals that came late, in its frames.
@@ -86,7 +88,9 @@ pub(crate) fn perform(disk: &Disk, task: Task) -> Result<Done, Error> {
             frames
         }
         Source::Unit(rewrite) => {
-            done.files = rewrite.perform(disk, &task.prefix)?.unwrap_or_default();
+            let written = rewrite.perform(disk, &task.prefix)?.unwrap_or_default();
+            done.files = written.files;
+            done.replaced = written.names;
             return Ok(done);
         }
         Source::Merge(merge) => {
