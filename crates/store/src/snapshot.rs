@@ -123,6 +123,12 @@ impl TailEntry {
         })
     }
 
+    /// The sequence under which it was appended.
+    #[must_use]
+    pub fn sequence(&self) -> u64 {
+        self.frame.sequence
+    }
+
     /// The rows, with the columns whose bits are set. Columns that no row has are loaded with no value.
     ///
     /// # Errors
