@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Instant;
 
 /// How many seeds the simulator runs.
-const SIMULATOR_SEEDS: &str = "20";
+const SIMULATOR_SEEDS: &str = "200";
 
 /// What the test runner said, added up over all test binaries.
 #[derive(Debug, Default, PartialEq)]
@@ -117,11 +117,16 @@ fn simulator(run: &mut Run<'_>) -> Outcome {
     if let failed @ Outcome::Failed(_) = run.cargo(&["build", "--workspace", "--bins", "--tests"]) {
         return failed;
     }
-    let beside = std::env::current_exe().map(|path| path.with_file_name("weir-sim"));
+    let beside = std::env::current_exe().map(|path| path.with_file_name("sim"));
     match beside {
-        Ok(program) => finish(&mut run.command(program, &["--seeds", SIMULATOR_SEEDS])),
+        Ok(program) => finish(&mut run.command(program, &["--seeds", SIMULATOR_SEEDS, "--jobs", &jobs()])),
         Err(error) => Outcome::Failed(format!("this program's own path: {error}")),
     }
+}
+
+/// As many worlds at once as there are cores.
+fn jobs() -> String {
+    thread::available_parallelism().map_or(1, usize::from).to_string()
 }
 
 /// Licences, banned crates and sources. Advisories need a database from the network, which CI has not.

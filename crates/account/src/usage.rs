@@ -241,10 +241,10 @@ impl Usage {
         host: Option<Addr>,
         sums: Sums,
     ) -> Result<(), Overflow> {
-        if !self.tenants.contains_key(tenant) {
-            self.tenants.insert(tenant.into(), TenantUsage::default());
-        }
-        let Some(tenant) = self.tenants.get_mut(tenant) else { return Ok(()) };
+        let tenant = match self.tenants.get_mut(tenant) {
+            Some(known) => known,
+            None => self.tenants.entry(tenant.into()).or_default(),
+        };
         tenant.used.add(kind, sums)?;
         match host {
             Some(host) => tenant.hosts.entry(host).or_default().add(kind, sums),

@@ -6,12 +6,13 @@ use crate::row::Row;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::ops::Range;
+use std::path::Path;
 use weir_account::usage::{Kind as UsageKind, Used};
 use weir_account::{Balance, Completeness, Sums, Usage};
 use weir_flow::{Addr, Batch, Column, health};
 use weir_query::{Key as QueryKey, Measure, Query};
-use weir_store::Snapshot;
 use weir_store::bins::BinRow;
+use weir_store::{SegmentEntry, Snapshot};
 
 /// All of time.
 const EVER: Range<i64> = i64::MIN..i64::MAX;
@@ -52,25 +53,69 @@ pub(crate) fn store(ledger: &Ledger, snapshot: &Snapshot, unsure: &Unsure<'_>) -
     stored_counts(ledger, snapshot, unsure)
 }
 
-/// Every stored row is there exactly once, and no other.
-pub(crate) fn rows(ledger: &Ledger, snapshot: &Snapshot) -> Verdict {
-    let mut want: Vec<&Row> = ledger.rows().collect();
-    want.sort_unstable();
-    let mut have = Vec::with_capacity(want.len());
+/// The rows, while sampling intervals that came late are on their way to some of them: but for what these change.
+pub(crate) fn unsettled(ledger: &Ledger, snapshot: &Snapshot) -> Verdict {
+    if !snapshot.damage().is_empty() {
+        return complain("damage", format!("{:?}", snapshot.damage()));
+    }
+    let plain = |mut rows: Vec<Row>| {
+        rows.iter_mut().for_each(Row::forget_sampling);
+        rows.sort_unstable();
+        rows
+    };
+    same_rows(&plain(ledger.rows().cloned().collect()), &plain(stored_rows(snapshot)?))
+}
+
+/// The rows of a snapshot, in no order.
+pub(crate) fn stored_rows(snapshot: &Snapshot) -> Result<Vec<Row>, String> {
+    let mut rows = Vec::new();
     for segment in &snapshot.segments {
-        let reader = segment.open().map_err(|error| format!("rows: {error}"))?;
-        for (group, info) in reader.row_groups().iter().enumerate() {
-            let all = std::iter::once(0..info.rows).collect::<Vec<_>>();
-            let batch = reader.read(group, u64::MAX, &all).map_err(|error| format!("rows: {error}"))?;
-            have.extend(Row::all(&batch));
-        }
+        rows.extend(segment_rows(segment).map_err(|error| format!("rows: {error}"))?);
     }
     for entry in &snapshot.tail {
         let batch = entry.read(u64::MAX).map_err(|error| format!("rows: {error}"))?;
-        have.extend(Row::all(&batch));
+        rows.extend(Row::all(&batch));
     }
+    Ok(rows)
+}
+
+/// The rows of a segment.
+pub(crate) fn segment_rows(segment: &SegmentEntry) -> Result<Vec<Row>, weir_store::Error> {
+    let reader = segment.open()?;
+    let mut rows = Vec::new();
+    for (group, info) in reader.row_groups().iter().enumerate() {
+        let all = std::iter::once(0..info.rows).collect::<Vec<_>>();
+        rows.extend(Row::all(&reader.read(group, u64::MAX, &all)?));
+    }
+    Ok(rows)
+}
+
+/// Every stored row is there exactly once, and no other.
+pub(crate) fn rows(ledger: &Ledger, snapshot: &Snapshot) -> Verdict {
+    let mut want: Vec<Row> = ledger.rows().cloned().collect();
+    want.sort_unstable();
+    let mut have = stored_rows(snapshot)?;
     have.sort_unstable();
-    let (missing, extra) = differences(want.into_iter(), have.iter());
+    same_rows(&want, &have)
+}
+
+/// The rows that were given up when everything that ended before this was: all of them are old.
+pub(crate) fn retired(ledger: &Ledger, snapshot: &Snapshot, before: i64) -> Result<Vec<Row>, String> {
+    let mut want: Vec<Row> = ledger.rows().cloned().collect();
+    want.sort_unstable();
+    let mut have = stored_rows(snapshot)?;
+    have.sort_unstable();
+    let (missing, extra) = differences(want.iter(), have.iter());
+    let is_old = |row: &&&Row| row.moment(Column::End).max(row.moment(Column::Start)) < before;
+    let young: Vec<&Row> = missing.iter().filter(|row| !is_old(row)).copied().collect();
+    if young.is_empty() && extra.is_empty() {
+        return Ok(missing.into_iter().cloned().collect());
+    }
+    Err(format!("retired: before {before}{}{}", shown("missing", &young), shown("too many", &extra)))
+}
+
+fn same_rows(want: &[Row], have: &[Row]) -> Verdict {
+    let (missing, extra) = differences(want.iter(), have.iter());
     if missing.is_empty() && extra.is_empty() {
         return Ok(());
     }
@@ -87,7 +132,7 @@ pub(crate) fn rows(ledger: &Ledger, snapshot: &Snapshot) -> Verdict {
 }
 
 /// What two sorted lists do not share: of the first, of the second.
-fn differences<'a, T: Ord>(
+pub(crate) fn differences<'a, T: Ord>(
     a: impl Iterator<Item = &'a T>,
     b: impl Iterator<Item = &'a T>,
 ) -> (Vec<&'a T>, Vec<&'a T>) {
@@ -134,7 +179,7 @@ fn add(sums: &mut BTreeMap<Key, Amounts>, row: &BinRow<'_>) {
 
 /// The bins of a span are those that the true rows make.
 pub(crate) fn bins(ledger: &Ledger, snapshot: &Snapshot, range: &Range<i64>) -> Verdict {
-    let mut want = accounts(ledger.rows());
+    let mut want = accounts(ledger.accounted());
     want.retain(|key, _| range.contains(&key.0));
     let mut have = BTreeMap::new();
     snapshot.bins(range.clone(), |row| add(&mut have, row)).map_err(|error| format!("bins: {error}"))?;
@@ -144,9 +189,12 @@ pub(crate) fn bins(ledger: &Ledger, snapshot: &Snapshot, range: &Range<i64>) -> 
 /// The bins written are those that the stored rows make.
 fn recomputed(snapshot: &Snapshot) -> Verdict {
     let mut written = BTreeMap::new();
-    snapshot.bins(EVER, |row| add(&mut written, row)).map_err(|error| format!("bins again: {error}"))?;
+    // Accounts from before that have outlived their rows.
+    let range = snapshot.retired_before().unwrap_or(i64::MIN)..i64::MAX;
+    let read = snapshot.bins(range.clone(), |row| add(&mut written, row));
+    read.map_err(|error| format!("bins again: {error}"))?;
     let mut again = BTreeMap::new();
-    let accumulator = snapshot.recompute_bins(EVER).map_err(|error| format!("bins again: {error}"))?;
+    let accumulator = snapshot.recompute_bins(range).map_err(|error| format!("bins again: {error}"))?;
     accumulator.for_each(|row| add(&mut again, row));
     same_accounts("bins again", &again, &written)
 }
@@ -186,7 +234,7 @@ pub(crate) fn usage(ledger: &Ledger, snapshot: &Snapshot) -> Verdict {
     let mut tenants: BTreeMap<&str, Used> =
         ledger.town().names().map(|name| (name, Used::default())).collect();
     let mut exporters: BTreeMap<Addr, Sums> = BTreeMap::new();
-    for row in ledger.rows() {
+    for row in ledger.accounted() {
         tally(row, &mut tenants, &mut exporters).map_err(|error| format!("usage: {error}"))?;
     }
     for (name, want) in &tenants {
@@ -249,6 +297,8 @@ fn stored_counts(ledger: &Ledger, snapshot: &Snapshot, unsure: &Unsure<'_>) -> V
     });
     read.map_err(|error| format!("counts: {error}"))?;
     counts("counts", &want, malformed, &have, unsure)?;
+    decoded(ledger, &have)?;
+    fates(&want, &have)?;
     let sum = |what: &str| want.iter().filter(|(key, _)| key.3 == what).map(|(_, value)| *value).sum::<i64>();
     let total = builder.finish(0).total;
     for (what, have) in [
@@ -262,6 +312,54 @@ fn stored_counts(ledger: &Ledger, snapshot: &Snapshot, unsure: &Unsure<'_>) -> V
     ] {
         if overflow || i64::try_from(have) != Ok(sum(what)) {
             return complain("completeness", format!("{what} should be {} and is {have}", sum(what)));
+        }
+    }
+    Ok(())
+}
+
+/// Every datagram of an exporter is decoded, held or refused; those are refused that were not understood, and copies.
+fn fates(want: &Counts, have: &[health::Row]) -> Verdict {
+    let mut sums: BTreeMap<Addr, (i64, i64)> = BTreeMap::new();
+    for ((_, exporter, _, what), value) in want {
+        match *what {
+            "datagrams" => sums.entry(*exporter).or_default().0 += value,
+            "undecodable" | "duplicate_datagrams" => sums.entry(*exporter).or_default().1 += value,
+            _ => {}
+        }
+    }
+    for row in have {
+        let (all, refused) = sums.entry(row.exporter).or_default();
+        match row.what.split(':').next() {
+            Some("datagrams_decoded" | "datagrams_held") => *all -= row.value,
+            Some("datagrams_refused") => (*all, *refused) = (*all - row.value, *refused - row.value),
+            _ => {}
+        }
+    }
+    match sums.iter().find(|(_, sums)| **sums != (0, 0)) {
+        Some((exporter, (all, refused))) => complain(
+            "fates",
+            format!("of {exporter}, {all} datagrams have none, and {refused} should be refused besides"),
+        ),
+        None => Ok(()),
+    }
+}
+
+/// What was decoded is stored or discarded.
+fn decoded(ledger: &Ledger, counts: &[health::Row]) -> Verdict {
+    let sum = |name: &str| -> i128 {
+        let named = counts.iter().filter(|row| row.what.split(':').next() == Some(name));
+        named.map(|row| i128::from(row.value)).sum()
+    };
+    let stored = |column| ledger.accounted().map(|row| i128::from(row.amount(column))).sum::<i128>();
+    for (what, stored) in [
+        ("flows", ledger.accounted().count() as i128),
+        ("octets", stored(Column::Octets)),
+        ("packets", stored(Column::Packets)),
+    ] {
+        let (decoded, discarded) = (sum(what), sum(&format!("discarded_{what}")));
+        if decoded != stored + discarded {
+            let text = format!("{what}: {decoded} decoded, {stored} stored, {discarded} discarded");
+            return complain("decoded", text);
         }
     }
     Ok(())
@@ -282,6 +380,8 @@ impl Unsure<'_> {
         let murky = self.murky.contains(&(exporter, domain));
         match what {
             "octets_lost_estimate" | "malformed" => true,
+            // Compared as sums: see `fates`.
+            "datagrams_decoded" | "datagrams_held" | "datagrams_refused" => true,
             "records_lost" => by_datagram || murky,
             "datagrams_lost" => !by_datagram || murky,
             "reordered" | "restarts" => murky,
@@ -331,6 +431,15 @@ fn counts(
         );
     }
     Ok(())
+}
+
+/// What the store says when it is asked to look at itself.
+pub(crate) fn verified(store: &Path) -> Verdict {
+    let report = weir_store::verify(store).map_err(|error| format!("verify: {error}"))?;
+    if report.problems.is_empty() && report.damage.is_empty() {
+        return Ok(());
+    }
+    complain("verify", format!("{:?} {:?}", report.problems, report.damage))
 }
 
 /// A question about tenants and directions, answered by scanning the rows.

@@ -2,20 +2,16 @@
 //! in which it dies.
 
 use crate::chance::Dice;
+use crate::drive::{Cut, Drive};
 use crate::message::Delivery;
-use crate::power::{self, Floor};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::Arc;
 use weir_account::Attribution;
 use weir_flow::Batch;
+use weir_flow::session::memory::{Attic, Realm};
 use weir_flow::session::{Arrival, Problem, Sessions, Settings};
-use weir_store::{Options, Recovery, Snapshot, What, Writer};
-
-/// How long a seal may take before something must be wrong, in waits of a millisecond.
-const PATIENCE_MS: u32 = 60_000;
-/// So many journal files are never more than one seal behind, so that when a file is full never depends on how
-/// fast the sealing thread is, and a seed always gives the same store.
-const FILES_MAX: usize = 2;
+use weir_store::{Disk, Error, Options, Recovery, Retention, Snapshot, TailEntry, Taken, What, Writer};
 
 /// A collector with its store.
 #[derive(Debug)]
@@ -24,6 +20,7 @@ pub(crate) struct Collector {
     options: Options,
     settings: Settings,
     attribution: Attribution,
+    pub(crate) drive: Arc<Drive>,
     /// None only while it is dead.
     running: Option<Running>,
 }
@@ -33,8 +30,6 @@ struct Running {
     writer: Writer,
     sessions: Sessions,
     batch: Batch,
-    /// Where the frames of batches end that were appended and not made durable when last looked at.
-    floor: Floor,
 }
 
 /// How a collector dies.
@@ -49,9 +44,50 @@ pub(crate) enum Death {
 /// What was found after a death.
 #[derive(Debug)]
 pub(crate) struct Survival {
-    /// The last batch that is there.
-    pub last: u64,
+    /// Batches up to this one are in files,
+    pub sealed: u64,
+    /// and these are in the journal.
+    pub found: BTreeSet<u64>,
     pub recovery: Recovery,
+    pub cut: Cut,
+}
+
+impl Survival {
+    /// Whether this batch is there.
+    pub(crate) fn holds(&self, sequence: u64) -> bool {
+        sequence <= self.sealed || self.found.contains(&sequence)
+    }
+
+    /// The last batch that is there.
+    pub(crate) fn last(&self) -> u64 {
+        self.found.last().copied().unwrap_or(0).max(self.sealed)
+    }
+
+    /// Whether a batch is lost and a later one is there: of two files of the journal that were not flushed, one may
+    /// reach the disk and the other not.
+    pub(crate) fn has_hole(&self) -> bool {
+        (self.sealed + 1..self.last()).any(|sequence| !self.found.contains(&sequence))
+    }
+}
+
+/// Why something was not done.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// The process has died.
+    Dead,
+    /// The disk refuses as it was told to: full, or an error.
+    Disk,
+    /// What should not be.
+    Wrong(String),
+}
+
+/// What became of something.
+pub(crate) type Outcome<T> = Result<T, Refusal>;
+
+impl From<String> for Refusal {
+    fn from(wrong: String) -> Self {
+        Self::Wrong(wrong)
+    }
 }
 
 impl Collector {
@@ -64,24 +100,44 @@ impl Collector {
         options: Options,
         settings: Settings,
         attribution: Attribution,
+        dice: Dice,
     ) -> Result<Self, String> {
-        let mut collector =
-            Self { store: store.to_path_buf(), options, settings, attribution, running: None };
-        collector.start()?;
-        Ok(collector)
+        let drive = Arc::new(Drive::new(&store.with_extension("attic"), dice));
+        let store = store.to_path_buf();
+        let mut collector = Self { store, options, settings, attribution, drive, running: None };
+        match collector.start() {
+            Ok(_) => Ok(collector),
+            Err(refusal) => Err(format!("begin: {refusal:?}")),
+        }
     }
 
-    fn start(&mut self) -> Result<Recovery, String> {
-        let (writer, recovery) =
-            Writer::open(&self.store, self.options).map_err(|error| format!("open: {error}"))?;
-        let sessions = Sessions::new(self.settings.clone());
-        let floor = Floor::default();
-        self.running = Some(Running { writer, sessions, batch: Batch::new(), floor });
+    fn disk(&self) -> Disk {
+        Disk::new(&self.store).with_fate(self.drive.clone()).single_threaded()
+    }
+
+    fn start(&mut self) -> Outcome<Recovery> {
+        let opened = Writer::open_on(self.disk(), self.options);
+        let (writer, recovery) = opened.map_err(|error| self.refusal("open", &error))?;
+        let attic = Arc::new(Attic::new(writer.memory(), Realm::Live));
+        let sessions = Sessions::recalling(self.settings.clone(), attic);
+        self.running = Some(Running { writer, sessions, batch: Batch::new() });
         Ok(recovery)
+    }
+
+    fn refusal(&self, doing: &str, error: &Error) -> Refusal {
+        refusal(&self.drive, doing, error)
     }
 
     fn running(&mut self) -> Result<&mut Running, String> {
         self.running.as_mut().ok_or_else(|| "the collector is dead".to_owned())
+    }
+
+    /// What a writer does, and what becomes of it: a death may show only in what it leaves undone.
+    fn write<T>(&mut self, doing: &str, act: impl FnOnce(&mut Writer) -> Result<T, Error>) -> Outcome<T> {
+        let drive = Arc::clone(&self.drive);
+        let done = act(&mut self.running()?.writer);
+        let done = done.map_err(|error| refusal(&drive, doing, &error));
+        if drive.is_dead() { Err(Refusal::Dead) } else { done }
     }
 
     /// Takes in a datagram; its problem, if it had one, has been counted.
@@ -116,52 +172,40 @@ impl Collector {
         let running = self.running()?;
         running.sessions.finish(&mut running.batch);
         attribution.attribute(&mut running.batch, 0);
-        // The ledger does not know yet that rows are scaled when their interval comes: the store's own tests have a
-        // model of that (`crates/store/src/tests/late.rs`). Here rows stay as they were decoded.
-        running.batch.rescales.clear();
         Ok(std::mem::take(&mut running.batch))
     }
 
-    /// Stores a batch; returns its sequence.
+    /// Stores a batch, or what is not its rows is held and these are discarded.
     ///
     /// # Errors
-    /// The store's.
-    pub(crate) fn append(&mut self, batch: &Batch, now_ms: i64) -> Result<u64, String> {
-        self.settle(now_ms, FILES_MAX)?;
-        let store = self.store.clone();
-        let running = self.running()?;
-        power::remember(&store)?;
-        let sequence = running.writer.append(batch, now_ms).map_err(|error| format!("append: {error}"))?;
-        running.floor.appended(sequence, power::newest(&store)?);
-        running.floor.synced(running.writer.synced());
-        Ok(sequence)
+    /// It has died.
+    pub(crate) fn store(&mut self, batch: &Batch, now_ms: i64) -> Outcome<Taken> {
+        self.write("store", |writer| writer.take(batch, now_ms))
     }
 
     /// Lets the store do what is due.
     ///
     /// # Errors
     /// The store's.
-    pub(crate) fn tick(&mut self, now_ms: i64) -> Result<(), String> {
-        power::remember(&self.store)?;
-        let running = self.running()?;
-        running.writer.tick(now_ms).map_err(|error| format!("tick: {error}"))?;
-        running.floor.synced(running.writer.synced());
-        Ok(())
+    pub(crate) fn tick(&mut self, now_ms: i64) -> Outcome<()> {
+        self.write("tick", |writer| writer.tick(now_ms))
     }
 
-    /// Ticks until there are at most so many journal files.
+    /// Seals everything, and brings late sampling intervals to all their rows.
     ///
     /// # Errors
-    /// The store's, or it never gets there.
-    pub(crate) fn settle(&mut self, now_ms: i64, files: usize) -> Result<(), String> {
-        for _ in 0..PATIENCE_MS {
-            self.tick(now_ms)?;
-            if power::journal(&self.store)?.len() <= files {
-                return Ok(());
-            }
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        Err(format!("settle: after {PATIENCE_MS} ms there are still more than {files} journal files"))
+    /// The store's.
+    pub(crate) fn settle(&mut self, now_ms: i64) -> Outcome<()> {
+        self.write("settle", |writer| writer.settle(now_ms))
+    }
+
+    /// Gives up flow records that ended before this.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) fn retire(&mut self, before_ms: i64, now_ms: i64) -> Outcome<u64> {
+        let retention = Retention { flows_before: Some(before_ms), ..Retention::default() };
+        self.write("retire", |writer| writer.retire(retention, now_ms)).map(|retired| retired.rows)
     }
 
     /// Imports a batch, and commits that or not. Told twice to import the same, it refuses the second time.
@@ -174,23 +218,45 @@ impl Collector {
         digest: [u8; 32],
         commits: bool,
         now_ms: i64,
-    ) -> Result<(), String> {
-        let fail = |error: weir_store::Error| format!("import: {error}");
-        power::remember(&self.store)?;
-        let running = self.running()?;
-        let mut import = running.writer.import("a file", false).map_err(fail)?;
-        import.append(batch).map_err(fail)?;
+    ) -> Outcome<()> {
+        self.write("import", |writer| {
+            let mut import = writer.import("a file", false)?;
+            import.append(batch)?;
+            if commits { import.commit(&digest, 1, now_ms) } else { Ok(()) }
+        })?;
         if !commits {
             return Ok(());
         }
-        import.commit(&digest, 1, now_ms).map_err(fail)?;
-        let mut again = running.writer.import("the same file", false).map_err(fail)?;
-        again.append(batch).map_err(fail)?;
-        match again.commit(&digest, 1, now_ms) {
-            Err(error) if matches!(error.what, What::Imported { .. }) => Ok(()),
-            Err(error) => Err(fail(error)),
-            Ok(()) => Err("import: the same digest was imported twice".to_owned()),
+        let again = self.write("import again", |writer| {
+            let mut again = writer.import("the same file", false)?;
+            again.append(batch)?;
+            Ok(again.commit(&digest, 1, now_ms))
+        });
+        match again {
+            Ok(Err(error)) if matches!(error.what, What::Imported { .. }) => Ok(()),
+            Ok(Err(error)) => Err(self.refusal("import again", &error)),
+            Ok(Ok(())) => Err(Refusal::Wrong("import: the same digest was imported twice".to_owned())),
+            // Room for the copy was not to be had: the first is there.
+            Err(Refusal::Disk) => Ok(()),
+            Err(refusal) => Err(refusal),
         }
+    }
+
+    /// Whether something of this digest was imported.
+    ///
+    /// # Errors
+    /// It is dead.
+    pub(crate) fn is_imported(&mut self, digest: &[u8; 32]) -> Result<bool, String> {
+        Ok(self.running()?.writer.is_imported(digest).is_some())
+    }
+
+    /// The last sequence in use, and whether the disk takes something.
+    ///
+    /// # Errors
+    /// It is dead.
+    pub(crate) fn reached(&mut self) -> Result<(u64, bool), String> {
+        let writer = &self.running()?.writer;
+        Ok((writer.last_sequence(), writer.outage().is_none()))
     }
 
     /// The last batch that survives anything.
@@ -201,22 +267,37 @@ impl Collector {
         Ok(self.running()?.writer.synced())
     }
 
-    /// Dies and comes back.
+    /// Dies, if it is not dead yet, and comes back; it may die again as it does (`again`: after so many steps).
     ///
     /// # Errors
     /// The store's: whatever a death leaves must be put right.
-    pub(crate) fn die(&mut self, death: Death, dice: &mut Dice) -> Result<Survival, String> {
-        let running = self.running.take().ok_or("the collector is dead")?;
-        let floor = running.floor.clone();
-        // Without a word to the writer. Its thread finishes the file it is at, which nothing names.
-        drop(running);
-        if death == Death::PowerCut {
-            power::cut(&self.store, &floor, dice)?;
+    pub(crate) fn die(&mut self, death: Death, mut again: Option<u64>) -> Result<Survival, String> {
+        let mut cut = Cut::default();
+        loop {
+            self.drive.kill();
+            // Without a word to the writer: no step that it takes now is taken.
+            drop(self.running.take());
+            if death == Death::PowerCut {
+                let more = self.drive.cut().map_err(|error| format!("the world failed to cut: {error}"))?;
+                cut.inside |= more.inside;
+            }
+            self.drive.revive();
+            if let Some(steps) = again.take() {
+                self.drive.arm(steps);
+            }
+            match self.start() {
+                Ok(recovery) => {
+                    self.drive.revive();
+                    let sealed = self.running()?.writer.sealed();
+                    let found = self.snapshot()?.tail.iter().map(TailEntry::sequence).collect();
+                    return Ok(Survival { sealed, found, recovery, cut });
+                }
+                Err(Refusal::Dead) => {}
+                // Nobody starts on a full disk; so there is room again.
+                Err(Refusal::Disk) => self.drive.set_full(false),
+                Err(Refusal::Wrong(wrong)) => return Err(format!("after {death:?}: {wrong}")),
+            }
         }
-        power::forget(&self.store)?;
-        let recovery = self.start()?;
-        let sealed = self.running()?.writer.sealed();
-        Ok(Survival { last: sealed + recovery.frames, recovery })
     }
 
     /// Ends in good order.
@@ -228,11 +309,27 @@ impl Collector {
         running.writer.close(now_ms).map_err(|error| format!("close: {error}"))
     }
 
+    /// Where its store is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.store
+    }
+
     /// What a reader sees.
     ///
     /// # Errors
     /// The store's.
     pub(crate) fn snapshot(&self) -> Result<Snapshot, String> {
         Snapshot::open(&self.store).map_err(|error| format!("snapshot: {error}"))
+    }
+}
+
+/// Why a store says no: it has died, its disk was told to refuse, or something is wrong.
+fn refusal(drive: &Drive, doing: &str, error: &Error) -> Refusal {
+    if drive.is_dead() {
+        return Refusal::Dead;
+    }
+    match &error.what {
+        What::Io { source, .. } if source.to_string() == "the simulated disk refuses" => Refusal::Disk,
+        _ => Refusal::Wrong(format!("{doing}: {error}")),
     }
 }

@@ -1,58 +1,77 @@
-//! `weir-sim`: runs worlds by their seeds, and says of each how it ended.
+//! `sim`: runs worlds by their seeds, and says of each how it ended.
 
+use sim::world::{Order, Summary};
+use sim::{commit, run_many};
 use std::process::ExitCode;
 use std::time::Instant;
-use weir_sim::world;
 
-const USAGE: &str = "usage: weir-sim [--seed N [--tell] | --seeds COUNT [--from N]]";
+const USAGE: &str =
+    "usage: sim [--seed N | --seeds COUNT [--from N]] [--hours H] [--deadly] [--jobs J] [--tell]
+  --seed N      one world, of this seed
+  --seeds COUNT so many worlds (10), of the seeds from N (0) on
+  --hours H     each lasts so many simulated hours; otherwise some hundred steps
+  --deadly      things go wrong five times as often
+  --jobs J      so many at once (1)
+  --tell        say on stderr what happens";
 
-/// Which seeds: the first, and how many.
+/// Which worlds.
 #[derive(Debug, PartialEq, Eq)]
-struct Order {
-    from: u64,
+struct Plan {
+    first: Order,
     count: u64,
-    /// Say on stderr what happens.
-    tells: bool,
+    jobs: u64,
 }
 
-fn parse(arguments: impl Iterator<Item = String>) -> Result<Order, String> {
-    let mut order = Order { from: 0, count: 10, tells: false };
+fn parse(arguments: impl Iterator<Item = String>) -> Result<Plan, String> {
+    let mut plan = Plan { first: Order::default(), count: 10, jobs: 1 };
     let mut arguments = arguments;
     while let Some(name) = arguments.next() {
-        if name == "--tell" {
-            order.tells = true;
-            continue;
-        }
-        let value = arguments.next().and_then(|value| value.parse().ok());
-        let value: u64 = value.ok_or_else(|| format!("{name} wants a number; {USAGE}"))?;
         match name.as_str() {
-            "--seed" => (order.from, order.count) = (value, 1),
-            "--seeds" => order.count = value,
-            "--from" => order.from = value,
-            _ => return Err(format!("{name} is not known; {USAGE}")),
+            "--tell" => plan.first.tells = true,
+            "--deadly" => plan.first.is_deadly = true,
+            "--seed" | "--seeds" | "--from" | "--jobs" | "--hours" => {
+                let value = arguments.next().and_then(|value| value.parse::<u64>().ok());
+                let value = value.ok_or_else(|| format!("{name} wants a number\n{USAGE}"))?;
+                match name.as_str() {
+                    "--seed" => (plan.first.seed, plan.count) = (value, 1),
+                    "--seeds" => plan.count = value,
+                    "--from" => plan.first.seed = value,
+                    "--jobs" => plan.jobs = value.max(1),
+                    _ => plan.first.hours = Some(u32::try_from(value).map_err(|_| "too many hours")?),
+                }
+            }
+            _ => return Err(format!("{name} is not known\n{USAGE}")),
         }
     }
-    Ok(order)
+    Ok(plan)
 }
 
-fn run(order: &Order) -> Result<u64, String> {
+fn run(plan: &Plan) -> Result<u64, String> {
+    println!("commit {}", commit());
+    let begun = Instant::now();
     let mut failed = 0;
-    for seed in order.from..order.from.saturating_add(order.count) {
-        let begun = Instant::now();
-        let folder = world::folder().map_err(|error| format!("no folder to work in: {error}"))?;
-        match world::run(seed, folder.path(), order.tells) {
-            Ok(summary) => println!("seed {seed} ok: {summary}, {} ms", begun.elapsed().as_millis()),
-            Err(failure) => {
-                println!("{failure}");
-                failed += 1;
-            }
+    let mut sum = Summary::default();
+    run_many(plan.first, plan.count, plan.jobs, |order, result| match result {
+        Ok(summary) => {
+            sum += *summary;
+            println!("seed {} ok: {summary}", order.seed);
         }
-    }
+        Err(failure) => {
+            println!("{failure}\n  commit {}", commit());
+            failed += 1;
+        }
+    })?;
+    println!(
+        "{} seeds in {} s, {failed} failed: {sum}; commit {}",
+        plan.count,
+        begun.elapsed().as_secs(),
+        commit()
+    );
     Ok(failed)
 }
 
 fn main() -> ExitCode {
-    match parse(std::env::args().skip(1)).and_then(|order| run(&order)) {
+    match parse(std::env::args().skip(1)).and_then(|plan| run(&plan)) {
         Ok(0) => ExitCode::SUCCESS,
         Ok(failed) => {
             eprintln!("{failed} seeds failed");
@@ -70,10 +89,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn orders_are_read() {
+    fn plans_are_read() {
         let parse = |text: &str| parse(text.split_whitespace().map(str::to_owned));
-        assert_eq!(parse("--tell --seed 7"), Ok(Order { from: 7, count: 1, tells: true }));
-        assert_eq!(parse("--seeds 20 --from 5"), Ok(Order { from: 5, count: 20, tells: false }));
+        let first = Order { seed: 7, hours: Some(48), is_deadly: false, tells: true };
+        assert_eq!(parse("--tell --seed 7 --hours 48"), Ok(Plan { first, count: 1, jobs: 1 }));
+        let first = Order { seed: 5, is_deadly: true, ..Order::default() };
+        assert_eq!(parse("--seeds 20 --from 5 --jobs 2 --deadly"), Ok(Plan { first, count: 20, jobs: 2 }));
         assert!(parse("--seeds").is_err() && parse("--size 3").is_err());
     }
 }

@@ -4,8 +4,8 @@ use crate::row::Row;
 use crate::town::Place;
 use std::fmt;
 use std::rc::Rc;
-use weir_flow::Addr;
 use weir_flow::names::Version;
+use weir_flow::{Addr, Column};
 use weir_wire::Protocol;
 
 /// What a collector keeps apart.
@@ -162,7 +162,20 @@ impl fmt::Display for Delivery {
     }
 }
 
+impl Told {
+    /// The sampler that the record names.
+    pub(crate) fn sampler(&self) -> Option<u64> {
+        let names = self.row.get(Column::Sampler).is_some();
+        names.then(|| self.row.amount(Column::Sampler))
+    }
+}
+
 impl Message {
+    /// Whether its format is a fixed one: without templates and options, or sFlow's.
+    pub(crate) fn is_fixed(&self) -> bool {
+        !matches!(self.session.protocol, Protocol::NetflowV9 | Protocol::Ipfix)
+    }
+
     /// Whether its number counts records, not datagrams.
     pub(crate) fn counts_records(&self) -> bool {
         !matches!(self.session.protocol, Protocol::NetflowV9 | Protocol::SflowV5)

@@ -27,6 +27,12 @@ impl Row {
         }
     }
 
+    /// Forgets what a sampling interval changes.
+    pub(crate) fn forget_sampling(&mut self) {
+        let changed = [Column::Octets, Column::Packets, Column::SamplingInterval, Column::SamplingSource];
+        self.0.retain(|(column, _)| !changed.contains(column));
+    }
+
     pub(crate) fn number(&mut self, column: Column, value: u64) {
         self.set(column, Cell::Number(value));
     }

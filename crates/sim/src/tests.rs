@@ -2,7 +2,7 @@
 
 use crate::ledger::{Expected, Origin};
 use crate::row::{Cell, Row};
-use crate::world::{Failure, Sabotage, Summary, folder, run_with};
+use crate::world::{Failure, Order, Sabotage, Summary, folder, run_with};
 use weir_flow::Column;
 
 /// A seed that ends well, for those that must not.
@@ -10,7 +10,7 @@ const SEED: u64 = 3;
 
 fn run(seed: u64, sabotage: Sabotage) -> Result<Summary, Failure> {
     let folder = folder().unwrap();
-    run_with(seed, folder.path(), false, sabotage)
+    run_with(Order::of(seed), folder.path(), sabotage)
 }
 
 /// The row that the first stored batch with rows begins with.
@@ -21,24 +21,58 @@ fn first(stored: &mut [(Origin, Expected)]) -> &mut Row {
 /// The complaint about a falsified ledger.
 fn complaint(sabotage: Sabotage) -> String {
     let failure = run(SEED, sabotage).unwrap_err();
-    assert_eq!(failure.seed, SEED);
+    assert_eq!(failure.order.seed, SEED);
     assert!(failure.to_string().contains("--seed 3"), "{failure}");
     failure.complaint
 }
 
+/// Runs worlds from this one on, on all cores; their sum.
+fn run_all(first: Order, count: u64) -> Summary {
+    let jobs = std::thread::available_parallelism().map_or(1, usize::from);
+    let (mut sum, mut failures) = (Summary::default(), Vec::new());
+    crate::run_many(first, count, jobs.try_into().unwrap(), |_, result| match result {
+        Ok(summary) => sum += *summary,
+        Err(failure) => failures.push(format!("{failure}\n  commit {}", crate::commit())),
+    })
+    .unwrap();
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+    sum
+}
+
 #[test]
 fn a_handful_of_worlds_end_well() {
-    for seed in 100..104 {
-        match run(seed, |_| {}) {
-            Ok(summary) => assert!(summary.records > 500 && summary.checks > 1, "seed {seed}: {summary}"),
-            Err(failure) => panic!("{failure}"),
-        }
+    let sum = run_all(Order::of(100), 4);
+    assert!(sum.records > 4 * 500 && sum.checks > 8 && sum.rows_checked > sum.records, "{sum}");
+}
+
+/// The kill test: nothing committed is lost or doubled, and no more than the stated window.
+#[test]
+fn two_hundred_kills_and_power_cuts_between_any_two_steps_of_the_disk() {
+    const WORLDS: u64 = 4;
+    let mut sum = Summary::default();
+    let mut first = Order { is_deadly: true, ..Order::of(7_000) };
+    while sum.kills + sum.power_cuts < 200 {
+        sum += run_all(first, WORLDS);
+        first.seed += WORLDS;
+        assert!(first.seed < 7_100, "worlds in which nobody dies: {sum}");
     }
+    println!("{sum}");
+    assert!(sum.kills > 50 && sum.power_cuts > 50 && sum.amid > 20, "{sum}");
 }
 
 #[test]
 fn the_same_seed_makes_the_same_world() {
     assert_eq!(run(SEED, |_| {}), run(SEED, |_| {}));
+}
+
+#[test]
+fn a_failure_says_how_to_see_it_again() {
+    let order = Order { hours: Some(3), is_deadly: true, ..Order::of(17) };
+    let failure = Failure { order, step: 4, complaint: "rows: none".to_owned() };
+    assert_eq!(
+        failure.to_string(),
+        "seed 17 FAILED at step 4: rows: none\n  again: cargo run -p sim -- --seed 17 --hours 3 --deadly"
+    );
 }
 
 #[test]
@@ -102,13 +136,13 @@ mod one_by_one {
 
     use crate::chance::Dice;
     use crate::check;
-    use crate::ledger::{Expected, Ledger, Origin};
+    use crate::ledger::{Counts, Expected, Ledger, Origin};
     use crate::row::Row;
     use crate::town::Town;
     use std::collections::{BTreeMap, BTreeSet};
     use weir_flow::batch::RowBuilder;
     use weir_flow::names::Direction;
-    use weir_flow::{Addr, Batch, Column};
+    use weir_flow::{Addr, Batch, Column, health};
     use weir_store::{Options, Snapshot, Writer};
 
     const START_MS: i64 = 1_767_225_600_000;
@@ -130,7 +164,24 @@ mod one_by_one {
             .direction(Direction::Out)
             .traffic(octets, 4)
             .push(&mut batch);
+        batch.health = counts(octets)
+            .into_iter()
+            .map(|((bin, exporter, domain, what), value)| health::Row {
+                bin,
+                exporter,
+                domain,
+                what: what.into(),
+                value,
+            })
+            .collect();
         batch
+    }
+
+    /// What was counted when it was decoded.
+    fn counts(octets: u64) -> Counts {
+        let count = |(what, value)| ((START_MS + 300_000, Addr::v4([192, 0, 2, 1]), 7, what), value);
+        let octets = i64::try_from(octets).unwrap();
+        [("flows", 1), ("octets", octets), ("packets", 4)].map(count).into()
     }
 
     /// A store of such a row, and a ledger that says it had so many octets.
@@ -141,8 +192,8 @@ mod one_by_one {
         writer.close(START_MS).unwrap();
         let snapshot = Snapshot::open(folder.path()).unwrap();
         let mut ledger = Ledger::new(Town::new(&mut Dice::of(&[0])), BTreeMap::new(), 0);
-        let rows = Row::all(&batch(said)).collect();
-        ledger.store(Origin::Journal(1), Expected { rows, ..Expected::default() });
+        let rows: Vec<Row> = Row::all(&batch(said)).collect();
+        ledger.store(Origin::Journal(1), Expected { rows, counts: counts(said), ..Expected::default() });
         (folder, snapshot, ledger)
     }
 
@@ -172,7 +223,8 @@ mod one_by_one {
 
     #[test]
     fn a_batch_is_compared_row_by_row() {
-        let expected = Expected { rows: Row::all(&batch(5)).collect(), ..Expected::default() };
+        let rows: Vec<Row> = Row::all(&batch(5)).collect();
+        let expected = Expected { rows, counts: counts(5), ..Expected::default() };
         let none = BTreeSet::new();
         let unsure = check::Unsure { by_datagram: &BTreeSet::new(), murky: &none };
         assert_eq!(check::batch(&expected, &batch(5), &unsure), Ok(()));

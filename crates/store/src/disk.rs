@@ -88,7 +88,7 @@ impl Disk {
     }
 
     /// Makes something durable, or notes that it is.
-    fn settle(&self, kind: Kind, path: &Path, act: impl FnOnce() -> io::Result<()>) -> Result<(), Error> {
+    fn flush(&self, kind: Kind, path: &Path, act: impl FnOnce() -> io::Result<()>) -> Result<(), Error> {
         if let Some(fate) = &self.fate {
             match fate.judge(&Step { kind, path, to: None, bytes: 0 }) {
                 Verdict::Pass => {}
@@ -131,11 +131,17 @@ impl Disk {
 
     /// Creates a folder and what leads to it, durably.
     pub(crate) fn create_folder(&self, folder: &Path) -> Result<(), Error> {
-        if folder.is_dir() {
-            return Ok(());
+        let missing: Vec<&Path> = folder.ancestors().take_while(|folder| !folder.is_dir()).collect();
+        for folder in missing.into_iter().rev().filter(|folder| !folder.as_os_str().is_empty()) {
+            self.step(Kind::CreateFolder, folder, 0, || match fs::create_dir(folder) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+                _ => Ok(()),
+            })?;
+            // A name is durable when the folder that it is in is flushed: each of them.
+            let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty());
+            self.sync_folder(parent.unwrap_or(Path::new(".")))?;
         }
-        self.step(Kind::CreateFolder, folder, 0, || fs::create_dir_all(folder))?;
-        folder.parent().map_or(Ok(()), |parent| self.sync_folder(parent))
+        Ok(())
     }
 
     /// Writes a whole new file so that it is there under its name complete and durable, or not at all: to a
@@ -190,7 +196,7 @@ impl Disk {
 
     /// Makes what was appended durable.
     pub(crate) fn sync(&self, file: &File, path: &Path) -> Result<(), Error> {
-        self.settle(Kind::Sync, path, || file.sync_data())
+        self.flush(Kind::Sync, path, || file.sync_data())
     }
 
     /// Cuts a file to its first `len` bytes, durably.
@@ -213,8 +219,8 @@ impl Disk {
     }
 
     /// Flushes a folder, so that names in it survive a power failure.
-    fn sync_folder(&self, folder: &Path) -> Result<(), Error> {
-        self.settle(Kind::SyncFolder, folder, || File::open(folder).and_then(|f| f.sync_all()))
+    pub(crate) fn sync_folder(&self, folder: &Path) -> Result<(), Error> {
+        self.flush(Kind::SyncFolder, folder, || File::open(folder).and_then(|f| f.sync_all()))
     }
 }
 

@@ -122,7 +122,8 @@ impl fmt::Display for Error {
             }
             What::Damaged(how) => write!(
                 f,
-                "{path} is damaged: {how}; restore it from a copy, or run `weir verify` to see what else is"
+                "{path} is damaged: {how}; restore it from a copy; `weir rebuild --check` names all that \
+                 is, and `weir rebuild` computes accounts again"
             ),
             What::Vanished => write!(
                 f,

@@ -23,6 +23,7 @@
 #![forbid(unsafe_code)]
 
 pub mod bins;
+mod budget;
 mod compact;
 mod counter;
 mod day;
@@ -39,6 +40,7 @@ mod log;
 mod manifest;
 mod memory;
 mod queue;
+mod rebuild;
 mod recovery;
 mod rescale;
 mod retention;
@@ -57,6 +59,7 @@ mod verify;
 mod worker;
 mod writer;
 
+pub use budget::{Budget, Forecast, Space};
 pub use disk::Disk;
 pub use error::{Error, What};
 pub use fate::{Fate, Kind, Step, Verdict};
@@ -64,6 +67,7 @@ pub use hold::{Outage, Taken};
 pub use import::Import;
 pub use journal::Damage;
 pub use lock::{Holder, holder};
+pub use rebuild::{Difference, Rebuilt};
 pub use recovery::Recovery;
 pub use retention::{Retention, Retired};
 pub use snapshot::{Imported, SegmentEntry, Snapshot, TailEntry, exists};

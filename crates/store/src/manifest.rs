@@ -98,6 +98,9 @@ pub(crate) struct Rebuild {
     /// When, ms since 1970.
     pub at: i64,
     pub parts: Vec<Replace>,
+    /// What is remembered from here on, in the place of a file that cannot be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<MemoryFile>,
 }
 
 /// What all lines together say, as a line.
@@ -325,6 +328,7 @@ impl Manifest {
                 for part in rebuild.parts {
                     self.replace(path, &part)?;
                 }
+                self.memory = rebuild.memory.or(self.memory.take());
             }
             Line::Checkpoint(checkpoint) if self.lines == 1 => self.restore(*checkpoint),
             Line::Checkpoint(_) => {

@@ -32,7 +32,7 @@ pub(crate) enum State {
     /// In the background thread.
     Running,
     /// Its files are written; the manifest's line is not.
-    Written(Done, i64),
+    Written(Box<Done>, i64),
 }
 
 impl Job {
@@ -99,7 +99,7 @@ impl Writer {
             Ok(mut done) => {
                 job.damaged |= !done.damage.is_empty();
                 self.damage.append(&mut done.damage);
-                job.state = State::Written(done, now_ms);
+                job.state = State::Written(Box::new(done), now_ms);
                 self.commit(now_ms);
             }
             Err(error) => {

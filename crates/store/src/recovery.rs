@@ -3,7 +3,7 @@
 use crate::disk::Disk;
 use crate::flush::Flush;
 use crate::journal::{self, Damage};
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, MemoryFile};
 use crate::{Error, memory, seal};
 use std::collections::HashSet;
 use std::fs::{self, File};
@@ -22,8 +22,8 @@ pub struct Recovery {
     pub torn_bytes: u64,
     /// Files that a crash left unfinished or uncommitted, and that were removed.
     pub orphans: u64,
-    /// Parts of the journal that are not what was written: their rows are lost. The files are kept, with
-    /// `.damaged` added to their names.
+    /// Parts of the journal that are not what was written: their rows are lost. And what sessions remembered, if it
+    /// cannot be read. The files are kept, with `.damaged` added to their names.
     pub damage: Vec<Damage>,
 }
 
@@ -55,6 +55,8 @@ pub(crate) struct Journaled {
     pub number: u64,
     /// What sessions remember.
     pub memory: Memory,
+    /// The file of it that cannot be read.
+    pub lost_memory: Option<MemoryFile>,
     /// How many changes of it were refused: it is full.
     pub refused: u64,
 }
@@ -66,7 +68,7 @@ pub(crate) fn remove_orphans(disk: &Disk, manifest: &Manifest) -> Result<u64, Er
     named.extend(manifest.memory.iter().map(|file| disk.path(&file.name)));
     let mut removed = 0;
     for file in list(&disk.path(memory::FOLDER))? {
-        if !named.contains(&file) {
+        if !named.contains(&file) && file.extension().is_none_or(|e| e != "damaged") {
             disk.remove(&file)?;
             removed += 1;
         }
@@ -109,7 +111,14 @@ pub(crate) fn read_journal(
     let mut journaled = Journaled { last: sealed, ..Journaled::default() };
     let mut known = 0;
     if let Some(file) = &manifest.memory {
-        journaled.memory = memory::read(disk.root(), file)?;
+        match memory::read(disk.root(), file) {
+            Ok(memory) => journaled.memory = memory,
+            Err(error) if error.is_damaged() => {
+                journaled.lost_memory = Some(file.clone());
+                recovery.damage.push(Damage::of_memory(error));
+            }
+            Err(error) => return Err(error),
+        }
         known = file.sequence;
     }
     for (number, path) in journal::files(disk.root())? {

@@ -7,12 +7,12 @@
 use crate::disk::Disk;
 use crate::error::What;
 use crate::journal::{Frame, Maker, Summary};
-use crate::manifest::Files;
-use crate::seal::Parts;
+use crate::manifest::{Files, SegmentFile};
+use crate::seal::{BINS, Parts};
 use crate::segment::{Bound, PageBounds, Reader};
 use crate::snapshot::SegmentEntry;
 use crate::unit::{Late, Unit};
-use crate::{Error, health};
+use crate::{Error, bins, day, health, rebuild};
 use weir_flow::names::SamplingSource;
 use weir_flow::time::BIN_MS;
 use weir_flow::{Batch, Column, Rescale, health::Row};
@@ -97,26 +97,31 @@ pub(crate) struct Rewrite {
     pub accounts_before: i64,
 }
 
+/// The files that are to be there instead of others of a unit.
+#[derive(Debug, Default)]
+pub(crate) struct Rewritten {
+    pub files: Files,
+    /// The names of those others.
+    pub names: Vec<String>,
+}
+
 impl Rewrite {
-    /// The files that are to be there instead of the unit's segments, bins and counts; `None` if no row changes.
-    pub(crate) fn perform(&self, disk: &Disk, prefix: &str) -> Result<Option<Files>, Error> {
-        let Self { unit, rescales, accounts_before } = self;
-        let mut readers = Vec::new();
-        for entry in &unit.files.segments {
-            readers.push(SegmentEntry::new(disk.root(), entry).open()?);
-        }
-        if !readers.iter().any(|reader| rescales.iter().any(|rescale| may_hold(reader, rescale))) {
-            return Ok(None);
-        }
-        let (mut frames, mut counts, mut rows) = (Vec::new(), Vec::new(), 0);
-        for reader in &readers {
-            for group in 0..reader.row_groups().len() {
-                let mut batch = reader.read_all(group, u64::MAX)?;
-                rows += rescales.iter().map(|r| r.apply(&mut batch, &mut counts)).sum::<usize>();
-                frames.push(reframe(disk, &batch, 0)?);
+    /// What is to be there instead of segments that change, and of the unit's bins and counts; `None` if no row
+    /// changes. One segment is in memory at a time: units that were put together have many.
+    pub(crate) fn perform(&self, disk: &Disk, prefix: &str) -> Result<Option<Rewritten>, Error> {
+        let Self { unit, accounts_before, .. } = self;
+        let mut written = Rewritten::default();
+        let (mut counts, mut kept) = (Vec::new(), Vec::new());
+        for (number, entry) in unit.files.segments.iter().enumerate() {
+            match self.segment(disk, &format!("{prefix}s{number}"), entry, &mut counts)? {
+                Some(segments) => {
+                    written.names.push(entry.name.clone());
+                    written.files.segments.extend(segments);
+                }
+                None => kept.push(entry),
             }
         }
-        if rows == 0 {
+        if written.names.is_empty() {
             return Ok(None);
         }
         counts.retain(|row| row.bin.saturating_add(BIN_MS) > *accounts_before);
@@ -124,8 +129,41 @@ impl Rewrite {
             let mut keep = |row: &Row| counts.push(row.clone());
             health::read(&disk.path(&file.name), file, &(i64::MIN..i64::MAX), &mut keep)?;
         }
-        let parts = Parts { frames, counts, counters: Vec::new(), bins: !unit.files.bins.is_empty() };
-        parts.write(disk, prefix).map(Some)
+        let parts = Parts { counts, ..Parts::default() };
+        written.files.health = parts.write(disk, prefix)?.health;
+        if let Some(first) = unit.files.bins.iter().map(|file| file.bin.0).min() {
+            let accounts = rebuild::accounts(disk, kept.into_iter().chain(&written.files.segments), &mut 0)?;
+            let name = format!("{BINS}/{}/{prefix}-0.parquet", day::folder(first));
+            written.files.bins.push(bins::write(disk, &name, &accounts)?);
+        }
+        let small = unit.files.bins.iter().chain(&unit.files.health);
+        written.names.extend(small.map(|file| file.name.clone()));
+        Ok(Some(written))
+    }
+
+    /// A segment with its rows scaled, written anew; `None` if none of them changes.
+    fn segment(
+        &self,
+        disk: &Disk,
+        prefix: &str,
+        entry: &SegmentFile,
+        counts: &mut Vec<Row>,
+    ) -> Result<Option<Vec<SegmentFile>>, Error> {
+        let reader = SegmentEntry::new(disk.root(), entry).open()?;
+        if !self.rescales.iter().any(|rescale| may_hold(&reader, rescale)) {
+            return Ok(None);
+        }
+        let (mut frames, mut rows) = (Vec::new(), 0);
+        for group in 0..reader.row_groups().len() {
+            let mut batch = reader.read_all(group, u64::MAX)?;
+            rows += self.rescales.iter().map(|r| r.apply(&mut batch, counts)).sum::<usize>();
+            frames.push(reframe(disk, &batch, 0)?);
+        }
+        if rows == 0 {
+            return Ok(None);
+        }
+        let parts = Parts { frames, ..Parts::default() };
+        Ok(Some(parts.write(disk, prefix)?.segments))
     }
 }
 

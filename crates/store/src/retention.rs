@@ -8,6 +8,7 @@
 
 use crate::Error;
 use crate::manifest::{BinsFile, Line, Retire, SegmentFile};
+use crate::unit::Unit;
 use crate::writer::Writer;
 use weir_flow::time::BIN_MS;
 
@@ -31,6 +32,25 @@ pub struct Retired {
     pub rows: u64,
 }
 
+impl Retired {
+    /// Adds what was given up later.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.files += other.files;
+        self.bytes += other.bytes;
+        self.rows += other.rows;
+    }
+}
+
+impl SegmentFile {
+    /// When the last of its flows ended, ms since 1970.
+    pub(crate) fn ended(&self) -> i64 {
+        self.end.1.max(self.start.1)
+    }
+}
+
+/// So many segments of a unit are given up together, or not yet.
+const TOGETHER_MAX: usize = 4;
+
 impl Writer {
     /// Gives up what is older than asked; `now_ms` is the time. Where nothing is, nothing is written.
     ///
@@ -38,26 +58,44 @@ impl Writer {
     /// The disk refuses. Either all is given up or nothing; files that could not be removed any more are removed
     /// by the next writer.
     pub fn retire(&mut self, retention: Retention, now_ms: i64) -> Result<Retired, Error> {
-        let mut names = Vec::new();
-        let mut retired = Retired::default();
+        let mut segments = Vec::new();
         let units = &self.log.manifest.units;
         if let Some(before) = retention.flows_before {
-            let is_old = |f: &SegmentFile| f.end.1.max(f.start.1) < before;
-            let old = units.iter().filter(|unit| unit.files.segments.iter().all(is_old));
-            for file in old.flat_map(|unit| &unit.files.segments) {
-                names.push(file.name.clone());
-                retired.bytes += file.bytes;
-                retired.rows += file.totals.rows;
-            }
+            let is_old = |f: &&SegmentFile| f.ended() < before;
+            // Accounts of a unit that keeps some of its segments cannot be computed again: where it has few, all of
+            // them go together.
+            let goes = |unit: &&Unit| {
+                let segments = &unit.files.segments;
+                segments.len() > TOGETHER_MAX || segments.iter().all(|f| is_old(&f))
+            };
+            let old = units.iter().filter(goes);
+            segments.extend(old.flat_map(|unit| &unit.files.segments).filter(is_old).cloned());
         }
-        let files = self.log.manifest.files();
+        let mut small = Vec::new();
         if let Some(before) = retention.accounts_before {
+            let files = self.log.manifest.files();
             let old = |f: &&BinsFile| f.bin.1.saturating_add(BIN_MS) <= before;
-            for file in files.bins.iter().chain(&files.health).chain(&files.counters).filter(old) {
-                names.push(file.name.clone());
-                retired.bytes += file.bytes;
-            }
+            small.extend(files.bins.iter().chain(&files.health).chain(&files.counters).filter(old).cloned());
         }
+        self.retire_files(&segments, &small, retention, now_ms)
+    }
+
+    /// Gives up these files.
+    pub(crate) fn retire_files(
+        &mut self,
+        segments: &[SegmentFile],
+        small: &[BinsFile],
+        retention: Retention,
+        now_ms: i64,
+    ) -> Result<Retired, Error> {
+        let mut names: Vec<String> = segments.iter().map(|f| f.name.clone()).collect();
+        names.extend(small.iter().map(|f| f.name.clone()));
+        let mut retired = Retired::default();
+        for file in segments {
+            retired.bytes += file.bytes;
+            retired.rows += file.totals.rows;
+        }
+        retired.bytes += small.iter().map(|f| f.bytes).sum::<u64>();
         if names.is_empty() {
             return Ok(retired);
         }

@@ -52,6 +52,8 @@ pub(crate) struct Task {
 #[derive(Debug, Default)]
 pub(crate) struct Done {
     pub files: Files,
+    /// Of a unit that was written anew: the files that these take the place of.
+    pub replaced: Vec<String>,
     /// What is remembered after its frames, where they changed that.
     pub memory: Option<MemoryFile>,
     /// Sampling intervals that came late, in its frames.
@@ -86,7 +88,9 @@ pub(crate) fn perform(disk: &Disk, task: Task) -> Result<Done, Error> {
             frames
         }
         Source::Unit(rewrite) => {
-            done.files = rewrite.perform(disk, &task.prefix)?.unwrap_or_default();
+            let written = rewrite.perform(disk, &task.prefix)?.unwrap_or_default();
+            done.files = written.files;
+            done.replaced = written.names;
             return Ok(done);
         }
         Source::Merge(merge) => {
@@ -151,7 +155,7 @@ impl Parts {
         for (number, frames) in split(self.frames).into_iter().enumerate() {
             let rows = Rows::new(frames);
             let name = format!("{FLOWS}/{day}/{prefix}-{number}.parquet");
-            let (segment, _) = segment::write(disk, &name, &rows, 0)?;
+            let segment = segment::write(disk, &name, &rows)?;
             files.segments.push(segment);
         }
         Ok(files)

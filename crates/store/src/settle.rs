@@ -95,7 +95,7 @@ impl Writer {
 
     /// Takes the files of a unit that was written anew.
     pub(crate) fn finish_rewrite(&mut self, unit: &Unit, done: Result<Done, Error>, now_ms: i64) {
-        let replaced = done.and_then(|done| self.replace(unit, done, now_ms));
+        let replaced = done.and_then(|done| self.replace(done, now_ms));
         let Some(round) = &mut self.round else { return };
         match replaced {
             Ok(()) => round.visited = Some(unit.place),
@@ -113,13 +113,11 @@ impl Writer {
     }
 
     /// Puts files in the place of a unit's segments, bins and counts, in one step.
-    fn replace(&mut self, unit: &Unit, done: Done, now_ms: i64) -> Result<(), Error> {
+    fn replace(&mut self, done: Done, now_ms: i64) -> Result<(), Error> {
         if done.files.segments.is_empty() {
             return Ok(());
         }
-        let old = unit.files.segments.iter().map(|f| &f.name);
-        let small = unit.files.bins.iter().chain(&unit.files.health).map(|f| &f.name);
-        let names: Vec<String> = old.chain(small).cloned().collect();
+        let names = done.replaced;
         let now = self.log.manifest.files();
         let there: HashSet<&str> = now.names().collect();
         let files = done.files;

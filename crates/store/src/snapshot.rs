@@ -6,7 +6,7 @@
 
 use crate::bins::{self, Accumulator, BinRow};
 use crate::error::What;
-use crate::journal::{self, Damage, Outline, totals};
+use crate::journal::{self, Accounts, Damage, Outline, totals};
 use crate::manifest::{BinsFile, Files, Manifest, MemoryFile, SegmentFile};
 use crate::segment::Reader;
 use crate::unit::Late;
@@ -123,6 +123,12 @@ impl TailEntry {
         })
     }
 
+    /// The sequence under which it was appended.
+    #[must_use]
+    pub fn sequence(&self) -> u64 {
+        self.frame.sequence
+    }
+
     /// The rows, with the columns whose bits are set. Columns that no row has are loaded with no value.
     ///
     /// # Errors
@@ -141,17 +147,9 @@ impl TailEntry {
         rows
     }
 
-    /// Calls `f` with the accounts: those that the frame carries, unless its rows were scaled since.
-    fn accounts(&self, f: &mut dyn FnMut(&BinRow<'_>)) -> Result<(), Error> {
-        match self.frame.summary.accounts().filter(|_| self.scaled.is_none()) {
-            Some(carried) => carried.for_each_row(f),
-            None => {
-                let mut accounts = Accumulator::new();
-                accounts.add(&self.read(bins::COLUMNS)?);
-                accounts.for_each(f);
-            }
-        }
-        Ok(())
+    /// The accounts that the frame carries, unless its rows were scaled since.
+    fn carried(&self) -> Option<Accounts<'_>> {
+        self.frame.summary.accounts().filter(|_| self.scaled.is_none())
     }
 
     fn totals(&self) -> Totals {
@@ -240,6 +238,11 @@ impl Snapshot {
         })
     }
 
+    /// All files that the manifest names.
+    pub(crate) fn files(&self) -> &Files {
+        &self.files
+    }
+
     /// The store's folder.
     #[must_use]
     pub fn root(&self) -> &Path {
@@ -280,7 +283,17 @@ impl Snapshot {
                 f(row);
             }
         };
-        self.tail.iter().filter(touches).try_for_each(|entry| entry.accounts(&mut inside))
+        // Frames one after the other have the same accounts, mostly: who asks is told of each once.
+        let (mut carried, mut computed) = (Accumulator::new(), Accumulator::new());
+        for entry in self.tail.iter().filter(touches) {
+            match entry.carried() {
+                Some(accounts) => carried.merge(accounts),
+                None => computed.add(&entry.read(bins::COLUMNS)?),
+            }
+        }
+        carried.for_each_carried(&mut inside);
+        computed.for_each(inside);
+        Ok(())
     }
 
     /// Calls `f` with every count whose bin begins in the range (ms since 1970), sealed or not. Counts of the

@@ -94,7 +94,7 @@ pub(crate) fn write(
             let (values, pick) = (Slice::new(values), Pick::Each);
             let input = Input { kind: definition.kind(), values, pick, present, names: &table.names };
             let chunk = encoder.encode(&input, &descriptor.column(place)).map_err(failed)?;
-            group.append_column(&Bytes::from(chunk.bytes), chunk.close).map_err(failed)?;
+            group.append_column(&chunk.bytes, chunk.close).map_err(failed)?;
         }
         group.close().map_err(failed)?;
         file.close().map_err(failed)?;

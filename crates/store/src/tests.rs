@@ -2,7 +2,9 @@
 #![expect(clippy::cast_possible_wrap, reason = "numbers here are small")]
 
 mod account;
+mod budget;
 mod compact;
+mod damage;
 mod full;
 mod late;
 mod memory;

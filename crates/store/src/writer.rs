@@ -10,6 +10,7 @@
 
 mod status;
 
+use crate::budget::Budget;
 use crate::compact::Compaction;
 use crate::disk::Disk;
 use crate::error::What;
@@ -21,6 +22,7 @@ use crate::lock::Lock;
 use crate::log::Log;
 use crate::queue::{Job, State};
 use crate::recovery::{self, Recovery};
+use crate::retention::Retired;
 use crate::seal::{self, Sealer};
 use crate::segment::is_complete;
 use crate::settle::Round;
@@ -121,6 +123,13 @@ pub struct Writer {
     /// The unit that the background thread writes anew.
     pub(crate) rewriting: Option<Unit>,
     pub(crate) compaction: Compaction,
+    pub(crate) budget: Budget,
+    /// When the budget was looked at, and how many lines the manifest had then.
+    pub(crate) looked: Option<(i64, u64)>,
+    pub(crate) over_budget: Option<(u64, u64)>,
+    pub(crate) retired: Retired,
+    /// The journal's file is sealed when it has so many bytes.
+    pub(crate) seal_bytes: u64,
     // Released last.
     _lock: Lock,
 }
@@ -175,11 +184,19 @@ impl Writer {
             doomed: VecDeque::new(),
             rewriting: None,
             compaction: Compaction::default(),
+            budget: Budget::default(),
+            looked: None,
+            over_budget: None,
+            retired: Retired::default(),
+            seal_bytes: SEAL_BYTES as u64,
             options,
             log,
             disk,
             _lock: lock,
         };
+        if let Some(file) = &journaled.lost_memory {
+            writer.put_memory_aside(file)?;
+        }
         writer.begin_next(i64::MIN)?;
         Ok((writer, recovery))
     }
@@ -224,7 +241,7 @@ impl Writer {
 
     /// Whether the journal's file is to be sealed for its size.
     fn is_full(&self) -> bool {
-        let is_full = |j: &Journal| j.rows >= self.options.seal_rows || j.bytes() >= SEAL_BYTES as u64;
+        let is_full = |j: &Journal| j.rows >= self.options.seal_rows || j.bytes() >= self.seal_bytes;
         self.journal.as_ref().is_some_and(is_full)
     }
 
@@ -256,7 +273,8 @@ impl Writer {
 
     /// What there is time for when nothing waits to be sealed.
     fn tidy(&mut self, now_ms: i64) {
-        if let Err(error) = self.begin_merge(now_ms) {
+        let done = self.keep_budget(now_ms).and_then(|()| self.begin_merge(now_ms));
+        if let Err(error) = done {
             self.trouble = Some(error);
         }
         if self.log.is_long()

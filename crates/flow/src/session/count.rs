@@ -18,7 +18,13 @@ pub(super) struct Counts {
     /// Values with a reason: few, so a list.
     reasons: Vec<(Counter, &'static str, i64)>,
     dirty: bool,
+    /// Of a stranger that is counted with others: what stands there in its stead and may be taken back, in the order
+    /// of [`LENT`].
+    lent: Option<[i64; 2]>,
 }
+
+/// Counters of what is open, from which is taken what was added before.
+const LENT: [Counter; 2] = [Counter::Awaiting, Counter::DatagramsHeld];
 
 impl Counts {
     pub(super) fn new(exporter: Addr, domain: u32) -> Self {
@@ -30,6 +36,7 @@ impl Counts {
             spilled: Vec::new(),
             reasons: Vec::new(),
             dirty: false,
+            lent: None,
         }
     }
 
@@ -93,12 +100,35 @@ impl Counts {
         }
     }
 
+    /// From now on it is counted with others.
+    pub(super) fn share(&mut self) {
+        self.lent = Some([0; 2]);
+    }
+
+    /// From now on it is counted by its own name; what is open comes over from the others.
+    pub(super) fn own(&mut self, batch: &mut Batch) {
+        let Some(lent) = self.lent.take() else { return };
+        for (counter, value) in LENT.into_iter().zip(lent).filter(|(_, value)| *value != 0) {
+            let (bin, what) = (self.bin, std::borrow::Cow::from(counter.name()));
+            let nobody = Addr::UNSPECIFIED;
+            batch.health.push(Row { bin, exporter: nobody, domain: 0, what: what.clone(), value: -value });
+            batch.health.push(Row { bin, exporter: self.exporter, domain: self.domain, what, value });
+        }
+    }
+
     /// Moves what was counted into the batch, as rows.
     pub(super) fn hand_over(&mut self, batch: &mut Batch) {
         if !std::mem::take(&mut self.dirty) {
             return;
         }
-        let (bin, exporter, domain) = (self.bin, self.exporter, self.domain);
+        let (mut exporter, mut domain) = (self.exporter, self.domain);
+        if let Some(lent) = &mut self.lent {
+            (exporter, domain) = (Addr::UNSPECIFIED, 0);
+            for (counter, lent) in LENT.into_iter().zip(lent) {
+                *lent += self.values.get(counter as usize).copied().unwrap_or_default();
+            }
+        }
+        let bin = self.bin;
         let mut row = |what, value| {
             if value != 0 {
                 batch.health.push(Row { bin, exporter, domain, what, value });

@@ -10,10 +10,20 @@ use crate::{Addr, Rescale};
 const SAMPLERS_MAX: usize = 64;
 
 /// Since when there are rows of unknown sampling, ms since 1970: by sampler, and of those that name none.
-#[derive(Debug, Default, PartialEq, Eq)]
+///
+/// Arrivals need not follow each other: clocks are set back, and a set that was held brings the time it came.
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Unknown {
     since: Option<i64>,
     samplers: Vec<(u64, i64)>,
+    /// The latest arrival of any. It is not remembered: behind a restart it may have been any time.
+    latest: i64,
+}
+
+impl Default for Unknown {
+    fn default() -> Self {
+        Self { since: None, samplers: Vec::new(), latest: i64::MIN }
+    }
 }
 
 /// What an interval was learned for.
@@ -27,15 +37,23 @@ pub(super) enum For {
 impl Unknown {
     /// Takes note of a row; true if that is news.
     pub(super) fn note(&mut self, sampler: Option<u64>, received: i64) -> bool {
-        let sampler = sampler.filter(|id| *id != 0);
-        match sampler {
-            Some(id) if self.samplers.iter().any(|(known, _)| *known == id) => false,
-            Some(id) if self.samplers.len() < SAMPLERS_MAX => {
+        self.latest = self.latest.max(received);
+        let known = sampler.filter(|id| *id != 0).map(|id| (id, self.samplers.iter().position(|s| s.0 == id)));
+        let since = match known {
+            Some((_, Some(at))) => self.samplers.get_mut(at).map(|(_, since)| since),
+            Some((id, None)) if self.samplers.len() < SAMPLERS_MAX => {
                 self.samplers.push((id, received));
+                return true;
+            }
+            _ => self.since.as_mut(),
+        };
+        match since {
+            Some(since) if *since <= received => false,
+            Some(since) => {
+                *since = received;
                 true
             }
-            _ if self.since.is_some() => false,
-            _ => {
+            None => {
                 self.since = Some(received);
                 true
             }
@@ -60,13 +78,14 @@ impl Unknown {
         (exporter, domain): (Addr, u32),
         now: i64,
     ) -> Option<Rescale> {
+        let until = now.max(self.latest);
         let scale = |from, sampler, ingress_if, source| Rescale {
             exporter,
             domain,
             sampler,
             ingress_if,
             from,
-            until: now,
+            until,
             interval,
             source,
         };
@@ -109,7 +128,8 @@ impl Unknown {
             Some((u64::from_be_bytes(*id), i64::from_be_bytes(*since)))
         });
         let since = (*known == 1).then(|| i64::from_be_bytes(*since));
-        rest.is_empty().then(|| Self { since, samplers: samplers.take(SAMPLERS_MAX).collect() })
+        let samplers = samplers.take(SAMPLERS_MAX).collect();
+        rest.is_empty().then_some(Self { since, samplers, latest: i64::MAX })
     }
 }
 
@@ -126,8 +146,7 @@ mod tests {
         assert!(unknown.note(Some(0), 30));
         assert!(unknown.note(Some(2), 40));
         let again = Unknown::decode(&unknown.encode()).unwrap();
-        assert_eq!(again, unknown);
-        let mut unknown = again;
+        assert_eq!(again, Unknown { latest: i64::MAX, since: unknown.since, samplers: unknown.samplers.clone() });
         let late = unknown.settle(For::Sampler(2), 100, whose, 50).unwrap();
         assert_eq!((late.from, late.until, late.sampler), (40, 50, Some(2)));
         assert_eq!(unknown.settle(For::Sampler(2), 100, whose, 60), None);
@@ -137,5 +156,22 @@ mod tests {
         assert_eq!((late.from, late.sampler, late.ingress_if), (10, None, None));
         assert!(unknown.is_empty());
         assert_eq!(unknown.settle(For::Domain, 100, whose, 90), None);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_leaves_no_row_out() {
+        let whose = (Addr::v4([192, 0, 2, 1]), 3);
+        let mut unknown = Unknown::default();
+        for (received, is_news) in [(100, true), (200, false), (50, true), (60, false)] {
+            assert_eq!(unknown.note(None, received), is_news, "{received}");
+            assert_eq!(unknown.note(Some(4), received), is_news, "{received}");
+        }
+        let mut again = Unknown::decode(&unknown.encode()).unwrap();
+        let late = unknown.settle(For::Sampler(4), 10, whose, 70).unwrap();
+        assert_eq!((late.from, late.until), (50, 200));
+        let late = unknown.settle(For::Domain, 10, whose, 70).unwrap();
+        assert_eq!((late.from, late.until), (50, 200));
+        let late = again.settle(For::Domain, 10, whose, 70).unwrap();
+        assert_eq!((late.from, late.until), (50, i64::MAX));
     }
 }

@@ -141,6 +141,11 @@ impl Attic {
         attic
     }
 
+    /// Whether there is anything of a session.
+    pub(super) fn knows(&self, prefix: &Prefix) -> bool {
+        self.sessions.contains_key(prefix)
+    }
+
     /// What there is of a session, to the first who asks.
     pub(super) fn take(&self, prefix: &Prefix) -> &[Entry] {
         match self.sessions.get(prefix) {

@@ -27,6 +27,7 @@
 //! | `rows`, `normal` | what all protocols do with their rows |
 //! | `fate` | decoded, held or refused: what becomes of a datagram |
 //! | `count` | counters on their way into health rows |
+//! | `stranger` | sessions that have given nothing yet, and may be forged |
 
 mod clock;
 mod count;
@@ -53,6 +54,7 @@ mod sampling;
 mod sequence;
 mod sflow;
 mod shelf;
+mod stranger;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -79,6 +81,7 @@ use rows::Origin;
 use sequence::{Extent, Seen, Sequence, Signs, Verdict};
 use std::hash::BuildHasher;
 use std::sync::Arc;
+use stranger::{Standing, Strangers};
 use weir_wire::{Error, Protocol, Reason};
 
 /// Sessions remembered. Ten thousand exporters of several domains fit; whoever forges source addresses does
@@ -160,6 +163,7 @@ struct Session {
     /// Whether it has something for the next batch.
     is_touched: bool,
     counts: Counts,
+    standing: Standing,
     /// What becomes of the datagram at hand.
     fate: Fate,
     sequence: Sequence,
@@ -210,6 +214,7 @@ struct Shared {
     firewall: firewall::Connections,
     totals: total::Totals,
     shelf: shelf::Shelf,
+    strangers: Strangers,
     templates_max: usize,
 }
 
@@ -244,6 +249,7 @@ impl Sessions {
             firewall: firewall::Connections::default(),
             totals: total::Totals::default(),
             shelf: shelf::Shelf::default(),
+            strangers: Strangers::default(),
             templates_max: settings.templates_max.unwrap_or(TEMPLATES_MAX),
         };
         Self {
@@ -344,7 +350,9 @@ impl Sessions {
         let all: Vec<Key> = self.sessions.keys().copied().collect();
         self.count_copies(&all, |_| true, batch);
         for (key, session) in &mut self.sessions {
-            session.record(key, true, batch);
+            if session.standing != Standing::Nameless {
+                session.record(key, true, batch);
+            }
         }
     }
 
@@ -426,10 +434,10 @@ impl Sessions {
             ($domain:expr, $method:ident($datagram:expr $(, $shared:ident)?)) => {{
                 let key = Key { from: arrival.from, port: arrival.port, protocol, domain: $domain };
                 let (session, shared) = self.session(arrival, key, batch);
-                let _ = &shared;
                 let problem = Found::from(session.$method(arrival, $datagram $(, with!(@$shared shared))?, batch));
                 std::mem::take(&mut session.fate).settle(&mut session.counts);
                 session.learn(base, batch);
+                session.become_known(shared, batch);
                 if session.record_due {
                     session.record(&key, false, batch);
                 }
@@ -484,6 +492,9 @@ impl Sessions {
             hashbrown::hash_map::Entry::Occupied(entry) => entry.into_mut(),
             hashbrown::hash_map::Entry::Vacant(entry) => {
                 let session = entry.insert(Session::new(&key, &self.settings));
+                if !self.attic.knows(&session.prefix) {
+                    session.begin_as(self.shared.strangers.admit(arrival.received));
+                }
                 session.counts.at(arrival.received, batch);
                 session.recall(&key, &self.attic, self.settings.realm, &mut self.shared, batch);
                 session
@@ -494,26 +505,29 @@ impl Sessions {
         if !std::mem::replace(&mut session.is_touched, true) {
             self.touched.push(key);
         }
-        session.record_due = session.watch.arrived(arrival.received);
+        let is_due = session.watch.arrived(arrival.received);
+        session.record_due = is_due && session.standing != Standing::Nameless;
         std::hint::black_box(session.warm());
         (session, &mut self.shared)
     }
 
-    /// Makes room: an eighth of the sessions, whichever come first, are forgotten. They are learned again
-    /// from the next templates; what they had counted goes with the batch.
+    /// Makes room: an eighth of the sessions are forgotten, those first that have given nothing, else whichever come
+    /// first. They are learned again from the next templates; what they had counted goes with the batch.
     fn evict(&mut self, received: i64, batch: &mut Batch) {
         let mut left = SESSIONS_MAX / 8;
         let shared = &mut self.shared;
         let mut forgotten = 0;
-        self.sessions.retain(|_, session| {
-            if left == 0 {
-                return true;
-            }
-            left -= 1;
-            forgotten += 1;
-            session.forget(shared, batch);
-            false
-        });
+        for spares_known in [true, false] {
+            self.sessions.retain(|_, session| {
+                if left == 0 || (spares_known && session.standing == Standing::Known) {
+                    return true;
+                }
+                left -= 1;
+                forgotten += 1;
+                session.forget(shared, batch);
+                false
+            });
+        }
         let counts = self.stray_counts(Addr::UNSPECIFIED);
         counts.at(received, batch);
         counts.add(Counter::Evictions, forgotten);
@@ -575,6 +589,7 @@ impl Session {
             version,
             is_touched: false,
             counts: Counts::new(key.from, key.domain),
+            standing: Standing::Known,
             fate: Fate::default(),
             sequence: Sequence::default(),
             unit: v9::Counting::default(),
@@ -600,6 +615,24 @@ impl Session {
         }
     }
 
+    /// Nothing is known of it yet.
+    fn begin_as(&mut self, standing: Standing) {
+        self.standing = standing;
+        if standing == Standing::Nameless {
+            self.counts.share();
+        }
+    }
+
+    /// Whoever has given a template or a record is a stranger no more, and counted by its own name.
+    fn become_known(&mut self, shared: &mut Shared, batch: &mut Batch) {
+        let has_given = self.sent.records > 0 || !self.templates.is_empty();
+        if self.standing != Standing::Known && has_given {
+            shared.strangers.leave(self.standing);
+            self.standing = Standing::Known;
+            self.counts.own(batch);
+        }
+    }
+
     /// The last there is to do with a session: sets that still wait are given up, and the counts handed over.
     fn forget(&mut self, shared: &mut Shared, batch: &mut Batch) {
         let (sets, bytes) = self.held.len();
@@ -607,6 +640,7 @@ impl Session {
         let copies = self.copies.take().map_or(0, |copies| copies.number);
         fate::give_up(&mut self.counts, fate::FORGOTTEN, copies.into());
         shared.held.used = shared.held.used.saturating_sub(bytes);
+        shared.strangers.leave(self.standing);
         memory::forget_all(batch, &self.prefix);
         self.counts.add_len(Counter::HeldDropped, sets);
         self.counts.add(Counter::Awaiting, -i64::try_from(sets).unwrap_or_default());

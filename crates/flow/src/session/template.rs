@@ -57,6 +57,11 @@ pub(super) struct Templates {
 }
 
 impl Templates {
+    /// Whether there are none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.known.is_empty()
+    }
+
     /// Takes back when templates that are still the same were last repeated.
     pub(super) fn refreshed_as(&mut self, recorded: &[super::record::Template]) {
         for then in recorded {

@@ -395,6 +395,69 @@ fn sessions_are_bounded() {
 }
 
 /// A message of one template (id 256: octets in four octets), or of one record of it.
+fn v9_templates(sequence: u32) -> Vec<u8> {
+    v9_message(sequence, |w| w.template(256, &[Field::new(8, 4), Field::new(1, 4)]).unwrap())
+}
+
+/// Ten thousand forged addresses: what they sent is counted, to the datagram, in a bounded number of rows; and who of
+/// them then proves to be an exporter has his own.
+#[test]
+fn strangers_are_counted_together_beyond_a_maximum() {
+    let mut world = World::new(Settings::default());
+    let from = |i: u32| Addr::v4((0x7f00_0000 + i).to_be_bytes());
+    let send = |world: &mut World, i: u32, payload: &[u8]| {
+        let arrival = Arrival { received: NOW, from: from(i), port: 9, payload };
+        world.sessions.ingest(&arrival, &mut world.batch)
+    };
+    let data = v9_message(0, |w| {
+        w.begin_data(256).unwrap();
+        w.record(&[10, 0, 0, 1, 0, 0, 3, 232]).unwrap();
+    });
+    for i in 0..10_000 {
+        send(&mut world, i, &data);
+    }
+    world.sessions.finish(&mut world.batch);
+    let exporters = |world: &World| {
+        world.batch.health.iter().map(|row| row.exporter).collect::<std::collections::HashSet<_>>().len()
+    };
+    assert_eq!(exporters(&world), stranger::NAMED_MAX + 1);
+    let sums =
+        |world: &World| ["datagrams", "awaiting_template", "datagrams_held"].map(|what| world.count(what));
+    assert_eq!(sums(&world), [10_000; 3]);
+    // One that has no name of its own gives a template: its set is read, and all of it is its own.
+    let last = from(9999);
+    send(&mut world, 9999, &v9_templates(1));
+    world.sessions.finish(&mut world.batch);
+    assert_eq!(exporters(&world), stranger::NAMED_MAX + 2);
+    assert_eq!(sums(&world), [10_001, 9_999, 9_999]);
+    let its = |what: &str| {
+        let rows = world.batch.health.iter().filter(|row| row.exporter == last && row.what == what);
+        rows.map(|row| row.value).sum::<i64>()
+    };
+    assert_eq!(["octets", "records", "awaiting_template", "datagrams_held"].map(its), [1000, 1, 0, 0]);
+}
+
+/// Who has a template is not pushed out by those who have nothing.
+#[test]
+fn forged_sessions_do_not_push_out_an_exporter() {
+    let mut world = World::new(Settings::default());
+    world.send(&v9_templates(0));
+    let header_only = v9_message(0, |_| {});
+    for i in 0..u32::try_from(SESSIONS_MAX).unwrap() + 10_000 {
+        let from = Addr::v4((0x7f00_0000 + i).to_be_bytes());
+        let arrival = Arrival { received: NOW, from, port: 9, payload: &header_only };
+        world.sessions.ingest(&arrival, &mut world.batch);
+    }
+    assert!(world.sessions.len() <= SESSIONS_MAX);
+    let data = v9_message(1, |w| {
+        w.begin_data(256).unwrap();
+        w.record(&[10, 0, 0, 1, 0, 0, 3, 232]).unwrap();
+    });
+    world.send(&data);
+    world.finish();
+    assert_eq!((world.batch.len(), world.count("octets"), world.count("awaiting_template")), (1, 1000, 0));
+}
+
 fn one_message(sequence: u32, octets: Option<u32>) -> Vec<u8> {
     let header = wire_ipfix::Header { export_s: NOW_S, sequence, ..Default::default() };
     let mut out = vec![0; 200];

@@ -98,7 +98,13 @@ impl Exporter {
     pub(crate) fn new(number: u8, protocol: Protocol, now_ms: i64, dice: &mut Dice) -> Self {
         let wraps = dice.percent(30);
         let is_unset = dice.percent(8) && protocol != Protocol::SflowV5;
-        let skew_ms = if is_unset { NEVER_SET_MS - now_ms } else { dice.between::<i64>(0, 40_000) - 20_000 };
+        // Some clocks show the time of another zone.
+        let off: i64 = dice.pick([20_000, 20_000, 20_000, 36_000_000]);
+        let skew_ms = if is_unset {
+            NEVER_SET_MS - now_ms
+        } else {
+            dice.between::<i64>(0, off.unsigned_abs() * 2) - off
+        };
         let uptime_ms = if wraps {
             WRAP_MS * dice.between::<i64>(1, 2) - dice.between::<i64>(0, 2_000_000)
         } else {
@@ -140,6 +146,13 @@ impl Exporter {
             wraps,
             lanes: (0..lanes).map(|domain| lane(domain, dice)).collect(),
         }
+    }
+
+    /// Somebody who sends in this one's name, from another port: of what is accounted nobody can tell the two apart,
+    /// but of what sessions know.
+    pub(crate) fn forged(&self, now_ms: i64, dice: &mut Dice) -> Self {
+        let forger = Self::new(0, self.protocol, now_ms, dice);
+        Self { address: self.address, rule: self.rule.clone(), port: self.port + 500, ..forger }
     }
 
     /// Whether it is one that is restarted.
@@ -184,6 +197,24 @@ impl Exporter {
         for lane in &mut self.lanes {
             if let Some(templated) = &mut lane.templated {
                 templated.redefine(protocol, dice);
+            }
+        }
+        self.announce(town, now_ms, dice)
+    }
+
+    /// Tells its templates at once.
+    ///
+    /// # Errors
+    /// As [`Exporter::emit`].
+    pub(crate) fn announce(
+        &mut self,
+        town: &Town,
+        now_ms: i64,
+        dice: &mut Dice,
+    ) -> Result<Vec<Rc<Message>>, Error> {
+        for lane in &mut self.lanes {
+            if let Some(templated) = &mut lane.templated {
+                templated.forget_announcing(true, dice);
             }
         }
         (0..self.lanes.len()).map(|at| self.emit_from(at, town, now_ms, dice)).collect()

@@ -2,6 +2,7 @@
 //! the sets that wait for theirs.
 
 use super::Scope;
+use super::late::{Late, Open, is_open};
 use super::stream::Stream;
 use crate::message::{Content, Definition, Interval, Message, Record, Said, Set, Told, What};
 use crate::row::Row;
@@ -23,14 +24,29 @@ pub(super) struct Operator {
 pub(super) struct Session {
     pub(super) stream: Stream,
     operator: Operator,
+    pub(super) memory: Memory,
+}
+
+/// What a session remembers when the collector dies.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Memory {
     templates: BTreeSet<u16>,
     of_domain: u32,
     of_samplers: BTreeMap<u64, u32>,
     waiting: Vec<Waiting>,
+    /// Rows of which the interval is not known yet.
+    open: Open,
+}
+
+impl Memory {
+    /// Whether all of these templates are known and nothing waits.
+    pub(super) fn knows(&self, ids: &[u16]) -> bool {
+        self.waiting.is_empty() && ids.iter().all(|id| self.templates.contains(id))
+    }
 }
 
 /// A set that came before its template.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Waiting {
     id: u16,
     /// The whole records in it.
@@ -48,13 +64,10 @@ struct Stamp<'a> {
 }
 
 impl Session {
-    pub(super) fn new(operator: Operator) -> Self {
-        Self { operator, ..Self::default() }
-    }
-
-    /// Whether all of these templates are known and nothing waits.
-    pub(super) fn knows(&self, ids: &[u16]) -> bool {
-        self.waiting.is_empty() && ids.iter().all(|id| self.templates.contains(id))
+    /// A session that remembers this.
+    pub(super) fn new(operator: Operator, mut memory: Memory) -> Self {
+        memory.open.forget_last();
+        Self { operator, memory, ..Self::default() }
     }
 
     /// Reads the sets of a message, up to `cut` if it is cut; returns how many data records it held, if that can
@@ -83,10 +96,16 @@ impl Session {
                     let whole: Vec<_> = records.iter().filter(|record| record.end <= end).cloned().collect();
                     let count = u32::try_from(whole.len()).unwrap_or_default();
                     match id {
-                        Some(id) if !self.templates.contains(id) => {
+                        Some(id) if !self.memory.templates.contains(id) => {
                             let message = Rc::clone(message);
                             let is_cut = cut.is_some();
-                            self.waiting.push(Waiting { id: *id, records: whole, is_cut, message, received });
+                            self.memory.waiting.push(Waiting {
+                                id: *id,
+                                records: whole,
+                                is_cut,
+                                message,
+                                received,
+                            });
                             out.count("awaiting_template", 1);
                             extent = None;
                         }
@@ -103,12 +122,12 @@ impl Session {
 
     fn define(&mut self, definition: &Definition, town: &Town, out: &mut Scope<'_>) {
         out.count(if definition.is_options { "options_templates" } else { "templates" }, 1);
-        if !self.templates.insert(definition.id) {
+        if !self.memory.templates.insert(definition.id) {
             return;
         }
         let (released, left): (Vec<_>, Vec<_>) =
-            self.waiting.drain(..).partition(|waiting| waiting.id == definition.id);
-        self.waiting = left;
+            self.memory.waiting.drain(..).partition(|waiting| waiting.id == definition.id);
+        self.memory.waiting = left;
         for waiting in released {
             out.count("awaiting_template", -1);
             out.count("released", 1);
@@ -122,11 +141,15 @@ impl Session {
         for record in records {
             match &record.what {
                 What::Sampling(said) => {
-                    self.learn(said);
+                    self.learn(said, stamp, out);
                     out.count("options_records", 1);
                 }
                 What::Flow(told) => {
                     let interval = self.interval(told.interval);
+                    // What the fixed formats leave open nobody says later.
+                    if is_open(interval) && !stamp.message.is_fixed() {
+                        self.memory.open.add(told.sampler(), stamp.received);
+                    }
                     out.count("clock_doubts", told.doubtful.into());
                     out.row(row(told, interval, stamp, town));
                 }
@@ -134,20 +157,32 @@ impl Session {
         }
     }
 
-    fn learn(&mut self, said: &Said) {
-        match said.sampler {
-            _ if said.interval == 0 => {}
-            Some(sampler) => {
-                self.of_samplers.insert(sampler, said.interval);
-            }
-            None => self.of_domain = said.interval,
+    fn learn(&mut self, said: &Said, stamp: &Stamp<'_>, out: &mut Scope<'_>) {
+        if said.interval == 0 {
+            return;
+        }
+        let before = match said.sampler {
+            Some(sampler) => self.memory.of_samplers.insert(sampler, said.interval).unwrap_or(0),
+            None => std::mem::replace(&mut self.memory.of_domain, said.interval),
+        };
+        // Another interval than before is for what comes after it.
+        if before == 0
+            && let Some((first, last)) = self.memory.open.settle(said.sampler)
+        {
+            out.lates.push(Late {
+                exporter: stamp.message.session.from,
+                domain: stamp.message.session.domain,
+                sampler: said.sampler,
+                span: (first, last.max(stamp.received)),
+                interval: said.interval,
+            });
         }
     }
 
     /// The interval that holds for a record, best source first.
     fn interval(&self, told: Interval) -> Option<(u32, SamplingSource)> {
         let known = |interval: u32, source| (interval > 0).then_some((interval, source));
-        let of_sampler = |id| self.of_samplers.get(&id).copied().unwrap_or(0);
+        let of_sampler = |id| self.memory.of_samplers.get(&id).copied().unwrap_or(0);
         let by_record = match told {
             Interval::Record(interval) => known(interval, SamplingSource::Record),
             Interval::Sampler(id) => known(of_sampler(id), SamplingSource::Sampler),
@@ -156,7 +191,7 @@ impl Session {
         let header = if let Interval::Header(interval) = told { interval } else { 0 };
         known(self.operator.overriding, SamplingSource::Override)
             .or(by_record)
-            .or(known(self.of_domain, SamplingSource::Options))
+            .or(known(self.memory.of_domain, SamplingSource::Options))
             .or(known(header, SamplingSource::Header))
             .or(known(self.operator.default, SamplingSource::Default))
     }

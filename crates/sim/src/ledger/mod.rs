@@ -8,16 +8,20 @@
 //! |---|---|
 //! | `stream` | lost, late, doubled, begun anew, by the order in which datagrams were sent |
 //! | `decode` | which templates and intervals a session has been told, and what waits |
+//! | `late` | sampling intervals that come after their rows |
 //! | `account` | bins, and sums by tenant and exporter |
 
 pub(crate) mod account;
 mod decode;
+mod late;
 mod stream;
 
 use crate::message::{Delivery, Message, Sense, SessionId};
 use crate::row::Row;
 use crate::town::Town;
+pub(crate) use decode::Memory;
 use decode::{Operator, Session};
+use late::Late;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use stream::{Shown, Verdict};
@@ -38,6 +42,42 @@ pub(crate) struct Expected {
     pub counts: Counts,
     /// Damaged parts: at least and at most so many.
     pub malformed: (i64, i64),
+    /// Intervals for rows of this batch and those before it.
+    pub lates: Vec<Late>,
+    /// What sessions remember after it.
+    pub memory: BTreeMap<SessionId, Memory>,
+    /// Rows that were given up; accounts still tell of them.
+    pub retired: Vec<Row>,
+}
+
+impl Expected {
+    /// The rows are given up, and counted where they arrived.
+    pub(crate) fn discard(&mut self) {
+        for row in std::mem::take(&mut self.rows) {
+            let Some(exporter) = row.address(Column::Exporter) else { continue };
+            let domain = u32::try_from(row.amount(Column::Domain)).unwrap_or_default();
+            let place = bin(row.moment(Column::Received));
+            let amount = |column| i64::try_from(row.amount(column)).unwrap_or_default();
+            for (what, value) in [
+                ("discarded_flows", 1),
+                ("discarded_octets", amount(Column::Octets)),
+                ("discarded_packets", amount(Column::Packets)),
+            ] {
+                *self.counts.entry((place, exporter, domain, what)).or_default() += value;
+            }
+        }
+    }
+
+    /// Adds a later batch that has no rows.
+    pub(crate) fn append(&mut self, later: Self) {
+        for (key, value) in later.counts {
+            *self.counts.entry(key).or_default() += value;
+        }
+        self.malformed.0 += later.malformed.0;
+        self.malformed.1 += later.malformed.1;
+        self.lates.extend(later.lates);
+        self.memory = later.memory;
+    }
 }
 
 /// Where stored rows lie.
@@ -48,6 +88,13 @@ pub(crate) enum Origin {
     Import,
 }
 
+impl Origin {
+    /// The sequence; an import is there, however much of the journal is.
+    fn sequence(self) -> u64 {
+        if let Self::Journal(sequence) = self { sequence } else { 0 }
+    }
+}
+
 /// What was kept, and what is under way.
 #[derive(Debug)]
 pub(crate) struct Ledger {
@@ -56,7 +103,14 @@ pub(crate) struct Ledger {
     default: u32,
     sessions: BTreeMap<SessionId, Session>,
     open: Expected,
+    /// As each batch was taken.
+    taken: Vec<(Origin, Expected)>,
+    /// As they are now: scaled by what was learned later, without what was given up.
     stored: Vec<(Origin, Expected)>,
+    /// What was given up, and how many batches there were by then.
+    retirements: Vec<(usize, Vec<Row>)>,
+    /// What sessions remember that have not come back since the last death.
+    memory: BTreeMap<SessionId, Memory>,
     murky: BTreeSet<(Addr, u32)>,
 }
 
@@ -65,6 +119,7 @@ pub(crate) struct Scope<'a> {
     rows: &'a mut Vec<Row>,
     counts: &'a mut Counts,
     malformed: &'a mut (i64, i64),
+    lates: &'a mut Vec<Late>,
     /// Bin of arrival, exporter, domain.
     place: (i64, Addr, u32),
 }
@@ -102,8 +157,18 @@ impl Scope<'_> {
 impl Ledger {
     /// An empty ledger of a town, and of what the operator says about sampling: by exporter, and in general.
     pub(crate) fn new(town: Town, operators: BTreeMap<Addr, u32>, default: u32) -> Self {
-        let (sessions, open, stored) = (BTreeMap::new(), Expected::default(), Vec::new());
-        Self { town, operators, default, sessions, open, stored, murky: BTreeSet::new() }
+        Self {
+            town,
+            operators,
+            default,
+            sessions: BTreeMap::new(),
+            open: Expected::default(),
+            taken: Vec::new(),
+            stored: Vec::new(),
+            retirements: Vec::new(),
+            memory: BTreeMap::new(),
+            murky: BTreeSet::new(),
+        }
     }
 
     /// Takes in a datagram that arrives.
@@ -129,11 +194,14 @@ impl Ledger {
             overriding: self.operators.get(&id.from).copied().unwrap_or(0),
             default: self.default,
         };
-        let session = self.sessions.entry(id).or_insert_with(|| Session::new(operator));
+        let memory = &mut self.memory;
+        let mut remembered = || memory.remove(&id).unwrap_or_default();
+        let session = self.sessions.entry(id).or_insert_with(|| Session::new(operator, remembered()));
         let mut scope = Scope {
             rows: &mut self.open.rows,
             counts: &mut self.open.counts,
             malformed: &mut self.open.malformed,
+            lates: &mut self.open.lates,
             place: (bin(received), id.from, id.domain),
         };
         scope.count("datagrams", 1);
@@ -173,41 +241,72 @@ impl Ledger {
         self.open.rows.len()
     }
 
-    /// The sequence of the batch appended last.
-    pub(crate) fn last_appended(&self) -> u64 {
-        let sequence = |origin: &Origin| if let Origin::Journal(sequence) = origin { *sequence } else { 0 };
-        self.stored.iter().map(|(origin, _)| sequence(origin)).max().unwrap_or(0)
-    }
-
     /// Whether it is open of any copy what it was. Then no batch should be taken: it would take the copy for
     /// one that was sent on purpose.
     pub(crate) fn is_open(&self) -> bool {
         self.sessions.values().any(|session| session.stream.is_open())
     }
 
-    /// Whether all these templates are known and nothing waits for one.
-    pub(crate) fn knows(&self, id: SessionId, templates: &[u16]) -> bool {
-        self.sessions.get(&id).is_some_and(|session| session.knows(templates))
+    /// Whether all these templates are known and nothing waits for one, now and after a death that leaves no more
+    /// than what is durable: batches up to this sequence.
+    pub(crate) fn knows(&self, id: SessionId, templates: &[u16], synced: u64) -> bool {
+        let durable = self.taken.iter().rfind(|(origin, _)| origin.sequence() <= synced);
+        self.sessions.get(&id).is_some_and(|session| session.memory.knows(templates))
+            && durable.and_then(|(_, batch)| batch.memory.get(&id)).is_some_and(|m| m.knows(templates))
     }
 
     /// What the batch taken now must hold.
     pub(crate) fn take(&mut self) -> Expected {
         let mut taken = std::mem::take(&mut self.open);
         taken.counts.retain(|_, value| *value != 0);
+        taken.memory.clone_from(&self.memory);
+        taken.memory.extend(self.sessions.iter().map(|(id, session)| (*id, session.memory.clone())));
         taken
     }
 
-    /// The collector dies: sessions and the batch being filled are gone, and so are appended batches after
-    /// this sequence.
-    pub(crate) fn crash(&mut self, last: u64) {
+    /// The collector dies: sessions and the batch being filled are gone, and so are appended batches but these.
+    /// What sessions remember is as it was after the last batch that is left.
+    pub(crate) fn crash(&mut self, is_left: impl Fn(u64) -> bool) {
         self.sessions.clear();
         self.open = Expected::default();
-        self.stored.retain(|(origin, _)| !matches!(origin, Origin::Journal(sequence) if *sequence > last));
+        self.taken.retain(|(origin, _)| *origin == Origin::Import || is_left(origin.sequence()));
+        self.memory = self.taken.last().map(|(_, batch)| batch.memory.clone()).unwrap_or_default();
+        self.stored.clear();
+        let retirements = std::mem::take(&mut self.retirements);
+        let mut retirements = retirements.into_iter().peekable();
+        for (at, (origin, batch)) in std::mem::take(&mut self.taken).into_iter().enumerate() {
+            while let Some((_, rows)) = retirements.next_if(|(batches, _)| *batches <= at) {
+                self.retire(rows);
+            }
+            self.store(origin, batch);
+        }
+        retirements.for_each(|(_, rows)| self.retire(rows));
     }
 
     /// Notes that a batch was stored.
     pub(crate) fn store(&mut self, origin: Origin, batch: Expected) {
-        self.stored.push((origin, batch));
+        self.stored.push((origin, batch.clone()));
+        for late in &batch.lates {
+            self.stored.iter_mut().for_each(|(_, stored)| late.apply(stored));
+        }
+        self.taken.push((origin, batch));
+    }
+
+    /// Notes that these rows, which are stored, were given up.
+    pub(crate) fn retire(&mut self, mut rows: Vec<Row>) {
+        rows.sort_unstable();
+        let mut left = rows.clone();
+        for (_, batch) in &mut self.stored {
+            let (gone, kept): (Vec<Row>, Vec<Row>) = batch.rows.drain(..).partition(|row| {
+                left.binary_search(row).is_ok_and(|at| {
+                    left.remove(at);
+                    true
+                })
+            });
+            batch.rows = kept;
+            batch.retired.extend(gone);
+        }
+        self.retirements.push((self.stored.len(), rows));
     }
 
     /// All that is stored.
@@ -223,6 +322,11 @@ impl Ledger {
     /// All rows that are stored.
     pub(crate) fn rows(&self) -> impl Iterator<Item = &Row> {
         self.stored().flat_map(|batch| &batch.rows)
+    }
+
+    /// The same, and those that were given up: what accounts tell of.
+    pub(crate) fn accounted(&self) -> impl Iterator<Item = &Row> {
+        self.stored().flat_map(|batch| batch.rows.iter().chain(&batch.retired))
     }
 
     /// Exporters and domains of which nobody can say what was lost or late.

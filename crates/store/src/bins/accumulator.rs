@@ -2,34 +2,11 @@
 
 use super::interned::Interned;
 use super::row::{Amounts, Side, View};
+use super::tally::{Key, Tally};
 use super::{BinRow, Counts, Kind, NOBODY};
 use crate::journal::Accounts;
 use foldhash::fast::RandomState;
-use std::hash::BuildHasher;
 use weir_flow::{Addr, Batch};
-
-/// What an account is of, in few bytes: bin, exporter and tenant by their places in lists.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
-struct Key {
-    host: u128,
-    bin: u32,
-    exporter: u32,
-    tenant: u32,
-    kind: u8,
-    has_host: bool,
-}
-
-impl Key {
-    /// A number that differs where keys do, mostly.
-    #[inline]
-    fn mix(&self, state: &RandomState) -> u64 {
-        let places = u128::from(self.bin) << 96
-            | u128::from(self.exporter) << 64
-            | u128::from(self.tenant) << 32
-            | u128::from(self.kind);
-        state.hash_one(self.host ^ places.rotate_left(17))
-    }
-}
 
 /// What an account is of, written out. `tenant` is a place among the sorted tenants.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -53,11 +30,14 @@ const MERGE_EVERY: usize = if cfg!(test) { 64 } else { 1 << 18 };
 /// Rows mostly belong to an account that a row shortly before belonged to, above all when they are sorted. So a
 /// few accounts are at hand in a small table; one that has to make room is put away in a list, and the same
 /// account may be there several times. Now and then the list is sorted and its like are added together. (One
-/// large hash table costs a cache miss for every row, and that is several times the time.)
+/// large hash table costs a cache miss for every row, and that is several times the time.) Accounts that frames carry
+/// are far fewer than rows, and in no order: they have that table.
 #[derive(Debug, Default)]
 pub struct Accumulator {
     recent: Vec<(Key, Counts)>,
     away: Vec<(Key, Counts)>,
+    /// Those that frames carried.
+    carried: Tally,
     /// How many were left in `away` when it was last merged.
     merged: usize,
     state: RandomState,
@@ -76,7 +56,7 @@ impl Accumulator {
     /// Whether there are no accounts.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.away.is_empty() && self.at_hand().next().is_none()
+        self.away.is_empty() && self.carried.accounts.is_empty() && self.at_hand().next().is_none()
     }
 
     /// Adds the rows of a batch, of which at least [`COLUMNS`](super::COLUMNS) are loaded.
@@ -130,8 +110,7 @@ impl Accumulator {
                 kind: entry.kind as u8,
                 has_host: entry.host.is_some(),
             };
-            // Each comes once in a frame: there is nothing to find at hand.
-            self.put_away((key, entry.counts));
+            self.carried.add(key, entry.counts);
         });
     }
 
@@ -185,6 +164,8 @@ impl Accumulator {
         let inside: Vec<bool> = self.bins.values.iter().map(|bin| range.contains(bin)).collect();
         let inside = |key: &Key| inside.get(key.bin as usize).copied().unwrap_or(false);
         self.recent.iter_mut().filter(|(key, _)| !inside(key)).for_each(|slot| *slot = Default::default());
+        let carried = self.carried.take();
+        self.away.extend(carried);
         self.away.retain(|(key, _)| inside(key));
     }
 
@@ -198,13 +179,28 @@ impl Accumulator {
         }
     }
 
+    /// Calls `f` with the accounts that frames carried ([`Accumulator::merge`]), in no order.
+    pub(crate) fn for_each_carried(&self, f: &mut dyn FnMut(&BinRow<'_>)) {
+        for (key, counts) in &self.carried.accounts {
+            let values =
+                (self.bins.values.get(key.bin as usize), self.exporters.values.get(key.exporter as usize));
+            let ((Some(bin), Some(exporter)), Some(kind)) = (values, Kind::from_code(key.kind)) else {
+                continue;
+            };
+            let tenant = self.tenants.values.get(key.tenant as usize).map(|name| &**name);
+            let host = key.has_host.then(|| Addr::from_bits(key.host));
+            f(&BinRow { bin: *bin, exporter: *exporter, kind, tenant, host, counts: *counts });
+        }
+    }
+
     /// All accounts in the order of files, and the tenants in their order.
     pub(super) fn sorted(&self) -> (Vec<Box<str>>, Vec<(Account, Counts)>) {
         let (ranks, names) = self.tenants.ranks();
         let (bin_ranks, bins) = self.bins.ranks();
         let (exporter_ranks, exporters) = self.exporters.ranks();
         let rank = |ranks: &[u32], place: u32| ranks.get(place as usize).copied().unwrap_or(NOBODY);
-        let mut rows: Vec<(Key, Counts)> = self.away.iter().chain(self.at_hand()).copied().collect();
+        let mut rows: Vec<(Key, Counts)> =
+            self.away.iter().chain(&self.carried.accounts).chain(self.at_hand()).copied().collect();
         for (key, _) in &mut rows {
             key.tenant = rank(&ranks, key.tenant);
             key.bin = rank(&bin_ranks, key.bin);

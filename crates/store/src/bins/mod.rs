@@ -19,6 +19,7 @@ mod file;
 mod gather;
 mod interned;
 mod row;
+mod tally;
 #[cfg(test)]
 mod tests;
 

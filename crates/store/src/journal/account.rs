@@ -5,7 +5,7 @@
 
 use super::cursor::{Cursor, SHORT};
 use super::item::put_len;
-use crate::bins::{BinRow, Counts, Entry, Gather, Kind};
+use crate::bins::{Counts, Entry, Gather, Kind};
 use std::ops::Range;
 use weir_flow::Addr;
 
@@ -70,62 +70,96 @@ fn put_tenants(gather: &Gather, names: &[Box<str>], out: &mut Vec<u8>) -> Result
     Ok(places)
 }
 
+/// The longest account: a tag, eight numbers of at most ten octets, and a host.
+const ENTRY_MAX: usize = 1 + 8 * 10 + 16;
+
+/// Octets of one account, on their way.
+struct Line {
+    bytes: [u8; ENTRY_MAX],
+    len: usize,
+}
+
+impl Line {
+    #[inline]
+    fn push(&mut self, octet: u8) {
+        if let Some(slot) = self.bytes.get_mut(self.len) {
+            *slot = octet;
+            self.len += 1;
+        }
+    }
+
+    /// Appends a number: seven bits an octet, the lowest first; the high bit says that more follow.
+    #[inline]
+    fn number(&mut self, mut value: u64) {
+        while value >= 0x80 {
+            self.push(value.to_le_bytes()[0] | 0x80);
+            value >>= 7;
+        }
+        self.push(value.to_le_bytes()[0]);
+    }
+
+    #[inline]
+    fn octets<const N: usize>(&mut self, octets: [u8; N]) {
+        if let Some(slot) = self.bytes.get_mut(self.len..).and_then(<[u8]>::first_chunk_mut::<N>) {
+            *slot = octets;
+            self.len += N;
+        }
+    }
+}
+
 #[inline]
 fn put_entry(entry: &Entry, out: &mut Vec<u8>) {
     let Entry { kind, bin, exporter, tenant, host, counts } = entry;
     let as_measured = (counts.octets, counts.packets) == (counts.measured_octets, counts.measured_packets);
-    let v4 = host.filter(Addr::is_v4);
-    let tag = kind.code()
-        | if tenant.is_some() { TENANT } else { 0 }
-        | match (host, v4) {
-            (None, _) => 0,
-            (_, Some(_)) => V4,
-            _ => V6,
-        }
-        | if as_measured { AS_MEASURED } else { 0 };
-    out.push(tag);
-    put_number(u64::from(*bin), out);
-    put_number(u64::from(*exporter), out);
+    let family = match host {
+        None => 0,
+        Some(host) if host.is_v4() => V4,
+        Some(_) => V6,
+    };
+    let tenanted = if tenant.is_some() { TENANT } else { 0 };
+    let mut line = Line { bytes: [0; ENTRY_MAX], len: 0 };
+    line.push(kind.code() | tenanted | family | if as_measured { AS_MEASURED } else { 0 });
+    line.number(u64::from(*bin));
+    line.number(u64::from(*exporter));
     if let Some(tenant) = tenant {
-        put_number(u64::from(*tenant), out);
+        line.number(u64::from(*tenant));
     }
-    if let Some(host) = host {
-        out.extend_from_slice(host.natural());
+    match host {
+        Some(host) if family == V4 => {
+            line.octets(host.octets().last_chunk::<4>().copied().unwrap_or_default());
+        }
+        Some(host) => line.octets(*host.octets()),
+        None => {}
     }
-    put_number(counts.octets, out);
-    put_number(counts.packets, out);
-    put_number(counts.flows, out);
+    line.number(counts.octets);
+    line.number(counts.packets);
+    line.number(counts.flows);
     if !as_measured {
-        put_number(counts.measured_octets, out);
-        put_number(counts.measured_packets, out);
+        line.number(counts.measured_octets);
+        line.number(counts.measured_packets);
     }
+    out.extend_from_slice(line.bytes.get(..line.len).unwrap_or_default());
 }
 
-/// Appends a number: seven bits an octet, the lowest first; the high bit says that more follow.
+/// Takes a number off the front; `None` if it does not end or exceeds 64 bits.
 #[inline]
-fn put_number(mut value: u64, out: &mut Vec<u8>) {
-    while value >= 0x80 {
-        out.push(u8::try_from(value & 0x7f).unwrap_or_default() | 0x80);
-        value >>= 7;
-    }
-    out.push(u8::try_from(value).unwrap_or_default());
-}
-
-#[inline]
-fn take_number(cursor: &mut Cursor<'_>) -> Result<u64, String> {
-    let mut value = 0;
-    for shift in (0..64).step_by(7) {
-        let [octet] = cursor.array()?;
+fn take_number(bytes: &mut &[u8]) -> Option<u64> {
+    let (first, rest) = bytes.split_first()?;
+    *bytes = rest;
+    let mut value = u64::from(first & 0x7f);
+    let mut last = *first;
+    let mut shift = 7;
+    while last & 0x80 != 0 {
+        let (octet, rest) = bytes.split_first()?;
+        (*bytes, last) = (rest, *octet);
         let bits = u64::from(octet & 0x7f);
-        if bits.leading_zeros() < shift {
-            break;
+        if shift >= 64 || bits.leading_zeros() < shift {
+            return None;
         }
         value |= bits << shift;
-        if octet & 0x80 == 0 {
-            return Ok(value);
-        }
+        shift += 7;
     }
-    Err("a number in it exceeds 64 bits".to_owned())
+    Some(value)
 }
 
 /// Where the accounts of a frame lie; checked once.
@@ -168,9 +202,9 @@ impl Layout {
 
     fn check(&self, bytes: &[u8]) -> Result<(), String> {
         let accounts = self.view(bytes);
-        let mut cursor = Cursor { bytes: accounts.bytes, at: 0 };
+        let mut rest = accounts.bytes;
         for _ in 0..self.count {
-            let entry = take_entry(&mut cursor)?;
+            let entry = take_entry(&mut rest).ok_or("an account in it is not one")?;
             let has = |len: usize, place: u32| (place as usize) < len;
             if !has(self.bins.len(), entry.bin)
                 || !has(self.exporters.len(), entry.exporter)
@@ -179,7 +213,7 @@ impl Layout {
                 return Err("an account in it is of nothing that it names".to_owned());
             }
         }
-        if cursor.at == accounts.bytes.len() { Ok(()) } else { Err("its accounts do not end".to_owned()) }
+        if rest.is_empty() { Ok(()) } else { Err("its accounts do not end".to_owned()) }
     }
 
     pub(super) fn view<'a>(&'a self, bytes: &'a [u8]) -> Accounts<'a> {
@@ -193,24 +227,32 @@ impl Layout {
     }
 }
 
-fn take_entry(cursor: &mut Cursor<'_>) -> Result<Entry, String> {
-    let [tag] = cursor.array()?;
-    let kind = Kind::from_code(tag & 7).ok_or("an account in it has no kind")?;
-    let place = |cursor: &mut Cursor<'_>| {
-        u32::try_from(take_number(cursor)?).map_err(|_| "a place in it exceeds 32 bits".to_owned())
-    };
-    let (bin, exporter) = (place(cursor)?, place(cursor)?);
-    let tenant = if tag & TENANT != 0 { Some(place(cursor)?) } else { None };
+/// Takes an account off the front; `None` if there is none.
+#[inline]
+fn take_entry(bytes: &mut &[u8]) -> Option<Entry> {
+    let (tag, rest) = bytes.split_first()?;
+    *bytes = rest;
+    let place = |bytes: &mut &[u8]| u32::try_from(take_number(bytes)?).ok();
+    let kind = Kind::from_code(tag & 7)?;
+    let (bin, exporter) = (place(bytes)?, place(bytes)?);
+    let tenant = if tag & TENANT != 0 { Some(place(bytes)?) } else { None };
     let host = match (tag & V4 != 0, tag & V6 != 0) {
-        (true, _) => Some(Addr::v4(cursor.array()?)),
-        (_, true) => Some(Addr::v6(cursor.array()?)),
+        (true, _) => Some(Addr::v4(take_array(bytes)?)),
+        (_, true) => Some(Addr::v6(take_array(bytes)?)),
         _ => None,
     };
-    let (octets, packets, flows) = (take_number(cursor)?, take_number(cursor)?, take_number(cursor)?);
+    let (octets, packets, flows) = (take_number(bytes)?, take_number(bytes)?, take_number(bytes)?);
     let (measured_octets, measured_packets) =
-        if tag & AS_MEASURED != 0 { (octets, packets) } else { (take_number(cursor)?, take_number(cursor)?) };
+        if tag & AS_MEASURED != 0 { (octets, packets) } else { (take_number(bytes)?, take_number(bytes)?) };
     let counts = Counts { octets, packets, flows, measured_octets, measured_packets };
-    Ok(Entry { kind, bin, exporter, tenant, host, counts })
+    Some(Entry { kind, bin, exporter, tenant, host, counts })
+}
+
+#[inline]
+fn take_array<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
+    let (array, rest) = bytes.split_first_chunk::<N>()?;
+    *bytes = rest;
+    Some(*array)
 }
 
 /// The accounts of a frame.
@@ -229,22 +271,11 @@ pub(crate) struct Accounts<'a> {
 impl Accounts<'_> {
     /// Calls `f` with each.
     pub(crate) fn for_each(&self, mut f: impl FnMut(Entry)) {
-        let mut cursor = Cursor { bytes: self.bytes, at: 0 };
+        let mut rest = self.bytes;
         for _ in 0..self.count {
             // All were read once by `check`.
-            let Ok(entry) = take_entry(&mut cursor) else { return };
+            let Some(entry) = take_entry(&mut rest) else { return };
             f(entry);
         }
-    }
-
-    /// Calls `f` with each, written out.
-    pub(crate) fn for_each_row(&self, f: &mut dyn FnMut(&BinRow<'_>)) {
-        self.for_each(|entry| {
-            let Entry { kind, host, counts, .. } = entry;
-            let tenant = entry.tenant.and_then(|at| self.tenants.get(at as usize)).map(|name| &**name);
-            let bin = self.bins.get(entry.bin as usize).copied().unwrap_or_default();
-            let exporter = self.exporters.get(entry.exporter as usize).copied().unwrap_or_default();
-            f(&BinRow { bin, exporter, kind, tenant, host, counts });
-        });
     }
 }

@@ -186,7 +186,7 @@ fn a_real_frame_with_any_byte_changed_does_not_panic() {
             changed[at] = value;
             if let Ok(frame) = parse(1, &changed[HEADER..split], &changed[split..]) {
                 let _ = (sample::rows(&frame.batch(u64::MAX)), frame.summary.health());
-                frame.summary.accounts().unwrap().for_each_row(&mut |_| {});
+                frame.summary.accounts().unwrap().for_each(|_| {});
             }
         }
     }

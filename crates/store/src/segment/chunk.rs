@@ -137,7 +137,8 @@ impl Encoder {
             (Slice::U64(v), kind) => {
                 rows.gather(v, pick, |v| v, &mut wide.cells);
                 if kind != Kind::Mac {
-                    let sum = wide.cells.iter().map(|v| u128::from(*v)).sum();
+                    let sum: u128 = wide.cells.iter().map(|v| u128::from(*v)).sum();
+                    let sum = sum * (rows.valid() / wide.cells.len().max(1)) as u128;
                     let chunk =
                         job.cells(wide, |number, out| out.extend_from_slice(&number.to_le_bytes()))?;
                     return Ok(Chunk { sum, ..chunk });
@@ -145,9 +146,11 @@ impl Encoder {
                 job.cells(wide, |mac, out| out.extend_from_slice(&Mac(mac).octets()))
             }
             (Slice::Time(v), _) => {
-                job.base = v.iter().copied().min().unwrap_or_default();
-                let base = job.base;
-                rows.gather(v, pick, |ms| ms.wrapping_sub(base).cast_unsigned(), &mut wide.cells);
+                // Flipped, times are in the order of unsigned numbers; then they count from the first of the chunk.
+                rows.gather(v, pick, |ms| ms.cast_unsigned() ^ FLIP, &mut wide.cells);
+                let first = wide.cells.iter().copied().min().unwrap_or_default();
+                wide.cells.iter_mut().for_each(|cell| *cell -= first);
+                job.base = (first ^ FLIP).cast_signed();
                 job.times(wide)
             }
             (Slice::Addr(v), _) => {
@@ -173,6 +176,9 @@ impl Encoder {
         }
     }
 }
+
+/// The sign of a time.
+const FLIP: u64 = 1 << 63;
 
 fn put_text(text: Option<&str>, out: &mut Vec<u8>) {
     out.extend_from_slice(text.unwrap_or_default().as_bytes());
@@ -223,7 +229,8 @@ impl Job<'_> {
             finder.find(cells).then_some(&*finder).filter(|f| f.values.len() <= 1 + cells.len() / 2);
         let indexed = indexed.map(|finder| Indexed::new(finder, &put, has_lengths));
         // The mean length of distinct values stands for that of all.
-        let mean = |i: &Indexed<'_, T>| i.bytes.len().saturating_mul(cells.len()) / i.lengths.len().max(1);
+        let valid = self.rows.valid();
+        let mean = |i: &Indexed<'_, T>| i.bytes.len().saturating_mul(valid) / i.lengths.len().max(1);
         let bytes = indexed.as_ref().map_or(0, mean);
         let otherwise = Otherwise { encoding: Encoding::PLAIN, put: &plain, bytes };
         self.write(cells, indexed, &otherwise, &put)
@@ -246,7 +253,7 @@ impl Job<'_> {
         if indexed.is_some() {
             encode(sample, self.page);
         }
-        let bytes = self.page.len().saturating_mul(cells.len()) / sample.len().max(1);
+        let bytes = self.page.len().saturating_mul(self.rows.valid()) / sample.len().max(1);
         let otherwise = Otherwise { encoding: Encoding::DELTA_BINARY_PACKED, put: &encode, bytes };
         self.write(cells, indexed, &otherwise, &put)
     }
@@ -258,8 +265,10 @@ impl Job<'_> {
         otherwise: &Otherwise<'_, T>,
         put: &dyn Fn(T, &mut Vec<u8>),
     ) -> Result<Chunk> {
-        let count = self.rows.len();
-        let indexed = indexed.filter(|i| i.bytes_with(cells.len()) < otherwise.bytes);
+        let (count, valid) = (self.rows.len(), self.rows.valid());
+        // One value stands for that of all rows.
+        let is_repeated = cells.len() < valid;
+        let indexed = indexed.filter(|i| is_repeated || i.bytes_with(valid) < otherwise.bytes);
         let indexed = indexed.filter(|i| !T::IS_LONG || i.bytes.len() <= LONG_BYTES);
         let long = (T::IS_LONG && indexed.is_none() && !cells.is_empty()).then(|| self.long_pages(cells));
         let mut pages = Pages::new(self.descriptor, self.compressor, put, self.bounds);
@@ -267,8 +276,7 @@ impl Job<'_> {
             pages.dictionary(&indexed.bytes, indexed.lengths.len())?;
         }
         // Where all rows are alike there is nothing that smaller pages would let a reader pass over.
-        let alike =
-            cells.is_empty() || self.rows.valid() == count && cells.iter().all(|c| Some(c) == cells.first());
+        let alike = cells.is_empty() || valid == count && cells.iter().all(|c| Some(c) == cells.first());
         let page_rows = if alike { count.max(1) } else { PAGE_ROWS };
         let short = || (0..count).step_by(page_rows).map(|from| from..count.min(from + page_rows)).collect();
         let ranges: Vec<Range<usize>> = long.unwrap_or_else(short);
@@ -280,6 +288,7 @@ impl Job<'_> {
             let here = at..at + valid;
             at += valid;
             let (encoding, bounds, values) = match &indexed {
+                Some(indexed) if is_repeated => indexed.run(valid, self.page),
                 Some(indexed) => indexed.page(here, self.page),
                 None => {
                     let cells = cells.get(here).unwrap_or_default();
@@ -358,6 +367,14 @@ impl<'a, T: Cell> Indexed<'a, T> {
         } else {
             self.bytes.len() + values * usize::from(self.width) / 8
         }
+    }
+
+    /// Writes that so many rows have the first value; returns what [`Self::page`] does.
+    fn run(&self, valid: usize, out: &mut Vec<u8>) -> (Encoding, Option<(T, T)>, usize) {
+        out.push(self.width);
+        pack::put_run(0, valid, self.width, out);
+        let first = self.finder.values.first().copied();
+        (Encoding::RLE_DICTIONARY, first.zip(first), self.length.unwrap_or_default() * valid)
     }
 
     /// Writes the places of these values; returns their bounds and the sum of their lengths too.

@@ -15,6 +15,11 @@ pub(crate) trait Cell: Copy + Ord + Hash + Default {
         None
     }
 
+    /// No cell is larger than this, if they are numbers: all their bits together, which is found faster than the largest.
+    fn limit(_cells: &[Self]) -> Option<usize> {
+        None
+    }
+
     /// The value that is `small` as itself.
     fn from_small(_small: u32) -> Self {
         Self::default()
@@ -46,6 +51,10 @@ impl Cell for u32 {
         usize::try_from(self).ok()
     }
 
+    fn limit(cells: &[Self]) -> Option<usize> {
+        cells.iter().fold(0, |all, cell| all | cell).small()
+    }
+
     #[inline]
     fn from_small(small: u32) -> Self {
         small
@@ -54,6 +63,10 @@ impl Cell for u32 {
 
 impl Cell for u64 {
     const IS_WIDE: bool = true;
+
+    fn limit(cells: &[Self]) -> Option<usize> {
+        cells.iter().fold(0, |all, cell| all | cell).small()
+    }
 
     #[inline]
     fn from_small(small: u32) -> Self {
@@ -96,14 +109,14 @@ impl<T: Cell> Finder<T> {
         self.values.clear();
         self.places.clear();
         let limit = TABLE_LEN.max(4 * cells.len());
-        let largest = cells.iter().copied().max().unwrap_or_default();
-        let is_small = largest.small().is_some_and(|largest| largest < limit);
+        let largest = T::limit(cells).filter(|largest| *largest < limit);
         if T::IS_WIDE && cells.len() > 2 * LOOK && self.differ(cells.get(..LOOK).unwrap_or_default()) {
             return false;
         }
-        match largest.small().filter(|_| is_small) {
+        match largest {
             Some(largest) => self.by_table(cells, largest),
-            None => self.by_hash(cells),
+            None if T::IS_LONG => self.by_hash(cells),
+            None => self.by_both(cells),
         }
         true
     }
@@ -125,13 +138,47 @@ impl<T: Cell> Finder<T> {
                 *slot = 1;
             }
         }
+        self.rank_table();
+        let table = &self.table;
+        self.places.extend(cells.iter().map(|cell| table.get(at(cell)).copied().unwrap_or_default()));
+    }
+
+    /// Of numbers that may be large: most are small, and only the others are hashed.
+    fn by_both(&mut self, cells: &[T]) {
+        let small = |cell: &T| cell.small().filter(|small| *small < TABLE_LEN);
+        self.table.clear();
+        self.table.resize(TABLE_LEN, 0);
+        self.map.clear();
+        for cell in cells {
+            match small(cell).and_then(|small| self.table.get_mut(small)) {
+                Some(slot) => *slot = 1,
+                None => drop(self.map.entry(*cell).or_insert(0)),
+            }
+        }
+        self.rank_table();
+        let first = self.values.len();
+        self.values.extend(self.map.keys());
+        if let Some(large) = self.values.get_mut(first..) {
+            large.sort_unstable();
+            for (place, cell) in (0u32..).zip(&self.values).skip(first) {
+                self.map.insert(*cell, place);
+            }
+        }
+        let (table, map) = (&self.table, &self.map);
+        let place = |cell: &T| match small(cell) {
+            Some(small) => table.get(small).copied(),
+            None => map.get(cell).copied(),
+        };
+        self.places.extend(cells.iter().map(|cell| place(cell).unwrap_or_default()));
+    }
+
+    /// Gives the marked entries of the table their places.
+    fn rank_table(&mut self) {
         for (small, slot) in (0u32..).zip(&mut self.table).filter(|(_, slot)| **slot != 0) {
             // There are no more values than a table has entries, far fewer than 2^32.
             *slot = u32::try_from(self.values.len()).unwrap_or_default();
             self.values.push(T::from_small(small));
         }
-        let table = &self.table;
-        self.places.extend(cells.iter().map(|cell| table.get(at(cell)).copied().unwrap_or_default()));
     }
 
     fn by_hash(&mut self, cells: &[T]) {
@@ -183,6 +230,7 @@ mod tests {
         #[test]
         fn places_lead_back_to_the_values(
             small in prop::collection::vec(0u32..50, 0..200), wide: Vec<u32>, long: Vec<u64>, bytes: Vec<Vec<u8>>,
+            mixed in prop::collection::vec(prop_oneof![0u64..9, 65_530u64..65_540, u64::MAX - 3..=u64::MAX], 0..99),
         ) {
             let (mut narrow, mut long_finder) = (Finder::default(), Finder::default());
             // The same finder, chunk after chunk.
@@ -190,6 +238,7 @@ mod tests {
             check(&mut narrow, &wide);
             check(&mut narrow, &small);
             check(&mut long_finder, &long);
+            check(&mut long_finder, &mixed);
             check(&mut Finder::default(), &bytes.iter().map(Vec::as_slice).collect::<Vec<_>>());
         }
     }

@@ -40,7 +40,7 @@ impl Sealing {
     /// # Errors
     /// The disk refuses.
     pub fn seal(&self) -> Result<PathBuf, Error> {
-        let (file, _) = write(&self.disk, "sealed.parquet", &Rows::new(self.frames.clone()), 0)?;
+        let file = write(&self.disk, "sealed.parquet", &Rows::new(self.frames.clone()))?;
         Ok(self.disk.path(&file.name))
     }
 

@@ -1,7 +1,7 @@
 //! The Parquet crate's own reader and writer against ours: each reads what the other wrote.
 
 use super::schema;
-use super::tests::{all, large, segment};
+use super::tests::{alike, all, large, segment};
 use super::{Reader, write::key};
 use crate::sample;
 use parquet::basic::{Compression, ZstdLevel};
@@ -50,8 +50,14 @@ fn theirs(field: &Field) -> String {
 
 #[test]
 fn the_parquet_crate_reads_what_we_write() {
+    is_read_by_the_parquet_crate(&[large(30_000), sample::tiny(7, 5)]);
+    is_read_by_the_parquet_crate(&[alike(25_000)]);
+    is_read_by_the_parquet_crate(&[alike(1)]);
+}
+
+fn is_read_by_the_parquet_crate(batches: &[Batch]) {
     let folder = TempDir::new().unwrap();
-    let (path, file) = segment(&folder, &[large(30_000), sample::tiny(7, 5)]);
+    let (path, file) = segment(&folder, batches);
     let ours = all(&Reader::open_checked(&path, &file).unwrap(), u64::MAX);
     let reader = SerializedFileReader::new(File::open(&path).unwrap()).unwrap();
     let mut rows = 0;
@@ -63,7 +69,7 @@ fn the_parquet_crate_reads_what_we_write() {
         }
         rows += 1;
     }
-    assert_eq!(rows, 30_001);
+    assert_eq!(rows, batches.iter().map(Batch::len).sum::<usize>());
 }
 
 /// Writes a batch with the Parquet crate's writer.

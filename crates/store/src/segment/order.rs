@@ -20,8 +20,8 @@ pub(crate) fn order(start: &[i64], keys: &[u64], rows_max: usize, out: &mut Vec<
             let at = *row as usize;
             (keys.get(at).copied().unwrap_or_default(), start.get(at).copied().unwrap_or_default(), *row)
         };
-        let starts = || rows.iter().map(|row| value(row).1);
-        let (min, max) = (starts().min().unwrap_or_default(), starts().max().unwrap_or_default());
+        let starts = rows.iter().map(|row| value(row).1);
+        let (min, max) = starts.fold((i64::MAX, i64::MIN), |(min, max), at| (min.min(at), max.max(at)));
         let start_bits = u32::from(width(max.abs_diff(min)));
         if key_bits + start_bits + row_bits > 64 {
             let mut sorted: Vec<(u64, i64, u32)> = rows.iter().map(value).collect();
@@ -119,7 +119,7 @@ mod tests {
                 rows.into_iter().map(|(start, key)| if near { (start & 0xff, key & 3) } else { (start, key) }).unzip();
             let mut got = Vec::new();
             let groups = order(&start, &keys, rows_max, &mut got);
-            let mut want: Vec<u32> = (0..start.len() as u32).collect();
+            let mut want: Vec<u32> = (0u32..).take(start.len()).collect();
             want.sort_by_key(|row| (start[*row as usize], *row));
             for group in &groups {
                 want[group.clone()].sort_by_key(|row| (keys[*row as usize], start[*row as usize], *row));

@@ -54,14 +54,15 @@ pub(crate) fn encode(values: &[u32], width: u8, out: &mut Vec<u8>) {
     put_packed(values.get(packed..).unwrap_or_default(), width, out);
 }
 
-/// Appends so many values of one bit, all packed.
-pub(crate) fn put_bits(mut bits: impl Iterator<Item = bool>, count: usize, out: &mut Vec<u8>) {
-    let groups = count.div_ceil(GROUP);
-    put_leb128((groups as u64) << 1 | 1, out);
-    out.extend((0..groups).map(|_| {
-        let eight = bits.by_ref().take(GROUP).enumerate();
-        eight.fold(0u8, |byte, (at, bit)| byte | u8::from(bit) << at)
-    }));
+/// Appends the bit at this place of each mask, all packed.
+pub(crate) fn put_bits(masks: &[u64], place: u32, out: &mut Vec<u8>) {
+    put_leb128((masks.len().div_ceil(GROUP) as u64) << 1 | 1, out);
+    let (groups, rest) = masks.as_chunks::<GROUP>();
+    let byte = |group: &[u64]| group.iter().rev().fold(0, |byte, mask| byte << 1 | (mask >> place & 1));
+    out.extend(groups.iter().map(|group| low_byte(byte(group))));
+    if !rest.is_empty() {
+        out.push(low_byte(byte(rest)));
+    }
 }
 
 /// Appends a run of one value.

@@ -18,13 +18,37 @@ use zstd::bulk::Compressor;
 /// An encoded column chunk.
 pub(crate) struct Chunk {
     /// Its bytes; offsets in `close` count from their beginning.
-    pub bytes: Vec<u8>,
+    pub bytes: bytes::Bytes,
     /// What the file's footer is to say of it.
     pub close: ColumnCloseResult,
     /// CRC-32C of every page with its header, in the order of the bytes.
     pub page_crcs: Vec<u32>,
     /// The sum of its values, of 64-bit numbers.
     pub sum: u128,
+}
+
+impl Chunk {
+    /// The same values as another column has them.
+    pub(crate) fn twin(&self, descriptor: &ColumnDescPtr) -> Result<Self> {
+        let mine = &self.close.metadata;
+        let mut metadata = ColumnChunkMetaData::builder(descriptor.clone())
+            .set_compression(mine.compression())
+            .set_encodings_mask(*mine.encodings_mask())
+            .set_total_compressed_size(mine.compressed_size())
+            .set_total_uncompressed_size(mine.uncompressed_size())
+            .set_num_values(mine.num_values())
+            .set_data_page_offset(mine.data_page_offset())
+            .set_dictionary_page_offset(mine.dictionary_page_offset())
+            .set_unencoded_byte_array_data_bytes(mine.unencoded_byte_array_data_bytes());
+        if let Some(stats) = mine.page_encoding_stats() {
+            metadata = metadata.set_page_encoding_stats(stats.clone());
+        }
+        if let Some(statistics) = mine.statistics() {
+            metadata = metadata.set_statistics(statistics.clone());
+        }
+        let close = ColumnCloseResult { metadata: metadata.build()?, ..self.close.clone() };
+        Ok(Self { bytes: self.bytes.clone(), close, page_crcs: self.page_crcs.clone(), sum: self.sum })
+    }
 }
 
 /// What is known of a data page beside its bytes.
@@ -49,6 +73,9 @@ pub(crate) enum Bounds {
     /// Nothing: their order means nothing.
     None,
 }
+
+/// Whether a page that has fewer bytes compresses says nothing about others.
+const WORTH_MIN: usize = 4096;
 
 /// Bounds of text are cut to so many octets.
 const SHORT_OCTETS: usize = 64;
@@ -79,6 +106,8 @@ pub(crate) struct Pages<'a, T> {
     put: &'a dyn Fn(T, &mut Vec<u8>),
     kept: Bounds,
     sink: TrackedWrite<Vec<u8>>,
+    /// Whether pages are compressed: the first page decides.
+    compresses: Option<bool>,
     crcs: Vec<u32>,
     columns: ColumnIndexBuilder,
     offsets: OffsetIndexBuilder,
@@ -117,6 +146,7 @@ impl<'a, T: Cell> Pages<'a, T> {
             put,
             kept,
             sink: TrackedWrite::new(Vec::new()),
+            compresses: None,
             crcs: Vec::new(),
             dictionary: None,
             encoding: Encoding::PLAIN,
@@ -180,8 +210,15 @@ impl<'a, T: Cell> Pages<'a, T> {
     fn page(&mut self, bytes: &[u8], page: impl FnOnce(bytes::Bytes) -> Page) -> Result<(i64, i64)> {
         let io = |e: std::io::Error| ParquetError::External(Box::new(e));
         let from = self.sink.inner().len();
-        let compressed = self.compressor.compress(bytes).map_err(io)?;
-        let page = CompressedPage::new(page(compressed.into()), bytes.len());
+        let payload = if self.compresses == Some(false) {
+            bytes.to_vec()
+        } else {
+            let compressed = self.compressor.compress(bytes).map_err(io)?;
+            // Small pages are mostly a dictionary's; what large ones do not gain, no reader should undo.
+            let gains = bytes.len() < WORTH_MIN || compressed.len() < bytes.len() / 32 * 31;
+            if *self.compresses.get_or_insert(gains) { compressed } else { bytes.to_vec() }
+        };
+        let page = CompressedPage::new(page(payload.into()), bytes.len());
         let written = SerializedPageWriter::new(&mut self.sink).write_page(page)?;
         // The sink buffers: what was written is there only after a flush.
         self.sink.flush().map_err(io)?;
@@ -245,7 +282,10 @@ impl<'a, T: Cell> Pages<'a, T> {
             });
         }
         let metadata = ColumnChunkMetaData::builder(self.descriptor.clone())
-            .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
+            .set_compression(match self.compresses {
+                Some(false) => Compression::UNCOMPRESSED,
+                _ => Compression::ZSTD(ZstdLevel::try_new(1)?),
+            })
             .set_encodings(encodings)
             .set_page_encoding_stats(stats)
             .set_total_compressed_size(len)
@@ -264,7 +304,7 @@ impl<'a, T: Cell> Pages<'a, T> {
             column_index: if self.kept == Bounds::None { None } else { Some(self.columns.build()?) },
             offset_index: Some(self.offsets.build()),
         };
-        Ok(Chunk { bytes: self.sink.into_inner()?, close, page_crcs: self.crcs, sum: 0 })
+        Ok(Chunk { bytes: self.sink.into_inner()?.into(), close, page_crcs: self.crcs, sum: 0 })
     }
 
     fn statistics(&self) -> Result<Statistics> {

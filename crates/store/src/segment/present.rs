@@ -64,7 +64,7 @@ impl<'a> Present<'a> {
         !self.nullable || mask & self.bit != 0
     }
 
-    /// The values that are there, as cells.
+    /// The values that are there, as cells; a single one where all rows have the first.
     pub(crate) fn gather<T: Copy, C: Copy + Default>(
         &self,
         values: &[T],
@@ -77,7 +77,8 @@ impl<'a> Present<'a> {
         let at = |row: &u32| values.get(*row as usize).map_or(C::default(), |v| cell(*v));
         match (self.has, pick) {
             (Has::None, _) => {}
-            (_, Pick::First) => out.resize(self.valid(), first()),
+            (Has::All, Pick::First) => out.push(first()),
+            (Has::Some(valid), Pick::First) => out.resize(valid, first()),
             (Has::All, Pick::Each) => out.extend(values.iter().map(|v| cell(*v))),
             (Has::All, Pick::Order(order)) => out.extend(order.iter().map(at)),
             (Has::Some(_), Pick::Each) => self.keep(values.iter().map(|v| cell(*v)), out),
@@ -121,7 +122,7 @@ impl<'a> Present<'a> {
         if valid == 0 || valid == rows.len() {
             pack::put_run(u32::from(valid > 0), rows.len(), 1, out);
         } else {
-            pack::put_bits(masks.iter().map(|mask| mask & self.bit != 0), masks.len(), out);
+            pack::put_bits(masks, self.bit.trailing_zeros(), out);
         }
         let len = u32::try_from(out.len() - at - 4).unwrap_or_default();
         if let Some(slot) = out.get_mut(at..at + 4) {

@@ -7,12 +7,13 @@
 
 use super::address::Addresses;
 use super::dense;
+use super::pack::width;
 use crate::journal::{Frame, Strings};
 use std::collections::BTreeSet;
 use std::ops::Range;
+use weir_flow::Bytes;
 use weir_flow::names::Direction;
 use weir_flow::schema::Column;
-use weir_flow::{Bytes, Values};
 
 /// A row group has at most so many rows.
 pub(crate) const GROUP_ROWS_MAX: usize = 256 * 1024;
@@ -89,21 +90,16 @@ impl Rows {
         out
     }
 
-    /// The values of a column in the order they are written; of strings, see [`Rows::strings`].
-    /// Of a column that no row has a value in, none at all.
-    pub(crate) fn column(&self, column: Column) -> Values {
-        let mut values = Values::new(column.kind());
-        if !self.frames.iter().any(|f| f.has(column)) {
-            return values;
-        }
-        if let Values::U32(v) = &mut values
-            && column.kind() == weir_flow::schema::Kind::Name
-        {
-            dense::fill_names(v, self, &self.frames, column);
-        } else {
-            self.frames.iter().for_each(|f| f.append_values(column, &mut values));
-        }
-        values.gather(&self.order)
+    /// Whether two columns of the same type hold the same in every row.
+    pub(crate) fn are_equal(&self, a: Column, b: Column) -> bool {
+        let both = a.bit() | b.bit();
+        let is_even = |mask: u64| mask & both == 0 || mask & both == both;
+        let alike = |group: &Group| group.any & both == 0 || group.all & both == both;
+        let even = |group: &Group| {
+            alike(group)
+                || self.present.get(group.rows.clone()).unwrap_or_default().iter().all(|mask| is_even(*mask))
+        };
+        self.groups.iter().all(even) && self.frames.iter().all(|frame| frame.raw(a) == frame.raw(b))
     }
 
     fn sort(&mut self) {
@@ -146,8 +142,8 @@ impl Rows {
         });
         let mut by: Vec<u32> = by.collect();
         let hosts = squeeze(&mut by, self.addresses.list.len() + 2);
-        let (host_bits, direction_bits) =
-            (64 - hosts.leading_zeros(), 8 - (Direction::WORDS.len() as u8).leading_zeros());
+        let host_bits = u32::from(width(hosts));
+        let direction_bits = u32::from(width(Direction::WORDS.len() as u64));
         let last = self.names.len() as u64;
         let sides = by.iter().zip(tenant.iter().zip(&direction));
         let key = |(mask, (host, (tenant, direction))): (&u64, (&u32, (&u32, &u8)))| {

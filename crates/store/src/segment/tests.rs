@@ -23,7 +23,7 @@ use weir_flow::{Addr, Batch};
 pub(super) fn segment(folder: &TempDir, batches: &[Batch]) -> (PathBuf, SegmentFile) {
     let frames = batches.iter().map(|b| Maker::new().frame(0, b).unwrap());
     let disk = Disk::new(folder.path());
-    let (file, _) = write(&disk, "flows/day/1-0.parquet", &Rows::new(frames.collect()), 0).unwrap();
+    let file = write(&disk, "flows/day/1-0.parquet", &Rows::new(frames.collect())).unwrap();
     (disk.path(&file.name), file)
 }
 
@@ -131,6 +131,45 @@ fn row_groups_are_cut_by_time_and_sorted_by_tenant_host_and_direction() {
         assert!((1..group.rows).all(|row| key(row - 1) <= key(row)));
     }
     assert_eq!(sample::sorted(&all(&reader, u64::MAX)), sample::sorted([&batch]));
+}
+
+/// Rows of which measured octets and packets are those scaled, of which one word and one address are the same in
+/// all rows that have them, and of which octets are too wild to be compressed.
+pub(super) fn alike(rows: usize) -> Batch {
+    let mut batch = large(rows);
+    for (column, from) in
+        [(Column::MeasuredOctets, Column::Octets), (Column::MeasuredPackets, Column::Packets)]
+    {
+        let numbers = batch.u64s(from).to_vec();
+        *batch.u64s_mut(column) = numbers;
+        for mask in batch.present_mut() {
+            *mask = if *mask & from.bit() != 0 { *mask | column.bit() } else { *mask & !column.bit() };
+        }
+    }
+    batch.u8s_mut(Column::FlowDirection).fill(1);
+    batch.addrs_mut(Column::NextHop).fill(Addr::v4([10, 9, 8, 7]));
+    batch.u16s_mut(Column::SrcVlan).fill(7);
+    for (row, mask) in batch.present_mut().iter_mut().enumerate() {
+        *mask |= Column::SrcVlan.bit() | if row % 3 == 0 { Column::NextHop.bit() } else { 0 };
+    }
+    batch
+}
+
+#[test]
+fn columns_that_are_the_same_and_columns_of_one_value_come_back() {
+    let folder = TempDir::new().unwrap();
+    // No row, one, a page's, and one more.
+    for rows in [0, 1, 7, 20_480, 20_481] {
+        let batch = alike(rows);
+        let (path, file) = segment(&folder, std::slice::from_ref(&batch));
+        let reader = Reader::open_checked(&path, &file).unwrap();
+        assert_eq!(sample::sorted(&all(&reader, u64::MAX)), sample::sorted([&batch]), "{rows} rows");
+        let sum = |column: Column| {
+            let there = (0..rows).filter(|row| batch.is_present(*row, column));
+            there.map(|row| u128::from(batch.u64s(column)[row])).sum::<u128>()
+        };
+        assert_eq!((file.totals.octets, file.totals.packets), (sum(Column::Octets), sum(Column::Packets)));
+    }
 }
 
 #[test]

@@ -9,7 +9,6 @@ use super::schema;
 use crate::disk::{Disk, Sink};
 use crate::manifest::{Hex, SegmentFile};
 use crate::{Error, Totals};
-use bytes::Bytes;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::statistics::Statistics;
@@ -21,7 +20,6 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use weir_flow::batch::ALWAYS;
 use weir_flow::schema::{COLUMNS, COUNT, Column, Kind};
-use weir_flow::{Batch, Values};
 
 /// Keys of what we say in a file's footer.
 pub(crate) mod key {
@@ -36,25 +34,27 @@ pub(crate) mod key {
 /// The version of the segment format that this program writes.
 pub(crate) const FORMAT: &str = "1";
 
+/// Columns that mostly hold the same, where nothing is sampled: then the second is a copy of the first, encoded.
+const TWINS: [(Column, Column); 2] =
+    [(Column::Octets, Column::MeasuredOctets), (Column::Packets, Column::MeasuredPackets)];
+
 /// Columns are encoded on so many threads.
 const THREADS: usize = 2;
 
-/// Writes the rows as the segment of this name. Returns what the manifest is to say of it, and, of the columns in
-/// `keep`, all rows in the order of the file.
-pub(crate) fn write(disk: &Disk, name: &str, rows: &Rows, keep: u64) -> Result<(SegmentFile, Batch), Error> {
+/// Writes the rows as the segment of this name. Returns what the manifest is to say of it.
+pub(crate) fn write(disk: &Disk, name: &str, rows: &Rows) -> Result<SegmentFile, Error> {
     let mut tail = (0, 0);
-    let mut outcome = None;
+    let mut sums = Summary::default();
     let written = disk.create(name, |sink, path| {
         let failed = |e: ParquetError| parquet_error(path, e);
         let descriptor = schema::descriptor().map_err(failed)?;
-        let mut encoded = encode_all(rows, &descriptor, keep).map_err(failed)?;
+        let mut encoded = encode_all(rows, &descriptor).map_err(failed)?;
         let chunks = std::mem::take(&mut encoded.chunks);
         tail = write_file(sink, chunks, &descriptor, &encoded.summary).map_err(failed)?;
-        outcome = Some((encoded.summary, encoded.kept));
+        sums = encoded.summary;
         Ok(())
     })?;
-    let (sums, kept) = outcome.unwrap_or_default();
-    let entry = SegmentFile {
+    Ok(SegmentFile {
         name: name.to_owned(),
         bytes: written.bytes,
         crc32c: Hex(written.crc),
@@ -64,8 +64,7 @@ pub(crate) fn write(disk: &Disk, name: &str, rows: &Rows, keep: u64) -> Result<(
         start: sums.start,
         end: sums.end,
         received: sums.received,
-    };
-    Ok((entry, Batch::from_columns(rows.present.clone(), kept, rows.names.clone().into())))
+    })
 }
 
 /// An error of the Parquet writer; one of the disk underneath stays what it is.
@@ -118,8 +117,6 @@ type Chunks = Vec<Vec<Option<Chunk>>>;
 struct Encoded {
     chunks: Chunks,
     summary: Summary,
-    /// The columns that were asked for beside.
-    kept: Vec<(Column, Values)>,
 }
 
 impl Encoded {
@@ -133,12 +130,14 @@ impl Encoded {
 }
 
 /// Encodes every column, each in all row groups, on [`THREADS`] threads.
-fn encode_all(rows: &Rows, descriptor: &SchemaDescriptor, keep: u64) -> Result<Encoded, ParquetError> {
+fn encode_all(rows: &Rows, descriptor: &SchemaDescriptor) -> Result<Encoded, ParquetError> {
     let next = AtomicUsize::new(0);
     let chunks = rows.groups.iter().map(|_| (0..COUNT).map(|_| None).collect()).collect();
     let mut empty = Encoded { chunks, ..Encoded::default() };
     empty.summary.totals.rows = rows.len() as u64;
     let done: Mutex<Result<Encoded, ParquetError>> = Mutex::new(Ok(empty));
+    let equal = TWINS.iter().filter(|(of, twin)| rows.are_equal(*of, *twin));
+    let twins: Vec<Column> = equal.map(|(_, twin)| *twin).collect();
     let work = || {
         let mut encoder = match Encoder::new() {
             Ok(encoder) => encoder,
@@ -147,16 +146,24 @@ fn encode_all(rows: &Rows, descriptor: &SchemaDescriptor, keep: u64) -> Result<E
         let mut dense = Dense::default();
         while let Some(definition) = COLUMNS.get(next.fetch_add(1, Ordering::Relaxed)) {
             let column = definition.column;
-            let chunks = match encode_one(&mut encoder, &mut dense, rows, column, descriptor) {
+            // A twin's chunks come with those it is the same as.
+            let chunks = match twins.contains(&column) {
+                true => Ok(Vec::new()),
+                false => encode_one(&mut encoder, &mut dense, rows, column, descriptor),
+            };
+            let twin = TWINS.iter().find(|(of, twin)| *of == column && twins.contains(twin));
+            let chunks = chunks.and_then(|chunks| Ok((twin_chunks(twin, &chunks, descriptor)?, chunks)));
+            let (twin_chunks, chunks) = match chunks {
                 Ok(chunks) => chunks,
                 Err(error) => return fail(&done, error),
             };
-            let kept = (keep & column.bit() != 0).then(|| rows.column(column)).filter(|v| !v.is_empty());
             let Ok(mut done) = done.lock() else { return };
             let Ok(encoded) = &mut *done else { return };
+            if let Some((_, twin)) = twin {
+                encoded.take(*twin, twin_chunks);
+            }
             encoded.summary.add(column, &chunks);
             encoded.take(column, chunks);
-            encoded.kept.extend(kept.map(|values| (column, values)));
         }
     };
     std::thread::scope(|scope| {
@@ -166,6 +173,17 @@ fn encode_all(rows: &Rows, descriptor: &SchemaDescriptor, keep: u64) -> Result<E
         work();
     });
     done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// The chunks of the column that holds the same as these, if one does.
+fn twin_chunks(
+    twin: Option<&(Column, Column)>,
+    chunks: &[Chunk],
+    descriptor: &SchemaDescriptor,
+) -> Result<Vec<Chunk>, ParquetError> {
+    let Some((_, twin)) = twin else { return Ok(Vec::new()) };
+    let descriptor = descriptor.column(twin.index());
+    chunks.iter().map(|chunk| chunk.twin(&descriptor)).collect()
 }
 
 /// Encodes a column in all row groups.
@@ -222,7 +240,7 @@ fn write_file(
         let mut group_crcs = Vec::new();
         for chunk in group.into_iter().flatten() {
             group_crcs.push(chunk.page_crcs.iter().map(|c| format!("{c:08x}")).collect::<String>());
-            writer.append_column(&Bytes::from(chunk.bytes), chunk.close)?;
+            writer.append_column(&chunk.bytes, chunk.close)?;
         }
         writer.close()?;
         crcs.push(group_crcs.join(","));

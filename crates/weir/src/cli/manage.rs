@@ -190,6 +190,7 @@ pub(super) fn check(arguments: &CheckArguments) -> Outcome {
         return report::print(&config.dump());
     }
     check_certificates(&config)?;
+    check_processors(&config)?;
     let Some(path) = path else {
         return report::print(
             "no configuration: there is no weir.toml here and no /etc/weir/weir.toml; defaults are used\n",
@@ -214,6 +215,20 @@ fn check_certificates(config: &config::Config) -> Outcome {
     for listen in &config.listen {
         if let config::Transport::Tls(identity) = &listen.transport {
             tls::server(identity)?;
+        }
+    }
+    Ok(())
+}
+
+/// Listeners can be bound only to processors that there are.
+fn check_processors(config: &config::Config) -> Outcome {
+    let Ok(ours) = rustix::thread::sched_getaffinity(None) else { return Ok(()) };
+    for listen in &config.listen {
+        if let Some(cpu) = listen.cpus.iter().find(|cpu| !ours.is_set(**cpu)) {
+            return Err(Failure::new(format!(
+                "{listen} is to run on processor {cpu}, which this machine does not have or does not let weir use: \
+                 name others in cpus of [[listen]]"
+            )));
         }
     }
     Ok(())

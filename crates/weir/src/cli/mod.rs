@@ -5,6 +5,7 @@ mod doctor;
 mod exporter_config;
 mod flows;
 mod manage;
+mod rebuild;
 mod top;
 mod usage;
 
@@ -46,6 +47,8 @@ enum Command {
     Send(manage::SendArguments),
     /// Reads the configuration and says every mistake
     Check(manage::CheckArguments),
+    /// Computes the accounts again from the records, or checks every file of the store
+    Rebuild(rebuild::Arguments),
     /// Asks how every exporter is: templates, sampling, clocks, loss, double counting; each with its cure
     Doctor(doctor::Arguments),
     /// Prints how a router or probe is told to export to weir
@@ -113,6 +116,7 @@ pub(crate) fn run() -> Outcome {
         Command::Statement(arguments) => usage::statement(&arguments),
         Command::Send(arguments) => manage::send(&arguments),
         Command::Check(arguments) => manage::check(&arguments),
+        Command::Rebuild(arguments) => rebuild::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::ExporterConfig(arguments) => exporter_config::run(&arguments),
     }

@@ -10,16 +10,19 @@ use crate::exit::Outcome;
 use crate::metrics::Hub;
 use crate::relay::Relays;
 use crate::report::number::{grouped, things};
+use crate::report::outlook;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::RecvTimeoutError;
-use weir_account::Zone;
+use weir_account::{Unit, Zone};
 use weir_flow::Batch;
 use weir_store::{Outage, Writer};
 
 /// The same trouble is said again after so long.
 const AGAIN_MS: i64 = 60_000;
+const HOUR_MS: i64 = 3_600_000;
+const DAY_MS: i64 = 24 * HOUR_MS;
 /// So many troubles are told apart; more are not told within [`AGAIN_MS`].
 const TROUBLES_MAX: usize = 64;
 
@@ -92,6 +95,9 @@ struct Voice {
     stalls: u64,
     outage: Option<Outage>,
     outage_told_ms: i64,
+    over_told_ms: i64,
+    forecast_told_ms: i64,
+    retired: u64,
     /// When each trouble was told, by what it is about.
     troubles: HashMap<PathBuf, i64>,
 }
@@ -100,6 +106,7 @@ impl Voice {
     /// Says what the store found wrong while it went on working.
     fn tell(&mut self, writer: &mut Writer, trouble: Option<weir_store::Error>, now_ms: i64) {
         self.tell_outage(writer.outage(), now_ms);
+        self.tell_budget(writer, now_ms);
         // Who is told that nothing is stored need not hear of each seal that waits for the same.
         if let Some(error) = trouble.filter(|error| self.outage.is_none() || !error.is_full()) {
             self.tell_trouble(&error, now_ms);
@@ -126,6 +133,33 @@ impl Voice {
                  or this machine is too slow"
             );
             self.stalls = writer.stalls();
+        }
+    }
+
+    /// Once a day how long the disk lasts; each hour that accounts alone take more than they may.
+    fn tell_budget(&mut self, writer: &Writer, now_ms: i64) {
+        if now_ms.saturating_sub(self.forecast_told_ms) >= DAY_MS {
+            let retired = writer.retired();
+            tracing::info!("{}", outlook::sentence(&writer.forecast(), Unit::default()));
+            if retired.rows > self.retired {
+                tracing::info!(
+                    "{} older than that were given up since yesterday; their accounts stay",
+                    things(retired.rows - self.retired, "flow")
+                );
+                self.retired = retired.rows;
+            }
+            self.forecast_told_ms = now_ms;
+        }
+        if let Some((used, limit)) = writer.over_budget()
+            && now_ms.saturating_sub(self.over_told_ms) >= HOUR_MS
+        {
+            tracing::error!(
+                "the store takes {} bytes and may take {}: all flow records are given up, and what is left are accounts \
+                 and the journal; raise [store] disk, or give accounts an age with [store] accounts",
+                grouped(used),
+                grouped(limit)
+            );
+            self.over_told_ms = now_ms;
         }
     }
 

@@ -17,6 +17,8 @@ use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 /// Datagrams taken in one call: what they are fits into a second-level cache, and more made nothing cheaper.
 pub(super) const BUNDLE: usize = 64;
+/// Room that is made for the first, and for a trickle: what is made ready costs a little for each.
+const FEW: usize = 4;
 /// The largest payload there is, and a little.
 const ROOM_BYTES: usize = 65_536;
 /// From one datagram's room to the next. Not a power of two: else the beginnings of all would share a few lines of
@@ -46,6 +48,10 @@ pub(super) struct Bundle {
     headers: Vec<libc::mmsghdr>,
     /// How many the last call gave.
     received: usize,
+    /// For how many room was made ready then.
+    asked: usize,
+    /// For how many it is to be made ready next: more if as many came last time, less if far fewer did.
+    ready: usize,
 }
 
 impl Bundle {
@@ -58,16 +64,18 @@ impl Bundle {
             parts: Vec::with_capacity(BUNDLE),
             headers: Vec::with_capacity(BUNDLE),
             received: 0,
+            asked: 0,
+            ready: FEW,
         }
     }
 
-    /// Receives what is there, up to [`BUNDLE`] datagrams; how many. If it `waits`, and nothing is there, it waits for
+    /// Receives what is there, up to [`BUNDLE`] datagrams and fewer where few came before; how many. If it `waits`, and nothing is there, it waits for
     /// the first as long as the socket's timeout says.
     ///
     /// # Errors
     /// Those of the system call; `WouldBlock` if nothing is there.
     pub(super) fn receive(&mut self, socket: &impl AsFd, waits: bool) -> io::Result<usize> {
-        self.received = 0;
+        (self.received, self.asked) = (0, self.ready);
         self.point();
         let flags = if waits { libc::MSG_WAITFORONE } else { libc::MSG_DONTWAIT };
         let fd = socket.as_fd().as_raw_fd();
@@ -79,16 +87,26 @@ impl Bundle {
         match usize::try_from(received) {
             Ok(received) => {
                 self.received = received;
+                if received == self.ready {
+                    self.ready = BUNDLE.min(2 * received);
+                } else if received < self.ready / 4 {
+                    self.ready = FEW.max(self.ready / 2);
+                }
                 Ok(received)
             }
             Err(_) => Err(io::Error::last_os_error()),
         }
     }
 
+    /// Whether there may be more where these came from.
+    pub(super) fn may_have_more(&self) -> bool {
+        self.received == self.asked
+    }
+
     /// Sets all pointers and lengths: the kernel has written into the lengths last time.
     fn point(&mut self) {
         self.parts.clear();
-        for room in self.octets.chunks_exact_mut(STRIDE_BYTES) {
+        for room in self.octets.chunks_exact_mut(STRIDE_BYTES).take(self.ready) {
             self.parts.push(libc::iovec { iov_base: room.as_mut_ptr().cast(), iov_len: ROOM_BYTES });
         }
         self.headers.clear();
@@ -200,7 +218,8 @@ mod tests {
             }
             let mut bundle = Bundle::new();
             let mut received: Vec<Vec<u8>> = Vec::new();
-            for expected in [64, 36] {
+            // Room is made for more as more come.
+            for expected in [4, 8, 16, 32, 40] {
                 assert_eq!(bundle.receive(&socket, true).unwrap(), expected);
                 assert!(bundle.iter().all(|(_, address)| address == from));
                 received.extend(bundle.iter().map(|(payload, _)| payload.to_vec()));

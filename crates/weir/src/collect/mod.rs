@@ -3,7 +3,7 @@
 //! A [`Decoder`] is one listener's: sessions, the batch being filled, and the attribution. `run` is the daemon:
 //! each `listener` has threads with a `worker` each, fed from a socket by `udp` or from connections by `stream`, past the
 //! `gate` (who may speak, how much) and the eyes of `source` (whose address is not its own); `deliver` stores what
-//! they decode. The `supervisor` starts and stops them and speaks with the service `manager`; `activation` takes over
+//! they decode. The `supervisor` starts and stops them and speaks with `systemd`; `activation` takes over
 //! the sockets it opened; `share` is what all threads have in common, `kernel` what only the kernel can do. `import`
 //! feeds captures through `file`, `send` is the way back.
 
@@ -15,13 +15,13 @@ mod gate;
 pub(crate) mod import;
 mod kernel;
 mod listener;
-mod manager;
 pub(crate) mod run;
 pub(crate) mod send;
 mod share;
 mod source;
 pub(crate) mod stream;
 mod supervisor;
+mod systemd;
 mod udp;
 mod worker;
 

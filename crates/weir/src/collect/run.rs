@@ -12,9 +12,9 @@
 use super::activation::{self, Inherited};
 use super::deliver;
 use super::listener;
-use super::manager::Manager;
 use super::share::{self, Share};
 use super::supervisor::{Supervisor, signals};
+use super::systemd::Systemd;
 use crate::config::{Config, Listen};
 use crate::exit::Outcome;
 use crate::metrics::Hub;
@@ -40,7 +40,8 @@ pub(crate) fn run(config: Config, reread: &(dyn Fn() -> Outcome<Config> + Sync))
     let hub = Arc::new(Hub::new(&config));
     // Before the store: opening it may take a while, and who asks is told so.
     let web = Web::start(&config, &hub)?;
-    let (writer, recovery) = Writer::open(&config.store, config.memory.store_options())?;
+    let (mut writer, recovery) = Writer::open(&config.store, config.memory.store_options())?;
+    writer.set_budget(config.budget);
     let door = Door::open(&hub);
     let listeners = open(&config, inherited, writer.memory())?;
     let relays = Relays::open(&config)?;
@@ -50,7 +51,7 @@ pub(crate) fn run(config: Config, reread: &(dyn Fn() -> Outcome<Config> + Sync))
     let share = Arc::new(Share::new(Arc::new(config), attic, Arc::clone(&hub)));
     let is_done = AtomicBool::new(false);
     thread::scope(|scope| {
-        let manager = Manager::of_environment();
+        let manager = Systemd::of_environment();
         let mut supervisor = Supervisor::new(scope, Arc::clone(&share), outbox, relays.tap(), manager);
         for (listen, sources) in listeners {
             supervisor.start(&listen, sources);

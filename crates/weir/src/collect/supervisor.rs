@@ -8,8 +8,8 @@
 //! * Watchdog: the service manager is told that we live only while every worker and the writer move.
 
 use super::listener::{self, Running, Source};
-use super::manager::Manager;
 use super::share::{Orders, Outbox, Share, Transit};
+use super::systemd::Systemd;
 use super::worker::Worker;
 use crate::config::{Config, Listen};
 use crate::exit::{Failure, Outcome};
@@ -52,7 +52,7 @@ pub(super) struct Supervisor<'scope, 'env> {
     /// What new workers are given; none once all are to stop, so that the writer sees the end.
     ways: Option<(Outbox, Tap)>,
     transit: Arc<Transit>,
-    manager: Manager,
+    manager: Systemd,
     running: Vec<Running<'scope>>,
     /// Listeners whose address is not free yet, and since when they wait.
     waiting: Vec<(Listen, Instant)>,
@@ -77,7 +77,7 @@ impl<'scope, 'env> Supervisor<'scope, 'env> {
         share: Arc<Share>,
         outbox: Outbox,
         tap: Tap,
-        manager: Manager,
+        manager: Systemd,
     ) -> Self {
         Self {
             scope,

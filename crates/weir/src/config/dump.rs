@@ -14,10 +14,7 @@ impl Config {
     }
 
     fn write(&self, out: &mut String) -> std::fmt::Result {
-        writeln!(out, "[store]\npath = {}", quote(&self.store.to_string_lossy()))?;
-        if let Some(disk) = self.disk {
-            writeln!(out, "disk = \"{disk}\"")?;
-        }
+        super::store::write(self, out)?;
         for listen in &self.listen {
             listen.write(out)?;
         }

@@ -6,7 +6,8 @@
 //! templates and what is remembered of them. The least that can be asked for is [`LEAST_BYTES`].
 
 use super::Config;
-use super::read::{Reader, Table, bytes};
+use super::read::{Reader, Table};
+use super::store::bytes;
 use std::fmt::{self, Write};
 use weir_flow::session::HELD_BYTES_MAX;
 use weir_store::Options;

@@ -10,6 +10,7 @@ pub(crate) mod memory;
 mod mistake;
 mod read;
 mod relay;
+mod store;
 #[cfg(test)]
 mod tests;
 mod web;
@@ -30,6 +31,7 @@ use weir_account::{Prefix, Tenants, Unit, Zone};
 use weir_flow::Addr;
 use weir_flow::session::Settings;
 use weir_flow::session::memory::Realm;
+use weir_store::Budget;
 
 /// Where the configuration is looked for if nobody says.
 const PLACES: [&str; 2] = ["weir.toml", "/etc/weir/weir.toml"];
@@ -51,8 +53,8 @@ pub(crate) struct Exporter {
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
     pub(crate) store: PathBuf,
-    /// The disk budget in bytes; read, kept, not yet acted upon.
-    pub(crate) disk: Option<u64>,
+    /// What the store may take, and for how long.
+    pub(crate) budget: Budget,
     pub(crate) listen: Vec<Listen>,
     /// Whether nobody said where to listen: then it is where the service manager gives us sockets, if it does.
     pub(crate) listens_by_default: bool,
@@ -77,7 +79,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             store: "weir-store".into(),
-            disk: None,
+            budget: Budget::default(),
             listen: vec![Listen::udp(SocketAddr::from((std::net::Ipv6Addr::UNSPECIFIED, 2055)))],
             listens_by_default: true,
             collect: Collect::default(),

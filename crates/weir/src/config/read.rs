@@ -90,23 +90,6 @@ impl Reader {
         config
     }
 
-    fn store(&mut self, table: &DeTable<'_>, config: &mut Config) {
-        self.keys(table, "[store]", &["path", "disk"]);
-        if let Some((path, _)) = self.string(table, "path") {
-            config.store = path.into();
-        }
-        if let Some((text, place)) = self.string(table, "disk") {
-            match bytes(text) {
-                Some(bytes) => config.disk = Some(bytes),
-                None => self.note(
-                    place,
-                    format!("\"{text}\" is no amount of disk"),
-                    "write for example \"200 GB\"",
-                ),
-            }
-        }
-    }
-
     fn listeners(&mut self, root: &DeTable<'_>) -> Vec<Listen> {
         let mut listeners = Vec::new();
         for (table, at) in self.tables(root, "listen") {
@@ -487,45 +470,4 @@ pub(super) fn number(value: Value<'_>) -> Option<i64> {
 
 fn integer(n: &toml::de::DeInteger<'_>) -> Option<i64> {
     i64::from_str_radix(n.as_str(), n.radix()).ok()
-}
-
-/// "200 GB", "1.5 TiB", "500000": bytes. Units of 1000, or of 1024 with an i.
-pub(super) fn bytes(text: &str) -> Option<u64> {
-    let text = text.trim();
-    let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-    let (number, unit) = text.split_at_checked(split)?;
-    let factor: u64 = match unit.trim().to_ascii_lowercase().trim_end_matches('b') {
-        "" => 1,
-        "k" => 1000,
-        "m" => 1_000_000,
-        "g" => 1_000_000_000,
-        "t" => 1_000_000_000_000,
-        "ki" => 1 << 10,
-        "mi" => 1 << 20,
-        "gi" => 1 << 30,
-        "ti" => 1 << 40,
-        _ => return None,
-    };
-    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-    let mut bytes = whole.parse::<u64>().ok()?.checked_mul(factor)?;
-    if !fraction.is_empty() {
-        let digits = u32::try_from(fraction.len()).ok().filter(|d| *d <= 6)?;
-        let parts = fraction.parse::<u64>().ok()?.checked_mul(factor)?;
-        bytes = bytes.checked_add(parts / 10u64.pow(digits))?;
-    }
-    Some(bytes)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::bytes;
-
-    #[test]
-    fn amounts_of_disk() {
-        assert_eq!(bytes("200 GB"), Some(200_000_000_000));
-        assert_eq!(bytes("1.5TiB"), Some(3 << 39));
-        assert_eq!(bytes("512"), Some(512));
-        assert_eq!(bytes("much"), None);
-        assert_eq!(bytes("1 XB"), None);
-    }
 }

@@ -7,6 +7,8 @@ disk = "200 GB"
 
 [[listen]]
 udp = "[::]:2055"
+workers = 2
+cpus = [0, 1]
 
 [[listen]]
 udp = "0.0.0.0:9995"
@@ -75,13 +77,16 @@ unit = 1024
 #[test]
 fn the_whole_file_is_understood() {
     let config = read(WHOLE).unwrap();
-    assert_eq!(config.disk, Some(200_000_000_000));
+    assert_eq!(config.budget.bytes, Some(200_000_000_000));
     let listeners: Vec<String> = config.listen.iter().map(ToString::to_string).collect();
     let expected =
         ["udp [::]:2055", "udp 0.0.0.0:9995", "tcp [::]:4739", "tls [::]:4740", "sctp 192.0.2.9:4739"];
     assert_eq!(listeners, expected);
     let limits: Vec<_> = config.listen.iter().map(|l| (l.connections, l.idle_s)).collect();
     assert_eq!(limits[2..], [(512, 600), (100, 3600), (512, 3600)]);
+    let threads: Vec<_> = config.listen.iter().map(|l| (l.workers, l.cpus.len())).collect();
+    assert_eq!(threads, [(2, 2), (1, 0), (1, 0), (1, 0), (1, 0)]);
+    assert!(!config.listens_by_default && read("").unwrap().listens_by_default);
     assert_eq!(config.collect.datagrams_per_second, Some(5000));
     assert_eq!(config.settings(Realm::Live).templates_max, Some(100));
     let [copies, converts] = &config.relays[..] else { panic!("two relays") };
@@ -107,6 +112,20 @@ fn the_dump_reads_back_to_itself() {
     assert_eq!(read(&dump).unwrap().dump(), dump);
     let default = Config::default().dump();
     assert_eq!(read(&default).unwrap().dump(), default);
+}
+
+#[test]
+fn mistakes_about_workers() {
+    let text = "[[listen]]\nudp = \"[::]:2055\"\nworkers = 0\ncpus = [0, 0, 5000]\n\
+                [[listen]]\ntcp = \"[::]:4739\"\nworkers = 2\ncpus = []\n";
+    let expected = [
+        "w:3: workers is no whole number from 1 to 64; 1 is what is taken without it",
+        "w:4: the processor 0 stands here twice; take one out",
+        "w:4: this is no number of a processor; write for example cpus = [0, 1]",
+        "w:7: workers without udp; write udp = \"[::]:2055\", or take it out: connections have one thread",
+        "w:8: cpus is empty: there would be nowhere to run; write for example cpus = [0, 1]",
+    ];
+    assert_eq!(mistakes(text), expected);
 }
 
 /// What `check` prints for a text, without the file's name.

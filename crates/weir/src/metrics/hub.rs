@@ -69,7 +69,7 @@ impl Hub {
         Self {
             since_ms: clock::now_ms(),
             store: config.store.clone(),
-            disk: config.disk,
+            disk: config.budget.bytes,
             memory: config.memory.limit_bytes,
             books: Mutex::default(),
             status: Mutex::default(),

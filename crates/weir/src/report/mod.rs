@@ -11,6 +11,7 @@ pub(crate) mod import;
 pub(crate) mod name;
 pub(crate) mod number;
 pub(crate) mod other;
+pub(crate) mod outlook;
 pub(crate) mod statement;
 pub(crate) mod table;
 pub(crate) mod top;

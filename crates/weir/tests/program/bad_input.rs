@@ -112,11 +112,11 @@ fn each_wrong_datagram_costs_itself_and_is_named() {
     let mut differences = Vec::new();
     for (i, Wrong { what, counter, reason, offset, .. }) in (0u32..).zip(&wrongs) {
         let source = from(i).local_addr().unwrap().ip().to_string();
-        let line = format!("exporter={source} reason=\"{reason}\" offset={offset} ");
-        if !log.contains(&line) {
+        let line = format!("exporter={source} reason=\"{reason}\" offset={offset}");
+        if !log.lines().any(|logged| logged.ends_with(&line)) {
             let said: Vec<&str> =
                 log.lines().filter(|l| l.contains(&format!("exporter={source} "))).collect();
-            differences.push(format!("{what}: no log line with {line}but {said:?}"));
+            differences.push(format!("{what}: no log line with {line} but {said:?}"));
         }
         let total = completeness["reasons"][format!("{counter}:{reason}")].as_u64();
         let same = |w: &&Wrong| (w.counter, w.reason) == (*counter, *reason);

@@ -1,4 +1,5 @@
-//! `kill -9` at any moment of `weir run`, twenty times under load: what was seen is there, once, and for ever.
+//! `kill -9` at any moment of `weir run`, twenty times under load (or `WEIR_KILLS` times): what was seen is there, once,
+//! and for ever.
 //!
 //! Every flow sent has octets that no other has, and the number of its round as destination port. So doubles
 //! show, and what a round left can be compared later.
@@ -15,6 +16,7 @@ use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+/// Kills, unless `WEIR_KILLS` says how many.
 const ROUNDS: u16 = 20;
 /// Flows of a datagram.
 const FLOWS: u32 = 20;
@@ -27,12 +29,14 @@ type Rounds = BTreeMap<u64, u64>;
 
 #[test]
 fn twenty_kills_under_load_lose_nothing_that_was_seen_and_double_nothing() {
+    let wanted = std::env::var("WEIR_KILLS").ok().map(|kills| kills.parse().unwrap());
+    let kills: u16 = wanted.unwrap_or(ROUNDS);
     let place = Place::with(TENANTS);
     let to = free_port();
     let load = Load::start(to);
     let mut dice = Dice::new(std::process::id().into());
     let mut left = Rounds::new();
-    for round in 1..=ROUNDS {
+    for round in 1..=kills {
         load.round.store(round, Ordering::Relaxed);
         let daemon = Daemon::start_on(&place, to);
         // Some while they start and recover, some early, half of them when they have stored something.
@@ -57,22 +61,27 @@ fn twenty_kills_under_load_lose_nothing_that_was_seen_and_double_nothing() {
         left = now;
     }
     let sent = load.stop();
-    assert!(left.len() >= usize::from(ROUNDS) / 2 && left.values().sum::<u64>() > 20_000, "{left:?}");
+    assert!(left.len() >= usize::from(kills) / 2 && left.values().sum::<u64>() > 20_000, "{left:?}");
 
     // A last round of which everything must be there, stopped as it should be.
     let daemon = Daemon::start_on(&place, to);
     daemon.until_listening();
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     for i in 0..LAST {
-        socket.send_to(&datagram(sent + i, ROUNDS + 1), to).unwrap();
+        socket.send_to(&datagram(sent + i, kills + 1), to).unwrap();
         thread::sleep(Duration::from_micros(200));
     }
     daemon.stop();
-    left.insert(u64::from(ROUNDS) + 1, u64::from(LAST * FLOWS));
+    left.insert(u64::from(kills) + 1, u64::from(LAST * FLOWS));
     assert_eq!(rounds(&place), left);
     let usage = place.json("usage -o json");
     assert_consistent(&usage);
     assert_each_once(&place, number(&usage, "balance.decoded.flows"), (sent + LAST) * FLOWS);
+    println!(
+        "{kills} kills, {} flows there once of {} sent",
+        left.values().sum::<u64>(),
+        (sent + LAST) * FLOWS
+    );
 }
 
 /// Every flow is one that was sent, is there once, and has kept the round it was sent in.

@@ -16,6 +16,7 @@
 //! | `health` | what a running daemon says of itself over HTTP, and to bad clients |
 //! | `packaging` | the units as systemd reads them |
 //! | `relay` | what goes onward: untouched, balanced, from the exporter's address, in another format |
+//! | `garbage` | thousands of forged addresses beside an exporter |
 //! | `bad_input` | wrong datagrams among good ones |
 //! | `check`, `cli` | configurations and command lines, right and wrong |
 //! | `exporter_config` | what is printed for an exporter, run by that exporter |
@@ -41,6 +42,7 @@ mod duckdb;
 mod exporter_config;
 mod fixtures;
 mod flowgen;
+mod garbage;
 mod health;
 mod import;
 mod kill;

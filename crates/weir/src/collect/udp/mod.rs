@@ -21,6 +21,11 @@ use weir_flow::memory::{Change, Memory};
 
 /// How long a receive waits before the worker looks at its clock.
 pub(crate) const WAIT: Duration = Duration::from_millis(50);
+/// How long more datagrams are waited for where they follow each other closely. To be woken for each one costs more than
+/// to read it; the kernel has room for hundreds of times as many as come meanwhile.
+const LINGER: Duration = Duration::from_millis(1);
+/// Datagrams follow each other closely if the last came so short a time ago.
+const CLOSELY: Duration = Duration::from_millis(2);
 /// How often the kernel's table of drops is read.
 const DROPS_EVERY: Duration = Duration::from_secs(1);
 /// How often drops are worth a line in the log.
@@ -73,6 +78,7 @@ impl Ear {
     /// Hears the socket until told to stop; then still takes what the kernel holds.
     pub(super) fn hear(mut self, mut worker: Worker) {
         let mut bundle = Bundle::new();
+        let mut heard = Instant::now();
         loop {
             let is_stopping = worker.is_stopping();
             // Who has something to send on does not wait for more.
@@ -87,6 +93,10 @@ impl Ear {
                 return;
             }
             let is_empty = received.is_err();
+            let is_close = now.at.duration_since(std::mem::replace(&mut heard, now.at)) < CLOSELY;
+            if is_close && waits && !is_empty && !bundle.may_have_more() && !worker.is_holding() {
+                std::thread::sleep(LINGER);
+            }
             if let Err(error) = received {
                 self.rest(&error, &mut worker);
             }

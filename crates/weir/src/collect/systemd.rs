@@ -5,15 +5,15 @@
 use sd_notify::NotifyState;
 use std::time::{Duration, Instant};
 
-/// The service manager.
+/// The service manager, systemd or another that speaks its protocol.
 #[derive(Debug)]
-pub(super) struct Manager {
+pub(super) struct Systemd {
     /// How often it wants a sign of life: twice in the time after which it would kill us.
     every: Option<Duration>,
     alive_told: Instant,
 }
 
-impl Manager {
+impl Systemd {
     /// As the environment says.
     pub(super) fn of_environment() -> Self {
         let every = sd_notify::watchdog_enabled().filter(|limit| !limit.is_zero()).map(|limit| limit / 2);
