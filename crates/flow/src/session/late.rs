@@ -38,7 +38,8 @@ impl Unknown {
     /// Takes note of a row; true if that is news.
     pub(super) fn note(&mut self, sampler: Option<u64>, received: i64) -> bool {
         self.latest = self.latest.max(received);
-        let known = sampler.filter(|id| *id != 0).map(|id| (id, self.samplers.iter().position(|s| s.0 == id)));
+        let known =
+            sampler.filter(|id| *id != 0).map(|id| (id, self.samplers.iter().position(|s| s.0 == id)));
         let since = match known {
             Some((_, Some(at))) => self.samplers.get_mut(at).map(|(_, since)| since),
             Some((id, None)) if self.samplers.len() < SAMPLERS_MAX => {
@@ -146,7 +147,10 @@ mod tests {
         assert!(unknown.note(Some(0), 30));
         assert!(unknown.note(Some(2), 40));
         let again = Unknown::decode(&unknown.encode()).unwrap();
-        assert_eq!(again, Unknown { latest: i64::MAX, since: unknown.since, samplers: unknown.samplers.clone() });
+        assert_eq!(
+            again,
+            Unknown { latest: i64::MAX, since: unknown.since, samplers: unknown.samplers.clone() }
+        );
         let late = unknown.settle(For::Sampler(2), 100, whose, 50).unwrap();
         assert_eq!((late.from, late.until, late.sampler), (40, 50, Some(2)));
         assert_eq!(unknown.settle(For::Sampler(2), 100, whose, 60), None);
