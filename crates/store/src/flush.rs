@@ -49,7 +49,7 @@ fn perform(disk: &Disk, flush: Flush) -> Result<Flushed, Error> {
 impl Flusher {
     /// Starts the thread.
     pub(crate) fn start(disk: &Disk) -> Result<Self, Error> {
-        let worker = Worker::start("weir-flush", disk, perform)?;
+        let worker = Worker::start("weir-flush", disk, false, perform)?;
         Ok(Self { worker, is_busy: false, waiting: VecDeque::new() })
     }
 

@@ -67,7 +67,8 @@ pub(crate) type Sealer = Worker<Task, Done>;
 
 /// Starts it.
 pub(crate) fn start(disk: &Disk) -> Result<Sealer, Error> {
-    Worker::start("weir-seal", disk, perform)
+    // What is journaled can wait to be sealed; what arrives cannot wait to be journaled.
+    Worker::start("weir-seal", disk, true, perform)
 }
 
 /// Makes a task into files.

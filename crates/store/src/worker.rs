@@ -10,6 +10,9 @@ use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread::JoinHandle;
 
+/// How much later a thread has its turn that gives way.
+const NICE: i32 = 10;
+
 /// How a job is done.
 pub(crate) type Perform<T, D> = fn(&Disk, T) -> Result<D, Error>;
 
@@ -36,15 +39,20 @@ struct Thread<T, D> {
 }
 
 impl<T: Send + 'static, D: Send + 'static> Worker<T, D> {
-    /// Starts a thread of this name.
+    /// Starts a thread of this name, which has its turn when others have had theirs, if it is to `give_way`.
     ///
     /// # Errors
     /// The system has no more threads.
-    pub(crate) fn start(name: &str, disk: &Disk, perform: Perform<T, D>) -> Result<Self, Error> {
+    pub(crate) fn start(
+        name: &str,
+        disk: &Disk,
+        give_way: bool,
+        perform: Perform<T, D>,
+    ) -> Result<Self, Error> {
         let hands = if disk.is_single_threaded() {
             Hands::Own(VecDeque::new(), perform)
         } else {
-            Hands::Thread(Thread::start(name, disk, perform)?)
+            Hands::Thread(Thread::start(name, disk, give_way, perform)?)
         };
         Ok(Self { hands, disk: disk.clone() })
     }
@@ -97,11 +105,15 @@ fn stopped(disk: &Disk) -> Error {
 }
 
 impl<T: Send + 'static, D: Send + 'static> Thread<T, D> {
-    fn start(name: &str, disk: &Disk, perform: Perform<T, D>) -> Result<Self, Error> {
+    fn start(name: &str, disk: &Disk, give_way: bool, perform: Perform<T, D>) -> Result<Self, Error> {
         let (jobs, inbox) = sync_channel::<T>(1);
         let (outbox, done) = sync_channel(2);
         let own = disk.clone();
         let work = move || {
+            if give_way {
+                // On Linux this is the thread's own. Where it is not allowed, all are equal.
+                let _ = rustix::process::nice(NICE);
+            }
             while let Ok(job) = inbox.recv() {
                 if outbox.send(perform(&own, job)).is_err() {
                     return;
@@ -139,7 +151,7 @@ mod tests {
     fn jobs_are_done_in_their_order_with_a_thread_and_without() {
         let disk = Disk::new(Path::new("/nowhere"));
         for disk in [disk.clone(), disk.single_threaded()] {
-            let mut worker = Worker::start("double", &disk, double).unwrap();
+            let mut worker = Worker::start("double", &disk, true, double).unwrap();
             for job in [2, 3] {
                 worker.begin(job).unwrap();
             }
