@@ -44,13 +44,18 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use world::{Failure, Order, Summary};
 
-/// The commit that is tried, as `git` knows it; with `-dirty` if there is more than that.
+/// The commit that was built, as `git` knew it then, with `-dirty` if there was more than that; and what the sources
+/// are at by now, if that is something else.
 #[must_use]
 pub fn commit() -> String {
+    let built = env!("SIM_COMMIT");
     let arguments = ["-C", env!("CARGO_MANIFEST_DIR"), "describe", "--always", "--dirty", "--abbrev=12"];
     let said = Command::new("git").args(arguments).output().ok().filter(|output| output.status.success());
-    let text = said.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
-    text.unwrap_or_else(|| "unknown".to_owned())
+    let now = said.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
+    match now {
+        Some(now) if now != built => format!("{built} (when built; the sources are at {now} now)"),
+        _ => built.to_owned(),
+    }
 }
 
 /// Runs `count` worlds from the seed of `first` on, `jobs` at once, and tells of each as it ends.

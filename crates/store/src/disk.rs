@@ -224,6 +224,26 @@ impl Disk {
     }
 }
 
+impl Disk {
+    /// Flushes the store's folder, what it is in, and its folders: a process that was killed may have left names in
+    /// them that are not durable, and what rests on them now must not go with them.
+    pub(crate) fn settle_names(&self) -> Result<(), Error> {
+        let parent = self.root.parent().filter(|parent| !parent.as_os_str().is_empty());
+        // That one is not ours, and perhaps not ours to read.
+        let _ = self.sync_folder(parent.unwrap_or(Path::new(".")));
+        self.sync_folder(&self.root)?;
+        let entries = fs::read_dir(&self.root).map_err(Error::doing(&self.root, "list"))?;
+        let mut folders = Vec::new();
+        for entry in entries {
+            let path = entry.map_err(Error::doing(&self.root, "list"))?.path();
+            folders.extend(path.is_dir().then_some(path));
+        }
+        // In the same order whatever the file system's.
+        folders.sort();
+        folders.iter().try_for_each(|folder| self.sync_folder(folder))
+    }
+}
+
 /// So much is gathered before it is written: few system calls, little memory.
 const SINK_BYTES: usize = 1 << 18;
 

@@ -47,6 +47,8 @@ impl Log {
         let file = disk.append_to(&path)?;
         let mut log = Self { path, file, manifest, torn: false, is_stale: false, not_before: 0 };
         log.manifest.torn = 0;
+        // Its last line is the store from here on: who wrote it may have been killed before it was durable.
+        disk.sync(&log.file, &log.path)?;
         if log.manifest.lines == 0 {
             log.append(disk, Line::WeirStore(FORMAT))?;
         } else if log.manifest.format < FORMAT {

@@ -20,6 +20,11 @@ pub struct Recovery {
     pub rows: u64,
     /// Bytes of writes that a crash cut short: their rows were never acknowledged as durable.
     pub torn_bytes: u64,
+    /// Batches that a power failure left behind others that it lost, and that were cut off: none of them was ever
+    /// acknowledged as durable, and accounts, counts and what sessions remember are then those of one moment.
+    pub cut_frames: u64,
+    /// Their rows.
+    pub cut_rows: u64,
     /// Files that a crash left unfinished or uncommitted, and that were removed.
     pub orphans: u64,
     /// Parts of the journal that are not what was written: their rows are lost. And what sessions remembered, if it
@@ -101,7 +106,38 @@ fn list(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     entries.map(|e| e.map(|e| e.path()).map_err(Error::doing(folder, "list"))).collect()
 }
 
-/// Reads the journal, cuts torn tails, and removes files of which everything is sealed.
+/// Where frames are missing between two files of the journal, and whether damage is why.
+///
+/// Files are flushed in their order, so that after a loss of power a newer one may be there of which nothing was
+/// durable, and a part of an older one not. What lies behind such a gap goes. Where a file is damaged, or was put
+/// aside for that, what lies behind it may be durable, and stays.
+#[derive(Debug, Default)]
+struct Order {
+    /// Files put aside, by number.
+    aside: Vec<u64>,
+    /// The number of the last file that has frames.
+    before: Option<u64>,
+    /// Whether that file, or one without frames after it, is damaged.
+    is_damaged: bool,
+    /// Whether a gap was found: then all that follows goes.
+    is_broken: bool,
+}
+
+impl Order {
+    /// Takes in a file, whose first frame (if it has any) is to be the one after `last`; whether it is behind a gap.
+    fn is_behind_gap(&mut self, number: u64, first: Option<u64>, last: u64, is_damaged: bool) -> bool {
+        self.is_damaged |= is_damaged;
+        let Some(first) = first else { return false };
+        let since = self.before.unwrap_or(number.saturating_sub(1));
+        let is_explained = self.is_damaged || self.aside.iter().any(|n| (since..number).contains(n));
+        self.is_broken |= first > last.saturating_add(1) && !is_explained;
+        self.before = Some(number);
+        self.is_damaged = is_damaged;
+        self.is_broken
+    }
+}
+
+/// Reads the journal, cuts torn tails and what is behind a gap, and removes files of which everything is sealed.
 pub(crate) fn read_journal(
     disk: &Disk,
     manifest: &Manifest,
@@ -121,6 +157,7 @@ pub(crate) fn read_journal(
         }
         known = file.sequence;
     }
+    let mut order = Order { aside: journal::put_aside(disk.root())?, ..Order::default() };
     for (number, path) in journal::files(disk.root())? {
         journaled.number = number;
         let contents = journal::read(&path)?;
@@ -131,6 +168,17 @@ pub(crate) fn read_journal(
         }
         recovery.damage.extend(contents.damage);
         let fresh: Vec<_> = contents.frames.iter().filter(|f| f.sequence > sealed).collect();
+        let first = fresh.first().map(|frame| frame.sequence);
+        if order.is_behind_gap(number, first, journaled.last, damaged) {
+            recovery.cut_frames += fresh.len() as u64;
+            recovery.cut_rows += fresh.iter().map(|f| f.rows() as u64).sum::<u64>();
+            if !damaged {
+                // Their sequences are given again: they must not come back if power fails before the name is gone.
+                disk.cut(&path, 0)?;
+            }
+            discard(disk, &path, damaged)?;
+            continue;
+        }
         let (Some(first), Some(last)) = (fresh.first(), fresh.last()) else {
             discard(disk, &path, damaged)?;
             continue;

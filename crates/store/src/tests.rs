@@ -6,6 +6,7 @@ mod budget;
 mod compact;
 mod damage;
 mod full;
+mod gap;
 mod late;
 mod memory;
 mod mortal;

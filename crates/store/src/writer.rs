@@ -150,6 +150,7 @@ impl Writer {
     pub fn open_on(disk: Disk, options: Options) -> Result<(Self, Recovery), Error> {
         disk.create_folder(disk.root())?;
         let lock = Lock::take(disk.root())?;
+        disk.settle_names()?;
         let log = Log::open(&disk)?;
         let mut recovery =
             Recovery { orphans: recovery::remove_orphans(&disk, &log.manifest)?, ..Recovery::default() };

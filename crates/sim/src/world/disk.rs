@@ -99,9 +99,13 @@ impl World {
             self.ledger.retire(gone);
         }
         self.has_damage = is_damaged;
-        // What sessions remember then is not what they did at any moment: the world ends here.
-        self.is_over |= survival.has_hole();
-        if self.is_over {
+        if survival.has_hole() {
+            if !is_damaged {
+                return Err(format!("{death:?}: a gap in the journal was left: {:?}", survival.found));
+            }
+            // A part of it looks like damage, behind which things may be durable. What sessions remember then is not
+            // what they did at any moment: the world ends here.
+            self.is_over = true;
             self.tell("a batch is lost and a later one is there");
             return self.check();
         }

@@ -156,6 +156,16 @@ impl Journal {
 
 /// The journal files of a store, by number.
 pub(crate) fn files(root: &Path) -> Result<Vec<(u64, PathBuf)>, Error> {
+    named(root, ".wal")
+}
+
+/// The numbers of the files that were put aside because they are damaged.
+pub(crate) fn put_aside(root: &Path) -> Result<Vec<u64>, Error> {
+    Ok(named(root, ".wal.damaged")?.into_iter().map(|(number, _)| number).collect())
+}
+
+/// The files whose name is a number and this, by number.
+fn named(root: &Path, end: &str) -> Result<Vec<(u64, PathBuf)>, Error> {
     let folder = root.join(FOLDER);
     let entries = match fs::read_dir(&folder) {
         Ok(entries) => entries,
@@ -165,12 +175,9 @@ pub(crate) fn files(root: &Path) -> Result<Vec<(u64, PathBuf)>, Error> {
     let mut files = Vec::new();
     for entry in entries {
         let path = entry.map_err(Error::doing(&folder, "list"))?.path();
-        let number = path.file_stem().and_then(|s| s.to_str()).and_then(|s| s.parse().ok());
-        if let Some(number) = number
-            && path.extension().is_some_and(|e| e == "wal")
-        {
-            files.push((number, path));
-        }
+        let name = path.file_name().and_then(|name| name.to_str());
+        let number = name.and_then(|name| name.strip_suffix(end)).and_then(|number| number.parse().ok());
+        files.extend(number.map(|number| (number, path)));
     }
     files.sort();
     Ok(files)

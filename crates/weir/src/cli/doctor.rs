@@ -60,7 +60,9 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let holder = weir_store::holder(&config.store);
     let daemon = door::ask(&config.store);
     let zone = &config.zone;
-    let report = Report { checkup: &checkup, holder, daemon, zone, kinds: &kinds, exporter: &exporter };
+    let forecast = snapshot.forecast(config.budget.bytes);
+    let report =
+        Report { checkup: &checkup, holder, daemon, forecast, zone, kinds: &kinds, exporter: &exporter };
     report::print(&report.render(arguments.common.form))?;
     match checkup.grave() {
         0 => Ok(()),

@@ -3,7 +3,7 @@
 //! Nothing the disk does ends it. What cannot be stored is discarded and counted, and stored again when there is
 //! room; the log says so once, each minute while it lasts, and when it is over.
 
-use super::share::Inbox;
+use super::share::{Inbox, Share};
 use super::{Delivery, udp};
 use crate::clock;
 use crate::exit::Outcome;
@@ -17,7 +17,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::RecvTimeoutError;
 use weir_account::{Unit, Zone};
 use weir_flow::Batch;
-use weir_store::{Outage, Writer};
+use weir_store::{Budget, Outage, Writer};
 
 /// The same trouble is said again after so long.
 const AGAIN_MS: i64 = 60_000;
@@ -27,8 +27,10 @@ const DAY_MS: i64 = 24 * HOUR_MS;
 const TROUBLES_MAX: usize = 64;
 
 /// Stores batches as they come, until all listeners are gone; then seals. What is stored goes to the relays.
-pub(super) fn write(mut writer: Writer, receiver: &Inbox, mut relays: Relays, hub: &Hub) -> Outcome {
+pub(super) fn write(mut writer: Writer, receiver: &Inbox, mut relays: Relays, share: &Share) -> Outcome {
+    let hub = &*share.hub;
     let mut voice = Voice::default();
+    let mut version = share.version();
     loop {
         match receiver.recv_timeout(udp::WAIT) {
             Ok(Delivery { batch, back }) => {
@@ -45,6 +47,11 @@ pub(super) fn write(mut writer: Writer, receiver: &Inbox, mut relays: Relays, hu
         if let Some(counts) = relays.counts(clock::now_ms()) {
             take(&mut writer, &counts, hub)?;
         }
+        if share.version() != version {
+            let (now, config) = share.config();
+            version = now;
+            set_budget(&mut writer, config.budget, hub, &mut voice);
+        }
         let ticked = writer.tick(clock::now_ms());
         voice.tell(&mut writer, ticked.err(), clock::now_ms());
         hub.turn(&mut writer, clock::now_ms());
@@ -54,6 +61,17 @@ pub(super) fn write(mut writer: Writer, receiver: &Inbox, mut relays: Relays, hu
     }
     hub.is_going();
     close(writer)
+}
+
+/// Goes by the budget of a configuration that was read again.
+fn set_budget(writer: &mut Writer, budget: Budget, hub: &Hub, voice: &mut Voice) {
+    if hub.budget() != budget {
+        writer.set_budget(budget);
+        hub.set_budget(budget);
+        // How long the disk lasts now is said at once.
+        voice.forecast_told_ms = 0;
+        tracing::info!("the store goes by the budget of the new configuration from now on");
+    }
 }
 
 /// Stores a batch, or counts it as discarded, and enters it into the books.

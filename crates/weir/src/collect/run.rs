@@ -59,7 +59,7 @@ pub(crate) fn run(config: Config, reread: &(dyn Fn() -> Outcome<Config> + Sync))
         let is_done = &is_done;
         scope.spawn(move || supervisor.supervise(signals, reread, is_done));
         hub.is_up();
-        let result = deliver::write(writer, &inbox, relays, &hub);
+        let result = deliver::write(writer, &inbox, relays, &share);
         // If the store failed, the listeners must not wait for it for ever.
         share.stop();
         drop(inbox);
@@ -113,6 +113,14 @@ fn announce_recovery(config: &Config, recovery: &weir_store::Recovery) {
             recovery.frames,
             recovery.torn_bytes,
             recovery.orphans
+        );
+    }
+    if recovery.cut_frames > 0 {
+        tracing::warn!(
+            "power failed before {} batches ({} records) were durable, and took some that came before them: they are \
+             cut off, so that the store is as it was at one moment",
+            recovery.cut_frames,
+            recovery.cut_rows
         );
     }
     for damage in &recovery.damage {

@@ -280,6 +280,12 @@ fn say_what_stays(before: &Config, after: &Config) {
     if before.store != after.store {
         changed.push("path of [store]".to_owned());
     }
+    if before.memory != after.memory {
+        changed.push("memory of [limits]".to_owned());
+    }
+    if before.web != after.web {
+        changed.push("[web]".to_owned());
+    }
     if before.relays != after.relays {
         changed.push("[[relay]]".to_owned());
     }

@@ -117,6 +117,14 @@ metrics! {
     STORE_BUDGET = Gauge "weir_store_disk_budget_bytes" [] "The disk budget of the configuration; absent if there is none.";
     STORE_FREE = Gauge "weir_store_disk_free_bytes" [] "Free bytes of the file system that the store is on, as weir may use them.";
     STORE_SIZE = Gauge "weir_store_disk_size_bytes" [] "Size of the file system that the store is on.";
+    STORE_SPACE = Gauge "weir_store_space_bytes" ["part"] "All that the store takes, by what takes it: what counts against the budget.";
+    STORE_LIMIT = Gauge "weir_store_limit_bytes" []
+        "What the store may take: the budget, or the size of the disk if that is less; without a budget what it takes and what is free.";
+    STORE_LASTS = Gauge "weir_store_lasts_seconds" ["part"]
+        "How long what there is room for lasts at the pace of the last seven days: flow records (`detail`), and accounts once all flow records are given up. Absent with less than an hour to go by.";
+    STORE_OVER = Gauge "weir_store_is_over_budget" [] "1 while accounts and the journal alone take more than the budget, 0 otherwise.";
+    STORE_RETIRED_FLOWS = Counter "weir_store_retired_flows_total" [] "Flow records that were given up for room or for their age.";
+    STORE_RETIRED_BYTES = Counter "weir_store_retired_bytes_total" [] "Bytes of the files that were given up for room or for their age.";
     STORE_RETIRED = Gauge "weir_store_retired_before_timestamp_seconds" [] "Flow records and accounts before this were given up for room; absent if none were.";
     STORE_WRITING = Gauge "weir_store_is_storing" [] "1 while what arrives is stored, 0 while the disk refuses.";
 

@@ -144,6 +144,7 @@ fn document(hub: &Hub, now_ms: i64) -> Json {
             })
         })
         .collect();
+    let outlook = hub.outlook();
     let file_system = disk::Disk::of(&hub.store);
     json!({
         "version": env!("CARGO_PKG_VERSION"),
@@ -169,10 +170,13 @@ fn document(hub: &Hub, now_ms: i64) -> Json {
             "segments": status.flows.files,
             "segment_bytes": status.flows.bytes,
             "account_bytes": status.bins.bytes,
-            "disk_budget_bytes": hub.disk,
+            "disk_budget_bytes": hub.budget().bytes,
             "disk_free_bytes": file_system.map(|disk| disk.free_bytes),
             "disk_size_bytes": file_system.map(|disk| disk.size_bytes),
             "retired_before_ms": status.retired_before,
+            "retired_flows": outlook.map(|outlook| outlook.retired.rows),
+            "retired_bytes": outlook.map(|outlook| outlook.retired.bytes),
+            "is_over_budget": outlook.map(|outlook| outlook.is_over_budget),
             "outage": hub.outage(),
         },
         "invariants": invariants,

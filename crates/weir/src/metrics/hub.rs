@@ -11,12 +11,14 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use weir_flow::Batch;
-use weir_store::{Outage, Status, Taken, Writer};
+use weir_store::{Budget, Forecast, Outage, Retired, Status, Taken, Writer};
 
 /// A thread that gave no sign of life for so long does not get on.
 pub(crate) const STUCK_MS: i64 = 30_000;
 /// How often the store's figures are taken.
 const STORE_EVERY_MS: i64 = 1000;
+/// How often it is foretold how long the store lasts.
+const OUTLOOK_EVERY_MS: i64 = 5000;
 /// Seals for want of memory are at least so far apart.
 const PRESS_EVERY_MS: i64 = 15_000;
 /// When nothing came for so long,
@@ -24,18 +26,41 @@ const QUIET_MS: i64 = 30_000;
 /// rows are not kept in memory for their seal that take more than this.
 const QUIET_BYTES: u64 = 32 << 20;
 
+/// How long the store lasts, and what was given up for that.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Outlook {
+    pub(crate) forecast: Forecast,
+    /// Since the daemon began.
+    pub(crate) retired: Retired,
+    /// Whether all detail is given up and what is left is still too much.
+    pub(crate) is_over_budget: bool,
+}
+
+impl Outlook {
+    fn of(writer: &Writer) -> Self {
+        Self {
+            forecast: writer.forecast(),
+            retired: writer.retired(),
+            is_over_budget: writer.over_budget().is_some(),
+        }
+    }
+}
+
 /// What is known of the daemon.
 #[derive(Debug)]
 pub(crate) struct Hub {
     /// When it began, ms since 1970.
     pub(crate) since_ms: i64,
     pub(crate) store: PathBuf,
-    pub(crate) disk: Option<u64>,
+    /// What the store may take, and for how long.
+    budget: Mutex<Budget>,
     /// The memory budget, bytes.
     pub(crate) memory: u64,
     books: Mutex<Books>,
     status: Mutex<Status>,
     status_at: AtomicI64,
+    outlook: Mutex<Option<Outlook>>,
+    outlook_at: AtomicI64,
     /// By name of the listener.
     ears: Mutex<Vec<(String, Arc<Ear>)>>,
     /// The writer's sign of life.
@@ -69,11 +94,13 @@ impl Hub {
         Self {
             since_ms: clock::now_ms(),
             store: config.store.clone(),
-            disk: config.budget.bytes,
+            budget: Mutex::new(config.budget),
             memory: config.memory.limit_bytes,
             books: Mutex::default(),
             status: Mutex::default(),
             status_at: AtomicI64::new(i64::MIN),
+            outlook: Mutex::default(),
+            outlook_at: AtomicI64::new(i64::MIN),
             ears: Mutex::default(),
             writer: Pulse::default(),
             queued: AtomicU64::new(0),
@@ -159,6 +186,27 @@ impl Hub {
             self.relieve(writer, now_ms);
             self.set_outage(writer.outage().map(|outage| outage.error.clone()));
         }
+        let before = self.outlook_at.load(Ordering::Relaxed);
+        if now_ms.saturating_sub(before).unsigned_abs() >= OUTLOOK_EVERY_MS.unsigned_abs() {
+            self.outlook_at.store(now_ms, Ordering::Relaxed);
+            *locked(&self.outlook) = Some(Outlook::of(writer));
+        }
+    }
+
+    /// How long the store lasts, as it was within the last seconds; `None` while the store is being opened.
+    pub(crate) fn outlook(&self) -> Option<Outlook> {
+        *locked(&self.outlook)
+    }
+
+    /// What the store may take, and for how long.
+    pub(crate) fn budget(&self) -> Budget {
+        *locked(&self.budget)
+    }
+
+    /// The store has another budget from now on.
+    pub(crate) fn set_budget(&self, budget: Budget) {
+        *locked(&self.budget) = budget;
+        self.outlook_at.store(i64::MIN, Ordering::Relaxed);
     }
 
     /// Seals early if memory is short, or if nothing comes: most of what can be given back are rows that wait for their

@@ -2,7 +2,7 @@
 
 use super::books::{Books, Exporter, Sum};
 use super::catalog as m;
-use super::hub::Hub;
+use super::hub::{Hub, Outlook};
 use super::memory;
 use super::process::Process;
 use super::pulse::Ear;
@@ -204,12 +204,38 @@ fn store(hub: &Hub, now_ms: i64, page: &mut Page) {
             page.sample(metric, &[word], figure(kind));
         }
     }
-    page.known(&m::STORE_BUDGET, hub.disk);
+    page.known(&m::STORE_BUDGET, hub.budget().bytes);
     let disk = super::disk::Disk::of(&hub.store);
     page.known(&m::STORE_FREE, disk.map(|disk| disk.free_bytes));
     page.known(&m::STORE_SIZE, disk.map(|disk| disk.size_bytes));
+    if let Some(outlook) = hub.outlook() {
+        room(&outlook, page);
+    }
     page.known(&m::STORE_RETIRED, status.retired_before.map(Thousandths));
     page.one(&m::STORE_WRITING, u8::from(hub.outage().is_none()));
+}
+
+fn room(outlook: &Outlook, page: &mut Page) {
+    let Outlook { forecast, retired, is_over_budget } = outlook;
+    let space = forecast.space;
+    let parts = [
+        ("flows", space.segments),
+        ("accounts", space.accounts),
+        ("journal", space.journal),
+        ("other", space.other),
+    ];
+    for (part, bytes) in parts {
+        page.sample(&m::STORE_SPACE, &[part], bytes);
+    }
+    page.one(&m::STORE_LIMIT, forecast.limit);
+    for (part, lasts_ms) in [("detail", forecast.detail_ms), ("accounts", forecast.accounts_ms)] {
+        if let Some(ms) = lasts_ms {
+            page.sample(&m::STORE_LASTS, &[part], Thousandths(ms));
+        }
+    }
+    page.one(&m::STORE_OVER, u8::from(*is_over_budget));
+    page.one(&m::STORE_RETIRED_FLOWS, retired.rows);
+    page.one(&m::STORE_RETIRED_BYTES, retired.bytes);
 }
 
 fn process(hub: &Hub, page: &mut Page) {

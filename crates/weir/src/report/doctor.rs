@@ -5,17 +5,17 @@ mod session;
 
 use super::number::{count, duration, grouped};
 use super::table::{Align, Columns};
-use super::{Form, csv_line, is_terminal, value};
+use super::{Form, csv_line, is_terminal, outlook, value};
 use crate::advice::cure::{Cure, Kinds, cures, likely};
 use crate::advice::finding::{Finding, Severity};
 use crate::doctor::Checkup;
 use crate::doctor::patient::{Patient, Spread};
 use serde_json::{Value as Json, json};
-use weir_account::Zone;
+use weir_account::{Unit, Zone};
 use weir_flow::Addr;
 use weir_flow::health::Counter;
 use weir_flow::names::SamplingSource;
-use weir_store::Holder;
+use weir_store::{Forecast, Holder};
 
 /// A checkup, to be shown.
 pub(crate) struct Report<'a> {
@@ -24,6 +24,8 @@ pub(crate) struct Report<'a> {
     pub(crate) holder: Option<Holder>,
     /// What the daemon that has it says of itself.
     pub(crate) daemon: Option<Json>,
+    /// How long the store lasts.
+    pub(crate) forecast: Forecast,
     pub(crate) zone: &'a Zone,
     /// Whose cures are shown.
     pub(crate) kinds: &'a Kinds,
@@ -60,6 +62,7 @@ impl Report<'_> {
             "store_is_open": self.holder.is_some(),
             "store_open_in_process": self.holder.and_then(|h| h.pid),
             "daemon": self.daemon,
+            "disk": outlook::document(&self.forecast),
             "findings": checkup.collector.iter().map(|f| self.finding(None, f)).collect::<Vec<_>>(),
             "exporters": self.exporters().collect::<Vec<_>>(),
             "counting_once": {
@@ -163,6 +166,7 @@ impl Report<'_> {
             }
         }
         out.push_str(&self.foot());
+        out.push_str(&format!("{}\n", outlook::sentence(&self.forecast, Unit::default())));
         if let Some(said) = &self.daemon {
             out.push_str(&daemon::text(said, self.checkup.now));
         }

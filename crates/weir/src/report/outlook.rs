@@ -1,6 +1,7 @@
 //! How long the disk lasts, as a sentence.
 
 use super::number;
+use serde_json::{Value as Json, json};
 use weir_account::Unit;
 use weir_store::Forecast;
 
@@ -21,6 +22,23 @@ pub(crate) fn sentence(forecast: &Forecast, unit: Unit) -> String {
             format!("{begin}; at the pace of the last days there is room for {}", both.join(", "))
         }
     }
+}
+
+/// The same as JSON: bytes and milliseconds, null where there is less than an hour to judge by.
+pub(crate) fn document(forecast: &Forecast) -> Json {
+    let Forecast { space, limit, segments_per_day, accounts_per_day, detail_ms, accounts_ms } = forecast;
+    json!({
+        "used_bytes": space.total(),
+        "flow_bytes": space.segments,
+        "account_bytes": space.accounts,
+        "journal_bytes": space.journal,
+        "other_bytes": space.other,
+        "limit_bytes": limit,
+        "flow_bytes_per_day": segments_per_day,
+        "account_bytes_per_day": accounts_per_day,
+        "detail_lasts_ms": detail_ms,
+        "accounts_last_ms": accounts_ms,
+    })
 }
 
 /// A length of time that need not be exact, rounded down.
@@ -52,6 +70,9 @@ mod tests {
         };
         let said = sentence(&forecast, Unit::default());
         assert!(said.ends_with("room for 43 days of detail, 9 years of accounts"), "{said}");
+        let said = document(&forecast);
+        assert_eq!((&said["used_bytes"], &said["account_bytes"]), (&json!(1_200_000_000), &json!(200_000_000)));
+        assert_eq!(said["detail_lasts_ms"], json!(43 * DAY_MS + HOUR_MS));
         forecast.detail_ms = None;
         forecast.accounts_ms = None;
         let said = sentence(&forecast, Unit::default());

@@ -22,6 +22,7 @@
 //! | `exporter_config` | what is printed for an exporter, run by that exporter |
 //! | `doctor` | exporters with one thing wrong with each |
 //! | `answers`, `demo` | the same figures in every form |
+//! | `disk` | a disk that is full, and has room again; damage, and accounts computed again |
 //! | `duckdb` | the files, read by DuckDB |
 //!
 //! Beside them: `run` runs the program, `daemon` keeps one running, `netflow` makes datagrams, `flowgen` is the
@@ -37,6 +38,7 @@ mod cli;
 mod daemon;
 mod demo;
 mod dice;
+mod disk;
 mod doctor;
 mod duckdb;
 mod exporter_config;

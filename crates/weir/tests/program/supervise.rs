@@ -44,6 +44,8 @@ fn a_reload_keeps_sessions_and_changes_tenants() {
     daemon.signal("HUP");
     until("the mistake to be said", || daemon.log().contains("the configuration stays as it was"));
     assert!(daemon.log().contains("weir.toml:9: unknown key \"network\""), "{}", daemon.log());
+    // Who asks reads the file too; the daemon is not told of it.
+    configuration("[[tenant]]\nname = \"one\"\nnetworks = [\"192.0.2.0/24\"]\n");
     exporter.send(&netflow::v9(1, 1, &[netflow::data(&[flow(2, 200)])])).unwrap();
     usage_when(&place, "the second datagram", |usage| received(usage) == 2);
 
@@ -78,6 +80,39 @@ fn a_reload_keeps_sessions_and_changes_tenants() {
     accounted.sort();
     let expected = [(4, "two"), (30, "two"), (200, "one"), (1000, "one")];
     assert_eq!(accounted, expected.map(|(octets, tenant)| (octets, tenant.to_owned())));
+}
+
+/// A budget holds without a restart; what does not is said.
+#[test]
+fn a_reload_changes_the_budget_and_says_what_takes_a_restart() {
+    let to = free_port();
+    let place = Place::new();
+    let configuration = |store: &str, more: &str| {
+        let text = format!("[store]\npath = \"store\"\n{store}\n[[listen]]\nudp = \"{to}\"\n\n{more}");
+        place.write("weir.toml", text);
+    };
+    configuration("", "");
+    let daemon = Daemon::start_as_configured(&place, "listening on udp");
+    sender(to).send(&netflow::v5(0, &[flow(1, 1000)])).unwrap();
+    usage_when(&place, "the first datagram", |usage| received(usage) == 1);
+    assert_eq!(place.json("doctor -o json")["daemon"]["store"]["disk_budget_bytes"], Value::Null);
+
+    configuration("disk = \"3 GB\"\n", "[limits]\nmemory = \"1 GB\"\n\n[web]\nlisten = \"127.0.0.1:1\"\n");
+    daemon.signal("HUP");
+    until("the budget", || {
+        let said = place.json("doctor -o json");
+        said["daemon"]["store"]["disk_budget_bytes"] == 3_000_000_000u64
+    });
+    let disk = &place.json("doctor -o json")["disk"];
+    assert_eq!(disk["limit_bytes"], 3_000_000_000u64, "{disk}");
+    assert!(place.done("doctor").contains(" of 3.000 GB; there is less than an hour to judge by"));
+    let log = daemon.stop();
+    for what in ["memory of [limits]", "[web]"] {
+        let line = format!("{what}: changed in the configuration, and takes a restart to hold");
+        assert_eq!(log.matches(&line).count(), 1, "{log}");
+    }
+    assert!(!log.contains("path of [store]"), "{log}");
+    assert_eq!(log.matches("the store goes by the budget").count(), 1, "{log}");
 }
 
 /// Whatever was sent before the signal is stored, or the kernel dropped it; and nobody else.

@@ -74,9 +74,18 @@ fn store(daemon: &Json, out: &mut String) -> std::fmt::Result {
         None => write!(out, "; no budget ([store] disk)")?,
     }
     match number("disk_free_bytes") {
-        Some(free) => writeln!(out, "; {} free", size(free)),
-        None => writeln!(out),
+        Some(free) => writeln!(out, "; {} free", size(free))?,
+        None => writeln!(out)?,
     }
+    let gone = number("retired_flows").filter(|flows| *flows > 0);
+    if let Some(flows) = gone {
+        let bytes = size(number("retired_bytes").unwrap_or_default());
+        writeln!(out, "            given up since the start: {} records, {bytes}", grouped(flows))?;
+    }
+    if store["is_over_budget"] == true {
+        writeln!(out, "  ✗ accounts and the journal alone take more than the budget: raise [store] disk")?;
+    }
+    Ok(())
 }
 
 fn listener(listener: &Json, out: &mut String) -> std::fmt::Result {
@@ -131,6 +140,7 @@ mod tests {
             "store": {
                 "unsealed_rows": 12345, "segment_bytes": 5u64 << 30, "account_bytes": 1u64 << 30, "segments": 9,
                 "disk_budget_bytes": 200u64 << 30, "disk_free_bytes": 1536,
+                "retired_flows": 1_234_567, "retired_bytes": 3u64 << 20, "is_over_budget": true,
             },
             "listeners": [{
                 "listener": "udp [::]:2055", "datagrams": 10, "sessions": 2, "kernel_drops": 1234,
@@ -143,6 +153,8 @@ mod tests {
             "  ✗ not ready: nothing is stored: the disk is full\n",
             "  memory    300.0 MiB of 2.0 GiB; the most of it: journal 150.0 MiB, program 999 B\n",
             "6.0 GiB in 9 segments and their accounts, of a budget of 200.0 GiB; 1.5 KiB free\n",
+            "            given up since the start: 1,234,567 records, 3.0 MiB\n",
+            "  ✗ accounts and the journal alone take more than the budget: raise [store] disk\n",
             "    its buffer has 208.0 KiB of 64.0 MiB: sysctl -w net.core.rmem_max=67108864\n",
             "  books     every datagram has its fate and every octet its place\n",
         ] {
