@@ -125,9 +125,8 @@ fn limit(root: &Path, budget: Option<u64>, used: u64) -> u64 {
 
 fn forecast(files: &Files, space: Space, limit: u64) -> Forecast {
     let segments: Vec<Came> = files.segments.iter().map(Came::segment).collect();
-    let small = files.bins.iter().chain(&files.health).chain(&files.counters);
     let segments_per_day = pace(&segments);
-    let accounts_per_day = pace(&small.map(Came::small).collect::<Vec<_>>());
+    let accounts_per_day = pace(&files.small().map(Came::small).collect::<Vec<_>>());
     let beside = space.total().saturating_sub(space.segments);
     Forecast {
         space,
@@ -141,10 +140,9 @@ fn forecast(files: &Files, space: Space, limit: u64) -> Forecast {
 
 /// What the files that a manifest names take; the journal and the rest are somebody else's to add.
 fn named(files: &Files) -> Space {
-    let small = files.bins.iter().chain(&files.health).chain(&files.counters);
     Space {
         segments: files.segments.iter().map(|f| f.bytes).sum(),
-        accounts: small.map(|f| f.bytes).sum(),
+        accounts: files.small().map(|f| f.bytes).sum(),
         ..Space::default()
     }
 }

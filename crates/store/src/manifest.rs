@@ -16,7 +16,7 @@ use std::path::Path;
 /// The manifest's name in the store.
 pub(crate) const NAME: &str = "manifest";
 /// The version of the store's format that this program reads and writes.
-pub(crate) const FORMAT: u64 = 2;
+pub(crate) const FORMAT: u64 = 3;
 
 /// One line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -214,9 +214,17 @@ pub(crate) struct BinsFile {
     pub rows: u64,
     /// First and last bin, ms since 1970.
     pub bin: (i64, i64),
+    /// Of accounts: the file of the same without hosts, which shares their life. Files of format 2 have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenants: Option<Box<BinsFile>>,
 }
 
 impl BinsFile {
+    /// Itself and the file beside it.
+    pub(crate) fn each(&self) -> impl Iterator<Item = &Self> {
+        std::iter::once(self).chain(self.tenants.as_deref())
+    }
+
     /// Whether any bin in the range may be in it.
     pub(crate) fn overlaps(&self, range: &Range<i64>) -> bool {
         self.rows > 0 && self.bin.0 < range.end && self.bin.1 >= range.start
@@ -415,8 +423,12 @@ impl Files {
 
     /// The names of all of them.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
-        let bins = self.bins.iter().chain(&self.health).chain(&self.counters).map(|f| f.name.as_str());
-        self.segments.iter().map(|f| f.name.as_str()).chain(bins)
+        self.segments.iter().map(|f| f.name.as_str()).chain(self.small().map(|f| f.name.as_str()))
+    }
+
+    /// All but the segments.
+    pub(crate) fn small(&self) -> impl Iterator<Item = &BinsFile> {
+        self.bins.iter().flat_map(BinsFile::each).chain(&self.health).chain(&self.counters)
     }
 
     /// Takes files out.

@@ -60,7 +60,17 @@ type Key = (Kind, Option<String>, Option<Addr>, i64, Addr);
 /// Accounts before and after.
 #[derive(Default)]
 struct Comparison {
-    accounts: BTreeMap<Key, (Counts, Counts)>,
+    accounts: BTreeMap<Key, (Exact, Exact)>,
+}
+
+/// Octets, packets, flows, and both as measured: the same account may have several rows, where a sum exceeds 64 bits.
+type Exact = [u128; 5];
+
+/// As near as 64 bits come.
+fn counts(exact: Exact) -> Counts {
+    let [octets, packets, flows, measured_octets, measured_packets] =
+        exact.map(|sum| u64::try_from(sum).unwrap_or(u64::MAX));
+    Counts { octets, packets, flows, measured_octets, measured_packets }
 }
 
 impl Comparison {
@@ -68,8 +78,9 @@ impl Comparison {
         let key = (row.kind, row.tenant.map(str::to_owned), row.host, row.bin, row.exporter);
         let (before, after) = self.accounts.entry(key).or_default();
         let slot = if is_new { after } else { before };
-        // Sums that exceed 64 bits are as good as different: they are told, not used.
-        *slot = slot.checked_add(row.counts).unwrap_or(Counts { octets: u64::MAX, ..row.counts });
+        let c = row.counts;
+        let more = [c.octets, c.packets, c.flows, c.measured_octets, c.measured_packets];
+        slot.iter_mut().zip(more).for_each(|(sum, more)| *sum += u128::from(more));
     }
 
     fn differences(self) -> impl Iterator<Item = Difference> {
@@ -80,8 +91,8 @@ impl Comparison {
             kind,
             tenant,
             host,
-            before,
-            after,
+            before: counts(before),
+            after: counts(after),
         })
     }
 }
@@ -154,22 +165,35 @@ fn one(
         Err(error) => return Err(error),
     };
     rebuilt.units += 1;
-    let mut comparison = Comparison::default();
+    let (mut comparison, mut tenants) = (Comparison::default(), Comparison::default());
     let mut is_damaged = false;
+    let always = i64::MIN..i64::MAX;
     for file in &unit.files.bins {
         let mut add = |row: &BinRow<'_>| comparison.add(row, false);
-        match bins::read(&disk.path(&file.name), file, &(i64::MIN..i64::MAX), &mut add) {
-            Ok(()) => {}
-            Err(error) if error.is_damaged() => {
-                is_damaged = true;
-                rebuilt.damage.push(error);
+        let hosts = bins::read(&disk.path(&file.name), file, &always, &mut add);
+        let mut add = |row: &BinRow<'_>| tenants.add(row, false);
+        for read in [hosts, bins::read_tenants(disk.root(), file, &always, &mut add)] {
+            match read {
+                Ok(()) => {}
+                Err(error) if error.is_damaged() => {
+                    is_damaged = true;
+                    rebuilt.damage.push(error);
+                }
+                Err(error) => return Err(error),
             }
-            Err(error) => return Err(error),
         }
     }
-    accounts.for_each(|row| comparison.add(row, true));
+    accounts.for_each(|row| {
+        comparison.add(row, true);
+        tenants.add(&BinRow { host: None, ..*row }, true);
+    });
     let before = rebuilt.differing;
-    for difference in comparison.differences() {
+    // Where those of hosts differ, those of their tenants are not told once more.
+    let mut differences: Vec<Difference> = comparison.differences().collect();
+    if differences.is_empty() {
+        differences.extend(tenants.differences());
+    }
+    for difference in differences {
         rebuilt.differing += 1;
         if rebuilt.differences.len() < DIFFERENCES_MAX {
             rebuilt.differences.push(difference);
@@ -180,7 +204,7 @@ fn one(
     }
     let first = unit.files.bins.iter().map(|file| file.bin.0).min().unwrap_or_default();
     let name = format!("{BINS}/{}/{name}.parquet", day::folder(first));
-    let names = unit.files.bins.iter().map(|file: &BinsFile| file.name.clone()).collect();
+    let names = unit.files.bins.iter().flat_map(BinsFile::each).map(|file| file.name.clone()).collect();
     let mut files = crate::manifest::Files::default();
     files.bins.push(bins::write(disk, &name, &accounts)?);
     Ok(Some(Replace { at: now_ms, names, files }))

@@ -7,7 +7,7 @@
 use crate::disk::Disk;
 use crate::error::What;
 use crate::journal::{Frame, Maker, Summary};
-use crate::manifest::{Files, SegmentFile};
+use crate::manifest::{BinsFile, Files, SegmentFile};
 use crate::seal::{BINS, Parts};
 use crate::segment::{Bound, PageBounds, Reader};
 use crate::snapshot::SegmentEntry;
@@ -136,7 +136,7 @@ impl Rewrite {
             let name = format!("{BINS}/{}/{prefix}-0.parquet", day::folder(first));
             written.files.bins.push(bins::write(disk, &name, &accounts)?);
         }
-        let small = unit.files.bins.iter().chain(&unit.files.health);
+        let small = unit.files.bins.iter().flat_map(BinsFile::each).chain(&unit.files.health);
         written.names.extend(small.map(|file| file.name.clone()));
         Ok(Some(written))
     }

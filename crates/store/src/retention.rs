@@ -89,6 +89,7 @@ impl Writer {
         now_ms: i64,
     ) -> Result<Retired, Error> {
         let mut names: Vec<String> = segments.iter().map(|f| f.name.clone()).collect();
+        let small: Vec<&BinsFile> = small.iter().flat_map(BinsFile::each).collect();
         names.extend(small.iter().map(|f| f.name.clone()));
         let mut retired = Retired::default();
         for file in segments {

@@ -15,6 +15,8 @@ use std::path::PathBuf;
 /// Folders of the store's files.
 pub(crate) const FLOWS: &str = "flows";
 pub(crate) const BINS: &str = "bins";
+/// Accounts without hosts.
+pub(crate) const TENANTS: &str = "tenants";
 pub(crate) const HEALTH: &str = "health";
 pub(crate) const COUNTERS: &str = "counters";
 

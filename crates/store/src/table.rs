@@ -101,7 +101,14 @@ pub(crate) fn write(
         Ok(())
     })?;
     let rows = table.present.len() as u64;
-    Ok(BinsFile { name: name.to_owned(), bytes: written.bytes, crc32c: Hex(written.crc), rows, bin })
+    Ok(BinsFile {
+        name: name.to_owned(),
+        bytes: written.bytes,
+        crc32c: Hex(written.crc),
+        rows,
+        bin,
+        tenants: None,
+    })
 }
 
 /// Reads a table that the manifest names, checked by its checksum.

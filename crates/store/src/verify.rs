@@ -1,6 +1,6 @@
 //! Checks a store against itself: every byte of every file, every sum, every account.
 
-use crate::bins::Kind;
+use crate::bins::{BinRow, Kind};
 use crate::manifest::SegmentFile;
 use crate::segment::Reader;
 use crate::snapshot::{SegmentEntry, Snapshot};
@@ -41,8 +41,7 @@ pub fn verify(path: &Path) -> Result<Report, Error> {
             report.problems.push(error);
         }
     }
-    let small = snapshot.bins_files().iter().chain(snapshot.health_files());
-    for file in small.chain(snapshot.counter_files()) {
+    for file in snapshot.files().small() {
         report.check_bytes(&path.join(&file.name), file.bytes, file.crc32c.0);
     }
     if let Some(file) = snapshot.memory_file() {
@@ -136,31 +135,45 @@ fn check_group(reader: &Reader, group: usize, found: &mut SegmentFile) -> Result
 /// An account without regard to the file it is in, and its counts in exact arithmetic.
 type Accounts = BTreeMap<(Kind, Option<String>, Option<Addr>, i64, Addr), [i128; 5]>;
 
-/// Compares the accounts with those computed from the rows; gives the first that differs.
+/// Compares the accounts with those computed from the rows, and those of tenants with those of their hosts; gives the
+/// first that differs.
 fn check_accounts(snapshot: &Snapshot) -> Result<Option<Error>, Error> {
-    let mut accounts = Accounts::new();
-    let mut add = |row: &crate::bins::BinRow<'_>, sign: i128| {
-        let c = row.counts;
-        let counts = [c.octets, c.packets, c.flows, c.measured_octets, c.measured_packets];
-        let key = (row.kind, row.tenant.map(str::to_owned), row.host, row.bin, row.exporter);
-        let slot = accounts.entry(key).or_default();
-        slot.iter_mut().zip(counts).for_each(|(s, c)| *s += sign * i128::from(c));
-    };
+    let ever = i64::MIN..i64::MAX;
     // Accounts from before that may have outlived their rows.
     let range = snapshot.retired_before().unwrap_or(i64::MIN)..i64::MAX;
-    snapshot.bins(range.clone(), |row| add(row, 1))?;
-    snapshot.recompute_bins(range)?.for_each(|row| add(row, -1));
+    let mut accounts = Accounts::new();
+    snapshot.bins(range.clone(), |row| add(&mut accounts, row, 1))?;
+    snapshot.recompute_bins(range)?.for_each(|row| add(&mut accounts, row, -1));
+    if let Some(wrong) = wrong(snapshot, &accounts, "its rows") {
+        return Ok(Some(wrong));
+    }
+    accounts.clear();
+    snapshot.tenants(ever.clone(), |row| add(&mut accounts, row, 1))?;
+    snapshot.bins(ever, |row| add(&mut accounts, &BinRow { host: None, ..*row }, -1))?;
+    Ok(wrong(snapshot, &accounts, "those of its hosts"))
+}
+
+fn add(accounts: &mut Accounts, row: &BinRow<'_>, sign: i128) {
+    let c = row.counts;
+    let counts = [c.octets, c.packets, c.flows, c.measured_octets, c.measured_packets];
+    let key = (row.kind, row.tenant.map(str::to_owned), row.host, row.bin, row.exporter);
+    let slot = accounts.entry(key).or_default();
+    slot.iter_mut().zip(counts).for_each(|(s, c)| *s += sign * i128::from(c));
+}
+
+/// The first account that is not nothing: what it was compared with says something else.
+fn wrong(snapshot: &Snapshot, accounts: &Accounts, against: &str) -> Option<Error> {
     let wrong = accounts.iter().find(|(_, counts)| **counts != [0; 5]);
-    Ok(wrong.map(|((kind, tenant, host, bin, exporter), counts)| {
+    wrong.map(|((kind, tenant, host, bin, exporter), counts)| {
         let who = tenant.clone().unwrap_or_default();
         let host = host.map(|h| h.to_string()).unwrap_or_default();
         Error::damaged(
             snapshot.root(),
             format!(
-                "the account {} {who} {host} of exporter {exporter} in bin {bin} says {:+} octets against its rows",
+                "the account {} {who} {host} of exporter {exporter} in bin {bin} says {:+} octets against {against}",
                 kind.word(),
                 counts.first().copied().unwrap_or_default()
             ),
         )
-    }))
+    })
 }

@@ -1,9 +1,12 @@
-//! Bins as files.
+//! Bins as files: the accounts of hosts, and beside each such file the accounts of tenants.
 
+use super::accumulator::Account;
+use super::fold::fold;
 use super::{Accumulator, BinRow, Counts, Kind, NOBODY};
 use crate::Error;
 use crate::disk::Disk;
 use crate::manifest::BinsFile;
+use crate::seal::TENANTS;
 use crate::table::{self, Definition, Table, nullable, required};
 use std::ops::Range;
 use std::path::Path;
@@ -23,20 +26,46 @@ const COLUMNS: [Definition; 10] = [
     required("measured_octets", Type::Unsigned(64)),
     required("measured_packets", Type::Unsigned(64)),
 ];
-/// Bits of the columns that rows may lack, and of all others.
+/// The place of the column that the accounts of tenants lack.
+const HOST_PLACE: usize = 4;
+/// Bits of the columns that rows may lack.
 const TENANT: u64 = 1 << 3;
-const HOST: u64 = 1 << 4;
-const ALWAYS: u64 = ((1 << COLUMNS.len()) - 1) & !TENANT & !HOST;
+const HOST: u64 = 1 << HOST_PLACE;
 
-/// Writes accounts as the file of this name.
+/// The columns of a file of accounts without hosts.
+fn tenant_columns() -> Vec<Definition> {
+    COLUMNS.iter().filter(|definition| definition.name != "host").copied().collect()
+}
+
+/// Writes accounts as the file of this name, and what they add up to over hosts as the file of its name under
+/// [`TENANTS`].
 pub(crate) fn write(disk: &Disk, name: &str, bins: &Accumulator) -> Result<BinsFile, Error> {
     let (names, rows) = bins.sorted();
-    let span = (
-        rows.iter().map(|(k, _)| k.bin).min().unwrap_or_default(),
-        rows.iter().map(|(k, _)| k.bin).max().unwrap_or_default(),
-    );
+    let folded = fold(&rows);
+    let mut file = table::write(disk, name, &COLUMNS, &table(&names, &rows), span(&rows))?;
+    drop(rows);
+    let beside = name.split_once('/').map_or(name, |(_, rest)| rest);
+    let mut table = table(&names, &folded);
+    table.columns.remove(HOST_PLACE);
+    let definitions = tenant_columns();
+    for mask in &mut table.present {
+        *mask = (*mask & TENANT) | (((1 << definitions.len()) - 1) & !TENANT);
+    }
+    let beside = format!("{TENANTS}/{beside}");
+    file.tenants = Some(Box::new(table::write(disk, &beside, &definitions, &table, span(&folded))?));
+    Ok(file)
+}
+
+/// The first and the last bin.
+fn span(rows: &[(Account, Counts)]) -> (i64, i64) {
+    let bins = || rows.iter().map(|(account, _)| account.bin);
+    (bins().min().unwrap_or_default(), bins().max().unwrap_or_default())
+}
+
+fn table(names: &[Box<str>], rows: &[(Account, Counts)]) -> Table {
+    const ALWAYS: u64 = ((1 << COLUMNS.len()) - 1) & !TENANT & !HOST;
     let numbers = |f: fn(&Counts) -> u64| Values::U64(rows.iter().map(|(_, c)| f(c)).collect());
-    let table = Table {
+    Table {
         present: rows
             .iter()
             .map(|(k, _)| {
@@ -56,9 +85,8 @@ pub(crate) fn write(disk: &Disk, name: &str, bins: &Accumulator) -> Result<BinsF
             numbers(|c| c.measured_octets),
             numbers(|c| c.measured_packets),
         ],
-        names,
-    };
-    table::write(disk, name, &COLUMNS, &table, span)
+        names: names.to_vec(),
+    }
 }
 
 /// Calls `f` with every account of the file whose bin lies in the range.
@@ -68,7 +96,27 @@ pub(crate) fn read(
     range: &Range<i64>,
     f: &mut dyn FnMut(&BinRow<'_>),
 ) -> Result<(), Error> {
-    let table = table::read(path, entry, &COLUMNS)?;
+    each(path, &table::read(path, entry, &COLUMNS)?, range, f)
+}
+
+/// The same without hosts: from the file beside it, or, if it has none, from itself.
+pub(crate) fn read_tenants(
+    root: &Path,
+    entry: &BinsFile,
+    range: &Range<i64>,
+    f: &mut dyn FnMut(&BinRow<'_>),
+) -> Result<(), Error> {
+    let Some(beside) = &entry.tenants else {
+        return read(&root.join(&entry.name), entry, range, &mut |row| f(&BinRow { host: None, ..*row }));
+    };
+    let path = root.join(&beside.name);
+    let mut table = table::read(&path, beside, &tenant_columns())?;
+    // No row has a host.
+    table.columns.insert(HOST_PLACE, Values::Addr(Vec::new()));
+    each(&path, &table, range, f)
+}
+
+fn each(path: &Path, table: &Table, range: &Range<i64>, f: &mut dyn FnMut(&BinRow<'_>)) -> Result<(), Error> {
     let [
         Values::Time(bin),
         Values::Addr(exporter),

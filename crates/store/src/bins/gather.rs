@@ -27,6 +27,8 @@ pub(crate) struct Entry {
 #[derive(Debug, Default)]
 pub(crate) struct Gather {
     tally: Tally,
+    /// What they add up to over hosts.
+    folded: Tally,
     exporters: Interned<Addr>,
     bins: Interned<i64>,
 }
@@ -61,11 +63,15 @@ impl Gather {
             };
             self.tally.add(key, counts);
         });
+        for (key, counts) in &self.tally.accounts {
+            self.folded.add(Key { host: 0, has_host: false, ..*key }, *counts);
+        }
         true
     }
 
     fn clear(&mut self) {
         self.tally.clear();
+        self.folded.clear();
         self.exporters.clear();
         self.bins.clear();
     }
@@ -93,16 +99,25 @@ impl Gather {
 
     /// The accounts; tenants are places in the batch's names. An account of nothing at all is left out.
     pub(crate) fn entries(&self) -> impl Iterator<Item = Entry> {
-        let accounts = self.tally.accounts.iter().filter(|(_, counts)| *counts != Counts::default());
-        accounts.filter_map(|(key, counts)| {
-            Some(Entry {
-                kind: Kind::from_code(key.kind)?,
-                bin: key.bin,
-                exporter: key.exporter,
-                tenant: (key.tenant != NOBODY).then_some(key.tenant),
-                host: key.has_host.then(|| Addr::from_bits(key.host)),
-                counts: *counts,
-            })
-        })
+        entries(&self.tally)
     }
+
+    /// What they add up to over hosts.
+    pub(crate) fn folded(&self) -> impl Iterator<Item = Entry> {
+        entries(&self.folded)
+    }
+}
+
+fn entries(tally: &Tally) -> impl Iterator<Item = Entry> {
+    let accounts = tally.accounts.iter().filter(|(_, counts)| *counts != Counts::default());
+    accounts.filter_map(|(key, counts)| {
+        Some(Entry {
+            kind: Kind::from_code(key.kind)?,
+            bin: key.bin,
+            exporter: key.exporter,
+            tenant: (key.tenant != NOBODY).then_some(key.tenant),
+            host: key.has_host.then(|| Addr::from_bits(key.host)),
+            counts: *counts,
+        })
+    })
 }

@@ -16,6 +16,7 @@
 
 mod accumulator;
 mod file;
+mod fold;
 mod gather;
 mod interned;
 mod row;
@@ -24,7 +25,7 @@ mod tally;
 mod tests;
 
 pub use accumulator::Accumulator;
-pub(crate) use file::{read, write};
+pub(crate) use file::{read, read_tenants, write};
 pub(crate) use gather::{Entry, Gather};
 
 use weir_flow::Addr;

@@ -19,6 +19,8 @@ const AS_MEASURED: u8 = 1 << 6;
 /// Whether accounts follow.
 const NONE: u8 = 0;
 const SOME: u8 = 1;
+/// And those of tenants before them, without hosts.
+const LEVELS: u8 = 2;
 
 /// Writes the accounts that were gathered from a batch of these names; `None` stands for none at all.
 pub(super) fn put(gather: Option<&Gather>, names: &[Box<str>], out: &mut Vec<u8>) -> Result<(), String> {
@@ -26,17 +28,27 @@ pub(super) fn put(gather: Option<&Gather>, names: &[Box<str>], out: &mut Vec<u8>
         out.push(NONE);
         return Ok(());
     };
-    out.push(SOME);
+    out.push(LEVELS);
     let places = put_tenants(gather, names, out)?;
     put_len(out, gather.exporters().len())?;
     gather.exporters().iter().for_each(|exporter| out.extend_from_slice(exporter.octets()));
     put_len(out, gather.bins().len())?;
     gather.bins().iter().for_each(|bin| out.extend_from_slice(&bin.to_le_bytes()));
+    put_entries(gather.folded(), &places, out)?;
+    put_entries(gather.entries(), &places, out)
+}
+
+/// Writes how many accounts there are, their length, and them.
+fn put_entries(
+    entries: impl Iterator<Item = Entry>,
+    places: &[u32],
+    out: &mut Vec<u8>,
+) -> Result<(), String> {
     let at = out.len();
     put_len(out, 0)?;
     put_len(out, 0)?;
     let mut count = 0;
-    for entry in gather.entries() {
+    for entry in entries {
         let tenant = entry.tenant.and_then(|at| places.get(at as usize).copied());
         put_entry(&Entry { tenant, ..entry }, out);
         count += 1;
@@ -162,24 +174,53 @@ fn take_number(bytes: &mut &[u8]) -> Option<u64> {
     Some(value)
 }
 
-/// Where the accounts of a frame lie; checked once.
+/// Whose bytes accounts are: how closely they are looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// Our own encoding, just made.
+    Own,
+    /// A file's, of which every account is to be used.
+    File,
+    /// A file's, by someone who mostly wants no hosts: whoever does calls [`Accounts::check`].
+    Outline,
+}
+
+/// Where the accounts of a frame lie.
 #[derive(Clone, Debug)]
 pub(super) struct Layout {
     tenants: Vec<Box<str>>,
     exporters: Vec<Addr>,
     bins: Vec<i64>,
+    /// Those without hosts, where there are such.
+    folded: Option<Part>,
+    whole: Part,
+}
+
+/// So many accounts, in these bytes.
+#[derive(Clone, Debug)]
+struct Part {
     count: usize,
     bytes: Range<usize>,
 }
 
+impl Part {
+    fn take(cursor: &mut Cursor<'_>) -> Result<Self, String> {
+        let (count, len) = (cursor.len()?, cursor.len()?);
+        let at = cursor.at;
+        cursor.take(len)?;
+        Ok(Self { count, bytes: at..cursor.at })
+    }
+}
+
 impl Layout {
-    /// Takes accounts off a frame; `None` where it has none. Of our own encoding, they need not be checked.
-    pub(super) fn parse(cursor: &mut Cursor<'_>, is_own: bool) -> Result<Option<Self>, String> {
-        match cursor.array()? {
+    /// Takes accounts off a frame; `None` where it has none.
+    pub(super) fn parse(cursor: &mut Cursor<'_>, origin: Origin) -> Result<Option<Self>, String> {
+        let has_levels = match cursor.array()? {
             [NONE] => return Ok(None),
-            [SOME] => {}
+            [SOME] => false,
+            [LEVELS] => true,
             [other] => return Err(format!("it has accounts of the unknown form {other}")),
-        }
+        };
         let mut tenants: Vec<Box<str>> = Vec::new();
         for _ in 0..cursor.len()? {
             tenants.push(cursor.text()?.into());
@@ -190,39 +231,32 @@ impl Layout {
         let count = cursor.len()?;
         let bins = cursor.take(count.checked_mul(8).ok_or(SHORT)?)?.as_chunks::<8>().0;
         let bins: Vec<i64> = bins.iter().map(|bytes| i64::from_le_bytes(*bytes)).collect();
-        let (count, len) = (cursor.len()?, cursor.len()?);
-        let at = cursor.at;
-        cursor.take(len)?;
-        let layout = Self { tenants, exporters, bins, count, bytes: at..cursor.at };
-        if !is_own {
-            layout.check(cursor.bytes)?;
+        let folded = if has_levels { Some(Part::take(cursor)?) } else { None };
+        let layout = Self { tenants, exporters, bins, folded, whole: Part::take(cursor)? };
+        if origin != Origin::Own {
+            layout.view_folded(cursor.bytes).map_or(Ok(()), |accounts| accounts.check())?;
+        }
+        if origin == Origin::File || (origin == Origin::Outline && !has_levels) {
+            layout.view(cursor.bytes).check()?;
         }
         Ok(Some(layout))
     }
 
-    fn check(&self, bytes: &[u8]) -> Result<(), String> {
-        let accounts = self.view(bytes);
-        let mut rest = accounts.bytes;
-        for _ in 0..self.count {
-            let entry = take_entry(&mut rest).ok_or("an account in it is not one")?;
-            let has = |len: usize, place: u32| (place as usize) < len;
-            if !has(self.bins.len(), entry.bin)
-                || !has(self.exporters.len(), entry.exporter)
-                || !entry.tenant.is_none_or(|tenant| has(self.tenants.len(), tenant))
-            {
-                return Err("an account in it is of nothing that it names".to_owned());
-            }
-        }
-        if rest.is_empty() { Ok(()) } else { Err("its accounts do not end".to_owned()) }
+    pub(super) fn view<'a>(&'a self, bytes: &'a [u8]) -> Accounts<'a> {
+        self.part(&self.whole, bytes)
     }
 
-    pub(super) fn view<'a>(&'a self, bytes: &'a [u8]) -> Accounts<'a> {
+    pub(super) fn view_folded<'a>(&'a self, bytes: &'a [u8]) -> Option<Accounts<'a>> {
+        Some(self.part(self.folded.as_ref()?, bytes))
+    }
+
+    fn part<'a>(&'a self, part: &Part, bytes: &'a [u8]) -> Accounts<'a> {
         Accounts {
             tenants: &self.tenants,
             exporters: &self.exporters,
             bins: &self.bins,
-            count: self.count,
-            bytes: bytes.get(self.bytes.clone()).unwrap_or_default(),
+            count: part.count,
+            bytes: bytes.get(part.bytes.clone()).unwrap_or_default(),
         }
     }
 }
@@ -269,6 +303,22 @@ pub(crate) struct Accounts<'a> {
 }
 
 impl Accounts<'_> {
+    /// Whether each is an account, of what is in the lists.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let mut rest = self.bytes;
+        for _ in 0..self.count {
+            let entry = take_entry(&mut rest).ok_or("an account in it is not one")?;
+            let has = |len: usize, place: u32| (place as usize) < len;
+            if !has(self.bins.len(), entry.bin)
+                || !has(self.exporters.len(), entry.exporter)
+                || !entry.tenant.is_none_or(|tenant| has(self.tenants.len(), tenant))
+            {
+                return Err("an account in it is of nothing that it names".to_owned());
+            }
+        }
+        if rest.is_empty() { Ok(()) } else { Err("its accounts do not end".to_owned()) }
+    }
+
     /// Calls `f` with each.
     pub(crate) fn for_each(&self, mut f: impl FnMut(Entry)) {
         let mut rest = self.bytes;

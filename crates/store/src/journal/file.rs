@@ -4,6 +4,7 @@
 //! the reader looks for the next one: if there is one, what lies between is damage, and is reported; if there is
 //! none, the file was torn there by a crash, and everything before the tear counts.
 
+use super::account::Origin;
 use super::frame::Frame;
 use super::header::{Format, Header, MARK, Version, file_header};
 use super::summary::Summary;
@@ -125,7 +126,7 @@ fn frame_at(bytes: &Bytes, at: usize, format: &Format) -> Result<(Frame, usize),
         Version::V2 => Frame::parse_v2(sequence, payload, &format.columns),
         Version::V3 => {
             let rows = payload.slice(header.summary_bytes..);
-            Summary::parse(payload.slice(..header.summary_bytes), false)
+            Summary::parse(payload.slice(..header.summary_bytes), Origin::File)
                 .and_then(|summary| Frame::parse(sequence, summary, rows, &format.columns))
         }
     };

@@ -3,6 +3,7 @@
 //! A frame is a [`Summary`] and rows. [`Frame::parse`] checks every length of these once; afterwards columns are taken out one by one, only those that
 //! are asked for, straight into vectors.
 
+use super::account::Origin;
 use super::cursor::{Cursor, SHORT};
 use super::encode::{Form, ROWS_MAX};
 use super::strings::{self, Strings};
@@ -46,7 +47,7 @@ impl Frame {
     /// A frame of our own encoding, the columns in the order of our schema: its codes need not be checked.
     pub(super) fn own(sequence: u64, summary: Bytes, rows: Bytes) -> Result<Self, String> {
         let schema: Vec<Column> = COLUMNS.iter().map(|d| d.column).collect();
-        Self::take(sequence, Summary::parse(summary, true)?, rows, &schema)
+        Self::take(sequence, Summary::parse(summary, Origin::Own)?, rows, &schema)
     }
 
     fn take(sequence: u64, summary: Summary, payload: Bytes, schema: &[Column]) -> Result<Self, String> {

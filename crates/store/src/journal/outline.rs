@@ -3,6 +3,7 @@
 //! The file stays open: its rows can be read when it has been sealed and removed meanwhile. Whatever is not as it
 //! should be makes the whole file be read, as the writer reads it, so that damage is told alike.
 
+use super::account::Origin;
 use super::file::{Damage, scan};
 use super::frame::Frame;
 use super::header::{Format, Header, Version};
@@ -71,6 +72,15 @@ impl Outline {
         }
     }
 
+    /// It as damage.
+    pub(crate) fn damaged(&self, how: String) -> Error {
+        let path = match &self.rows {
+            Rows::Here(_) => Path::new(super::FOLDER),
+            Rows::InFile { file, .. } => &file.path,
+        };
+        Error::damaged(path, format!("frame {} cannot be read: {how}", self.sequence))
+    }
+
     /// Whether the rows are what was written.
     fn is_whole(&self) -> bool {
         match &self.rows {
@@ -111,7 +121,7 @@ impl Open {
         if !header.vouches_for_summary(&bytes) {
             return Ok(None);
         }
-        let Ok(summary) = Summary::parse(Bytes::from(bytes), false) else { return Ok(None) };
+        let Ok(summary) = Summary::parse(Bytes::from(bytes), Origin::Outline) else { return Ok(None) };
         let rows = Rows::InFile { file: Arc::clone(self), header, at };
         Ok(Some((Outline { sequence: header.sequence, summary, rows }, end)))
     }

@@ -4,7 +4,7 @@
 //! It has a length and a checksum of its own and comes before the rows, so that who asks for accounts or counts
 //! reads no row. FORMAT.md has the bytes.
 
-use super::account::{self, Accounts, Layout};
+use super::account::{self, Accounts, Layout, Origin};
 use super::cursor::Cursor;
 use super::encode::ROWS_MAX;
 use super::item::{List, put_len, put_list};
@@ -101,8 +101,8 @@ pub(super) fn put(batch: &Batch, accounts: Option<&Gather>, out: &mut Vec<u8>) -
 }
 
 impl Summary {
-    /// Checks the bytes (those of our own encoding not as closely). An error says what is wrong.
-    pub(super) fn parse(bytes: Bytes, is_own: bool) -> Result<Self, String> {
+    /// Checks the bytes, as closely as their origin asks for. An error says what is wrong.
+    pub(super) fn parse(bytes: Bytes, origin: Origin) -> Result<Self, String> {
         let all = bytes.clone();
         let mut cursor = Cursor { bytes: &all, at: 0 };
         let rows = cursor.len()?;
@@ -115,7 +115,7 @@ impl Summary {
         let octets = u128::from_le_bytes(cursor.array()?);
         let packets = u128::from_le_bytes(cursor.array()?);
         let totals = Totals { rows: rows as u64, octets, packets };
-        let accounts = Layout::parse(&mut cursor, is_own)?;
+        let accounts = Layout::parse(&mut cursor, origin)?;
         let beside = Beside::parse(&mut cursor)?;
         if cursor.at != all.len() {
             return Err("there is more beside its rows than it says".to_owned());
@@ -147,6 +147,11 @@ impl Summary {
     /// The accounts of the rows; `None` if they are to be computed from these.
     pub(crate) fn accounts(&self) -> Option<Accounts<'_>> {
         Some(self.accounts.as_ref()?.view(&self.bytes))
+    }
+
+    /// What the accounts add up to over hosts; `None` if they are to be computed from others.
+    pub(crate) fn folded(&self) -> Option<Accounts<'_>> {
+        self.accounts.as_ref()?.view_folded(&self.bytes)
     }
 
     /// Whether there may be rows of this exporter.

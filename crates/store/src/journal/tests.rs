@@ -1,5 +1,6 @@
 //! What was appended comes back, and what a crash or a flipped bit did to a file is seen.
 
+use super::account::Origin;
 use super::header::{HEADER, file_header, schema_crc};
 use super::*;
 use crate::bins::{Accumulator, Gather};
@@ -14,7 +15,7 @@ fn encode_frame(sequence: u64, schema: u32, batch: &Batch, out: &mut Vec<u8>) ->
 /// A frame of these bytes, its header not asked.
 fn parse(sequence: u64, summary: &[u8], rows: &[u8]) -> Result<Frame, String> {
     let schema: Vec<Column> = weir_flow::schema::COLUMNS.iter().map(|d| d.column).collect();
-    let summary = Summary::parse(bytes::Bytes::copy_from_slice(summary), false)?;
+    let summary = Summary::parse(bytes::Bytes::copy_from_slice(summary), Origin::File)?;
     Frame::parse(sequence, summary, bytes::Bytes::copy_from_slice(rows), &schema)
 }
 

@@ -31,8 +31,13 @@ fn assert_accounts(path: &Path, range: std::ops::Range<i64>) {
     let snapshot = Snapshot::open(path).unwrap();
     let (mut kept, mut again) = (BTreeMap::new(), BTreeMap::new());
     snapshot.bins(range.clone(), |row| add(&mut kept, row)).unwrap();
-    snapshot.recompute_bins(range).unwrap().for_each(|row| add(&mut again, row));
+    snapshot.recompute_bins(range.clone()).unwrap().for_each(|row| add(&mut again, row));
     assert_eq!(kept, again);
+    // The level above: what hosts add up to.
+    let (mut tenants, mut summed) = (BTreeMap::new(), BTreeMap::new());
+    snapshot.tenants(range.clone(), |row| add(&mut tenants, row)).unwrap();
+    snapshot.bins(range.clone(), |row| add(&mut summed, &BinRow { host: None, ..*row })).unwrap();
+    assert_eq!(tenants, summed);
     let octets: u128 = kept.iter().filter(|(key, _)| key.contains("Decoded")).map(|(_, sum)| sum[0]).sum();
     assert!(octets <= snapshot.totals().octets);
 }
@@ -62,6 +67,12 @@ proptest! {
         writer.seal(NOON).unwrap();
         writer.settle(NOON).unwrap();
         assert_accounts(folder.path(), i64::MIN..i64::MAX);
+        // Put together, and computed again, which finds no difference at either level.
+        let late = NOON + 2 * 86_400_000;
+        tick_until(&mut writer, late, |writer| !writer.is_running());
+        assert_accounts(folder.path(), i64::MIN..i64::MAX);
+        let rebuilt = writer.rebuild(&(i64::MIN..i64::MAX), late).unwrap();
+        prop_assert_eq!((rebuilt.differing, rebuilt.files, rebuilt.damage.len()), (0, 0, 0));
         prop_assert_eq!(verify(folder.path()).unwrap().problems.len(), 0);
         writer.close(NOON).unwrap();
     }

@@ -61,7 +61,7 @@ fn an_hour_that_is_over_becomes_few_files_and_a_day_fewer() {
     assert_eq!(units(folder.path()), 1);
     assert_holds(folder.path(), &all);
     let snapshot = Snapshot::open(folder.path()).unwrap();
-    assert_eq!((snapshot.bins_files().len(), snapshot.health_files().len()), (1, 1));
+    assert_eq!((snapshot.files().bins.len(), snapshot.files().health.len()), (1, 1));
     assert!(snapshot.segments.len() <= 4, "{}", snapshot.segments.len());
     // Readers of before have a minute; then the files are gone.
     writer.tick(NOON + 3 * DAY).unwrap();
@@ -87,7 +87,7 @@ fn many_units_are_put_together_before_their_hour_is_over() {
     rest(&mut writer, NOON + 100).unwrap();
     assert_eq!(units(folder.path()), 1);
     let snapshot = Snapshot::open(folder.path()).unwrap();
-    assert_eq!((snapshot.segments.len(), snapshot.bins_files().len()), (6, 1), "full segments stay");
+    assert_eq!((snapshot.segments.len(), snapshot.files().bins.len()), (6, 1), "full segments stay");
     assert_holds(folder.path(), &all);
 }
 
@@ -193,6 +193,6 @@ fn a_store_of_the_first_format_is_read_and_becomes_one_of_this() {
     assert_eq!(crate::manifest::Manifest::read(path).unwrap().format, 1);
     drop(Writer::open(path, SMALL).unwrap());
     let manifest = crate::manifest::Manifest::read(path).unwrap();
-    assert_eq!((manifest.format, manifest.lines), (2, 4));
+    assert_eq!((manifest.format, manifest.lines), (3, 4));
     assert_holds(path, &all);
 }

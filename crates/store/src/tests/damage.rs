@@ -51,6 +51,8 @@ fn answers(path: &Path) -> Vec<Result<String, Error>> {
     let mut text = String::new();
     answers.push(snapshot.bins(always(), |row| text += &format!("{row:?}")).map(|()| text));
     let mut text = String::new();
+    answers.push(snapshot.tenants(always(), |row| text += &format!("{row:?}")).map(|()| text));
+    let mut text = String::new();
     answers.push(snapshot.health(always(), |row| text += &format!("{row:?}")).map(|()| text));
     answers.push(snapshot.counters(always()).map(|samples| format!("{samples:?}")));
     answers.push(snapshot.memory().map(|memory| format!("{memory:?}")));
@@ -63,7 +65,7 @@ fn a_bit_flipped_in_any_file_is_never_another_answer() {
     let path = folder.path();
     everything(path);
     let right: Vec<String> = answers(path).into_iter().map(Result::unwrap).collect();
-    assert_eq!(right.len(), 7);
+    assert_eq!(right.len(), 8);
     for name in files(path).iter().map(PathBuf::from).filter(|p| !p.ends_with("lock")) {
         let good = fs::read(&name).unwrap();
         let is_journal = name.extension().is_some_and(|e| e == "wal");
@@ -172,7 +174,7 @@ fn accounts_that_are_damaged_or_wrong_are_computed_again() {
     let path = folder.path();
     let all = everything(path);
     let before = sums(path);
-    let bins = Snapshot::open(path).unwrap().bins_files()[0].name.clone();
+    let bins = Snapshot::open(path).unwrap().files().bins[0].name.clone();
     fs::write(path.join(&bins), b"PAR1 and nothing more").unwrap();
     let error = Snapshot::open(path).unwrap().bins(0..i64::MAX, |_| {}).unwrap_err();
     assert_eq!(error.path, path.join(&bins));

@@ -15,6 +15,7 @@ use weir_account::{Balance, Completeness, Period, Span, Sums};
 use weir_flow::Addr;
 use weir_flow::health::Counter;
 use weir_store::Snapshot;
+use weir_store::bins::BinRow;
 
 #[derive(Args)]
 #[command(after_help = "Examples:\n  \
@@ -60,7 +61,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
 
 /// The usage of a period.
 pub(crate) fn usage_of(config: &Config, period: &Period) -> Outcome<Usage> {
-    Ok(Account::read(config, &(period.from_ms()..period.to_ms()), |_, _, _| Ok(()))?.usage)
+    Ok(Account::read(config, &(period.from_ms()..period.to_ms()), Level::Hosts, |_, _, _| Ok(()))?.usage)
 }
 
 /// Prints the usage of a period: the last page of the demonstration.
@@ -77,7 +78,8 @@ fn print_usage(
     with_hosts: bool,
     form: report::Form,
 ) -> Outcome {
-    let account = Account::read(config, &range, |_, _, _| Ok(()))?;
+    let level = if with_hosts { Level::Hosts } else { Level::Tenants };
+    let account = Account::read(config, &range, level, |_, _, _| Ok(()))?;
     if let Some(tenant) = tenant
         && account.usage.tenant(tenant).is_none()
     {
@@ -139,6 +141,15 @@ fn no_tenant(tenant: &str, usage: &Usage) -> Failure {
     Failure::new(format!("there is no tenant \"{tenant}\"; {near}there are {}", names.join(", ")))
 }
 
+/// How far accounts are broken down.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Level {
+    /// By tenant: a small part of what there is of hosts.
+    Tenants,
+    /// By tenant and host.
+    Hosts,
+}
+
 /// Everything the store says of a span.
 struct Account {
     usage: Usage,
@@ -151,12 +162,13 @@ impl Account {
     fn read(
         config: &Config,
         range: &Range<i64>,
+        level: Level,
         mut each: impl FnMut(&str, i64, (Kind, Sums)) -> Outcome,
     ) -> Outcome<Self> {
         let snapshot = ask::snapshot(config)?;
         let mut usage = Usage::new(config.tenants.iter().map(|t| t.name.as_str()));
         let mut result = Ok(());
-        snapshot.bins(range.clone(), |row| {
+        let add = |row: &BinRow<'_>| {
             if result.is_ok() {
                 let kind = Kind::by_name(row.kind.word()).unwrap_or(Kind::Unmatched);
                 let c = row.counts;
@@ -166,7 +178,11 @@ impl Account {
                     result = each(tenant, row.bin, (kind, sums));
                 }
             }
-        })?;
+        };
+        match level {
+            Level::Tenants => snapshot.tenants(range.clone(), add)?,
+            Level::Hosts => snapshot.bins(range.clone(), add)?,
+        }
         result?;
         add_discarded(&snapshot, range, &mut usage)?;
         let completeness = completeness(&snapshot, range, usage.total().decoded.octets)?;
@@ -219,7 +235,7 @@ pub(super) fn statement(arguments: &StatementArguments) -> Outcome {
     let period = period(&arguments.period, &config)?;
     let range = period.from_ms()..period.to_ms();
     let mut daily = Daily::new(&period);
-    let account = Account::read(&config, &range, |tenant, bin, (kind, sums)| {
+    let account = Account::read(&config, &range, Level::Hosts, |tenant, bin, (kind, sums)| {
         if tenant == arguments.tenant { Ok(daily.add(bin, kind, sums)?) } else { Ok(()) }
     })?;
     let usage = account
