@@ -189,8 +189,13 @@ impl Hub {
         let before = self.outlook_at.load(Ordering::Relaxed);
         if now_ms.saturating_sub(before).unsigned_abs() >= OUTLOOK_EVERY_MS.unsigned_abs() {
             self.outlook_at.store(now_ms, Ordering::Relaxed);
-            *locked(&self.outlook) = Some(Outlook::of(writer));
+            self.set_outlook(Outlook::of(writer));
         }
+    }
+
+    /// How long the store lasts.
+    pub(crate) fn set_outlook(&self, outlook: Outlook) {
+        *locked(&self.outlook) = Some(outlook);
     }
 
     /// How long the store lasts, as it was within the last seconds; `None` while the store is being opened.

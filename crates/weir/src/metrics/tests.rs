@@ -3,7 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests read pages of the repository")]
 
 use super::catalog::{ALL, Kind, Metric};
-use super::hub::Hub;
+use super::hub::{Hub, Outlook};
 use super::page::page;
 use crate::config::Config;
 use crate::web::Served;
@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use weir_flow::health::{Counter, Row};
 use weir_flow::{Addr, Batch};
+use weir_store::{Forecast, Retired, Space};
 
 fn read(path: &str) -> String {
     std::fs::read_to_string(weir_testkit::repository().join(path)).unwrap()
@@ -39,9 +40,41 @@ fn full_page() -> String {
         count(format!("datagrams_refused:{reason}"), 1);
     }
     hub.note(&batch, weir_store::Taken::Held, None, 1);
+    hub.set_outlook(outlook());
     let served = Served::default();
     served.count("/metrics", hyper::StatusCode::OK);
     page(&hub, &served, &|_| "a \"core\" \\ router\n".to_owned(), 2)
+}
+
+/// Of a store that takes 100 bytes.
+fn outlook() -> Outlook {
+    let space = Space { segments: 60, accounts: 20, journal: 15, other: 5 };
+    let forecast = Forecast {
+        space,
+        limit: 1000,
+        segments_per_day: Some(10),
+        accounts_per_day: None,
+        detail_ms: Some(43_500),
+        accounts_ms: None,
+    };
+    Outlook { forecast, retired: Retired { files: 1, bytes: 7000, rows: 12 }, is_over_budget: true }
+}
+
+#[test]
+fn how_long_the_store_lasts_is_told_where_it_is_known() {
+    let page = full_page();
+    for line in [
+        "weir_store_space_bytes{part=\"flows\"} 60",
+        "weir_store_space_bytes{part=\"journal\"} 15",
+        "weir_store_limit_bytes 1000",
+        "weir_store_lasts_seconds{part=\"detail\"} 43.500",
+        "weir_store_is_over_budget 1",
+        "weir_store_retired_flows_total 12",
+        "weir_store_retired_bytes_total 7000",
+    ] {
+        assert!(page.lines().any(|found| found == line), "{line} in\n{page}");
+    }
+    assert!(!page.contains("weir_store_lasts_seconds{part=\"accounts\"}"));
 }
 
 /// Names of samples on a page.

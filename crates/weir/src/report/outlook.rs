@@ -71,7 +71,10 @@ mod tests {
         let said = sentence(&forecast, Unit::default());
         assert!(said.ends_with("room for 43 days of detail, 9 years of accounts"), "{said}");
         let said = document(&forecast);
-        assert_eq!((&said["used_bytes"], &said["account_bytes"]), (&json!(1_200_000_000), &json!(200_000_000)));
+        assert_eq!(
+            (&said["used_bytes"], &said["account_bytes"]),
+            (&json!(1_200_000_000), &json!(200_000_000))
+        );
         assert_eq!(said["detail_lasts_ms"], json!(43 * DAY_MS + HOUR_MS));
         forecast.detail_ms = None;
         forecast.accounts_ms = None;
