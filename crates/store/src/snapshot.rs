@@ -291,7 +291,7 @@ impl Snapshot {
         for entry in self.touched(&range) {
             match entry.carried() {
                 Some(accounts) => {
-                    accounts.check().map_err(|how| entry.frame.damaged(how))?;
+                    accounts.check().map_err(|how| entry.frame.damaged(&how))?;
                     carried.merge(accounts);
                 }
                 None => computed.add(&entry.read(bins::COLUMNS)?),
