@@ -1,7 +1,5 @@
 //! What is written about the metrics elsewhere, held against the catalog.
 
-#![expect(clippy::disallowed_methods, reason = "tests read pages of the repository")]
-
 use super::catalog::{ALL, Kind, Metric};
 use super::hub::{Hub, Outlook};
 use super::page::page;
