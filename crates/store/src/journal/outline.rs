@@ -73,7 +73,7 @@ impl Outline {
     }
 
     /// It as damage.
-    pub(crate) fn damaged(&self, how: String) -> Error {
+    pub(crate) fn damaged(&self, how: &str) -> Error {
         let path = match &self.rows {
             Rows::Here(_) => Path::new(super::FOLDER),
             Rows::InFile { file, .. } => &file.path,
