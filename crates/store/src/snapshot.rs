@@ -295,11 +295,9 @@ impl Snapshot {
         // Frames one after the other have the same accounts, mostly: who asks is told of each once.
         let (mut carried, mut computed) = (Accumulator::new(), Accumulator::new());
         for entry in self.touched(&range) {
-            match entry.carried() {
-                Some(accounts) => {
-                    accounts.check().map_err(|how| entry.frame.damaged(&how))?;
-                    carried.merge(accounts);
-                }
+            let summary = entry.frame.whole_summary()?;
+            match summary.accounts().filter(|_| entry.scaled.is_none()) {
+                Some(accounts) => carried.merge(accounts),
                 None => computed.add(&entry.read(bins::COLUMNS)?),
             }
         }

@@ -105,8 +105,8 @@ fn an_hour_at_line_rate_never_has_many_units() {
         rest(&mut writer, NOON + i as i64).unwrap();
         most = most.max(units(folder.path()));
     }
-    // In tests six of like size are put together.
-    assert!((6..=8).contains(&most), "{most}");
+    // In tests six of like size are put together: there are never so many left.
+    assert!(most < 6, "{most}");
     let snapshot = Snapshot::open(folder.path()).unwrap();
     let tenants = snapshot.files().bins.iter().filter(|file| file.tenants.is_some()).count();
     assert_eq!((snapshot.segments.len(), tenants), (60, units(folder.path())));
