@@ -54,7 +54,7 @@ pub(crate) struct Task {
 #[derive(Debug, Default)]
 pub(crate) struct Done {
     pub files: Files,
-    /// Of a unit that was written anew: the files that these take the place of.
+    /// Of units that were written anew or put together: the files that these take the place of.
     pub replaced: Vec<String>,
     /// What is remembered after its frames, where they changed that.
     pub memory: Option<MemoryFile>,
@@ -97,8 +97,7 @@ pub(crate) fn perform(disk: &Disk, task: Task) -> Result<Done, Error> {
             return Ok(done);
         }
         Source::Merge(merge) => {
-            done.files = merge.perform(disk, &task.prefix)?;
-            return Ok(done);
+            return merge.perform(disk, &task.prefix);
         }
     };
     let mut parts = Parts { bins: true, ..Parts::default() };

@@ -184,20 +184,25 @@ impl Snapshot {
     /// # Errors
     /// There is no store ([`What::Missing`]), or its manifest cannot be read.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let mut last = Self::take(path)?;
+        let (mut last, mut bytes) = Self::take(path)?;
         for _ in 1..TRIES {
-            // Files that a retirement removed after the manifest was read: ask the manifest again.
+            // Files go only after a line of the manifest said so. Where it has none more since, all are there, and
+            // thousands of names need not be looked up.
+            if std::fs::metadata(path.join(crate::manifest::NAME)).is_ok_and(|now| now.len() == bytes) {
+                break;
+            }
             let memory = last.memory.iter().map(|file| file.name.as_str());
             let is_there = last.files.names().chain(memory).all(|name| path.join(name).exists());
             if is_there {
                 break;
             }
-            last = Self::take(path)?;
+            (last, bytes) = Self::take(path)?;
         }
         Ok(last)
     }
 
-    fn take(root: &Path) -> Result<Self, Error> {
+    /// It, and how long the manifest is that it was taken from.
+    fn take(root: &Path) -> Result<(Self, u64), Error> {
         let mut frames = Vec::new();
         let mut damage = Vec::new();
         for (_, path) in journal::files(root)? {
@@ -220,7 +225,7 @@ impl Snapshot {
         let mut late = manifest.pending.clone();
         frames.iter().for_each(|frame| late.extend(Late::of_frame(frame.sequence, &frame.summary)));
         late.sort_by_key(|late| late.place);
-        let files = manifest.files();
+        let (files, bytes) = (manifest.files(), manifest.len + manifest.torn);
         let mut tail = Vec::with_capacity(frames.len());
         for frame in frames {
             match TailEntry::new(frame, &late) {
@@ -231,7 +236,7 @@ impl Snapshot {
                 Err(error) => return Err(error),
             }
         }
-        Ok(Self {
+        let snapshot = Self {
             root: root.to_path_buf(),
             segments: files.segments.iter().map(|s| SegmentEntry::new(root, s)).collect(),
             tail,
@@ -240,7 +245,8 @@ impl Snapshot {
             memory: manifest.memory,
             files,
             damage,
-        })
+        };
+        Ok((snapshot, bytes))
     }
 
     /// All files that the manifest names.
@@ -289,11 +295,9 @@ impl Snapshot {
         // Frames one after the other have the same accounts, mostly: who asks is told of each once.
         let (mut carried, mut computed) = (Accumulator::new(), Accumulator::new());
         for entry in self.touched(&range) {
-            match entry.carried() {
-                Some(accounts) => {
-                    accounts.check().map_err(|how| entry.frame.damaged(&how))?;
-                    carried.merge(accounts);
-                }
+            let summary = entry.frame.whole_summary()?;
+            match summary.accounts().filter(|_| entry.scaled.is_none()) {
+                Some(accounts) => carried.merge(accounts),
                 None => computed.add(&entry.read(bins::COLUMNS)?),
             }
         }

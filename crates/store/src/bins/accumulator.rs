@@ -36,7 +36,7 @@ const MERGE_EVERY: usize = if cfg!(test) { 64 } else { 1 << 18 };
 pub struct Accumulator {
     recent: Vec<(Key, Counts)>,
     away: Vec<(Key, Counts)>,
-    /// Those that frames carried.
+    /// Those that frames and files carried.
     carried: Tally,
     /// How many were left in `away` when it was last merged.
     merged: usize,
@@ -114,17 +114,22 @@ impl Accumulator {
         });
     }
 
+    /// How many accounts were carried here.
+    pub(crate) fn carried_rows(&self) -> u64 {
+        self.carried.accounts.len() as u64
+    }
+
     /// Adds an account of a file.
-    pub(crate) fn add_account(&mut self, row: &BinRow<'_>) {
+    pub(crate) fn carry(&mut self, row: &BinRow<'_>) {
         let key = Key {
             host: row.host.unwrap_or_default().bits(),
             bin: self.bins.place(&row.bin),
             exporter: self.exporters.place(&row.exporter),
-            tenant: row.tenant.map_or(NOBODY, |tenant| self.tenants.place(&tenant.into())),
+            tenant: row.tenant.map_or(NOBODY, |tenant| self.tenants.place_of(tenant)),
             kind: row.kind as u8,
             has_host: row.host.is_some(),
         };
-        self.add_to(key, row.counts);
+        self.carried.add(key, row.counts);
     }
 
     #[inline]

@@ -64,3 +64,14 @@ impl<T: Hash + Eq + Clone> Interned<T> {
         (ranks, order.into_iter().map(|(value, _)| value.clone()).collect())
     }
 }
+
+impl Interned<Box<str>> {
+    /// The place of a name that is borrowed.
+    #[inline]
+    pub(super) fn place_of(&mut self, name: &str) -> u32 {
+        match &self.last {
+            Some((last, place)) if **last == *name => *place,
+            _ => self.look_up(&name.into()),
+        }
+    }
+}

@@ -181,7 +181,7 @@ pub(super) enum Origin {
     Own,
     /// A file's, of which every account is to be used.
     File,
-    /// A file's, by someone who mostly wants no hosts: whoever does calls [`Accounts::check`].
+    /// A file's, by someone who mostly wants no hosts: whoever does reads it again.
     Outline,
 }
 
@@ -240,6 +240,18 @@ impl Layout {
             layout.view(cursor.bytes).check()?;
         }
         Ok(Some(layout))
+    }
+
+    /// The exporters of the accounts.
+    pub(super) fn exporters(&self) -> &[Addr] {
+        &self.exporters
+    }
+
+    /// Where the accounts of hosts are, if they need not be read for those of tenants: how many and how long they are
+    /// (4 bytes each), and they.
+    pub(super) fn hosts(&self) -> Option<Range<usize>> {
+        self.folded.as_ref()?;
+        Some(self.whole.bytes.start.checked_sub(8)?..self.whole.bytes.end)
     }
 
     pub(super) fn view<'a>(&'a self, bytes: &'a [u8]) -> Accounts<'a> {
@@ -304,7 +316,7 @@ pub(crate) struct Accounts<'a> {
 
 impl Accounts<'_> {
     /// Whether each is an account, of what is in the lists.
-    pub(crate) fn check(&self) -> Result<(), String> {
+    fn check(&self) -> Result<(), String> {
         let mut rest = self.bytes;
         for _ in 0..self.count {
             let entry = take_entry(&mut rest).ok_or("an account in it is not one")?;
@@ -326,6 +338,47 @@ impl Accounts<'_> {
             // All were read once by `check`.
             let Some(entry) = take_entry(&mut rest) else { return };
             f(entry);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+    use proptest::prelude::*;
+
+    fn listed(accounts: Option<Accounts<'_>>) -> Vec<String> {
+        let mut all = Vec::new();
+        if let Some(accounts) = accounts {
+            accounts.check().unwrap();
+            accounts.for_each(|entry| all.push(format!("{entry:?}")));
+        }
+        all
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+        #[test]
+        fn accounts_as_format_2_wrote_them_are_read(batch in sample::batch(20)) {
+            let mut gather = Gather::default();
+            prop_assume!(gather.take(&batch));
+            let mut new = Vec::new();
+            put(Some(&gather), batch.names(), &mut new).unwrap();
+            let parse = |bytes: &[u8]| {
+                let mut cursor = Cursor { bytes, at: 0 };
+                let layout = Layout::parse(&mut cursor, Origin::Outline).unwrap().unwrap();
+                (layout, cursor.at)
+            };
+            let (layout, len) = parse(&new);
+            prop_assert_eq!(len, new.len());
+            // Without those of tenants, and saying so.
+            let folded = layout.folded.clone().unwrap().bytes;
+            let old = [&[SOME], &new[1..folded.start - 8], &new[folded.end..]].concat();
+            let (before, _) = parse(&old);
+            prop_assert_eq!(listed(before.view(&old).into()), listed(layout.view(&new).into()));
+            prop_assert!(before.view_folded(&old).is_none() && before.hosts().is_none());
+            prop_assert_eq!(layout.hosts().unwrap(), folded.end..new.len());
         }
     }
 }

@@ -72,13 +72,20 @@ impl Outline {
         }
     }
 
-    /// It as damage.
-    pub(crate) fn damaged(&self, how: &str) -> Error {
-        let path = match &self.rows {
-            Rows::Here(_) => Path::new(super::FOLDER),
-            Rows::InFile { file, .. } => &file.path,
+    /// All that it says without its rows, the accounts of hosts among it: those are read now.
+    pub(crate) fn whole_summary(&self) -> Result<Summary, Error> {
+        let Rows::InFile { file, header, at } = &self.rows else { return Ok(self.summary.clone()) };
+        let bad = |how: &str| {
+            Error::damaged(
+                &file.path,
+                format!("the summary of frame {} cannot be read: {how}", self.sequence),
+            )
         };
-        Error::damaged(path, format!("frame {} cannot be read: {how}", self.sequence))
+        let bytes = file.read_at(*at + file.format.version.header_bytes() as u64, header.summary_bytes)?;
+        if !header.vouches_for_summary(&bytes) {
+            return Err(bad("its checksum is wrong"));
+        }
+        Summary::parse(Bytes::from(bytes), Origin::File).map_err(|how| bad(&how))
     }
 
     /// Whether the rows are what was written.
@@ -103,7 +110,13 @@ impl Open {
     }
 
     /// The frame that begins here; `None` if there is anything wrong with it.
-    fn outline(self: &Arc<Self>, at: u64, len: u64) -> Result<Option<(Outline, u64)>, Error> {
+    /// `buffer` is used again for every one: fresh memory costs more than what is read into it.
+    fn outline(
+        self: &Arc<Self>,
+        at: u64,
+        len: u64,
+        buffer: &mut Vec<u8>,
+    ) -> Result<Option<(Outline, u64)>, Error> {
         let header_bytes = self.format.version.header_bytes();
         if len - at < header_bytes as u64 {
             return Ok(None);
@@ -117,11 +130,12 @@ impl Open {
         if end > len {
             return Ok(None);
         }
-        let bytes = self.read_at(start, header.summary_bytes)?;
-        if !header.vouches_for_summary(&bytes) {
+        buffer.resize(header.summary_bytes, 0);
+        self.file.read_exact_at(buffer, start).map_err(Error::doing(&self.path, "read"))?;
+        if !header.vouches_for_summary(buffer) {
             return Ok(None);
         }
-        let Ok(summary) = Summary::parse(Bytes::from(bytes), Origin::Outline) else { return Ok(None) };
+        let Ok(summary) = Summary::parse_cut(buffer) else { return Ok(None) };
         let rows = Rows::InFile { file: Arc::clone(self), header, at };
         Ok(Some((Outline { sequence: header.sequence, summary, rows }, end)))
     }
@@ -153,9 +167,9 @@ fn summaries(file: &File, path: &Path, len: u64) -> Result<Option<Vec<Outline>>,
     let (format, mut at) = format;
     let file = file.try_clone().map_err(Error::doing(path, "read"))?;
     let file = Arc::new(Open { path: path.to_path_buf(), file, format });
-    let mut frames = Vec::new();
+    let (mut frames, mut buffer) = (Vec::new(), Vec::new());
     while at < len {
-        let Some((frame, end)) = file.outline(at, len)? else { return Ok(None) };
+        let Some((frame, end)) = file.outline(at, len, &mut buffer)? else { return Ok(None) };
         frames.push(frame);
         at = end;
     }

@@ -59,8 +59,13 @@ pub(crate) struct Summary {
     pub totals: Totals,
     pub bounds: Bounds,
     pub(super) accounts: Option<Layout>,
+    /// Whether the accounts of hosts were left out.
+    is_cut: bool,
     pub(super) beside: Beside,
 }
+
+/// What comes before the accounts: rows, bounds, sums.
+const FIXED: usize = 4 + 6 * 8 + 2 * 16;
 
 /// Where the lists of what comes beside the rows lie.
 #[derive(Clone, Debug)]
@@ -120,12 +125,33 @@ impl Summary {
         if cursor.at != all.len() {
             return Err("there is more beside its rows than it says".to_owned());
         }
-        Ok(Self { bytes, totals, bounds, accounts, beside })
+        Ok(Self { bytes, totals, bounds, accounts, is_cut: false, beside })
+    }
+
+    /// The same without the accounts of hosts, which are most of it.
+    pub(super) fn parse_cut(bytes: &[u8]) -> Result<Self, String> {
+        let mut cursor = Cursor { bytes, at: FIXED.min(bytes.len()) };
+        let hosts = Layout::parse(&mut cursor, Origin::Own)?.and_then(|layout| layout.hosts());
+        let Some(hosts) = hosts else {
+            return Self::parse(Bytes::copy_from_slice(bytes), Origin::Outline);
+        };
+        let parts = (bytes.get(..hosts.start), bytes.get(hosts.end..));
+        let (Some(before), Some(after)) = parts else { return Err("its accounts do not end".to_owned()) };
+        // None of no length.
+        let left = [before, &[0; 8], after].concat();
+        Ok(Self { is_cut: true, ..Self::parse(Bytes::from(left), Origin::Outline)? })
     }
 
     /// Of a frame of version 2, which says no more than what is beside its rows.
     pub(super) fn of_v2(bytes: Bytes, beside: Beside) -> Self {
-        Self { bytes, totals: Totals::default(), bounds: Bounds::default(), accounts: None, beside }
+        Self {
+            bytes,
+            totals: Totals::default(),
+            bounds: Bounds::default(),
+            accounts: None,
+            is_cut: false,
+            beside,
+        }
     }
 
     /// Says what the rows are: a batch of the columns of [`DESCRIBED`].
@@ -144,8 +170,11 @@ impl Summary {
         usize::try_from(self.totals.rows).unwrap_or(ROWS_MAX)
     }
 
-    /// The accounts of the rows; `None` if they are to be computed from these.
+    /// The accounts of the rows; `None` if they are to be computed from these, or were left out.
     pub(crate) fn accounts(&self) -> Option<Accounts<'_>> {
+        if self.is_cut {
+            return None;
+        }
         Some(self.accounts.as_ref()?.view(&self.bytes))
     }
 
@@ -156,7 +185,7 @@ impl Summary {
 
     /// Whether there may be rows of this exporter.
     pub(crate) fn may_hold(&self, exporter: Addr) -> bool {
-        self.accounts().is_none_or(|accounts| accounts.exporters.contains(&exporter))
+        self.accounts.as_ref().is_none_or(|accounts| accounts.exporters().contains(&exporter))
     }
 
     /// Whether there are changes of what is remembered.

@@ -230,7 +230,7 @@ fn file_v2(folder: &TempDir, batches: &[Batch]) -> (PathBuf, Vec<u8>) {
 fn accounts(frames: &[Outline]) -> Vec<String> {
     let mut sum = Accumulator::new();
     for frame in frames {
-        match frame.summary.accounts() {
+        match frame.whole_summary().unwrap().accounts() {
             Some(carried) => sum.merge(carried),
             None => sum.add(&frame.frame().unwrap().batch(crate::bins::COLUMNS)),
         }

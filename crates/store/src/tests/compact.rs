@@ -92,6 +92,29 @@ fn many_units_are_put_together_before_their_hour_is_over() {
 }
 
 #[test]
+fn an_hour_at_line_rate_never_has_many_units() {
+    let folder = TempDir::new().unwrap();
+    let (mut writer, _) = Writer::open_on(immortal(folder.path()), SMALL).unwrap();
+    let all = batches(240);
+    let mut most = 0;
+    for (i, batch) in all.chunks(4).enumerate() {
+        for batch in batch {
+            writer.append(batch, NOON + i as i64).unwrap();
+        }
+        writer.seal(NOON + i as i64).unwrap();
+        rest(&mut writer, NOON + i as i64).unwrap();
+        most = most.max(units(folder.path()));
+    }
+    // In tests six of like size are put together: there are never so many left.
+    assert!(most < 6, "{most}");
+    let snapshot = Snapshot::open(folder.path()).unwrap();
+    let tenants = snapshot.files().bins.iter().filter(|file| file.tenants.is_some()).count();
+    assert_eq!((snapshot.segments.len(), tenants), (60, units(folder.path())));
+    assert_holds(folder.path(), &all);
+    assert_eq!(verify(folder.path()).unwrap().problems.len(), 0);
+}
+
+#[test]
 fn what_dies_while_units_are_put_together_loses_and_doubles_nothing() {
     let all = hours(8);
     die_at_every_step(
