@@ -194,18 +194,17 @@ fn encode_sides(hosts: &[Addr], batch: &Batch, any: u64, out: &mut Vec<u8>) -> b
     let base = out.len();
     out.push(Form::Sides as u8);
     let sides = batch.addrs(src).iter().zip(batch.addrs(dst)).zip(batch.present());
-    for (host, ((source, destination), mask)) in hosts.iter().zip(sides) {
-        let is = |side: &Addr, column: Column| side == host && mask & column.bit() != 0;
-        if mask & Column::Host.bit() == 0 || is(source, src) {
-            out.push(0);
-        } else if is(destination, dst) {
-            out.push(1);
-        } else {
-            out.truncate(base);
-            return false;
-        }
+    let mut neither = false;
+    out.extend(hosts.iter().zip(sides).map(|(host, ((source, destination), mask))| {
+        let is = |side: &Addr, column: Column| (side == host) & (mask & column.bit() != 0);
+        let is_src = (mask & Column::Host.bit() == 0) | is(source, src);
+        neither |= !is_src & !is(destination, dst);
+        u8::from(!is_src)
+    }));
+    if neither {
+        out.truncate(base);
     }
-    true
+    !neither
 }
 
 fn encode_numbers<T: Copy + Ord, const N: usize>(
