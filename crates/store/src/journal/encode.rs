@@ -1,24 +1,19 @@
 //! How the rows of a batch are written into a journal's frame. [`Frame`](super::Frame) takes them out again.
 //!
-//! All numbers are little-endian. Rows are: how many; the presence masks as runs; the names that name columns
-//! point into; and the columns of which any row has a value, each in the shortest of three forms ([`Form`]).
+//! All numbers are little-endian. Rows are: how many; the presence masks; the names that name columns
+//! point into; and the columns of which any row has a value, each in the shortest of its forms ([`Form`]).
 //! FORMAT.md has the bytes.
 
 use super::item::put_len;
+use super::mask;
+use super::raw::{Form, SAME, cut, wide};
 use super::strings;
 use weir_flow::schema::{COLUMNS, Column, Kind};
 use weir_flow::{Addr, Batch, Values};
 
-/// How the values of a column lie in a payload.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Form {
-    /// One value that all rows have.
-    Constant = 1,
-    /// One value a row.
-    Plain = 2,
-    /// Four octets a row: IPv4 addresses all.
-    V4 = 3,
-}
+/// Columns that hold the same as the first of the two where nothing is sampled.
+const TWINS: [(Column, Column); 2] =
+    [(Column::Octets, Column::MeasuredOctets), (Column::Packets, Column::MeasuredPackets)];
 
 /// The text that names the columns and their widths, in the order of their numbers in a payload. Two files with
 /// the same text have payloads of the same layout and of words of the same numbers.
@@ -52,7 +47,7 @@ pub(super) fn encode(batch: &Batch, out: &mut Vec<u8>) -> Result<(), String> {
         return Err(format!("it has {} rows, and at most {ROWS_MAX} go together", batch.len()));
     }
     put_len(out, batch.len())?;
-    let any = encode_masks(batch.present(), out)?;
+    let any = mask::put(batch.present(), out)?;
     let places = encode_names(batch, any, out)?;
     let columns = COLUMNS.iter().filter(|d| any & d.column.bit() != 0);
     put_len(out, columns.clone().count())?;
@@ -71,11 +66,16 @@ pub(super) fn encode(batch: &Batch, out: &mut Vec<u8>) -> Result<(), String> {
         out.push(u8::try_from(column.index()).map_err(|_| "too many columns".to_owned())?);
         match (definition.kind, values) {
             (Kind::Name, Values::U32(v)) => {
-                let place = |at: u32| places.get(at as usize).copied().unwrap_or(0);
-                encode_numbers(v, |at| place(at).to_le_bytes(), out);
+                let place = |at: &u32| places.get(*at as usize).copied().unwrap_or(0);
+                let v: Vec<u32> = v.iter().map(place).collect();
+                encode_numbers(&v, u32::to_le_bytes, out);
             }
             (_, Values::Bytes(v)) => strings::put(column, v, batch.present(), out)?,
-            _ => encode_values(values, out),
+            (_, Values::Addr(v)) => encode_addrs(column, v, batch, any, out),
+            _ => match TWINS.iter().find(|(of, twin)| *twin == column && is_same(batch, any, *of, *twin)) {
+                Some((of, _)) => out.extend([SAME, u8::try_from(of.index()).unwrap_or_default()]),
+                None => encode_values(values, out),
+            },
         }
     }
     Ok(())
@@ -108,25 +108,6 @@ fn encode_names(batch: &Batch, any: u64, out: &mut Vec<u8>) -> Result<Vec<u32>, 
         }
     }
     Ok(places)
-}
-
-/// Writes the masks as runs of equal ones; returns the union of all.
-fn encode_masks(present: &[u64], out: &mut Vec<u8>) -> Result<u64, String> {
-    let at = out.len();
-    put_len(out, 0)?;
-    let mut runs = 0u32;
-    let mut any = 0;
-    for run in present.chunk_by(|a, b| a == b) {
-        let mask = run.first().copied().unwrap_or_default();
-        any |= mask;
-        out.extend_from_slice(&mask.to_le_bytes());
-        put_len(out, run.len())?;
-        runs += 1;
-    }
-    if let Some(count) = out.get_mut(at..at + 4) {
-        count.copy_from_slice(&runs.to_le_bytes());
-    }
-    Ok(any)
 }
 
 /// Whether every present code and place in the names means something.
@@ -163,31 +144,93 @@ fn encode_values(values: &Values, out: &mut Vec<u8>) {
         Values::U32(v) => encode_numbers(v, u32::to_le_bytes, out),
         Values::U64(v) => encode_numbers(v, u64::to_le_bytes, out),
         Values::Time(v) => encode_numbers(v, i64::to_le_bytes, out),
-        Values::Addr(v) if !is_constant(v) && v.iter().all(Addr::is_v4) => {
-            out.push(Form::V4 as u8);
-            put_all(v, |a| a.octets().last_chunk::<4>().copied().unwrap_or_default(), out);
-        }
-        Values::Addr(v) => encode_numbers(v, |a| *a.octets(), out),
-        // Written by their column, which says whether they are text.
-        Values::Bytes(_) => {}
+        // Written by their column, which says whether they are text, or whose addresses.
+        Values::Addr(_) | Values::Bytes(_) => {}
     }
 }
 
-fn is_constant<T: Copy + PartialEq>(values: &[T]) -> bool {
-    values.first().is_some_and(|first| values.iter().all(|v| v == first))
+/// Whether two columns of 64 bits have the same values, where the first is written at all.
+fn is_same(batch: &Batch, any: u64, of: Column, twin: Column) -> bool {
+    any & of.bit() != 0 && batch.u64s(of) == batch.u64s(twin)
 }
 
-fn encode_numbers<T: Copy + PartialEq, const N: usize>(
+fn encode_addrs(column: Column, addrs: &[Addr], batch: &Batch, any: u64, out: &mut Vec<u8>) {
+    if let Some(first) = addrs.first()
+        && addrs.iter().all(|addr| addr == first)
+    {
+        out.push(Form::Constant as u8);
+        out.extend_from_slice(first.octets());
+        return;
+    }
+    if column == Column::Host && encode_sides(addrs, batch, any, out) {
+        return;
+    }
+    let rows = (0u32..).zip(addrs.iter().zip(batch.present()));
+    let long = rows.filter(|(_, (addr, mask))| *mask & column.bit() != 0 && !addr.is_v4());
+    let long: Vec<(u32, Addr)> = long.map(|(row, (addr, _))| (row, *addr)).collect();
+    let v4 = |a: Addr| if a.is_v4() { a.octets().last_chunk().copied().unwrap_or_default() } else { [0; 4] };
+    if long.is_empty() {
+        out.push(Form::V4 as u8);
+        put_all(addrs, v4, out);
+    } else if 20 * long.len() < 12 * addrs.len() {
+        out.push(Form::Mixed as u8);
+        // There are at most `ROWS_MAX`.
+        out.extend(u32::try_from(long.len()).unwrap_or_default().to_le_bytes());
+        put_all(addrs, v4, out);
+        put_all(&long, |(row, _)| row.to_le_bytes(), out);
+        put_all(&long, |(_, addr)| *addr.octets(), out);
+    } else {
+        out.push(Form::Plain as u8);
+        put_all(addrs, |a| *a.octets(), out);
+    }
+}
+
+/// Writes hosts as which of their rows' two addresses they are; false, and nothing written, if one is neither.
+fn encode_sides(hosts: &[Addr], batch: &Batch, any: u64, out: &mut Vec<u8>) -> bool {
+    let (src, dst) = (Column::SrcAddr, Column::DstAddr);
+    if any & src.bit() == 0 || any & dst.bit() == 0 {
+        return false;
+    }
+    let base = out.len();
+    out.push(Form::Sides as u8);
+    let sides = batch.addrs(src).iter().zip(batch.addrs(dst)).zip(batch.present());
+    let mut neither = false;
+    out.extend(hosts.iter().zip(sides).map(|(host, ((source, destination), mask))| {
+        let is = |side: &Addr, column: Column| (side == host) & (mask & column.bit() != 0);
+        let is_src = (mask & Column::Host.bit() == 0) | is(source, src);
+        neither |= !is_src & !is(destination, dst);
+        u8::from(!is_src)
+    }));
+    if neither {
+        out.truncate(base);
+    }
+    !neither
+}
+
+fn encode_numbers<T: Copy + Ord, const N: usize>(
     values: &[T],
     bytes: impl Fn(T) -> [u8; N],
     out: &mut Vec<u8>,
 ) {
-    if is_constant(values) {
+    let Some(first) = values.first() else { return out.push(Form::Plain as u8) };
+    let (min, max) = values.iter().fold((*first, *first), |(min, max), v| (min.min(*v), max.max(*v)));
+    if min == max {
         out.push(Form::Constant as u8);
-        put_all(values.get(..1).unwrap_or_default(), bytes, out);
-    } else {
-        out.push(Form::Plain as u8);
-        put_all(values, bytes, out);
+        out.extend(bytes(min));
+        return;
+    }
+    let base = wide(&bytes(min));
+    let distance = |value: T| wide(&bytes(value)).wrapping_sub(base);
+    let form = Form::of_span(distance(max), N);
+    out.push(form as u8);
+    if form != Form::Plain {
+        out.extend(bytes(min));
+    }
+    match form {
+        Form::Near8 => put_all(values, |v| cut::<1>(distance(v)), out),
+        Form::Near16 => put_all(values, |v| cut::<2>(distance(v)), out),
+        Form::Near32 => put_all(values, |v| cut::<4>(distance(v)), out),
+        _ => put_all(values, bytes, out),
     }
 }
 

@@ -124,7 +124,7 @@ fn frame_at(bytes: &Bytes, at: usize, format: &Format) -> Result<(Frame, usize),
     }
     let frame = match format.version {
         Version::V2 => Frame::parse_v2(sequence, payload, &format.columns),
-        Version::V3 => {
+        Version::V3 | Version::V4 => {
             let rows = payload.slice(header.summary_bytes..);
             Summary::parse(payload.slice(..header.summary_bytes), Origin::File)
                 .and_then(|summary| Frame::parse(sequence, summary, rows, &format.columns))

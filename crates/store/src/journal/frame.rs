@@ -5,7 +5,9 @@
 
 use super::account::Origin;
 use super::cursor::{Cursor, SHORT};
-use super::encode::{Form, ROWS_MAX};
+use super::encode::ROWS_MAX;
+use super::mask::Masks;
+use super::raw::{Form, Mixed, Raw, SAME};
 use super::strings::{self, Strings};
 use super::summary::{self, Beside, Summary};
 use bytes::Bytes;
@@ -24,8 +26,7 @@ pub(crate) struct Frame {
     rows: usize,
     /// The rows as they lie.
     payload: Bytes,
-    /// Presence masks, and how many rows in a row have them.
-    runs: Vec<(u64, u32)>,
+    masks: Masks,
     columns: Columns,
     names: Arc<[Box<str>]>,
 }
@@ -53,27 +54,27 @@ impl Frame {
     fn take(sequence: u64, summary: Summary, payload: Bytes, schema: &[Column]) -> Result<Self, String> {
         let bytes = payload.clone();
         let mut cursor = Cursor { bytes: &bytes, at: 0 };
-        let (rows, runs, names, columns) = parse_rows(&mut cursor, schema)?;
+        let (rows, masks, names, columns) = parse_rows(&mut cursor, schema)?;
         if cursor.at != bytes.len() {
             return Err("there is more in it than it says".to_owned());
         }
         if rows != summary.rows() {
             return Err(format!("it has {rows} rows and says {}", summary.rows()));
         }
-        Ok(Self { sequence, summary, rows, payload, runs, columns, names })
+        Ok(Self { sequence, summary, rows, payload, masks, columns, names })
     }
 
     /// Checks the payload of a frame of version 2: rows, and then what is beside them.
     pub(super) fn parse_v2(sequence: u64, payload: Bytes, schema: &[Column]) -> Result<Self, String> {
         let bytes = payload.clone();
         let mut cursor = Cursor { bytes: &bytes, at: 0 };
-        let (rows, runs, names, columns) = parse_rows(&mut cursor, schema)?;
+        let (rows, masks, names, columns) = parse_rows(&mut cursor, schema)?;
         let beside = Beside::parse(&mut cursor)?;
         if cursor.at != bytes.len() {
             return Err("there is more in it than it says".to_owned());
         }
         let summary = Summary::of_v2(payload.clone(), beside);
-        let mut frame = Self { sequence, summary, rows, payload, runs, columns, names };
+        let mut frame = Self { sequence, summary, rows, payload, masks, columns, names };
         frame.check_codes()?;
         frame.summary.describe(&frame.batch(summary::DESCRIBED));
         Ok(frame)
@@ -101,18 +102,12 @@ impl Frame {
 
     /// The presence mask of every row.
     pub(crate) fn append_present(&self, out: &mut Vec<u64>) {
-        for (mask, count) in &self.runs {
-            out.resize(out.len() + *count as usize, *mask);
-        }
+        self.masks.append(&self.payload, out);
     }
 
     /// The values of a column, one a row, appended to a vector of its type; zeros where no row has one.
     pub(crate) fn append_values(&self, column: Column, out: &mut Values) {
-        let (form, bytes) = match self.columns.get(column.index()) {
-            Some(Some((form, range))) => (*form, self.payload.get(range.clone()).unwrap_or_default()),
-            _ => (Form::Constant, [0u8; 16].get(..width(column.kind())).unwrap_or_default()),
-        };
-        let rows = self.rows;
+        let (raw, rows) = (self.raw(column), self.rows);
         match out {
             Values::Bytes(v) => {
                 let strings = self.strings(column).unwrap_or(Strings::Constant(&[]));
@@ -121,13 +116,30 @@ impl Frame {
                     v.push(strings.get(row));
                 }
             }
-            Values::U8(v) => take_all(bytes, form, rows, u8::from_le_bytes, v),
-            Values::U16(v) => take_all(bytes, form, rows, u16::from_le_bytes, v),
-            Values::U32(v) => take_all(bytes, form, rows, u32::from_le_bytes, v),
-            Values::U64(v) => take_all(bytes, form, rows, u64::from_le_bytes, v),
-            Values::Time(v) => take_all(bytes, form, rows, i64::from_le_bytes, v),
-            Values::Addr(v) if form == Form::V4 => take_all(bytes, form, rows, Addr::v4, v),
-            Values::Addr(v) => take_all(bytes, form, rows, Addr::v6, v),
+            Values::U8(v) => raw.append(rows, &u8::from_le_bytes, v),
+            Values::U16(v) => raw.append(rows, &u16::from_le_bytes, v),
+            Values::U32(v) => raw.append(rows, &u32::from_le_bytes, v),
+            Values::U64(v) => raw.append(rows, &u64::from_le_bytes, v),
+            Values::Time(v) => raw.append(rows, &i64::from_le_bytes, v),
+            Values::Addr(v) => self.append_addrs(raw, v),
+        }
+    }
+
+    fn append_addrs(&self, raw: Raw<'_>, out: &mut Vec<Addr>) {
+        match raw {
+            Raw::V4(bytes) => out.extend(bytes.as_chunks().0.iter().map(|octets| Addr::v4(*octets))),
+            Raw::Mixed(mixed) => mixed.append(out),
+            Raw::Sides(sides) => {
+                let of = |column| match self.values(column) {
+                    Values::Addr(addrs) => addrs,
+                    _ => Vec::new(),
+                };
+                let both = of(Column::SrcAddr).into_iter().zip(of(Column::DstAddr));
+                out.extend(
+                    sides.iter().zip(both).map(|(side, (src, dst))| if *side == 0 { src } else { dst }),
+                );
+            }
+            other => other.append(self.rows, &Addr::v6, out),
         }
     }
 
@@ -135,11 +147,12 @@ impl Frame {
     pub(crate) fn raw(&self, column: Column) -> Raw<'_> {
         let Some(Some((form, range))) = self.columns.get(column.index()) else { return Raw::None };
         let bytes = self.payload.get(range.clone()).unwrap_or_default();
-        match form {
-            Form::Constant => Raw::Constant(bytes),
-            Form::Plain => Raw::Plain(bytes),
-            Form::V4 => Raw::V4(bytes),
-        }
+        Raw::new(*form, bytes, self.rows, width(column.kind()))
+    }
+
+    /// Whether two columns of the same type hold the same in all rows, or nothing.
+    pub(crate) fn are_equal(&self, a: Column, b: Column) -> bool {
+        self.columns.get(a.index()) == self.columns.get(b.index()) || self.raw(a) == self.raw(b)
     }
 
     /// The values of a column, one a row.
@@ -187,42 +200,17 @@ impl Frame {
     }
 }
 
-/// Values of a fixed width where they lie, little-endian (addresses: their octets).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Raw<'a> {
-    /// No row has a value.
-    None,
-    /// The one that all rows have.
-    Constant(&'a [u8]),
-    /// One a row.
-    Plain(&'a [u8]),
-    /// The four octets of an IPv4 address a row.
-    V4(&'a [u8]),
-}
-
 /// Rows as they are taken off a frame: how many, masks, names, columns.
-type Parsed = (usize, Vec<(u64, u32)>, Arc<[Box<str>]>, Columns);
+type Parsed = (usize, Masks, Arc<[Box<str>]>, Columns);
 
 fn parse_rows(cursor: &mut Cursor<'_>, schema: &[Column]) -> Result<Parsed, String> {
     let rows = cursor.len()?;
     if rows > ROWS_MAX {
         return Err(format!("it says it has {rows} rows"));
     }
-    let runs = parse_runs(cursor, rows)?;
+    let masks = Masks::parse(cursor, rows)?;
     let names = parse_names(cursor)?;
-    Ok((rows, runs, names, parse_columns(cursor, rows, schema)?))
-}
-
-fn parse_runs(cursor: &mut Cursor<'_>, rows: usize) -> Result<Vec<(u64, u32)>, String> {
-    let count = cursor.len()?;
-    let mut runs = Vec::new();
-    let mut total = 0usize;
-    for _ in 0..count {
-        let run = (cursor.u64()?, cursor.u32()?);
-        total = total.saturating_add(run.1 as usize);
-        runs.push(run);
-    }
-    if total == rows { Ok(runs) } else { Err(format!("it has masks for {total} rows and says {rows}")) }
+    Ok((rows, masks, names, parse_columns(cursor, rows, schema)?))
 }
 
 fn parse_names(cursor: &mut Cursor<'_>) -> Result<Arc<[Box<str>]>, String> {
@@ -241,28 +229,76 @@ fn parse_columns(cursor: &mut Cursor<'_>, rows: usize, schema: &[Column]) -> Res
     for _ in 0..cursor.len()? {
         let [number, form] = cursor.array()?;
         let column = *schema.get(usize::from(number)).ok_or("it has a column that nobody named")?;
-        let (form, len) = match (form, column.kind()) {
-            (1 | 2, kind @ (Kind::Text | Kind::Elements)) => {
-                let form = if form == 1 { Form::Constant } else { Form::Plain };
-                let how = |how: String| format!("column {}: {how}", column.name());
-                let range = strings::check(cursor, form, rows, kind).map_err(how)?;
-                if let Some(slot) = columns.get_mut(column.index()) {
-                    *slot = Some((form, range));
-                }
-                continue;
-            }
-            (1, kind) => (Form::Constant, Some(width(kind))),
-            (2, kind) => (Form::Plain, width(kind).checked_mul(rows)),
-            (3, Kind::Addr) => (Form::V4, 4usize.checked_mul(rows)),
-            _ => return Err(format!("column {} has the unknown form {form}", column.name())),
+        let found = if form == SAME {
+            same(cursor, column, &columns, schema)?
+        } else {
+            take_column(cursor, rows, column, form, &columns)?
         };
-        let at = cursor.at;
-        cursor.take(len.ok_or(SHORT)?)?;
         if let Some(slot) = columns.get_mut(column.index()) {
-            *slot = Some((form, at..cursor.at));
+            *slot = Some(found);
         }
     }
     Ok(columns)
+}
+
+/// Where the values are of a column that holds what one before it holds.
+fn same(
+    cursor: &mut Cursor<'_>,
+    column: Column,
+    columns: &Columns,
+    schema: &[Column],
+) -> Result<(Form, Range<usize>), String> {
+    let [of] = cursor.array()?;
+    let of = schema.get(usize::from(of)).filter(|of| of.kind() == column.kind());
+    let found = of.and_then(|of| columns.get(of.index())?.clone());
+    // What leans on other columns is not leant on.
+    let found = found.filter(|(form, _)| *form != Form::Sides);
+    found.ok_or_else(|| format!("column {} is the same as none", column.name()))
+}
+
+fn take_column(
+    cursor: &mut Cursor<'_>,
+    rows: usize,
+    column: Column,
+    form: u8,
+    columns: &Columns,
+) -> Result<(Form, Range<usize>), String> {
+    let kind = column.kind();
+    let how = |how: String| format!("column {}: {how}", column.name());
+    let near =
+        |form: Form| (form, form.near().and_then(|near| near.checked_mul(rows)?.checked_add(width(kind))));
+    let (form, len) = match (form, kind) {
+        (1 | 2, Kind::Text | Kind::Elements) => {
+            let form = if form == 1 { Form::Constant } else { Form::Plain };
+            return Ok((form, strings::check(cursor, form, rows, kind).map_err(how)?));
+        }
+        (1, _) => (Form::Constant, Some(width(kind))),
+        (2, _) => (Form::Plain, width(kind).checked_mul(rows)),
+        (3, Kind::Addr) => (Form::V4, 4usize.checked_mul(rows)),
+        (4, _) if (2..=8).contains(&width(kind)) => near(Form::Near8),
+        (5, _) if (4..=8).contains(&width(kind)) => near(Form::Near16),
+        (6, _) if width(kind) == 8 => near(Form::Near32),
+        (7, Kind::Addr) => {
+            let at = cursor.at;
+            Mixed::check(cursor, rows).map_err(how)?;
+            return Ok((Form::Mixed, at..cursor.at));
+        }
+        (8, Kind::Addr) if has_sides(column, columns) => (Form::Sides, Some(rows)),
+        _ => return Err(format!("column {} has the unknown form {form}", column.name())),
+    };
+    let at = cursor.at;
+    let bytes = cursor.take(len.ok_or(SHORT)?)?;
+    if form == Form::Sides && bytes.iter().any(|side| *side > 1) {
+        return Err(how("it has a side that is none".to_owned()));
+    }
+    Ok((form, at..cursor.at))
+}
+
+/// Whether both addresses of rows are there, and another column may lean on them.
+fn has_sides(column: Column, columns: &Columns) -> bool {
+    let sides = [Column::SrcAddr, Column::DstAddr];
+    let is_there = |side: &Column| columns.get(side.index()).is_some_and(Option::is_some);
+    !sides.contains(&column) && sides.iter().all(is_there)
 }
 
 /// How many bytes a value of this kind takes.
@@ -275,19 +311,5 @@ fn width(kind: Kind) -> usize {
         Values::Addr(_) => 16,
         // As long as they are: `Strings` knows.
         Values::Bytes(_) => 0,
-    }
-}
-
-fn take_all<T: Copy, const N: usize>(
-    bytes: &[u8],
-    form: Form,
-    rows: usize,
-    value: impl Fn([u8; N]) -> T,
-    out: &mut Vec<T>,
-) {
-    let (chunks, _) = bytes.as_chunks::<N>();
-    match (form, chunks.first()) {
-        (Form::Constant, Some(one)) => out.resize(out.len() + rows, value(*one)),
-        _ => out.extend(chunks.iter().map(|c| value(*c))),
     }
 }

@@ -8,7 +8,7 @@ const MAGIC: [u8; 7] = *b"WEIRWAL";
 /// How every frame begins.
 pub(super) const MARK: [u8; 4] = [0xf5, b'w', b'f', 0x0a];
 /// Length of the header of a frame that is written now.
-pub(crate) const HEADER: usize = Version::V3.header_bytes();
+pub(crate) const HEADER: usize = Version::V4.header_bytes();
 
 /// The version of a file's format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub(super) enum Version {
     V2 = 2,
     /// A summary comes before the rows, with a checksum of its own.
     V3 = 3,
+    /// Columns have narrower forms beside those of version 3.
+    V4 = 4,
 }
 
 impl Version {
@@ -25,7 +27,7 @@ impl Version {
     pub(super) const fn header_bytes(self) -> usize {
         match self {
             Self::V2 => 28,
-            Self::V3 => 36,
+            Self::V3 | Self::V4 => 36,
         }
     }
 }
@@ -34,7 +36,7 @@ impl Version {
 pub(crate) fn file_header() -> Vec<u8> {
     let text = schema_text();
     let mut out = MAGIC.to_vec();
-    out.push(Version::V3 as u8);
+    out.push(Version::V4 as u8);
     out.extend_from_slice(&u32::try_from(text.len()).unwrap_or(u32::MAX).to_le_bytes());
     out.extend_from_slice(text.as_bytes());
     out.extend_from_slice(&crc32c::crc32c(&out).to_le_bytes());
@@ -60,7 +62,7 @@ impl Format {
     /// For files whose header is damaged: what this program writes, of the version that it still seems to be.
     pub(super) fn assumed(bytes: &[u8]) -> Self {
         let is_old = bytes.get(7) == Some(&(Version::V2 as u8));
-        let version = if is_old { Version::V2 } else { Version::V3 };
+        let version = if is_old { Version::V2 } else { Version::V4 };
         Self { version, schema: schema_crc(), columns: COLUMNS.iter().map(|d| d.column).collect() }
     }
 
@@ -70,6 +72,7 @@ impl Format {
         let (version, rest) = match rest {
             [2, rest @ ..] => (Version::V2, rest),
             [3, rest @ ..] => (Version::V3, rest),
+            [4, rest @ ..] => (Version::V4, rest),
             _ => return Err("it does not begin as a journal of a version that this weir knows".to_owned()),
         };
         let (len, rest) = rest.split_first_chunk::<4>().ok_or("its header is cut short")?;
@@ -147,7 +150,9 @@ impl Header {
         let schema = number()?;
         let (summary_bytes, summary_crc) = match version {
             Version::V2 => (0, 0),
-            Version::V3 => (usize::try_from(number()?).ok().filter(|len| *len <= bytes)?, number()?),
+            Version::V3 | Version::V4 => {
+                (usize::try_from(number()?).ok().filter(|len| *len <= bytes)?, number()?)
+            }
         };
         let sequence = u64::from(high) << 32 | u64::from(low);
         Some(Self { bytes, sequence, schema, summary_bytes, summary_crc, rows_crc: number()? })

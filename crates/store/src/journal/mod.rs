@@ -16,7 +16,9 @@ mod frame;
 mod header;
 mod item;
 mod maker;
+mod mask;
 mod outline;
+mod raw;
 mod strings;
 mod summary;
 #[cfg(test)]
@@ -25,10 +27,11 @@ mod tests;
 pub(crate) use account::Accounts;
 pub use file::Damage;
 pub(crate) use file::read;
-pub(crate) use frame::{Frame, Raw};
+pub(crate) use frame::Frame;
 pub(crate) use item::known_name;
 pub(crate) use maker::Maker;
 pub(crate) use outline::{Outline, outline};
+pub(crate) use raw::Raw;
 pub(crate) use strings::Strings;
 pub(crate) use summary::{Summary, totals};
 

@@ -182,6 +182,6 @@ fn format(file: &File, path: &Path, len: u64) -> Result<Option<(Format, u64)>, E
     let begin = |bytes: u64| read_at(file, path, 0, usize::try_from(bytes.min(len)).unwrap_or(usize::MAX));
     let Some(header) = Format::header_bytes(&begin(12)?) else { return Ok(None) };
     let header = begin(header as u64)?;
-    let format = Format::parse(&header).ok().filter(|(format, _)| format.version == Version::V3);
+    let format = Format::parse(&header).ok().filter(|(format, _)| format.version != Version::V2);
     Ok(format.map(|(format, at)| (format, at as u64)))
 }

@@ -5,8 +5,8 @@
 //! refused.
 
 use super::cursor::{Cursor, SHORT};
-use super::encode::Form;
 use super::item::put_len;
+use super::raw::Form;
 use std::borrow::Cow;
 use std::ops::Range;
 use weir_flow::schema::Kind;

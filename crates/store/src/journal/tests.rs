@@ -193,6 +193,98 @@ fn a_real_frame_with_any_byte_changed_does_not_panic() {
     }
 }
 
+/// A flow between these two, of so many octets.
+fn between(src: weir_flow::Addr, dst: weir_flow::Addr, at: i64, octets: u64) -> sample::RowBuilder {
+    sample::RowBuilder::new()
+        .time(Column::Start, at)
+        .time(Column::End, at + 5)
+        .addr(Column::SrcAddr, src)
+        .addr(Column::DstAddr, dst)
+        .unsigned(Column::SrcPort, at.unsigned_abs() % 3)
+        .traffic(octets, octets / 100)
+}
+
+#[test]
+fn columns_take_the_narrowest_form_and_say_the_same_as_before() {
+    let v4 = |last| weir_flow::Addr::v4([10, 0, 0, last]);
+    let v6 = |last| weir_flow::Addr::v6([0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, last]);
+    let mut batch = Batch::new();
+    for i in 0..200u8 {
+        let src = if i % 8 == 1 { v6(i) } else { v4(i) };
+        let dst = if i % 8 == 1 { v6(9) } else { v4(9) };
+        let row = between(src, dst, 1_780_000_000_000 - i64::from(i) * 1000, u64::from(i) * 1_000_000);
+        match i % 3 {
+            0 => row.addr(Column::Host, src).push(&mut batch),
+            1 => row.addr(Column::Host, dst).push(&mut batch),
+            _ => row.push(&mut batch),
+        }
+    }
+    let mut rows = Vec::new();
+    encode::encode(&batch, &mut rows).unwrap();
+    let mut frame = Vec::new();
+    encode_frame(1, schema_crc(), &batch, &mut frame).unwrap();
+    let split = HEADER + u32::from_le_bytes(frame[20..24].try_into().unwrap()) as usize;
+    let read = parse(1, &frame[HEADER..split], &rows).unwrap();
+    assert_eq!(sample::rows(&read.batch(u64::MAX)), sample::rows(&batch));
+    let form = |column| match read.raw(column) {
+        Raw::None => "none",
+        Raw::Constant(_) => "constant",
+        Raw::Plain(_) => "plain",
+        Raw::V4(_) => "v4",
+        Raw::Near(_) => "near",
+        Raw::Mixed(_) => "mixed",
+        Raw::Sides(_) => "sides",
+    };
+    let columns = [Column::Start, Column::SrcAddr, Column::DstAddr, Column::Host, Column::Octets];
+    assert_eq!(columns.map(form), ["near", "mixed", "mixed", "sides", "near"]);
+    assert!(read.are_equal(Column::Octets, Column::MeasuredOctets));
+    // A mask 1 a row, for they alternate here; start and end 4 each (200 s in ms); an address 4, of every eighth
+    // row 20 more; a side, a port: 1 each; octets 4, packets 4, and measured ones not again.
+    assert!(rows.len() < 200 * (1 + 8 + 14 + 2 + 8) + 400, "{}", rows.len());
+    // A host that is neither is written out.
+    between(v4(1), v4(2), 0, 100).addr(Column::Host, v4(3)).push(&mut batch);
+    let mut frame = Vec::new();
+    encode_frame(1, schema_crc(), &batch, &mut frame).unwrap();
+    let split = HEADER + u32::from_le_bytes(frame[20..24].try_into().unwrap()) as usize;
+    let read = parse(1, &frame[HEADER..split], &frame[split..]).unwrap();
+    assert!(matches!(read.raw(Column::Host), Raw::Mixed(_)));
+    assert_eq!(sample::rows(&read.batch(u64::MAX)), sample::rows(&batch));
+}
+
+proptest! {
+    #[test]
+    fn numbers_of_any_span_come_back(
+        start in prop::collection::vec(prop_oneof![any::<i64>(), 0i64..300, -70_000i64..70_000], 1..20),
+        octets in prop::collection::vec(prop_oneof![any::<u64>(), 0u64..300, 0u64..70_000, (u64::MAX - 300)..=u64::MAX], 1..20),
+        near: bool,
+    ) {
+        let mut batch = Batch::new();
+        for (start, octets) in start.iter().zip(&octets) {
+            let (start, octets) = if near { (start & 0xff, octets | !0xffff) } else { (*start, *octets) };
+            let addr = weir_flow::Addr::v6(*u128::from(octets).to_be_bytes().first_chunk().unwrap());
+            between(addr, addr, start.min(i64::MAX - 5), octets).push(&mut batch);
+        }
+        let folder = TempDir::new().unwrap();
+        let (path, _, _) = write(&folder, std::slice::from_ref(&batch));
+        let contents = read(&path).unwrap();
+        prop_assert_eq!(sample::rows(&contents.frames[0].batch(u64::MAX)), sample::rows(&batch));
+    }
+}
+
+#[test]
+fn a_file_of_version_3_is_read() {
+    let folder = TempDir::new().unwrap();
+    let (path, mut bytes, _) = write(&folder, &small());
+    let header = file_header().len();
+    bytes[7] = 3;
+    let crc = crc32c::crc32c(&bytes[..header - 4]);
+    bytes[header - 4..header].copy_from_slice(&crc.to_le_bytes());
+    fs::write(&path, &bytes).unwrap();
+    let contents = read(&path).unwrap();
+    assert_eq!((contents.frames.len(), contents.damage.len()), (3, 0));
+    assert_eq!(outline(&path).unwrap().frames.len(), 3);
+}
+
 /// The same frame as version 2 had it: the rows, and then what the summary ends with.
 fn frame_v2(sequence: u64, batch: &Batch) -> Vec<u8> {
     let mut v3 = Vec::new();

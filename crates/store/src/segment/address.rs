@@ -7,8 +7,8 @@ use super::dense::is_constant;
 use crate::journal::{Frame, Raw};
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
-use weir_flow::Addr;
 use weir_flow::schema::{COLUMNS, COUNT, Column, Kind};
+use weir_flow::{Addr, Values};
 
 /// Addresses in the order of Parquet's bounds, that of their 4 or 16 octets.
 #[derive(Default)]
@@ -94,13 +94,36 @@ impl Met {
                 take_equal(raw, frame.raw(*side), known.unwrap_or_default(), ids);
             }
             match raw {
-                Raw::None => ids.fill(0),
+                // Of addresses there are no distances.
+                Raw::None | Raw::Near(_) => ids.fill(0),
                 Raw::Constant(bytes) => ids.fill(bytes.first_chunk().map_or(0, |octets| self.any(*octets))),
                 Raw::V4(bytes) => look_up(bytes.as_chunks().0, ids, |octets| self.v4(octets)),
                 Raw::Plain(bytes) => look_up(bytes.as_chunks().0, ids, |octets| self.any(octets)),
+                Raw::Mixed(mixed) => {
+                    for (row, octets) in mixed.v6() {
+                        if let Some(id) = ids.get_mut(row) {
+                            *id = self.any(octets);
+                        }
+                    }
+                    look_up(mixed.v4, ids, |octets| self.v4(octets));
+                }
+                Raw::Sides(sides) => {
+                    match SIDES.map(|side| columns.get(side.index())?.as_deref()?.get(base..)) {
+                        [Some(src), Some(dst)] => take_sides(sides, src, dst, ids),
+                        _ => self.each(&frame.values(column), ids),
+                    }
+                }
             }
         }
         out
+    }
+
+    /// The numbers of addresses one by one.
+    fn each(&mut self, addrs: &Values, ids: &mut [u32]) {
+        let Values::Addr(addrs) = addrs else { return };
+        for (id, addr) in ids.iter_mut().zip(addrs) {
+            *id = self.any(*addr.octets());
+        }
     }
 
     /// The addresses in the order of bounds, the place of each in the order of [`Addr`], and the place in the list
@@ -156,6 +179,13 @@ fn low_half(value: u64) -> u32 {
 /// There are fewer rows than 2^32, and so are their addresses.
 fn place_of(place: usize) -> u32 {
     u32::try_from(place).unwrap_or(UNKNOWN)
+}
+
+/// Takes the number of the side that each host is.
+fn take_sides(sides: &[u8], src: &[u32], dst: &[u32], ids: &mut [u32]) {
+    for ((side, id), (src, dst)) in sides.iter().zip(ids).zip(src.iter().zip(dst)) {
+        *id = if *side == 0 { *src } else { *dst };
+    }
 }
 
 /// Takes over the numbers of another column where the address is the same.

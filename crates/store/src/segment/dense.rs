@@ -25,7 +25,7 @@ pub(crate) fn is_constant(frames: &[Frame], column: Column) -> bool {
     let alike = match first {
         Raw::None => true,
         Raw::Constant(_) => column.kind() != Kind::Name,
-        Raw::Plain(_) | Raw::V4(_) => false,
+        _ => false,
     };
     alike && frames.iter().all(|f| f.raw(column) == first)
 }
@@ -62,24 +62,10 @@ pub(crate) fn fill<'a, T: Copy + Default, const N: usize>(
     out.clear();
     out.reserve(frames.iter().map(Frame::rows).sum());
     for frame in frames {
-        append(out, frame, column, &value);
+        // Addresses that differ are ranked, and not asked for here.
+        frame.raw(column).append(frame.rows(), &value, out);
     }
     out
-}
-
-fn append<T: Copy + Default, const N: usize>(
-    out: &mut Vec<T>,
-    frame: &Frame,
-    column: Column,
-    value: &impl Fn([u8; N]) -> T,
-) {
-    let end = out.len() + frame.rows();
-    match frame.raw(column) {
-        Raw::Plain(bytes) => out.extend(bytes.as_chunks::<N>().0.iter().map(|chunk| value(*chunk))),
-        Raw::Constant(bytes) => out.resize(end, bytes.first_chunk().map_or(T::default(), |one| value(*one))),
-        // Addresses that differ are ranked, and not asked for here.
-        Raw::None | Raw::V4(_) => out.resize(end, T::default()),
-    }
 }
 
 /// Places in the names of all frames.
@@ -92,7 +78,7 @@ pub(crate) fn fill_names<'a>(
     out.clear();
     for (frame, places) in frames.iter().zip(&rows.places) {
         let base = out.len();
-        append(out, frame, column, &u32::from_le_bytes);
+        frame.raw(column).append(frame.rows(), &u32::from_le_bytes, out);
         for place in out.iter_mut().skip(base) {
             *place = places.get(*place as usize).copied().unwrap_or(0);
         }

@@ -99,7 +99,7 @@ impl Rows {
             alike(group)
                 || self.present.get(group.rows.clone()).unwrap_or_default().iter().all(|mask| is_even(*mask))
         };
-        self.groups.iter().all(even) && self.frames.iter().all(|frame| frame.raw(a) == frame.raw(b))
+        self.groups.iter().all(even) && self.frames.iter().all(|frame| frame.are_equal(a, b))
     }
 
     fn sort(&mut self) {
