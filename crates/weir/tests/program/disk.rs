@@ -93,20 +93,27 @@ fn what_is_damaged_is_named_and_accounts_are_computed_again() {
     place.done("import export.pcap");
     let before = place.json("usage -o json --hosts");
     assert!(place.done("rebuild").contains("0 accounts differed"));
-    let bins = below(&place.path("store/bins")).remove(0);
-    let mut bytes = fs::read(&bins).unwrap();
-    let at = bytes.len() / 3;
-    bytes[at] ^= 32;
-    fs::write(&bins, &bytes).unwrap();
-    let name = bins.file_name().unwrap().to_str().unwrap();
-    assert!(place.fails("usage", 1).contains(name));
-    assert!(place.weir("rebuild --check").out.contains(name));
-    assert_eq!(place.weir("rebuild --check").code, Some(1));
-    place.done("top proto");
-    let answer = place.weir("rebuild");
-    assert!(answer.out.contains("1 file of accounts written anew"), "{} {}", answer.out, answer.err);
-    assert_eq!(place.json("usage -o json --hosts"), before);
-    place.done("rebuild --check");
+    let by_tenant = place.json("usage -o json");
+    // Accounts by host and by tenant lie apart: either answers without the other.
+    for (folder, asks, other) in [("bins", "usage --hosts", "usage"), ("tenants", "usage", "usage --hosts")] {
+        let file = below(&place.path(&format!("store/{folder}"))).remove(0);
+        let mut bytes = fs::read(&file).unwrap();
+        let at = bytes.len() / 3;
+        bytes[at] ^= 32;
+        fs::write(&file, &bytes).unwrap();
+        let name = file.strip_prefix(place.path("store")).unwrap().to_str().unwrap();
+        assert!(place.fails(asks, 1).contains(name), "{asks}");
+        let expected = if other == "usage" { &by_tenant } else { &before };
+        assert_eq!(&place.json(&format!("{other} -o json")), expected);
+        assert!(place.weir("rebuild --check").out.contains(name));
+        assert_eq!(place.weir("rebuild --check").code, Some(1));
+        place.done("top proto");
+        let answer = place.weir("rebuild");
+        assert!(answer.out.contains("1 file of accounts written anew"), "{} {}", answer.out, answer.err);
+        assert_eq!(place.json("usage -o json --hosts"), before);
+        assert_eq!(place.json("usage -o json"), by_tenant);
+        place.done("rebuild --check");
+    }
     // A segment that is damaged is named by questions about it.
     let segment = below(&place.path("store/flows")).remove(0);
     let mut bytes = fs::read(&segment).unwrap();
