@@ -1,6 +1,8 @@
 //! Batches for tests: every column, every kind of gap, names, and counts.
 
+use crate::bins::BinRow;
 use proptest::prelude::*;
+use std::collections::BTreeMap;
 use weir_flow::batch::ALWAYS;
 pub(crate) use weir_flow::batch::RowBuilder;
 use weir_flow::health::Row;
@@ -141,4 +143,18 @@ pub(crate) fn sorted<'a>(batches: impl IntoIterator<Item = &'a Batch>) -> Vec<St
     let mut all: Vec<String> = batches.into_iter().flat_map(rows).collect();
     all.sort();
     all
+}
+
+/// Bin, exporter, kind, tenant and host.
+pub(crate) type Account = (i64, Addr, &'static str, Option<String>, Option<Addr>);
+/// Octets, packets, flows, measured octets, measured packets.
+pub(crate) type Sums = [u128; 5];
+
+/// Adds rows of the same account, in exact arithmetic: an account beyond 64 bits is several rows, and where it is
+/// parted depends on the order of additions.
+pub(crate) fn collect(sums: &mut BTreeMap<Account, Sums>, row: &BinRow<'_>) {
+    let key = (row.bin, row.exporter, row.kind.word(), row.tenant.map(str::to_owned), row.host);
+    let c = row.counts;
+    let add = [c.octets, c.packets, c.flows, c.measured_octets, c.measured_packets];
+    sums.entry(key).or_default().iter_mut().zip(add).for_each(|(s, a)| *s += u128::from(a));
 }

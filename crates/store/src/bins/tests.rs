@@ -1,7 +1,7 @@
 //! Accounts against a computation row by row, in exact arithmetic.
 
 use super::*;
-use crate::sample;
+use crate::sample::{self, Account, Sums, collect};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -10,10 +10,6 @@ use weir_flow::Batch;
 use weir_flow::batch::{RowBuilder, Value};
 use weir_flow::names::Direction;
 use weir_flow::time::{BIN_MS, Part, spread};
-
-type Account = (i64, Addr, &'static str, Option<String>, Option<Addr>);
-/// Octets, packets, flows, measured octets, measured packets.
-type Sums = [u128; 5];
 
 /// What the documentation says, as directly as it can be written.
 fn naive(batches: &[Batch]) -> BTreeMap<Account, Sums> {
@@ -72,14 +68,6 @@ fn naive(batches: &[Batch]) -> BTreeMap<Account, Sums> {
         }
     }
     sums
-}
-
-/// Adds rows of the same account, in exact arithmetic.
-fn collect(sums: &mut BTreeMap<Account, Sums>, row: &BinRow<'_>) {
-    let key = (row.bin, row.exporter, row.kind.word(), row.tenant.map(str::to_owned), row.host);
-    let c = row.counts;
-    let add = [c.octets, c.packets, c.flows, c.measured_octets, c.measured_packets];
-    sums.entry(key).or_default().iter_mut().zip(add).for_each(|(s, a)| *s += u128::from(a));
 }
 
 fn accumulated(batches: &[Batch]) -> Accumulator {
