@@ -7,6 +7,7 @@ use crate::journal::Frame;
 use crate::manifest::{Line, MemoryFile, Seal};
 use crate::recovery::Leftover;
 use crate::seal::{Done, Source, Task};
+use crate::unit::Late;
 use crate::writer::{GRACE_MS, RETRY_MS, Writer, is_due};
 use crate::{Error, recovery};
 use std::path::PathBuf;
@@ -82,7 +83,10 @@ impl Writer {
         let (from, to, frames) = (job.from, job.to, job.frames.take());
         let source = Source::Journal { files: vec![job.path.clone()], frames, from, to, memory };
         job.state = State::Running;
-        let late = self.log.manifest.pending.clone();
+        // Between these frames and an import that was committed since there may be frames that say otherwise, and what
+        // they say comes first: the round of all units brings that import's, when those are sealed.
+        let is_next = |late: &&Late| late.place.sequence <= to;
+        let late = self.log.manifest.pending.iter().filter(is_next).copied().collect();
         self.worker.begin(Task { source, prefix: job.to.to_string(), late })
     }
 

@@ -1,7 +1,9 @@
 //! Sampling intervals that come late, against a model that keeps rows in a list.
 
 use super::*;
+use crate::{Fate, Step, Verdict};
 use proptest::prelude::*;
+use std::sync::Arc;
 use weir_flow::batch::RowBuilder;
 use weir_flow::health::{Counter, Row as Count};
 use weir_flow::names::SamplingSource;
@@ -300,6 +302,21 @@ fn four_units(disk: &Disk) -> Model {
     model
 }
 
+/// An interval for all that came in this hour.
+fn an_hour_of(interval: u32) -> Load {
+    let rescale = Rescale {
+        exporter: EXPORTER,
+        domain: 0,
+        sampler: None,
+        ingress_if: None,
+        from: NOON,
+        until: NOON + 3_600_000,
+        interval,
+        source: SamplingSource::Options,
+    };
+    Load { rows: Vec::new(), rescales: vec![rescale] }
+}
+
 /// Copies a folder.
 fn copy(from: &Path, to: &Path) {
     for file in files(from) {
@@ -311,16 +328,7 @@ fn copy(from: &Path, to: &Path) {
 
 #[test]
 fn the_process_dies_between_any_two_steps_of_rewriting() {
-    let late = Rescale {
-        exporter: EXPORTER,
-        domain: 0,
-        sampler: None,
-        ingress_if: None,
-        from: NOON,
-        until: NOON + 3_600_000,
-        interval: 100,
-        source: SamplingSource::Options,
-    };
+    let late = an_hour_of(100);
     let template = TempDir::new().unwrap();
     let model = four_units(&Disk::new(template.path()));
     for end in [End::Process, End::Power] {
@@ -331,7 +339,7 @@ fn the_process_dies_between_any_two_steps_of_rewriting() {
                 let go = || -> Result<(), Error> {
                     let (mut writer, _) = Writer::open_on(disk.clone(), SMALL)?;
                     let mut batch = Batch::new();
-                    batch.rescales.push(late);
+                    batch.rescales.clone_from(&late.rescales);
                     writer.append(&batch, NOON)?;
                     writer.settle(NOON)?;
                     writer.close(NOON)
@@ -347,7 +355,7 @@ fn the_process_dies_between_any_two_steps_of_rewriting() {
                 let is_scaled = octets(path) != model.octets();
                 assert!(is_scaled || !is_done);
                 if is_scaled {
-                    model.take(&Load { rows: Vec::new(), rescales: vec![late] });
+                    model.take(&late);
                 }
                 model.assert_holds(path, "after a crash");
                 let (_, recovery) = Writer::open_on(immortal(path), SMALL).unwrap();
@@ -365,19 +373,7 @@ fn a_segment_that_cannot_be_read_is_told_and_keeps_nothing_else_from_its_interva
     let mut bytes = std::fs::read(&damaged).unwrap();
     bytes[100] ^= 1;
     std::fs::write(&damaged, &bytes).unwrap();
-    let late = Load {
-        rescales: vec![Rescale {
-            exporter: EXPORTER,
-            domain: 0,
-            sampler: None,
-            ingress_if: None,
-            from: NOON,
-            until: NOON + 3_600_000,
-            interval: 7,
-            source: SamplingSource::Options,
-        }],
-        ..Load::default()
-    };
+    let late = an_hour_of(7);
     let before: i64 = model.rows[..3].iter().map(|r| r.2 as i64).sum();
     let batch = model.take(&late);
     let (mut writer, _) = Writer::open(folder.path(), SMALL).unwrap();
@@ -386,4 +382,39 @@ fn a_segment_that_cannot_be_read_is_told_and_keeps_nothing_else_from_its_interva
     let told = writer.take_damage();
     assert_eq!(told.iter().map(|d| &d.path).collect::<Vec<_>>(), [&damaged]);
     assert_eq!(octets(folder.path()), model.octets() - 7 * before + before);
+}
+
+/// A disk on which nothing in the background is done before someone waits for it.
+#[derive(Debug)]
+struct Slow;
+
+impl Fate for Slow {
+    fn judge(&self, _: &Step<'_>) -> Verdict {
+        Verdict::Pass
+    }
+
+    fn is_time(&self) -> bool {
+        false
+    }
+}
+
+#[test]
+fn an_import_does_not_overtake_an_interval_that_was_journaled_before_it() {
+    let folder = TempDir::new().unwrap();
+    let disk = Disk::new(folder.path()).with_fate(Arc::new(Slow)).single_threaded();
+    let mut model = Model::default();
+    let row = Row { received: NOON, domain: 0, sampler: None, interval: None };
+    let rows = Load { rows: vec![row], rescales: Vec::new() };
+    let (mut writer, _) = Writer::open_on(disk, Options { seal_rows: 1, ..SMALL }).unwrap();
+    // The first is being sealed all the while, and the second waits.
+    for _ in 0..2 {
+        writer.append(&model.take(&rows), NOON).unwrap();
+    }
+    writer.append(&model.take(&an_hour_of(3)), NOON).unwrap();
+    let mut import = writer.import("x", false).unwrap();
+    import.append(&model.take(&an_hour_of(6))).unwrap();
+    import.commit(&[1; 32], 5, NOON).unwrap();
+    writer.settle(NOON).unwrap();
+    assert_eq!(model.octets(), 3 + 6);
+    model.assert_holds(folder.path(), "after both were settled");
 }
