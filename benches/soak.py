@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 
 import data
 import peer
@@ -44,28 +45,29 @@ def main():
     flowgen = data.generator()
     if flowgen is None:
         return table.skipped("soak", "there is no flowgen")
-    store, port = peer.fresh(setting.WORK / "soak"), receive.free_port()
+    store, port, web = peer.fresh(setting.WORK / "soak"), receive.free_port(), receive.free_port()
     log = (setting.WORK / "soak.log").open("w")
-    daemon = subprocess.Popen([setting.WEIR, "run", "-c", configuration(store), "--listen", f"127.0.0.1:{port}"],
+    daemon = subprocess.Popen([setting.WEIR, "run", "-c", configuration(store, web), "--listen", f"127.0.0.1:{port}"],
                               stdout=log, stderr=log)
     receive.wait_for(port, daemon)
     begin_ms = int(time.time() * 1000)
     watch = Watch(daemon, store)
     truths = send(flowgen, port, watch)
     watch.stop()
+    figures = metrics(web)
     daemon.send_signal(signal.SIGTERM)
     _, status, usage = os.wait4(daemon.pid, 0)
     cpu = usage.ru_utime + usage.ru_stime
     if os.waitstatus_to_exitcode(status) != 0:
         sys.exit(f"weir ended with {status}; see {log.name}")
-    publish(truths, watch.moments, store, begin_ms, cpu)
+    publish(truths, watch.moments, store, begin_ms, cpu, figures)
 
 
-def configuration(store):
-    """The tenants, and the budget."""
+def configuration(store, web):
+    """The tenants, the budget, and where the daemon tells its own figures."""
     tenants = data.configuration(data.capture(PROTOCOL, 1_000_000)).read_text()
     path = setting.WORK / "soak.toml"
-    path.write_text(f'[store]\npath = "{store}"\ndisk = "{DISK}"\n\n{tenants}')
+    path.write_text(f'[store]\npath = "{store}"\ndisk = "{DISK}"\n\n[web]\nlisten = "127.0.0.1:{web}"\n\n{tenants}')
     return path
 
 
@@ -140,6 +142,14 @@ def ask(store, question):
     return json.loads(done.stdout)
 
 
+def metrics(web):
+    """The daemon's figures that have no labels."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{web}/metrics", timeout=10) as page:
+        lines = page.read().decode().splitlines()
+    plain = (line.split() for line in lines if not line.startswith("#") and "{" not in line)
+    return {name: float(value) for name, value in plain}
+
+
 def rss_mib(pid):
     for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
@@ -160,7 +170,7 @@ def size(store):
     return total, files
 
 
-def publish(truths, moments, store, begin_ms, cpu):
+def publish(truths, moments, store, begin_ms, cpu, figures):
     span = ["usage", "--from", stamp(begin_ms - 600_000), "--to", stamp(int(time.time() * 1000) + 600_000)]
     said = ask(store, span)
     balance, complete = said["balance"], said["completeness"]
@@ -184,6 +194,7 @@ def publish(truths, moments, store, begin_ms, cpu):
          f"{usage[len(usage) // 2]:.0f}, {usage[int(len(usage) * 0.99)]:.0f}, {usage[-1]:.0f} of {len(usage)}"],
         ["resident memory, MiB: most in the first half, most in the second", f"{max(rss[:half]):.0f}, {max(rss[half:]):.0f}"],
         ["store, GB: most", f"{max(m.store_bytes for m in moments) / 1e9:.2f}"],
+        ["flows whose detail was retired for the budget", f"{figures['weir_store_retired_flows_total']:,.0f}"],
         ["files: most", f"{max(m.files for m in moments):,}"],
     ]
     pace = sent["flows"] / (MINUTES * 60)
