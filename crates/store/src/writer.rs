@@ -41,7 +41,8 @@ pub use status::{Files, Status};
 /// When a writer flushes and seals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// A batch is durable at most so many ms after it was appended.
+    /// A flush is begun when the oldest batch that none was begun for was appended so many ms before; until it is done,
+    /// a power failure takes the batch.
     pub group_ms: i64,
     /// The journal is sealed when it has so many rows,
     pub seal_rows: u64,

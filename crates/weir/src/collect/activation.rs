@@ -52,9 +52,9 @@ impl Kind {
 /// # Errors
 /// One is none that flows can come from.
 pub(super) fn sockets() -> Outcome<Vec<Inherited>> {
-    let given = sd_notify::listen_fds_with_names()
+    let given = kernel::inherited()
         .map_err(|error| Failure::new(format!("LISTEN_FDS and its kin say nothing usable: {error}")))?;
-    given.map(|(number, name)| Inherited::new(Socket::from(kernel::adopt(number)), number, name)).collect()
+    given.into_iter().map(|(socket, number, name)| Inherited::new(socket.into(), number, name)).collect()
 }
 
 impl Inherited {

@@ -13,7 +13,6 @@ use crate::report::number::{grouped, things};
 use crate::report::outlook;
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
 use std::sync::mpsc::RecvTimeoutError;
 use weir_account::{Unit, Zone};
 use weir_flow::Batch;
@@ -34,7 +33,6 @@ pub(super) fn write(mut writer: Writer, receiver: &Inbox, mut relays: Relays, sh
     loop {
         match receiver.recv_timeout(udp::WAIT) {
             Ok(Delivery { batch, back }) => {
-                hub.queued.fetch_sub(1, Ordering::Relaxed);
                 take(&mut writer, &batch, hub)?;
                 if let Some(batch) = relays.export(batch) {
                     // If the worker has enough of them, or is gone, its memory is given up.

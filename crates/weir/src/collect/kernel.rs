@@ -14,6 +14,7 @@ use std::io;
 use std::mem::{self, offset_of};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Datagrams taken in one call: what they are fits into a second-level cache, and more made nothing cheaper.
 pub(super) const BUNDLE: usize = 64;
@@ -69,8 +70,8 @@ impl Bundle {
         }
     }
 
-    /// Receives what is there, up to [`BUNDLE`] datagrams and fewer where few came before; how many. If it `waits`, and nothing is there, it waits for
-    /// the first as long as the socket's timeout says.
+    /// Receives what is there, up to [`BUNDLE`] datagrams and fewer where few came before; how many. If it `waits`, and
+    /// nothing is there, it waits for the first as long as the socket's timeout says.
     ///
     /// # Errors
     /// Those of the system call; `WouldBlock` if nothing is there.
@@ -194,11 +195,21 @@ fn set<T>(socket: &impl AsFd, option: i32, value: &T) -> io::Result<()> {
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Takes over a descriptor that this process was started with. Called once for each, with the numbers that the
-/// service manager says are ours (`LISTEN_FDS` of `sd_listen_fds(3)`).
-pub(super) fn adopt(number: RawFd) -> OwnedFd {
-    // SAFETY: by the protocol the descriptor is open and nobody else's; each number is adopted once.
-    unsafe { OwnedFd::from_raw_fd(number) }
+/// The descriptors that this process was started with, each with its number and its name (`LISTEN_FDS` of
+/// `sd_listen_fds(3)`). They are given away once: whoever asks again gets none.
+///
+/// # Errors
+/// What the environment says of them is not usable.
+pub(super) fn inherited() -> io::Result<Vec<(OwnedFd, RawFd, String)>> {
+    static GIVEN: AtomicBool = AtomicBool::new(false);
+    let numbers = sd_notify::listen_fds_with_names()?;
+    if GIVEN.swap(true, Ordering::Relaxed) {
+        return Ok(Vec::new());
+    }
+    // SAFETY: that these numbers are open and nobody else's is what the variables say, which name this very process
+    // (`LISTEN_PID`); none is taken over twice, by the flag.
+    let adopt = |(number, name)| (unsafe { OwnedFd::from_raw_fd(number) }, number, name);
+    Ok(numbers.map(adopt).collect())
 }
 
 #[cfg(test)]

@@ -47,7 +47,7 @@ pub(crate) fn run(config: Config, reread: &(dyn Fn() -> Outcome<Config> + Sync))
     let relays = Relays::open(&config)?;
     announce_recovery(&config, &recovery);
     let attic = Arc::new(Attic::new(writer.memory(), Realm::Live));
-    let (outbox, inbox) = share::channel(config.memory.queue_batches());
+    let (outbox, inbox) = share::channel(config.memory.queue_batches(), &hub);
     let share = Arc::new(Share::new(Arc::new(config), attic, Arc::clone(&hub)));
     let is_done = AtomicBool::new(false);
     thread::scope(|scope| {

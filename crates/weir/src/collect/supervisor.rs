@@ -8,7 +8,7 @@
 //! * Watchdog: the service manager is told that we live only while every worker and the writer move.
 
 use super::listener::{self, Running, Source};
-use super::share::{Orders, Outbox, Share, Transit};
+use super::share::{Orders, Outbox, Share};
 use super::systemd::Systemd;
 use super::worker::Worker;
 use crate::config::{Config, Listen};
@@ -51,13 +51,12 @@ pub(super) struct Supervisor<'scope, 'env> {
     share: Arc<Share>,
     /// What new workers are given; none once all are to stop, so that the writer sees the end.
     ways: Option<(Outbox, Tap)>,
-    transit: Arc<Transit>,
     manager: Systemd,
     running: Vec<Running<'scope>>,
     /// Listeners whose address is not free yet, and since when they wait.
     waiting: Vec<(Listen, Instant)>,
     /// Beats of the workers and the writer when they were last looked at.
-    beats: Vec<u64>,
+    beats: Vec<i64>,
     status_told: Instant,
     stop: Option<Stop>,
 }
@@ -66,7 +65,7 @@ pub(super) struct Supervisor<'scope, 'env> {
 struct Stop {
     /// When the writer was seen to move last.
     moved: Instant,
-    beats: u64,
+    beat_ms: i64,
     /// When to give up, after a second signal.
     until: Option<Instant>,
 }
@@ -82,7 +81,6 @@ impl<'scope, 'env> Supervisor<'scope, 'env> {
         Self {
             scope,
             share,
-            transit: outbox.transit(),
             ways: Some((outbox, tap)),
             manager,
             running: Vec::new(),
@@ -98,10 +96,10 @@ impl<'scope, 'env> Supervisor<'scope, 'env> {
         let Some((outbox, tap)) = &self.ways else { return };
         let mut running = Running { listen: listen.clone(), orders: Vec::new(), threads: Vec::new() };
         for (number, source) in sources.into_iter().enumerate() {
-            let orders = Arc::new(Orders::default());
             let ear = self.share.hub.ear(source.name());
             source.describe(&ear);
-            let worker = Worker::new(&self.share, &orders, tap.feeds(), outbox.clone(), Arc::clone(&ear));
+            let orders = Arc::new(Orders::of(Arc::clone(&ear)));
+            let worker = Worker::new(&self.share, &orders, tap.feeds(), outbox.clone());
             let (listen, hub) = (listen.clone(), Arc::clone(&self.share.hub));
             running.threads.push(self.scope.spawn(move || {
                 listener::pin(&listen, number);
@@ -153,7 +151,7 @@ impl<'scope, 'env> Supervisor<'scope, 'env> {
         }
         if now.duration_since(self.status_told) >= STATUS_EVERY {
             self.status_told = now;
-            let (waiting, written) = self.transit.records();
+            let (waiting, written) = self.share.hub.records();
             let listeners = self.running.len();
             self.manager.status(&format!(
                 "{listeners} listeners; {written} records stored since the start, {waiting} on the way"
@@ -163,11 +161,11 @@ impl<'scope, 'env> Supervisor<'scope, 'env> {
 
     /// Whether every worker and the writer have moved since this was asked last.
     fn is_alive(&mut self) -> bool {
-        let workers = self.running.iter().flat_map(|running| &running.orders).map(|orders| &orders.pulse);
-        let pulses: Vec<_> = std::iter::once(&self.transit.pulse).chain(workers).collect();
+        let workers = self.running.iter().flat_map(|running| &running.orders).map(|orders| &orders.ear.pulse);
+        let pulses: Vec<_> = std::iter::once(&self.share.hub.writer).chain(workers).collect();
         // Where listeners came or went, each is asked again from the beginning.
         if self.beats.len() != pulses.len() {
-            self.beats = vec![u64::MAX; pulses.len()];
+            self.beats = vec![i64::MIN; pulses.len()];
         }
         // All are asked, none left out.
         let moved = pulses.into_iter().zip(&mut self.beats).map(|(pulse, before)| pulse.has_moved(before));
@@ -185,20 +183,20 @@ impl<'scope, 'env> Supervisor<'scope, 'env> {
         self.share.stop();
         self.ways = None;
         self.waiting.clear();
-        self.stop = Some(Stop { moved: now, beats: 0, until: None });
+        self.stop = Some(Stop { moved: now, beat_ms: 0, until: None });
     }
 
     /// Ends the program if the store does not come to an end.
     fn watch_stop(&mut self, now: Instant) {
         let Some(stop) = &mut self.stop else { return };
-        if self.transit.pulse.has_moved(&mut stop.beats) {
+        if self.share.hub.writer.has_moved(&mut stop.beat_ms) {
             stop.moved = now;
         }
         let is_still = now.duration_since(stop.moved) >= STILL;
         if !is_still && stop.until.is_none_or(|until| now < until) {
             return;
         }
-        let (waiting, written) = self.transit.records();
+        let (waiting, written) = self.share.hub.records();
         let why = if is_still { "the store stands still" } else { "told to stop twice" };
         tracing::error!(
             "{why}, so weir ends without waiting for it: {waiting} records that were received are not stored; {written} \

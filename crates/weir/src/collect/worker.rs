@@ -63,19 +63,16 @@ pub(super) struct Worker {
     feeds: Feeds,
     log: log::Limit,
     batch_since: Instant,
-    ear: Arc<Ear>,
-    /// Datagrams and messages since the ear was told.
+    /// Datagrams and messages since its ear was told.
     heard: u64,
 }
 
 impl Worker {
-    /// `ear`: where what is known of this listener is left.
     pub(super) fn new(
         share: &Arc<Share>,
         orders: &Arc<Orders>,
         feeds: Feeds,
         outbox: Outbox,
-        ear: Arc<Ear>,
     ) -> Self {
         let (back, returned) = sync_channel(BACK_BATCHES);
         let (version, config) = share.config();
@@ -96,7 +93,6 @@ impl Worker {
             feeds,
             log: log::Limit::default(),
             batch_since: Instant::now(),
-            ear,
             heard: 0,
         }
     }
@@ -276,7 +272,7 @@ impl Worker {
 
     /// Counts datagrams that the kernel dropped. `remembered`: what the next process is to know of it.
     pub(super) fn dropped(&mut self, number: u32, remembered: Option<Change>, now: Moment) {
-        Ear::add(&self.ear.drops, number.into());
+        Ear::add(&self.orders.ear.drops, number.into());
         self.count(now.ms, Addr::UNSPECIFIED, Counter::SocketDrops, number.into());
         self.decoder.batch.memory.extend(remembered);
     }
@@ -322,7 +318,6 @@ impl Worker {
         }
         self.flush();
         self.log.tell(now.at, is_last);
-        self.orders.pulse.beat();
         self.batch_since = now.at;
         self.give_a_sign(now.ms);
         if let Ok(batch) = self.returned.try_recv() {
@@ -336,8 +331,7 @@ impl Worker {
             return true;
         }
         let back = self.back.clone();
-        self.share.hub.queued.fetch_add(1, Ordering::Relaxed);
-        self.outbox.send(Delivery { batch, back }, &self.orders.pulse)
+        self.orders.ear.pulse.wait(|| self.outbox.send(Delivery { batch, back }))
     }
 
     /// Goes by the configuration of the moment from here on. The batch before was attributed by the one before: none is
@@ -352,7 +346,7 @@ impl Worker {
 
     /// Leaves what is known of this listener where it is asked for.
     fn give_a_sign(&mut self, now: i64) {
-        let (ear, wide) = (&self.ear, |len: usize| u64::try_from(len).unwrap_or(u64::MAX));
+        let (ear, wide) = (&self.orders.ear, |len: usize| u64::try_from(len).unwrap_or(u64::MAX));
         ear.pulse.beat(now);
         Ear::add(&ear.datagrams, std::mem::take(&mut self.heard));
         let (sessions, _) = self.decoder.sessions();

@@ -67,6 +67,9 @@ pub(crate) struct Hub {
     pub(crate) writer: Pulse,
     /// Batches on their way to the writer,
     pub(crate) queued: AtomicU64,
+    /// records that were handed to it, and those of them that it has done with,
+    pub(crate) sent: AtomicU64,
+    pub(crate) written: AtomicU64,
     /// and as many as there may be.
     pub(crate) queue_max: u64,
     /// Bytes of journaled rows that may be kept in memory.
@@ -104,6 +107,8 @@ impl Hub {
             ears: Mutex::default(),
             writer: Pulse::default(),
             queued: AtomicU64::new(0),
+            sent: AtomicU64::new(0),
+            written: AtomicU64::new(0),
             queue_max: u64::try_from(config.memory.queue_batches()).unwrap_or(u64::MAX),
             held_max: u64::try_from(config.memory.store_options().held_bytes).unwrap_or(u64::MAX),
             pressure_bytes: config.memory.pressure_bytes(),
@@ -171,6 +176,12 @@ impl Hub {
         }
     }
 
+    /// Records that were handed to the writer and are not yet written; and those that are.
+    pub(crate) fn records(&self) -> (u64, u64) {
+        let written = self.written.load(Ordering::Relaxed);
+        (self.sent.load(Ordering::Relaxed).saturating_sub(written), written)
+    }
+
     /// A copy of the books.
     pub(crate) fn books(&self) -> Books {
         locked(&self.books).clone()
@@ -178,7 +189,6 @@ impl Hub {
 
     /// The writer has been round, at `now_ms`.
     pub(crate) fn turn(&self, writer: &mut Writer, now_ms: i64) {
-        self.writer.beat(now_ms);
         let before = self.status_at.load(Ordering::Relaxed);
         if now_ms.saturating_sub(before).unsigned_abs() >= STORE_EVERY_MS.unsigned_abs() {
             self.status_at.store(now_ms, Ordering::Relaxed);
@@ -259,14 +269,16 @@ impl Hub {
 
     /// What is wrong with the daemon itself, as sentences: threads that do not get on, books that do not add up.
     pub(crate) fn ails(&self, now_ms: i64) -> Vec<String> {
-        let is_stuck = |pulse: &Pulse| pulse.age_ms(now_ms).filter(|age| *age >= STUCK_MS);
+        let stuck_s = |pulse: &Pulse| {
+            pulse.age_ms(now_ms).filter(|_| pulse.is_still(STUCK_MS, now_ms)).map(|age| age / 1000)
+        };
         let mut ails = Vec::new();
-        if let Some(age) = is_stuck(&self.writer) {
-            ails.push(format!("the writer has not got on for {} s", age / 1000));
+        if let Some(age_s) = stuck_s(&self.writer) {
+            ails.push(format!("the writer has not got on for {age_s} s"));
         }
         for (name, ear) in self.ears() {
-            if let Some(age) = is_stuck(&ear.pulse) {
-                ails.push(format!("the listener {name} has not got on for {} s", age / 1000));
+            if let Some(age_s) = stuck_s(&ear.pulse) {
+                ails.push(format!("the listener {name} has not got on for {age_s} s"));
             }
         }
         for (invariant, off, _) in locked(&self.books).invariants().filter(|(_, off, _)| *off != 0) {
