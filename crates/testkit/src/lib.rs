@@ -53,6 +53,13 @@ pub fn no_skip() -> bool {
     env::var_os("WEIR_NO_SKIP").is_some_and(|value| value == "1")
 }
 
+/// How many random cases a property is tried with: as many as `PROPTEST_CASES` says, otherwise `few`, where each case
+/// is dear. A night with `PROPTEST_CASES=2000 cargo test` tries what CI has no time for.
+#[must_use]
+pub fn cases(few: u32) -> u32 {
+    env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(few)
+}
+
 /// The root folder of the repository this crate was built in.
 #[must_use]
 pub fn repository() -> PathBuf {

@@ -87,7 +87,7 @@ fn through_a_file(bins: &Accumulator, range: Range<i64>) -> BTreeMap<Account, Su
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(weir_testkit::cases(64)))]
     #[test]
     fn accounts_are_what_the_naive_computation_says(batches in prop::collection::vec(sample::batch(30), 1..4)) {
         let want = naive(&batches);

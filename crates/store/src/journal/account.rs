@@ -379,7 +379,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(32))]
+        #![proptest_config(ProptestConfig::with_cases(weir_testkit::cases(32)))]
         #[test]
         fn accounts_as_format_2_wrote_them_are_read(batch in sample::batch(20)) {
             let mut gather = Gather::default();

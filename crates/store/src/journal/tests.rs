@@ -38,7 +38,7 @@ fn small() -> Vec<Batch> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(weir_testkit::cases(64)))]
     #[test]
     fn batches_come_back_as_they_were(batches in prop::collection::vec(sample::batch(20), 0..5)) {
         let folder = TempDir::new().unwrap();
@@ -338,7 +338,7 @@ fn listed(accounts: &Accumulator) -> BTreeMap<Account, Sums> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(weir_testkit::cases(64)))]
     #[test]
     fn a_file_of_version_2_says_the_same(batches in prop::collection::vec(sample::batch(20), 0..4)) {
         let folder = TempDir::new().unwrap();

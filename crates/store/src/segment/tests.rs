@@ -85,7 +85,7 @@ pub(super) fn large(rows: usize) -> Batch {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(weir_testkit::cases(48)))]
     #[test]
     fn rows_come_back_as_they_were(batches in prop::collection::vec(sample::batch(30), 1..4)) {
         let folder = TempDir::new().unwrap();

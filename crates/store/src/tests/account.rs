@@ -43,7 +43,7 @@ fn assert_accounts(path: &Path, range: std::ops::Range<i64>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(32))]
+    #![proptest_config(ProptestConfig::with_cases(weir_testkit::cases(32)))]
     #[test]
     fn accounts_are_those_of_the_rows_journaled_sealed_and_scaled_late(
         loads in prop::collection::vec((sample::batch(20), prop::collection::vec(rescale(), 0..2)), 1..8)

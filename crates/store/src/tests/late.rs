@@ -247,7 +247,7 @@ fn octets(path: &Path) -> i64 {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 32 } else { 400 }))]
+    #![proptest_config(ProptestConfig::with_cases(weir_testkit::cases(32)))]
     #[test]
     fn every_row_has_the_interval_that_was_learned_first_after_it(ops in prop::collection::vec(op(), 1..14)) {
         let folder = TempDir::new().unwrap();

@@ -336,7 +336,7 @@ fn piece() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
+    #![proptest_config(ProptestConfig::with_cases(weir_testkit::cases(512)))]
 
     #[test]
     fn columns_rows_and_statistics_agree(naive in naive(), rows in prop::collection::vec(row(), 1..12)) {
