@@ -4,7 +4,8 @@
 //! [`tenant`] says whose networks are whose; [`attribution`] puts every flow record into exactly one place of
 //! the trial balance; [`usage`] adds up what the store's bins say; [`balance`] shows that every octet lies in
 //! one place, and [`completeness`] what is missing; [`period`] and [`span`] say over which time, in a civil
-//! [`zone`]; a [`statement`] holds all of it for one tenant. Rendering, files and clocks are the program's.
+//! [`zone`]; a [`tariff`] says what that costs, in exact [`money`] and [`percentile`]s; a [`statement`] holds all of it
+//! for one tenant. A [`split`] shares an uplink's bill out, and a [`quota`] says when enough was used. Rendering, files and clocks are the program's.
 //!
 //! # Architecture invariants
 //! * Everything here is integers with checked arithmetic (`clippy::arithmetic_side_effects` is denied): a sum
@@ -22,11 +23,16 @@ pub mod balance;
 pub mod completeness;
 mod front;
 mod lookup;
+pub mod money;
+pub mod percentile;
 pub mod period;
 pub mod prefix;
+pub mod quota;
 pub mod span;
+pub mod split;
 pub mod statement;
 pub mod sums;
+pub mod tariff;
 pub mod tenant;
 pub mod usage;
 pub mod zone;

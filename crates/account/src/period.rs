@@ -23,6 +23,8 @@ enum Stretch {
     Month(i16, i8),
     Week(ISOWeekDate),
     Day(Date),
+    /// From the first to the last of these days.
+    Days(Date, Date),
 }
 
 /// A civil period in a zone: half-open, from its first instant to the first instant after it.
@@ -78,7 +80,8 @@ impl fmt::Display for PeriodError {
         match self {
             Self::Text { text } => write!(
                 f,
-                "\"{text}\" is no period: write a month 2026-10, a day 2026-10-05, a week 2026-W41 or a year 2026"
+                "\"{text}\" is no period: write a month 2026-10, a day 2026-10-05, days 2026-10-05..2026-10-18, a week \
+                 2026-W41, a year 2026, or this, last, this-week, last-week, today, yesterday, this-year, last-year"
             ),
             Self::Day { day } => write!(f, "a period cannot begin on day {day} of a month: write 1 to 31"),
             Self::NoSuchDay { date, zone } => write!(f, "there was no {date} in {zone}"),
@@ -92,8 +95,8 @@ impl fmt::Display for PeriodError {
 impl std::error::Error for PeriodError {}
 
 impl Period {
-    /// Reads `2026-10`, `2026-10-05`, `2026-W41` (ISO 8601 week, from Monday) or `2026`. Months and years
-    /// begin on `day` of the month (1 to 31).
+    /// Reads `2026-10`, `2026-10-05`, `2026-10-05..2026-10-18` (to and with the second), `2026-W41` (ISO 8601 week, from
+    /// Monday) or `2026`. Months and years begin on `day` of the month (1 to 31).
     ///
     /// # Errors
     /// See [`PeriodError`].
@@ -101,6 +104,41 @@ impl Period {
         let text = text.trim();
         let stretch = Stretch::parse(text).ok_or_else(|| PeriodError::Text { text: text.into() })?;
         Self::new(stretch, zone, day)
+    }
+
+    /// Reads what [`Period::parse`] reads, and the words that are about now: `this` and `last` month, `this-week`,
+    /// `last-week`, `today`, `yesterday`, `this-year`, `last-year`.
+    ///
+    /// # Errors
+    /// See [`PeriodError`].
+    pub fn named(text: &str, zone: &Zone, day: u8, now_ms: i64) -> Result<Self, PeriodError> {
+        let text = text.trim();
+        let (is_last, stretch) = match text {
+            "this" | "this-month" => (false, None),
+            "last" | "last-month" => (true, None),
+            "this-week" => (false, Some(Stretch::week as fn(Date) -> Stretch)),
+            "last-week" => (true, Some(Stretch::week as fn(Date) -> Stretch)),
+            "today" => (false, Some(Stretch::Day as fn(Date) -> Stretch)),
+            "yesterday" => (true, Some(Stretch::Day as fn(Date) -> Stretch)),
+            "this-year" | "last-year" => return Self::year_of(now_ms, zone, day, text == "last-year"),
+            _ => return Self::parse(text, zone, day),
+        };
+        let now = match stretch {
+            None => Self::month_of(now_ms, zone, day)?,
+            Some(stretch) => {
+                let date = zone.date(now_ms).ok_or_else(|| PeriodError::Range { text: text.into() })?;
+                Self::new(stretch(date), zone, day)?
+            }
+        };
+        if is_last { now.previous() } else { Ok(now) }
+    }
+
+    /// The year that an instant lies in, or the one before it. It is called after the year its first month lies in.
+    fn year_of(ms: i64, zone: &Zone, day: u8, is_last: bool) -> Result<Self, PeriodError> {
+        let month = Self::month_of(ms, zone, day)?;
+        let Stretch::Month(year, _) = month.stretch else { return Ok(month) };
+        let year = Self::new(Stretch::Year(year), zone, day)?;
+        if is_last { year.previous() } else { Ok(year) }
     }
 
     /// The month period that an instant (ms since 1970) lies in.
@@ -167,7 +205,7 @@ impl Period {
         }
     }
 
-    /// Its name: `2026-10`, `2026-10-05`, `2026-W41`, `2026`.
+    /// Its name: `2026-10`, `2026-10-05`, `2026-10-05..2026-10-18`, `2026-W41`, `2026`.
     #[must_use]
     pub fn name(&self) -> String {
         self.stretch.to_string()
@@ -244,7 +282,19 @@ pub fn days(zone: &Zone, from_ms: i64, to_ms: i64) -> Vec<Day> {
 }
 
 impl Stretch {
+    fn week(date: Date) -> Self {
+        Self::Week(date.iso_week_date())
+    }
+
     fn parse(text: &str) -> Option<Self> {
+        if let Some((first, last)) = text.split_once("..") {
+            let day = |text| match Self::parse(text)? {
+                Self::Day(date) => Some(date),
+                _ => None,
+            };
+            let (first, last) = (day(first)?, day(last)?);
+            return (first <= last).then_some(Self::Days(first, last));
+        }
         let mut parts = text.split('-');
         let year: i16 = digits(parts.next()?, 4)?;
         let stretch = match (parts.next(), parts.next(), parts.next()) {
@@ -270,7 +320,7 @@ impl Stretch {
             Self::Year(year) => clamped(year, 1, day)?,
             Self::Month(year, month) => clamped(year, month, day)?,
             Self::Week(week) => week.date(),
-            Self::Day(date) => date,
+            Self::Day(date) | Self::Days(date, _) => date,
         };
         // One year past the last, for the end of the last period.
         (YEAR_MIN..=YEAR_MAX.saturating_add(1)).contains(&first.year()).then_some(first)
@@ -283,6 +333,10 @@ impl Stretch {
             Self::Month(year, month) => Self::Month(year, month.checked_add(1)?),
             Self::Week(week) => Self::Week(week.date().checked_add(1.week()).ok()?.iso_week_date()),
             Self::Day(date) => Self::Day(date.tomorrow().ok()?),
+            Self::Days(first, last) => {
+                let next = last.tomorrow().ok()?;
+                Self::Days(next, next.checked_add(last.since(first).ok()?).ok()?)
+            }
         })
     }
 
@@ -293,6 +347,10 @@ impl Stretch {
             Self::Month(year, month) => Self::Month(year, month.checked_sub(1)?),
             Self::Week(week) => Self::Week(week.date().checked_sub(1.week()).ok()?.iso_week_date()),
             Self::Day(date) => Self::Day(date.yesterday().ok()?),
+            Self::Days(first, last) => {
+                let before = first.yesterday().ok()?;
+                Self::Days(before.checked_sub(last.since(first).ok()?).ok()?, before)
+            }
         })
     }
 }
@@ -304,6 +362,7 @@ impl fmt::Display for Stretch {
             Self::Month(year, month) => write!(f, "{year:04}-{month:02}"),
             Self::Week(week) => write!(f, "{:04}-W{:02}", week.year(), week.week()),
             Self::Day(date) => write!(f, "{date}"),
+            Self::Days(first, last) => write!(f, "{first}..{last}"),
         }
     }
 }

@@ -161,7 +161,16 @@ fn weeks_are_those_of_iso_8601() {
 
 #[test]
 fn names_are_read_and_printed() {
-    for text in ["2026", "2026-10", "2026-10-05", "2026-W41", "1970", "9997-12-31"] {
+    for text in [
+        "2026",
+        "2026-10",
+        "2026-10-05",
+        "2026-10-05..2026-10-18",
+        "2026-10-05..2026-10-05",
+        "2026-W41",
+        "1970",
+        "9997-12-31",
+    ] {
         assert_eq!(period(text, "Europe/Berlin", 1).name(), text);
     }
     let utc = zone("UTC");
@@ -186,8 +195,52 @@ fn names_are_read_and_printed() {
     }
     assert_eq!(
         Period::parse("October", &utc, 1).unwrap_err().to_string(),
-        "\"October\" is no period: write a month 2026-10, a day 2026-10-05, a week 2026-W41 or a year 2026"
+        "\"October\" is no period: write a month 2026-10, a day 2026-10-05, days 2026-10-05..2026-10-18, a week \
+         2026-W41, a year 2026, or this, last, this-week, last-week, today, yesterday, this-year, last-year"
     );
+}
+
+#[test]
+fn days_of_ones_own_choice_follow_each_other() {
+    // Fourteen days with the hour that came twice: from the 19th of October to and with the 1st of November.
+    let fortnight = period("2026-10-19..2026-11-01", "Europe/Berlin", 1);
+    assert_eq!(
+        (fortnight.from(), fortnight.to(), fortnight.days().len()),
+        ("2026-10-19T00:00:00+02:00".into(), "2026-11-02T00:00:00+01:00".into(), 14)
+    );
+    assert_eq!(fortnight.to_ms() - fortnight.from_ms(), (14 * 24 + 1) * 3_600_000);
+    assert_eq!(fortnight.next().unwrap().name(), "2026-11-02..2026-11-15");
+    assert_eq!(fortnight.previous().unwrap().name(), "2026-10-05..2026-10-18");
+    assert_eq!(fortnight.next().unwrap().from_ms(), fortnight.to_ms());
+    for wrong in [
+        "2026-10-05..2026-10-04",
+        "2026-10-05..",
+        "..2026-10-05",
+        "2026-10..2026-11",
+        "2026-10-05..2026-10-06..2026-10-07",
+    ] {
+        assert!(Period::parse(wrong, &zone("UTC"), 1).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn words_are_about_now() {
+    // 2026-10-04 00:30 in Berlin, a Sunday: still the 3rd in UTC, and in Berlin still the month that began on the 15th of
+    // September.
+    let now = 1_791_066_600_000;
+    assert_eq!(zone("Europe/Berlin").rfc3339(now), "2026-10-04T00:30:00+02:00");
+    let named = |text, zone_name, day| Period::named(text, &zone(zone_name), day, now).unwrap().name();
+    let words =
+        ["this", "last", "this-week", "last-week", "today", "yesterday", "this-year", "last-year", "2026-08"];
+    let expected =
+        ["2026-10", "2026-09", "2026-W40", "2026-W39", "2026-10-04", "2026-10-03", "2026", "2025", "2026-08"];
+    assert_eq!(words.map(|text| named(text, "Europe/Berlin", 1)), expected);
+    assert_eq!(
+        (named("this", "Europe/Berlin", 15), named("last", "Europe/Berlin", 15)),
+        ("2026-09".into(), "2026-08".into())
+    );
+    assert_eq!(named("today", "UTC", 1), "2026-10-03");
+    assert!(Period::named("next", &zone("UTC"), 1, now).is_err());
 }
 
 #[test]
