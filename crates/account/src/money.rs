@@ -423,8 +423,8 @@ mod tests {
             prop_assert_eq!(left != 0 && sum > 0, false);
             for (part, weight) in parts.iter().zip(&weights) {
                 // |part × sum - whole × weight| < sum.
-                let sum = sum as i128;
-                prop_assert!((part * sum - whole * *weight as i128).abs() < sum.max(1));
+                let sum = sum.cast_signed();
+                prop_assert!((part * sum - whole * weight.cast_signed()).abs() < sum.max(1));
             }
         }
 

@@ -308,11 +308,11 @@ mod tests {
     use proptest::prelude::*;
 
     fn slots(values: &[u64]) -> Vec<Slot> {
-        let slot = |(at, value): (usize, &u64)| Slot {
-            start_ms: at as i64 * 300_000,
+        let slot = |(at, value): (i64, &u64)| Slot {
+            start_ms: at * 300_000,
             octets: (*value != u64::MAX).then_some((*value, 0)),
         };
-        values.iter().enumerate().map(slot).collect()
+        (0..).zip(values).map(slot).collect()
     }
 
     fn rule(method: Method) -> Rule {

@@ -161,12 +161,9 @@ impl Scale {
 
     fn weight(&self, slots: &[Slot], name: Option<&str>) -> Result<u128, SplitError> {
         use crate::percentile::{Direction, Reading};
-        let sum = |figures: &mut dyn Iterator<Item = u128>| {
-            figures.try_fold(0u128, u128::checked_add).ok_or(SplitError::Overflow)
-        };
         let both = |(came, went): (u64, u64)| u128::from(came).saturating_add(went.into());
         match self {
-            Self::Volume => sum(&mut slots.iter().filter_map(|slot| slot.octets).map(both)),
+            Self::Volume => sum(slots.iter().filter_map(|slot| slot.octets).map(both)),
             Self::Percentile(rule) => match Percentile::of(slots, *rule) {
                 // In ten-thousandths of an octet, which every method's fractions are.
                 Ok(found) => {
@@ -185,10 +182,14 @@ impl Scale {
                     (Reading::Sum | Reading::Greater, _) => both((came, went)),
                 };
                 let meant = slots.iter().filter(|slot| instants.contains(&slot.start_ms));
-                sum(&mut meant.filter_map(|slot| slot.octets).map(of))
+                sum(meant.filter_map(|slot| slot.octets).map(of))
             }
         }
     }
+}
+
+fn sum(mut figures: impl Iterator<Item = u128>) -> Result<u128, SplitError> {
+    figures.try_fold(0u128, u128::checked_add).ok_or(SplitError::Overflow)
 }
 
 #[cfg(test)]
@@ -198,11 +199,8 @@ mod tests {
     use proptest::prelude::*;
 
     fn slots(octets: &[(u64, u64)]) -> Vec<Slot> {
-        let slot = |(at, octets): (usize, &(u64, u64))| Slot {
-            start_ms: at as i64 * 300_000,
-            octets: Some(*octets),
-        };
-        octets.iter().enumerate().map(slot).collect()
+        let slot = |(at, octets): (i64, &(u64, u64))| Slot { start_ms: at * 300_000, octets: Some(*octets) };
+        (0..).zip(octets).map(slot).collect()
     }
 
     fn user(name: &str, octets: &[(u64, u64)]) -> User {
@@ -253,7 +251,7 @@ mod tests {
             bill in -1_000_000i128..1_000_000,
             all in prop::collection::vec(prop::collection::vec((0u64..1000, 0u64..1000), 12), 0..5),
             nobody in prop::collection::vec((0u64..1000, 0u64..1000), 12),
-            key in 0..3,
+            key in 0usize..3,
         ) {
             let mut uplink = nobody.clone();
             for octets in &all {

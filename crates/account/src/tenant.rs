@@ -21,6 +21,8 @@ pub struct Tenant {
     pub nested: bool,
     /// Where statements are sent.
     pub mail: Vec<String>,
+    /// The name of the tariff that says what its traffic costs, if any does.
+    pub tariff: Option<String>,
 }
 
 /// The place of a network in the list that [`Tenants::new`] was given, so that an error can name its line.

@@ -25,6 +25,18 @@ impl Hours {
         is_some.then_some(Self { days, from_min, to_min })
     }
 
+    /// From and to which minute of the day.
+    #[must_use]
+    pub const fn minutes(&self) -> (u16, u16) {
+        (self.from_min, self.to_min)
+    }
+
+    /// On which days, from Monday on.
+    #[must_use]
+    pub const fn days(&self) -> [bool; 7] {
+        self.days
+    }
+
     /// Whether an instant (ms since 1970) lies in them, in this zone.
     #[must_use]
     pub fn contains(&self, ms: i64, zone: &Zone) -> bool {

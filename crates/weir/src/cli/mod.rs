@@ -5,6 +5,7 @@ mod doctor;
 mod exporter_config;
 mod flows;
 mod manage;
+mod rate;
 mod rebuild;
 mod top;
 mod usage;
@@ -43,6 +44,8 @@ enum Command {
     Usage(usage::Arguments),
     /// A tenant's statement of a period
     Statement(usage::StatementArguments),
+    /// What a period's traffic costs, by the tenants' tariffs or by another one
+    Rate(rate::Arguments),
     /// Plays the datagrams of a capture to a collector
     Send(manage::SendArguments),
     /// Reads the configuration and says every mistake
@@ -114,6 +117,7 @@ pub(crate) fn run() -> Outcome {
         Command::Top(arguments) => top::run(&arguments),
         Command::Usage(arguments) => usage::run(&arguments),
         Command::Statement(arguments) => usage::statement(&arguments),
+        Command::Rate(arguments) => rate::run(&arguments),
         Command::Send(arguments) => manage::send(&arguments),
         Command::Check(arguments) => manage::check(&arguments),
         Command::Rebuild(arguments) => rebuild::run(&arguments),

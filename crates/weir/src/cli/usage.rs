@@ -26,7 +26,7 @@ pub(super) struct Arguments {
     /// Only this tenant
     #[arg(value_name = "TENANT")]
     tenant: Option<String>,
-    /// A period: 2026-10 (the billing month), 2026-10-05, 2026
+    /// A period: 2026-10 (the billing month), last, 2026-10-05, 2026-10-05..2026-10-18, 2026-W41, 2026
     #[arg(long, value_name = "PERIOD", conflicts_with_all = ["from", "to", "last"])]
     period: Option<String>,
     #[command(flatten)]
@@ -46,7 +46,7 @@ pub(super) struct StatementArguments {
     /// Whose
     #[arg(value_name = "TENANT")]
     tenant: String,
-    /// Of which period: 2026-10
+    /// Of which period: 2026-10, last
     #[arg(long, value_name = "PERIOD")]
     period: String,
     #[command(flatten)]
@@ -130,8 +130,9 @@ fn named(name: &str, span: Span, config: &Config) -> usage::Span {
     usage::Span { name, from, to }
 }
 
-fn period(text: &str, config: &Config) -> Outcome<Period> {
-    Period::parse(text, &config.zone, config.day).map_err(|error| Failure::usage(error.to_string()))
+pub(super) fn period(text: &str, config: &Config) -> Outcome<Period> {
+    Period::named(text, &config.zone, config.day, clock::now_ms())
+        .map_err(|error| Failure::usage(error.to_string()))
 }
 
 fn no_tenant(tenant: &str, usage: &Usage) -> Failure {

@@ -68,12 +68,7 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    pub(super) fn new(
-        share: &Arc<Share>,
-        orders: &Arc<Orders>,
-        feeds: Feeds,
-        outbox: Outbox,
-    ) -> Self {
+    pub(super) fn new(share: &Arc<Share>, orders: &Arc<Orders>, feeds: Feeds, outbox: Outbox) -> Self {
         let (back, returned) = sync_channel(BACK_BATCHES);
         let (version, config) = share.config();
         orders.version.store(version, Ordering::Release);

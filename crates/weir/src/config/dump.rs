@@ -57,7 +57,11 @@ impl Config {
             if !tenant.mail.is_empty() {
                 writeln!(out, "mail = {}", list(&tenant.mail))?;
             }
+            if let Some(tariff) = &tenant.tariff {
+                writeln!(out, "tariff = {}", quote(tariff))?;
+            }
         }
+        super::tariff::write(&self.tariffs, &self.zone, out)?;
         let own: Vec<String> = self.own.iter().map(ToString::to_string).collect();
         writeln!(out, "\n[accounting]\nown = {}", list(&own))?;
         if let Some(sampling) = self.sampling_default {

@@ -11,6 +11,7 @@ mod mistake;
 mod read;
 mod relay;
 mod store;
+mod tariff;
 #[cfg(test)]
 mod tests;
 mod web;
@@ -27,6 +28,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 pub(crate) use web::Web;
 use weir_account::attribution::{Attribution, Count, own_networks_default};
+use weir_account::tariff::Tariff;
 use weir_account::{Prefix, Tenants, Unit, Zone};
 use weir_flow::Addr;
 use weir_flow::session::Settings;
@@ -65,6 +67,8 @@ pub(crate) struct Config {
     pub(crate) exporters: Vec<Exporter>,
     pub(crate) relays: Vec<Relay>,
     pub(crate) tenants: Tenants,
+    /// What traffic costs.
+    pub(crate) tariffs: Vec<Tariff>,
     /// Networks that are ours without being a tenant's.
     pub(crate) own: Vec<Prefix>,
     /// The sampling interval of exporters that say nothing.
@@ -88,6 +92,7 @@ impl Default for Config {
             exporters: Vec::new(),
             relays: Vec::new(),
             tenants: Tenants::default(),
+            tariffs: Vec::new(),
             own: own_networks_default(),
             sampling_default: None,
             zone: Zone::utc(),

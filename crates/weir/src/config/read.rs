@@ -7,6 +7,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 use weir_account::attribution::Count;
 use weir_account::statement::Unit;
+use weir_account::tariff::Tariff;
 use weir_account::tenant::{Conflict, Place};
 use weir_account::{Prefix, Tenant, Tenants, Zone};
 use weir_flow::Addr;
@@ -58,6 +59,7 @@ impl Reader {
                 "exporter",
                 "relay",
                 "tenant",
+                "tariff",
                 "accounting",
                 "billing",
             ],
@@ -80,13 +82,14 @@ impl Reader {
         for (table, at) in self.tables(root, "relay") {
             config.relays.push(self.relay(table, at, &config.exporters, &config.listen));
         }
-        config.tenants = self.tenants(root);
         if let Some(accounting) = self.table(root, "accounting") {
             self.accounting(accounting, &mut config);
         }
         if let Some(billing) = self.table(root, "billing") {
             self.billing(billing, &mut config);
         }
+        config.tariffs = self.tariffs(root, &config.zone);
+        config.tenants = self.tenants(root, &config.tariffs);
         config
     }
 
@@ -207,11 +210,11 @@ impl Reader {
         }
     }
 
-    fn tenants(&mut self, root: &DeTable<'_>) -> Tenants {
+    fn tenants(&mut self, root: &DeTable<'_>, tariffs: &[Tariff]) -> Tenants {
         let mut list = Vec::new();
         let mut places = Vec::new();
         for (table, at) in self.tables(root, "tenant") {
-            self.keys(table, "[[tenant]]", &["name", "networks", "mail", "nested"]);
+            self.keys(table, "[[tenant]]", &["name", "networks", "mail", "nested", "tariff"]);
             let name = self.string(table, "name").map(|(name, _)| name.to_owned());
             if !table.contains_key("name") {
                 self.missing(at.clone(), "[[tenant]]", "name", "name = \"avtotrade\"");
@@ -229,8 +232,9 @@ impl Reader {
             }
             let mail = self.strings(table, "mail").into_iter().map(|(m, _)| m.to_owned()).collect();
             let nested = self.boolean(table, "nested");
+            let tariff = self.tariff_of(table, tariffs);
             let Some(name) = name else { continue };
-            list.push(Tenant { name, networks, nested, mail });
+            list.push(Tenant { name, networks, nested, mail, tariff });
             places.push((at, network_places));
         }
         Tenants::new(list).unwrap_or_else(|conflicts| {
@@ -242,6 +246,20 @@ impl Reader {
             }
             Tenants::default()
         })
+    }
+
+    /// The tariff that a tenant names, if it is one.
+    fn tariff_of(&mut self, table: &DeTable<'_>, tariffs: &[Tariff]) -> Option<String> {
+        let (name, place) = self.string(table, "tariff")?;
+        let known: Vec<&str> = tariffs.iter().map(|tariff| tariff.name.as_str()).collect();
+        if !known.contains(&name) {
+            let cure = match nearest(name, &known) {
+                Some(near) => format!("did you mean \"{near}\"?"),
+                None => format!("add [[tariff]] with name = \"{name}\""),
+            };
+            self.note(place, format!("there is no tariff \"{name}\""), cure);
+        }
+        Some(name.to_owned())
     }
 
     fn accounting(&mut self, table: &DeTable<'_>, config: &mut Config) {
@@ -338,7 +356,7 @@ impl Reader {
         }
     }
 
-    fn table<'a>(&mut self, table: &'a DeTable<'a>, key: &str) -> Option<&'a DeTable<'a>> {
+    pub(super) fn table<'a>(&mut self, table: &'a DeTable<'a>, key: &str) -> Option<&'a DeTable<'a>> {
         let value = table.get(key)?;
         match value.get_ref() {
             DeValue::Table(inner) => Some(inner),
@@ -354,7 +372,11 @@ impl Reader {
     }
 
     /// The tables of an array of tables, each with its place.
-    fn tables<'a>(&mut self, table: &'a DeTable<'a>, key: &str) -> Vec<(&'a DeTable<'a>, Range<usize>)> {
+    pub(super) fn tables<'a>(
+        &mut self,
+        table: &'a DeTable<'a>,
+        key: &str,
+    ) -> Vec<(&'a DeTable<'a>, Range<usize>)> {
         let Some(value) = table.get(key) else { return Vec::new() };
         let cure = format!("write [[{key}]] above each");
         let DeValue::Array(list) = value.get_ref() else {

@@ -4,6 +4,7 @@
 //! in tables, with the exact figures under the balance. Nothing here reads a clock or a file.
 
 pub(crate) mod balance;
+pub(crate) mod bill;
 pub(crate) mod completeness;
 pub(crate) mod doctor;
 pub(crate) mod flows;

@@ -1,0 +1,155 @@
+//! `weir rate`: what a period's traffic costs, by the tenants' tariffs or by another one, as a what-if. Nothing is
+//! kept: the same accounts and the same tariff give the same amounts.
+
+use super::{Common, ask, usage};
+use crate::config::{self, Config};
+use crate::exit::{Failure, Outcome};
+use crate::report;
+use crate::report::bill::{Charged, Report};
+use clap::Args;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use weir_account::Period;
+use weir_account::tariff::{Meter, Tariff, Volume};
+use weir_account::usage::Kind;
+use weir_flow::health::Counter;
+use weir_store::bins::BinRow;
+
+const HOUR_MS: i64 = 3_600_000;
+const SLOT_MS: i64 = 300_000;
+/// The class of all traffic with the outside, until there are classes.
+const ALL: &str = "all";
+
+#[derive(Args)]
+#[command(after_help = "Examples:\n  \
+    weir rate --period 2026-10\n  \
+    weir rate avtotrade --period last\n  \
+    weir rate --period 2026-10 --tariff new.toml      what it would have cost by that file's tariff\n  \
+    weir rate --period 2026-10 --tariff new.toml:gold if there are several in it")]
+pub(super) struct Arguments {
+    /// Only these tenants
+    #[arg(value_name = "TENANT")]
+    tenants: Vec<String>,
+    /// A period: 2026-10 (the billing month), last, 2026-10-05..2026-10-18, 2026-W41
+    #[arg(long, value_name = "PERIOD")]
+    period: String,
+    /// This tariff for all, instead of their own: its name in the configuration, or a file with [[tariff]]
+    #[arg(long, value_name = "TARIFF")]
+    tariff: Option<String>,
+    #[command(flatten)]
+    common: Common,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Outcome {
+    let config = arguments.common.config()?;
+    let period = usage::period(&arguments.period, &config)?;
+    let one = arguments.tariff.as_deref().map(|text| find(text, &config)).transpose()?;
+    let mut charged: Vec<(&str, &Tariff)> = Vec::new();
+    for tenant in config.tenants.iter() {
+        let own = config.tariffs.iter().find(|tariff| Some(&tariff.name) == tenant.tariff.as_ref());
+        if let Some(tariff) = one.as_ref().or(own) {
+            charged.push((&tenant.name, tariff));
+        }
+    }
+    let charged = wanted(charged, &arguments.tenants)?;
+    let mut meters = meters(&config, &period)?;
+    let mut bills = Vec::new();
+    for (tenant, tariff) in charged {
+        let meter = meters.by_tenant.remove(tenant).unwrap_or_else(|| meters.empty.clone());
+        let bill = tariff.rate(&meter).map_err(|error| Failure::new(format!("{tenant}: {error}")))?;
+        bills.push(Charged { tenant, tariff, bill });
+    }
+    report::print(&Report { period: &period, unit: config.unit, bills }.render(arguments.common.form))
+}
+
+/// Those of the tenants that were asked for.
+fn wanted<'a>(all: Vec<(&'a str, &'a Tariff)>, names: &[String]) -> Outcome<Vec<(&'a str, &'a Tariff)>> {
+    let known: Vec<&str> = all.iter().map(|(name, _)| *name).collect();
+    for name in names {
+        if !known.contains(&name.as_str()) {
+            let near = config::nearest(name, &known)
+                .map_or_else(String::new, |near| format!("; did you mean {near}?"));
+            return Err(Failure::new(format!("there is no tenant \"{name}\" with a tariff{near}")));
+        }
+    }
+    if all.is_empty() {
+        let cure =
+            "write [[tariff]] and tariff = \"…\" in [[tenant]], or ask with --tariff FILE (docs/tariffs.md)";
+        return Err(Failure::new(format!("no tenant has a tariff: {cure}")));
+    }
+    Ok(all.into_iter().filter(|(name, _)| names.is_empty() || names.iter().any(|one| one == name)).collect())
+}
+
+/// The tariff of a name in the configuration, or the one in a file (or the one of a name in it).
+fn find(text: &str, config: &Config) -> Outcome<Tariff> {
+    if let Some(tariff) = config.tariffs.iter().find(|tariff| tariff.name == text) {
+        return Ok(tariff.clone());
+    }
+    let (path, name) = match text.rsplit_once(':') {
+        Some((path, name)) if !Path::new(text).exists() => (PathBuf::from(path), Some(name)),
+        _ => (PathBuf::from(text), None),
+    };
+    if !path.exists() {
+        let known: Vec<&str> = config.tariffs.iter().map(|tariff| tariff.name.as_str()).collect();
+        let near =
+            config::nearest(text, &known).map_or_else(String::new, |near| format!("; did you mean {near}?"));
+        return Err(Failure::new(format!(
+            "there is no tariff \"{text}\" in the configuration, and no such file{near}"
+        )));
+    }
+    let (file, _) = config::load(Some(&path))?;
+    let mut tariffs = file.tariffs.into_iter().filter(|tariff| name.is_none_or(|name| tariff.name == name));
+    match (tariffs.next(), tariffs.next()) {
+        (Some(tariff), None) => Ok(tariff),
+        (None, _) => Err(Failure::new(format!("{}: there is no such [[tariff]] in it", path.display()))),
+        (Some(_), Some(_)) => {
+            Err(Failure::new(format!("{}: there are several tariffs in it: write FILE:NAME", path.display())))
+        }
+    }
+}
+
+/// What was metered of each tenant.
+struct Meters {
+    by_tenant: BTreeMap<String, Meter>,
+    /// Of one that nothing was seen of.
+    empty: Meter,
+}
+
+fn meters(config: &Config, period: &Period) -> Outcome<Meters> {
+    let snapshot = ask::snapshot(config)?;
+    let range = period.from_ms()..period.to_ms();
+    // In an hour in which no datagram came nobody knows what there was.
+    let mut heard = BTreeSet::new();
+    snapshot.health(range.clone(), |row| {
+        if row.counter().0 == Some(Counter::Datagrams) && row.value > 0 {
+            heard.insert(row.bin.div_euclid(HOUR_MS));
+        }
+    })?;
+    let mut empty = Meter::new(period.zone(), range.start, range.end);
+    let mut slot = range.start;
+    while slot < range.end {
+        if !heard.contains(&slot.div_euclid(HOUR_MS)) {
+            empty.miss(slot);
+        }
+        slot = slot.saturating_add(SLOT_MS);
+    }
+    let mut by_tenant: BTreeMap<String, Meter> = BTreeMap::new();
+    let mut result = Ok(());
+    snapshot.tenants(range, |row: &BinRow<'_>| {
+        let octets = row.counts.octets;
+        let volume = match Kind::by_name(row.kind.word()) {
+            Some(Kind::In) => Volume { came: octets, went: 0 },
+            Some(Kind::Out) => Volume { came: 0, went: octets },
+            _ => return,
+        };
+        if let (Some(tenant), true) = (row.tenant, result.is_ok()) {
+            let meter = match by_tenant.get_mut(tenant) {
+                Some(meter) => meter,
+                None => by_tenant.entry(tenant.to_owned()).or_insert_with(|| empty.clone()),
+            };
+            result = meter.add(ALL, row.bin, volume);
+        }
+    })?;
+    result?;
+    Ok(Meters { by_tenant, empty })
+}
