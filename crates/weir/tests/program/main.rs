@@ -15,6 +15,7 @@
 //! | `stream` | IPFIX over TCP and TLS: framing, certificates, who may speak and how much |
 //! | `health` | what a running daemon says of itself over HTTP, and to bad clients |
 //! | `packaging` | the units as systemd reads them |
+//! | `rate` | what traffic costs, to the cent |
 //! | `relay` | what goes onward: untouched, balanced, from the exporter's address, in another format |
 //! | `garbage` | thousands of forged addresses beside an exporter |
 //! | `bad_input` | wrong datagrams among good ones |
@@ -53,6 +54,7 @@ mod names;
 mod netflow;
 mod office;
 mod packaging;
+mod rate;
 mod relay;
 mod remember;
 mod run;
