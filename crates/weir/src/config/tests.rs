@@ -114,6 +114,57 @@ fn the_dump_reads_back_to_itself() {
     assert_eq!(read(&default).unwrap().dump(), default);
 }
 
+/// The example of docs/tariffs.md.
+fn tariff_example() -> &'static str {
+    let page = include_str!("../../../../docs/tariffs.md");
+    page.split_once("```toml\n").and_then(|(_, rest)| rest.split_once("```")).unwrap().0
+}
+
+#[test]
+fn the_example_of_a_tariff_is_understood_and_dumped() {
+    let config = read(tariff_example()).unwrap();
+    let tariff = &config.tariffs[0];
+    let names: Vec<&str> = tariff.rules.iter().map(|rule| rule.name.as_str()).collect();
+    assert_eq!(names, ["line", "traffic in", "by night", "95th", "installation"]);
+    assert_eq!(config.tenants.get("avtotrade").unwrap().tariff.as_deref(), Some("standard"));
+    let again = read(&config.dump()).unwrap();
+    assert_eq!(again.tariffs, config.tariffs);
+    assert_eq!(again.dump(), config.dump());
+}
+
+#[test]
+fn mistakes_about_tariffs() {
+    let tariff = |rest: &str| mistakes(&format!("[[tariff]]\nname = \"t\"\ncurrency = \"EUR\"\n{rest}"));
+    let rule = |rest: &str| tariff(&format!("[[tariff.rule]]\nname = \"r\"\n{rest}"));
+    assert_eq!(
+        mistakes("[[tariff]]\nname = \"t\"\ncurrency = \"euro\"\n"),
+        ["w:3: \"euro\" is no currency; write three capital letters, as \"EUR\""]
+    );
+    assert_eq!(rule("flat = \"1,50\"\n"), ["w:6: flat is no exact amount; write flat = \"0.08\""]);
+    assert_eq!(
+        rule("per = \"GB\"\nprice = \"1\"\ntiers = [{ price = \"1\" }]\n"),
+        [
+            "w:4: what a unit costs is not clear; write price, or allowance and price, or tiers; not tiers beside one of the others"
+        ]
+    );
+    assert_eq!(
+        rule("per = \"GB\"\ntiers = [{ up_to = \"1 GB\", price = \"1\" }]\n"),
+        [
+            "w:1: rule \"r\" of the tariff: its last tier has an end: leave `up_to` out there; see docs/tariffs.md"
+        ]
+    );
+    assert_eq!(
+        rule("per = \"GB\"\nprice = \"1\"\nhours = \"8-18\"\n"),
+        [
+            "w:8: these are no hours of a week; write hours = \"08:00-18:00\" and weekdays = \"mon-fri\" or \"sat,sun\""
+        ]
+    );
+    assert_eq!(
+        mistakes("[[tenant]]\nname = \"a\"\nnetworks = [\"10.0.0.0/8\"]\ntariff = \"gold\"\n"),
+        ["w:4: there is no tariff \"gold\"; add [[tariff]] with name = \"gold\""]
+    );
+}
+
 #[test]
 fn mistakes_about_workers() {
     let text = "[[listen]]\nudp = \"[::]:2055\"\nworkers = 0\ncpus = [0, 0, 5000]\n\
