@@ -77,6 +77,19 @@ impl Zone {
         instant.map_or(0, |at| i64::from(self.rules.to_offset(at).seconds()).saturating_mul(1000))
     }
 
+    /// When the clocks change in `[from_ms, to_ms)`: the instants in order, each with local time less UTC from then
+    /// on, all in ms. What holds before the first is [`Zone::offset_ms`]'s.
+    #[must_use]
+    pub fn changes(&self, from_ms: i64, to_ms: i64) -> Vec<(i64, i64)> {
+        let Ok(from) = Timestamp::from_millisecond(from_ms) else { return Vec::new() };
+        let following = self.rules.following(from).take_while(|at| at.timestamp().as_millisecond() < to_ms);
+        following
+            .map(|at| {
+                (at.timestamp().as_millisecond(), i64::from(at.offset().seconds()).saturating_mul(1000))
+            })
+            .collect()
+    }
+
     /// The instant as RFC 3339 with the offset that holds then: `2026-10-01T00:00:00+02:00`. Empty for an
     /// instant outside of the years -9999 to 9999.
     #[must_use]

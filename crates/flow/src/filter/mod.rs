@@ -69,7 +69,9 @@ mod tests;
 
 pub use interface::Interface;
 pub use mistake::Mistake;
+pub use protocol::protocol_of;
 pub use prune::{Bound, Bounds, Conjunct};
+pub use service::service_of;
 
 use crate::{Addr, Batch};
 use expr::Expr;

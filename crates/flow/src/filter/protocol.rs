@@ -51,6 +51,12 @@ pub(super) fn name(number: u128) -> Option<&'static str> {
     PROTOCOLS.iter().find(|(_, known)| u128::from(*known) == number).map(|(name, _)| *name)
 }
 
+/// The name of a protocol's number, where it has one.
+#[must_use]
+pub fn protocol_of(number: u8) -> Option<&'static str> {
+    name(number.into())
+}
+
 /// All names, for suggestions.
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
     PROTOCOLS.iter().map(|(name, _)| *name)

@@ -70,6 +70,12 @@ pub(super) fn port(name: &str) -> Option<u16> {
     SERVICES.iter().find(|(known, _)| *known == name).map(|(_, port)| *port)
 }
 
+/// The name of a port's service, where it has one.
+#[must_use]
+pub fn service_of(port: u16) -> Option<&'static str> {
+    SERVICES.iter().find(|(_, known)| *known == port).map(|(name, _)| *name)
+}
+
 /// All names, for suggestions.
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
     SERVICES.iter().map(|(name, _)| *name)
@@ -84,5 +90,6 @@ mod tests {
         let ports = ["ssh", "dns", "http", "ntp", "https", "smtp", "rdp"].map(port);
         assert_eq!(ports, [22, 53, 80, 123, 443, 25, 3389].map(Some));
         assert_eq!(port("gopher2"), None);
+        assert_eq!([53, 443, 7].map(service_of), [Some("dns"), Some("https"), None]);
     }
 }
