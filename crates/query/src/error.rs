@@ -16,6 +16,11 @@ pub enum Error {
         /// The memory allowed.
         limit_bytes: usize,
     },
+    /// Too many keys that are no columns.
+    Keys {
+        /// How many there may be.
+        max: usize,
+    },
     /// A thread of the query panicked: an error of the program.
     Thread,
 }
@@ -30,6 +35,9 @@ impl fmt::Display for Error {
                  for fewer columns, or allow more memory",
                 limit_bytes >> 20
             ),
+            Self::Keys { max } => {
+                write!(f, "more than {max} keys are not columns but worked out from them: ask for fewer")
+            }
             Self::Thread => f.write_str(
                 "a thread of the query failed, which is an error of weir: please report the line before this one",
             ),

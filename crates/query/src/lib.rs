@@ -8,7 +8,9 @@
 //! independently (`plan`), less what cannot match (`prune`). Of each part the columns that the filter reads are
 //! brought in first (`fetch`), the matching rows found (`select`), and the other columns brought in for these.
 //! `group` adds rows up, on all threads (`scan`); `list` hands them out in the order of time. `memory` does
-//! both for batches without a store.
+//! both for batches without a store. What the accounts of five minutes hold anyway is read there (`accounts`).
+//!
+//! [`key`] is what can be grouped by: columns, networks, services, and time as the clocks show it ([`civil`]).
 //!
 //! # Architecture invariants
 //! * The answer depends on the records and the question only: not on the number of threads, nor on what pruning
@@ -20,11 +22,14 @@
 
 #![forbid(unsafe_code)]
 
+mod accounts;
 mod assemble;
 mod budget;
+pub mod civil;
 mod error;
 mod fetch;
 mod group;
+pub mod key;
 mod list;
 mod memory;
 mod name;
@@ -37,12 +42,20 @@ mod select;
 mod span;
 pub mod table;
 
+pub use civil::{Bucket, Civil};
 pub use error::Error;
+pub use key::Key;
 pub use list::list;
 pub use memory::{list_batches, run_batches};
-pub use query::{Key, Listing, Measure, Order, Query};
+pub use query::{Count, Listing, Measure, Order, Query};
 pub use scan::run;
 pub use table::{Cell, Row, Statistics, Table};
+
+/// Why records are read for a question, and not the accounts; `None` where the accounts answer it.
+#[must_use]
+pub fn why_records(snapshot: &weir_store::Snapshot, query: &Query) -> Option<String> {
+    accounts::plan(query, snapshot).err()
+}
 
 /// What an answer may cost.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -54,11 +67,14 @@ pub struct Options {
     pub memory_bytes: usize,
     /// Whether what cannot match is left unread. The answer is the same without; only slower.
     pub prune: bool,
+    /// Whether the accounts answer what they can. The answer is the same without, as long as every record stored
+    /// was attributed and is still there; where detail was given up, the accounts know more.
+    pub accounts: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { threads: 0, memory_bytes: 1 << 30, prune: true }
+        Self { threads: 0, memory_bytes: 1 << 30, prune: true, accounts: true }
     }
 }
 

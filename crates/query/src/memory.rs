@@ -20,6 +20,7 @@ pub fn run_batches<B: Borrow<Batch>>(
     query: &Query,
     options: &Options,
 ) -> Result<Table, Error> {
+    query.check()?;
     let shared = Shared::new(query, options.memory_bytes, Share::ALL, &RandomState::default());
     let mut grouping = Grouping::new(&shared);
     let mut selector = Selector::default();

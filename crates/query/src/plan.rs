@@ -63,7 +63,10 @@ pub(crate) fn of_segment(
             });
         }
     }
-    statistics.segments_read += u64::from(!parts.is_empty());
+    if !parts.is_empty() {
+        statistics.segments_read += 1;
+        statistics.bytes_touched += segment.bytes;
+    }
     Ok(parts)
 }
 
@@ -145,7 +148,7 @@ impl<'a> Queue<'a> {
             }
             if let Some(segment) = self.snapshot.segments.get(state.next_segment) {
                 state.next_segment += 1;
-                if self.pruner.may_overlap(segment.start_min, segment.end_max) {
+                if self.pruner.may_overlap(segment.start_min, segment.end_max.max(segment.start_max)) {
                     state.opening += 1;
                     drop(state);
                     self.open(segment)?;
@@ -153,7 +156,9 @@ impl<'a> Queue<'a> {
                 }
             } else if let Some(entry) = self.snapshot.tail.get(state.next_tail) {
                 state.next_tail += 1;
-                if entry.rows > 0 && self.pruner.may_overlap(entry.start_min, entry.end_max) {
+                if entry.rows > 0
+                    && self.pruner.may_overlap(entry.start_min, entry.end_max.max(entry.start_max))
+                {
                     return Ok(Some(of_tail(entry)));
                 }
             } else if state.opening > 0 {

@@ -50,19 +50,24 @@ impl Pruner {
             let bounds =
                 |column, low, high| Bounds { column, low: Bound::Time(low), high: Bound::Time(high) };
             conjuncts.push(vec![bounds(Column::Start, i64::MIN, range.end.saturating_sub(1))]);
-            conjuncts.push(vec![bounds(Column::End, range.start, i64::MAX)]);
+            let mut last = vec![bounds(Column::End, range.start, i64::MAX)];
+            if condition.inside {
+                last.push(bounds(Column::Start, range.start, i64::MAX));
+            }
+            conjuncts.push(last);
         }
         Self { range: condition.range.clone(), conjuncts }
     }
 
-    /// Whether records that start no earlier than `start_min` and end no later than `end_max` may match.
+    /// Whether records that start no earlier than `start_min` and neither end nor start later than `end_max` may
+    /// match.
     pub(crate) fn may_overlap(&self, start_min: i64, end_max: i64) -> bool {
         self.range.as_ref().is_none_or(|range| start_min < range.end && end_max >= range.start)
     }
 
     /// The rows of a row group that may match.
     pub(crate) fn left(&self, reader: &Reader, at: usize, group: &RowGroup) -> Left {
-        if !self.may_overlap(group.start_min, group.end_max) {
+        if !self.may_overlap(group.start_min, group.end_max.max(group.start_max)) {
             return Left::default();
         }
         let mut left = Left { rows: Spans::all(group.rows), ..Left::default() };

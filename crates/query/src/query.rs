@@ -3,42 +3,13 @@
 //! Both are plain values, already valid, that say nothing about how they are answered: the same query is
 //! answered from the store's files, from batches in memory, or by another engine fed with the same records.
 
-use std::fmt;
+use crate::civil::Civil;
+use crate::error::Error;
+use crate::key::{Key, WORKED_MAX};
 use std::ops::Range;
 use weir_flow::Column;
 use weir_flow::filter::Filter;
-use weir_flow::schema::Kind;
-
-/// What records are grouped by.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[non_exhaustive]
-pub enum Key {
-    /// The value of a column; records where it is unknown are one group of their own.
-    Column(Column),
-}
-
-impl Key {
-    /// The key of this name: any column of the schema but `other`, whose value is many values.
-    #[must_use]
-    pub fn by_name(name: &str) -> Option<Self> {
-        Column::by_name(name).filter(|column| column.kind() != Kind::Elements).map(Self::Column)
-    }
-
-    /// The column that the key is read from.
-    #[must_use]
-    pub fn column(self) -> Column {
-        match self {
-            Self::Column(column) => column,
-        }
-    }
-}
-
-/// The name that heads the key's column in every output.
-impl fmt::Display for Key {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.column().name())
-    }
-}
+use weir_flow::time::BIN_MS;
 
 /// What is added up in each group.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -96,12 +67,29 @@ pub enum Order {
     Key,
 }
 
+/// What of a flow counts that overlaps a span of time.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum Count {
+    /// All of it: a flow is one thing, and what is found by looking for it has all of its octets.
+    #[default]
+    Whole,
+    /// What falls into the span, as in the accounts: flows are spread over five-minute bins, and the parts count
+    /// whose bin begins in the span. A flow is counted in the bin that it begins in. Sums of spans that follow each
+    /// other add up.
+    Inside,
+}
+
 /// A question that is answered with a [`crate::Table`]: of the records in `range` that `filter` lets through,
 /// the sums of `measures` for each distinct value of `keys`.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Query {
-    /// Only flows that overlap this span, ms since 1970: `start < range.end && end >= range.start`.
+    /// Only flows that overlap this span, ms since 1970: `start < range.end && end >= range.start`. Where parts of
+    /// flows count, it should begin and end with a bin (or with a bucket of the keys, if that is smaller).
     pub range: Option<Range<i64>>,
+    /// What of a flow counts. Where a key is of time, it is always [`Count::Inside`].
+    pub count: Count,
+    /// The clocks that keys of time are read from.
+    pub civil: Civil,
     /// Only records that this lets through.
     pub filter: Option<Filter>,
     /// What to group by, in the order of the table's columns. None at all: one group of everything matched.
@@ -120,6 +108,8 @@ impl Query {
     pub fn top(keys: Vec<Key>, limit: usize) -> Self {
         Self {
             range: None,
+            count: Count::Whole,
+            civil: Civil::default(),
             filter: None,
             keys,
             measures: vec![Measure::Octets, Measure::Packets, Measure::Flows],
@@ -128,16 +118,42 @@ impl Query {
         }
     }
 
+    /// Whether it can be answered.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let mut worked: Vec<&Key> = self.keys.iter().filter(|key| !key.is_read()).collect();
+        worked.dedup();
+        if worked.len() > WORKED_MAX { Err(Error::Keys { max: WORKED_MAX }) } else { Ok(()) }
+    }
+
     /// What it asks of each record before anything is added up.
     pub(crate) fn condition(&self) -> Condition<'_> {
-        Condition { range: self.range.clone(), filter: self.filter.as_ref() }
+        Condition { range: self.range.clone(), filter: self.filter.as_ref(), inside: self.is_spread() }
+    }
+
+    /// Whether flows are spread over time.
+    #[must_use]
+    pub fn is_spread(&self) -> bool {
+        self.keys.iter().any(|key| key.is_of_time()) || (self.count == Count::Inside && self.range.is_some())
+    }
+
+    /// The width of the parts that flows are spread over, ms: a bin's, or what divides it and all smaller buckets
+    /// of the keys. A span that parts are counted in begins and ends with one.
+    #[must_use]
+    pub fn step_ms(&self) -> i64 {
+        let width = |key: &Key| match key {
+            Key::Time(bucket) => bucket.fine_ms(),
+            _ => BIN_MS,
+        };
+        self.keys.iter().map(width).fold(BIN_MS, greatest_divisor)
     }
 
     /// The columns that keys and measures read, as a presence mask.
     pub(crate) fn value_columns(&self) -> u64 {
-        let keys = self.keys.iter().map(|key| key.column().bit());
+        let keys = self.keys.iter().map(|key| key.columns());
         let measures = self.summed().into_iter().filter_map(Measure::column).map(Column::bit);
-        keys.chain(measures).fold(0, |mask, bit| mask | bit)
+        // Whether a part is anything at all is told by all amounts.
+        let times = if self.is_spread() { Column::Start.bit() | Column::End.bit() | AMOUNTS } else { 0 };
+        keys.chain(measures).fold(times, |mask, bit| mask | bit)
     }
 
     /// What is added up: the measures shown, and the one ordered by where it is not among them.
@@ -150,6 +166,16 @@ impl Query {
         }
         summed
     }
+}
+
+/// What is spread over time.
+const AMOUNTS: u64 = Column::Octets.bit()
+    | Column::Packets.bit()
+    | Column::MeasuredOctets.bit()
+    | Column::MeasuredPackets.bit();
+
+fn greatest_divisor(a: i64, b: i64) -> i64 {
+    if b == 0 { a } else { greatest_divisor(b, a % b) }
 }
 
 /// A question that is answered with the records themselves, oldest first: by `start`, and among equal starts
@@ -169,7 +195,7 @@ pub struct Listing {
 impl Listing {
     /// What it asks of each record.
     pub(crate) fn condition(&self) -> Condition<'_> {
-        Condition { range: self.range.clone(), filter: self.filter.as_ref() }
+        Condition { range: self.range.clone(), filter: self.filter.as_ref(), inside: false }
     }
 }
 
@@ -178,6 +204,9 @@ impl Listing {
 pub(crate) struct Condition<'a> {
     pub(crate) range: Option<Range<i64>>,
     pub(crate) filter: Option<&'a Filter>,
+    /// Whether parts of flows count: then also a flow is meant that starts in the range and is said to have ended
+    /// before it, for it lies in its start's bin.
+    pub(crate) inside: bool,
 }
 
 impl Condition<'_> {

@@ -11,7 +11,7 @@ use crate::prune::Pruner;
 use crate::query::{Condition, Query};
 use crate::select::Selector;
 use crate::table::{Statistics, Table};
-use crate::{Options, fetch};
+use crate::{Options, accounts, fetch};
 use foldhash::fast::RandomState;
 use weir_store::Snapshot;
 
@@ -25,6 +25,12 @@ const PASSES: [u32; 5] = [1, 2, 4, 8, 16];
 /// A file of the store cannot be read ([`Error::Store`]), or there are more groups than `options` allow memory
 /// for ([`Error::Memory`]).
 pub fn run(snapshot: &Snapshot, query: &Query, options: &Options) -> Result<Table, Error> {
+    query.check()?;
+    if options.accounts
+        && let Ok(plan) = accounts::plan(query, snapshot)
+    {
+        return accounts::run(snapshot, query, &plan, options);
+    }
     let seed = RandomState::default();
     let in_passes = |of| {
         let pass = |part| one_pass(snapshot, query, options, Share { part, of }, &seed);

@@ -27,7 +27,8 @@ impl Selector {
         if let Some(range) = &condition.range {
             let (starts, ends) = (batch.times(Column::Start), batch.times(Column::End));
             for ((matches, start), end) in self.matches.iter_mut().zip(starts).zip(ends) {
-                *matches &= (*start < range.end) & (*end >= range.start);
+                let last = if condition.inside { *end.max(start) } else { *end };
+                *matches &= (*start < range.end) & (last >= range.start);
             }
         }
         self.collect()
@@ -67,10 +68,18 @@ mod tests {
         let mut selector = Selector::default();
         let mut places =
             |condition: &Condition<'_>| -> Vec<u32> { selector.select(&batch, condition).places().collect() };
-        let range = Condition { range: Some(100..200), filter: None };
+        let range = Condition { range: Some(100..200), filter: None, inside: false };
         assert_eq!(places(&range), [1, 2, 3, 5]);
-        assert_eq!(places(&Condition { range: Some(0..1000), filter: None }), [0, 1, 2, 3, 4, 5]);
-        assert_eq!(places(&Condition { range: None, filter: Some(&Filter::everything()) }).len(), 6);
-        assert!(places(&Condition { range: Some(900..1000), filter: None }).is_empty());
+        assert_eq!(
+            places(&Condition { range: Some(0..1000), filter: None, inside: false }),
+            [0, 1, 2, 3, 4, 5]
+        );
+        assert_eq!(
+            places(&Condition { range: None, filter: Some(&Filter::everything()), inside: false }).len(),
+            6
+        );
+        let inside = Condition { range: Some(155..200), filter: None, inside: true };
+        assert_eq!(places(&inside), [2, 3, 5], "which starts in it");
+        assert!(places(&Condition { range: Some(900..1000), filter: None, inside: false }).is_empty());
     }
 }

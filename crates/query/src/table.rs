@@ -1,8 +1,10 @@
 //! The answer to a [`crate::Query`]: groups with their sums, and what it took to find them.
 
-use crate::query::{Key, Measure};
+use crate::key::Key;
+use crate::query::Measure;
 use std::fmt;
 use std::sync::Arc;
+use weir_flow::filter::protocol_of;
 use weir_flow::{Addr, Mac};
 
 /// The value of one key in one group. They compare as people expect: numbers, times and addresses by value,
@@ -23,9 +25,22 @@ pub enum Cell {
     Name(Arc<str>),
     /// Text as an exporter wrote it.
     Text(Arc<str>),
+    /// A network: its first address, and how many bits are its own.
+    Net(Addr, u8),
+    /// A service: a protocol, and the port that tells it, where there is one.
+    Service {
+        /// The protocol's number.
+        proto: u8,
+        /// The port.
+        port: Option<u16>,
+    },
+    /// A day of the week, 0 for Monday.
+    Weekday(u8),
 }
 
-/// The plain text of the value, without units; a time is its number of milliseconds.
+const WEEKDAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+
+/// The plain text of the value, without units; a time is its number of milliseconds, a service `tcp/443`.
 impl fmt::Display for Cell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -35,6 +50,15 @@ impl fmt::Display for Cell {
             Self::Unsigned(number) => number.fmt(f),
             Self::Word(word) => f.write_str(word),
             Self::Name(text) | Self::Text(text) => f.write_str(text),
+            Self::Net(addr, length) => write!(f, "{addr}/{length}"),
+            Self::Service { proto, port } => {
+                match protocol_of(*proto) {
+                    Some(name) => f.write_str(name)?,
+                    None => proto.fmt(f)?,
+                }
+                port.map_or(Ok(()), |port| write!(f, "/{port}"))
+            }
+            Self::Weekday(day) => f.write_str(WEEKDAYS.get(usize::from(*day)).copied().unwrap_or_default()),
         }
     }
 }
@@ -144,6 +168,12 @@ pub struct Statistics {
     pub pages: u64,
     /// Pages of them that hold rows which were read.
     pub pages_read: u64,
+    /// Whether the accounts answered, and no record was read.
+    pub from_accounts: bool,
+    /// Accounts that were looked at.
+    pub accounts_read: u64,
+    /// Bytes of the segments of which anything but the footer was read: the whole files, of which mostly little is.
+    pub bytes_touched: u64,
     /// How often all this was gone through, because not all groups fit in memory at once; the other figures are of
     /// one time.
     pub passes: u64,
@@ -161,6 +191,9 @@ impl Statistics {
         self.matched_records += other.matched_records;
         self.pages += other.pages;
         self.pages_read += other.pages_read;
+        self.from_accounts |= other.from_accounts;
+        self.accounts_read += other.accounts_read;
+        self.bytes_touched += other.bytes_touched;
         self.passes = self.passes.max(other.passes);
     }
 }

@@ -45,7 +45,8 @@ fn check(snapshot: &Snapshot, batches: &[Batch], query: &Query) -> Table {
     let expected = run_batches(batches, query, &Options::default()).unwrap();
     let mut tables = Vec::new();
     for (threads, prune) in [(1, true), (2, true), (2, false)] {
-        let table = run(snapshot, query, &Options { threads, prune, ..Options::default() }).unwrap();
+        let table =
+            run(snapshot, query, &Options { threads, prune, accounts: false, ..Options::default() }).unwrap();
         assert_eq!(said(&table), said(&expected), "threads {threads} prune {prune} {query:?}");
         assert_eq!(table.statistics.matched_records, expected.statistics.matched_records);
         tables.push(table);

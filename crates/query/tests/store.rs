@@ -46,7 +46,7 @@ proptest! {
         for query in &queries {
             let truth = world::truth(&batches, query);
             for (threads, prune) in [(1, true), (1, false), (2, true), (2, false)] {
-                let options = Options { threads, prune, ..Options::default() };
+                let options = Options { threads, prune, accounts: false, ..Options::default() };
                 let table = run(&snapshot, query, &options).unwrap();
                 prop_assert_eq!(&world::said(&table), &truth, "threads {} prune {} {:?}", threads, prune, query);
                 let stored: usize = batches.iter().map(Batch::len).sum();

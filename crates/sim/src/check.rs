@@ -446,7 +446,7 @@ pub(crate) fn verified(store: &Path) -> Verdict {
 pub(crate) fn question(ledger: &Ledger, snapshot: &Snapshot) -> Verdict {
     let keys = [Column::Tenant, Column::Direction, Column::Exporter];
     let query = Query { limit: None, ..Query::top(keys.map(QueryKey::Column).to_vec(), 0) };
-    let options = weir_query::Options { threads: 1, ..weir_query::Options::default() };
+    let options = weir_query::Options { threads: 1, accounts: false, ..weir_query::Options::default() };
     let table = weir_query::run(snapshot, &query, &options).map_err(|error| format!("question: {error}"))?;
     let mut want: BTreeMap<String, [u128; 3]> = BTreeMap::new();
     for row in ledger.rows() {

@@ -5,8 +5,8 @@
 //! `weir-account`'s.
 //!
 //! `cli` reads what a person typed and calls one function a command; `collect` gets datagrams in (and out),
-//! `relay` sends them onward, `config` understands the file, `report` is the one place that formats answers, `advice`
-//! knows exporters and their cures, `doctor` looks how they are, `metrics` and `web` say how the daemon is, `demo` is an
+//! `relay` sends them onward, `config` understands the file, `top` puts tables of the query engine together,
+//! `report` is the one place that formats answers and `plot` draws them, `advice` knows exporters and their cures, `doctor` looks how they are, `metrics` and `web` say how the daemon is, `demo` is an
 //! office to try it all on.
 
 mod advice;
@@ -20,9 +20,11 @@ mod exit;
 mod hosts;
 mod log;
 mod metrics;
+mod plot;
 mod progress;
 mod relay;
 mod report;
+mod top;
 mod web;
 
 use std::process::ExitCode;

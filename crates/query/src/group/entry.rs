@@ -4,6 +4,7 @@
 //! one overflows, the carry is counted beside it, so that what is read off is the exact sum in 128 bits.
 
 use super::map::Groups;
+use super::worked::Shares;
 use crate::query::Measure;
 use crate::rows::Rows;
 use hashbrown::HashMap;
@@ -57,17 +58,33 @@ impl<const N: usize> Entries<N> {
         self.words.resize(self.len * self.stride, 0);
     }
 
-    /// Adds one batch's rows: row `i` to the group `groups[i]`.
-    pub(crate) fn add(&mut self, batch: &Batch, rows: Rows<'_>, measures: &[Measure], groups: &[u32]) {
+    /// Adds one batch's rows: row `i` to the group `groups[i]`. `shares` says what rows are that are
+    /// parts of flows.
+    pub(crate) fn add(
+        &mut self,
+        batch: &Batch,
+        rows: Rows<'_>,
+        shares: &Shares,
+        measures: &[Measure],
+        groups: &[u32],
+    ) {
         for (at, measure) in measures.iter().enumerate() {
             let Some(column) = measure.column() else {
+                if !shares.weights.is_empty() {
+                    rows.each(&shares.weights, |i, weight| {
+                        if let Some(group) = groups.get(i) {
+                            self.add_one(*group, at, weight);
+                        }
+                    });
+                    continue;
+                }
                 for group in groups {
                     self.add_one(*group, at, 1);
                 }
                 continue;
             };
             let bit = column.bit();
-            rows.each2(batch.u64s(column), batch.present(), |i, value, present| {
+            rows.each2(shares.amounts(batch, column), batch.present(), |i, value, present| {
                 if let Some(group) = groups.get(i) {
                     self.add_one(*group, at, if present & bit == 0 { 0 } else { value });
                 }
@@ -150,7 +167,7 @@ mod tests {
         entries.push(&[70]);
         entries.push(&[71]);
         let batch = batch(&[u64::MAX, 5, u64::MAX, u64::MAX]);
-        entries.add(&batch, Rows::Span(0, 4), &MEASURES, &[1, 0, 1, 1]);
+        entries.add(&batch, Rows::Span(0, 4), &Shares::default(), &MEASURES, &[1, 0, 1, 1]);
         assert_eq!(entries.sum(0, 0), 5);
         assert_eq!(entries.sum(1, 0), 3 * u128::from(u64::MAX));
         assert_eq!((entries.sum(0, 1), entries.sum(1, 1)), (1, 3));
@@ -165,7 +182,7 @@ mod tests {
         batch.present_mut()[1] = 0;
         let mut entries = Entries::<0>::new(2);
         entries.push(&[]);
-        entries.add(&batch, Rows::Span(0, 2), &MEASURES, &[0, 0]);
+        entries.add(&batch, Rows::Span(0, 2), &Shares::default(), &MEASURES, &[0, 0]);
         assert_eq!((entries.sum(0, 0), entries.sum(0, 1)), (7, 2));
         assert!(entries.key(0).is_empty() && entries.is_key(0, &[]));
     }

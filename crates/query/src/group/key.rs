@@ -6,8 +6,8 @@
 //! word more, which says which keys are known; they are grouped apart from the others, so that the usual case
 //! pays nothing for them.
 
-use crate::name::Numbers;
-use crate::query::Key;
+use super::worked::{self, Beside};
+use crate::key::{Address, Key, Lengths};
 use crate::rows::Rows;
 use crate::table::Cell;
 use std::cmp::Ordering;
@@ -18,10 +18,22 @@ use weir_flow::{Addr, Batch, Column, Mac, Values};
 /// Where one key lies.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Field {
-    column: Column,
+    key: Key,
+    source: Source,
     word: usize,
     shift: u32,
     bits: u32,
+    /// Its presence in a row's mask.
+    bit: u64,
+}
+
+/// Where the values of a key are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Source {
+    /// In the batch.
+    Column(Column),
+    /// Beside it, at this place.
+    Worked(usize),
 }
 
 /// Where all keys lie, in the order asked for.
@@ -47,19 +59,42 @@ fn width(kind: Kind) -> u32 {
     }
 }
 
+/// The width of a key.
+fn width_of(key: Key) -> u32 {
+    match key {
+        Key::Column(column) => width(column.kind()),
+        Key::Net(..) | Key::Remote => 128,
+        Key::Time(_) => 64,
+        Key::Service => 32,
+        Key::HourOfDay | Key::Weekday => 8,
+    }
+}
+
+/// The keys that are worked out, each once.
+pub(crate) fn worked_out(keys: &[Key]) -> Vec<Key> {
+    let mut worked: Vec<Key> = Vec::new();
+    for key in keys {
+        if !key.is_read() && !worked.contains(key) {
+            worked.push(*key);
+        }
+    }
+    worked
+}
+
 impl Layout {
     /// Places the keys: the widest first, each in the first word that has room for it.
     pub(crate) fn new(keys: &[Key]) -> Self {
         let mut free: Vec<u32> = Vec::new();
         let mut order: Vec<usize> = (0..keys.len()).collect();
-        let bits_of = |at: usize| keys.get(at).map_or(0, |key| width(key.column().kind()));
+        let bits_of = |at: usize| keys.get(at).map_or(0, |key| width_of(*key));
+        let worked = worked_out(keys);
         order.sort_by_key(|at| std::cmp::Reverse(bits_of(*at)));
         let mut placed: Vec<(usize, Field)> = Vec::new();
         for at in order {
             let Some(key) = keys.get(at) else { continue };
-            let (column, bits) = (key.column(), bits_of(at));
+            let bits = bits_of(at);
             // A key that is asked for twice is packed once.
-            if let Some((_, field)) = placed.iter().find(|(_, field)| field.column == column) {
+            if let Some((_, field)) = placed.iter().find(|(_, field)| field.key == *key) {
                 placed.push((at, *field));
                 continue;
             }
@@ -75,12 +110,21 @@ impl Layout {
                 free[word] -= bits;
                 (word, shift)
             };
-            placed.push((at, Field { column, word, shift, bits }));
+            let (source, bit) = match key {
+                Key::Column(column) | Key::Net(Address::Column(column), _) => {
+                    (Source::Column(*column), column.bit())
+                }
+                _ => {
+                    let at = worked.iter().position(|other| other == key).unwrap_or_default();
+                    (Source::Worked(at), worked::bit(at))
+                }
+            };
+            placed.push((at, Field { key: *key, source, word, shift, bits, bit }));
         }
         placed.sort_by_key(|(at, _)| *at);
         let fields: Vec<Field> = placed.into_iter().map(|(_, field)| field).collect();
         let bits = free.iter().map(|free| 64 - free).sum();
-        let mask = fields.iter().fold(0, |mask, field| mask | field.column.bit());
+        let mask = fields.iter().fold(0, |mask, field| mask | field.bit);
         Self { fields, words: free.len(), bits, mask }
     }
 
@@ -99,37 +143,37 @@ impl Layout {
         self.bits
     }
 
-    /// The presence bits of the keys' columns.
+    /// The presence bits of the keys.
     pub(crate) fn mask(&self) -> u64 {
         self.mask
     }
 
     /// Whether any key is a name, which batches number each for themselves.
     pub(crate) fn has_names(&self) -> bool {
-        self.fields.iter().any(|field| field.column.kind() == Kind::Name)
+        self.fields.iter().any(|field| field.kind() == Some(Kind::Name))
     }
 
     /// The columns of text among the keys, whose values are numbered row by row.
     pub(crate) fn texts(&self) -> impl Iterator<Item = Column> {
-        self.fields.iter().map(|field| field.column).filter(|column| column.kind() == Kind::Text)
+        self.fields.iter().filter_map(|field| field.key.column()).filter(|column| column.kind() == Kind::Text)
     }
 
-    /// Packs the keys of these rows. `numbers` has those of the batch's names and text. If `N` is one more than
+    /// Packs the keys of these rows. `beside` has the numbers of the batch's names and text, and what was worked out. If `N` is one more than
     /// [`Layout::words`] (or still more), the word after the keys says which of them are known; else all are.
     pub(crate) fn pack<const N: usize>(
         &self,
         batch: &Batch,
         rows: Rows<'_>,
-        numbers: &Numbers,
+        beside: &Beside,
         out: &mut Vec<[u64; N]>,
     ) {
         out.clear();
         out.resize(rows.len(), [0; N]);
         for field in &self.fields {
-            field.pack(batch, rows, numbers, out);
+            field.pack(batch, rows, beside, out);
         }
         if N > self.words {
-            rows.each(batch.present(), |i, present| out[i][self.words] = present & self.mask);
+            rows.each(beside.present(batch), |i, present| out[i][self.words] = present & self.mask);
             for field in &self.fields {
                 field.clear_unknown(self.words, out);
             }
@@ -144,9 +188,13 @@ impl Layout {
     fn cell(&self, field: Field, words: &[u64], names: &[Arc<str>]) -> Option<Cell> {
         let bits = self.known(field, words)?;
         let low = low_word(bits);
-        Some(match field.column.kind() {
+        let column = match field.key {
+            Key::Column(column) => column,
+            other => return Some(worked_cell(other, bits)),
+        };
+        Some(match column.kind() {
             Kind::Addr => Cell::Addr(Addr::from_bits(bits)),
-            Kind::Time => Cell::Time((low ^ SIGN).cast_signed()),
+            Kind::Time => Cell::Time(unordered(low)),
             Kind::Mac => Cell::Mac(Mac(low)),
             Kind::Unsigned(_) => Cell::Unsigned(low),
             Kind::Word(list) => Cell::Word(list.get(usize::try_from(low).ok()?)?),
@@ -158,8 +206,8 @@ impl Layout {
 
     /// The order of two packed rows: as their cells compare, key after key.
     pub(crate) fn compare(&self, a: &[u64], b: &[u64], names: &[Arc<str>]) -> Ordering {
-        let one = |field: &Field| match field.column.kind() {
-            Kind::Word(_) | Kind::Name | Kind::Text => {
+        let one = |field: &Field| match field.kind() {
+            Some(Kind::Word(_) | Kind::Name | Kind::Text) => {
                 self.cell(*field, a, names).cmp(&self.cell(*field, b, names))
             }
             _ => self.known(*field, a).cmp(&self.known(*field, b)),
@@ -169,7 +217,7 @@ impl Layout {
 
     /// The bits of a key, unless it is unknown.
     fn known(&self, field: Field, words: &[u64]) -> Option<u128> {
-        if words.get(self.words).is_some_and(|known| known & field.column.bit() == 0) {
+        if words.get(self.words).is_some_and(|known| known & field.bit == 0) {
             return None;
         }
         let word = *words.get(field.word)?;
@@ -180,8 +228,30 @@ impl Layout {
     }
 }
 
-/// The bit that makes numbers of times sort as the times do, also before 1970.
-const SIGN: u64 = 1 << 63;
+/// The time that [`worked::ordered`] made a number of.
+const fn unordered(number: u64) -> i64 {
+    (number ^ (1 << 63)).cast_signed()
+}
+
+/// The value of a key that is no column.
+fn worked_cell(key: Key, bits: u128) -> Cell {
+    let low = low_word(bits);
+    let number = |bits: u64| u8::try_from(bits & 0xff).unwrap_or_default();
+    match key {
+        Key::Net(_, lengths) => {
+            let addr = Addr::from_bits(bits);
+            Cell::Net(addr, lengths.of(addr))
+        }
+        Key::Time(_) => Cell::Time(unordered(low)),
+        Key::Service => {
+            let port = u16::try_from(low & 0xffff).ok().filter(|_| low & 1 << 16 != 0);
+            Cell::Service { proto: number(low >> 17), port }
+        }
+        Key::Weekday => Cell::Weekday(number(low)),
+        Key::HourOfDay => Cell::Unsigned(low),
+        Key::Column(_) | Key::Remote => Cell::Addr(Addr::from_bits(bits)),
+    }
+}
 
 /// So many low bits set; 1 to 64.
 const fn ones(bits: u32) -> u64 {
@@ -195,33 +265,47 @@ const fn low_word(bits: u128) -> u64 {
 }
 
 impl Field {
+    /// What the values of the column are that the key is, where it is one.
+    fn kind(&self) -> Option<Kind> {
+        self.key.column().map(Column::kind)
+    }
+
     /// Sets this key's bits in every row.
-    fn pack<const N: usize>(self, batch: &Batch, rows: Rows<'_>, numbers: &Numbers, out: &mut [[u64; N]]) {
-        let Self { column, word, shift, bits } = self;
+    fn pack<const N: usize>(self, batch: &Batch, rows: Rows<'_>, beside: &Beside, out: &mut [[u64; N]]) {
+        let Self { word, shift, bits, .. } = self;
+        let column = match self.source {
+            Source::Column(column) => column,
+            Source::Worked(at) => {
+                return match beside.worked.get(at) {
+                    Some(worked::Values::Addrs(v)) => pack_addrs(v, rows, word, out),
+                    Some(worked::Values::Words(v)) => rows.each(v, |i, x| out[i][word] |= x << shift),
+                    None => {}
+                };
+            }
+        };
+        if let (Key::Net(_, lengths), Values::Addr(v)) = (self.key, batch.values(column)) {
+            return pack_nets(v, lengths, rows, word, out);
+        }
         match batch.values(column) {
-            Values::Addr(v) => rows.each(v, |i, addr| {
-                let bits = addr.bits();
-                out[i][word] = low_word(bits >> 64);
-                out[i][word + 1] = low_word(bits);
-            }),
-            Values::Time(v) => rows.each(v, |i, ms| out[i][word] = ms.cast_unsigned() ^ SIGN),
+            Values::Addr(v) => pack_addrs(v, rows, word, out),
+            Values::Time(v) => rows.each(v, |i, ms| out[i][word] = worked::ordered(ms)),
             Values::U64(v) => rows.each(v, |i, x| out[i][word] |= (x & ones(bits)) << shift),
             Values::U32(v) if column.kind() == Kind::Name => rows.each(v, |i, x| {
-                let name = numbers.names.get(x as usize).copied().unwrap_or(u32::MAX);
+                let name = beside.numbers.names.get(x as usize).copied().unwrap_or(u32::MAX);
                 out[i][word] |= u64::from(name) << shift;
             }),
             Values::U32(v) => rows.each(v, |i, x| out[i][word] |= u64::from(x) << shift),
             Values::U16(v) => rows.each(v, |i, x| out[i][word] |= u64::from(x) << shift),
             Values::U8(v) => rows.each(v, |i, x| out[i][word] |= u64::from(x) << shift),
             Values::Bytes(_) => {
-                rows.each(numbers.of(column), |i, x| out[i][word] |= u64::from(x) << shift);
+                rows.each(beside.numbers.of(column), |i, x| out[i][word] |= u64::from(x) << shift);
             }
         }
     }
 
     /// Clears this key's bits where it is unknown, so that what an absent value happens to be makes no groups.
     fn clear_unknown<const N: usize>(self, known_word: usize, out: &mut [[u64; N]]) {
-        for key in out.iter_mut().filter(|key| key[known_word] & self.column.bit() == 0) {
+        for key in out.iter_mut().filter(|key| key[known_word] & self.bit == 0) {
             if self.bits > 64 {
                 (key[self.word], key[self.word + 1]) = (0, 0);
             } else {
@@ -231,9 +315,34 @@ impl Field {
     }
 }
 
+/// Sets both words of an address.
+fn pack_addrs<const N: usize>(addrs: &[Addr], rows: Rows<'_>, word: usize, out: &mut [[u64; N]]) {
+    rows.each(addrs, |i, addr| {
+        let bits = addr.bits();
+        out[i][word] = low_word(bits >> 64);
+        out[i][word + 1] = low_word(bits);
+    });
+}
+
+/// The same of its network.
+fn pack_nets<const N: usize>(
+    addrs: &[Addr],
+    lengths: Lengths,
+    rows: Rows<'_>,
+    word: usize,
+    out: &mut [[u64; N]],
+) {
+    rows.each(addrs, |i, addr| {
+        let bits = lengths.first(addr).bits();
+        out[i][word] = low_word(bits >> 64);
+        out[i][word + 1] = low_word(bits);
+    });
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::name::Numbers;
     use weir_flow::batch::RowBuilder;
     use weir_flow::schema::COLUMNS;
 
@@ -278,7 +387,8 @@ mod tests {
         assert_eq!(layout.words(), 6);
         let mut packed: Vec<[u64; 6]> = Vec::new();
         let numbers = Numbers { names: vec![7, 1], ..Numbers::default() };
-        layout.pack(&batch, Rows::Span(0, 1), &numbers, &mut packed);
+        let beside = Beside { numbers, ..Beside::default() };
+        layout.pack(&batch, Rows::Span(0, 1), &beside, &mut packed);
         let names: Vec<Arc<str>> = vec!["a".into(), "tenant".into()];
         let cells: Vec<_> = layout.cells(&packed[0], &names).map(Option::unwrap).collect();
         assert_eq!(
@@ -305,7 +415,7 @@ mod tests {
         batch.u16s_mut(Column::SrcPort)[2] = 77; // means nothing: the bit is clear
         let layout = Layout::new(&keys("src_port"));
         let mut packed: Vec<[u64; 2]> = Vec::new();
-        layout.pack(&batch, Rows::Span(0, 3), &Numbers::default(), &mut packed);
+        layout.pack(&batch, Rows::Span(0, 3), &Beside::default(), &mut packed);
         assert_eq!(packed[2], [0, 0]);
         let cells: Vec<_> = packed.iter().map(|words| layout.cells(words, &[]).next().unwrap()).collect();
         assert_eq!(cells, [Some(Cell::Unsigned(9)), Some(Cell::Unsigned(0)), None]);

@@ -3,8 +3,8 @@
 use super::entry::Entries;
 use super::index::{Index, hash};
 use super::key::Layout;
+use super::worked::Beside;
 use crate::budget::{Budget, Full};
-use crate::name::Numbers;
 use crate::query::Measure;
 use crate::rows::Rows;
 use foldhash::fast::RandomState;
@@ -16,12 +16,12 @@ const PIECE: usize = 512;
 
 /// Groups, whatever the width of their keys.
 pub(crate) trait Groups: Send + Sync {
-    /// Adds these rows of a batch. `numbers` has those of the batch's names and text.
+    /// Adds these rows of a batch. `beside` is what belongs to it beside its columns.
     fn add(
         &mut self,
         batch: &Batch,
         rows: Rows<'_>,
-        numbers: &Numbers,
+        beside: &Beside,
         scheme: &Scheme,
         budget: &Budget,
     ) -> Result<(), Full>;
@@ -166,19 +166,19 @@ impl<const N: usize> Groups for Map<N> {
         &mut self,
         batch: &Batch,
         rows: Rows<'_>,
-        numbers: &Numbers,
+        beside: &Beside,
         scheme: &Scheme,
         budget: &Budget,
     ) -> Result<(), Full> {
         for piece in rows.pieces(PIECE) {
-            scheme.layout.pack(batch, piece, numbers, &mut self.packed);
+            scheme.layout.pack(batch, piece, beside, &mut self.packed);
             let all = scheme.share == Share::ALL;
             if !all {
                 self.keep_share(piece, scheme);
             }
             self.number(budget)?;
             let piece = if all { piece } else { Rows::Picked(&self.places) };
-            self.entries.add(batch, piece, &scheme.measures, &self.numbers);
+            self.entries.add(batch, piece, &beside.shares, &scheme.measures, &self.numbers);
         }
         Ok(())
     }

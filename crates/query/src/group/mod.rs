@@ -9,12 +9,15 @@ mod index;
 mod key;
 mod map;
 mod ranked;
+mod spread;
 mod top;
+mod worked;
 
 use crate::budget::{Budget, Full};
 use crate::error::Error;
-use crate::name::{Names, Numbers};
-use crate::query::{Key, Query};
+use crate::key::Key;
+use crate::name::Names;
+use crate::query::Query;
 use crate::rows::Rows;
 use crate::table::Table;
 use foldhash::fast::RandomState;
@@ -22,9 +25,12 @@ use key::Layout;
 pub(crate) use map::Share;
 use map::{Groups, Scheme};
 pub(crate) use ranked::Ranked;
+use spread::Spread;
 use std::fmt;
 use std::sync::Arc;
 use weir_flow::{Batch, Values};
+pub(crate) use worked::Shares;
+use worked::{Beside, Work};
 
 /// What the groupings of all threads of one query share.
 #[derive(Debug)]
@@ -33,6 +39,8 @@ pub(crate) struct Shared {
     names: Names,
     budget: Budget,
     keys: Vec<Key>,
+    work: Work,
+    spread: Option<Spread>,
 }
 
 impl Shared {
@@ -40,7 +48,14 @@ impl Shared {
     pub(crate) fn new(query: &Query, memory_bytes: usize, share: Share, seed: &RandomState) -> Self {
         let scheme =
             Scheme { layout: Layout::new(&query.keys), measures: query.summed(), seed: seed.clone(), share };
-        Self { scheme, names: Names::default(), budget: Budget::new(memory_bytes), keys: query.keys.clone() }
+        let spread = Spread::new(query);
+        let work = Work {
+            keys: key::worked_out(&query.keys),
+            civil: query.civil.clone(),
+            fine_ms: spread.as_ref().map_or(weir_flow::time::BIN_MS, |spread| spread.fine_ms),
+        };
+        let budget = Budget::new(memory_bytes);
+        Self { scheme, names: Names::default(), budget, keys: query.keys.clone(), work, spread }
     }
 
     /// The error that says what to narrow.
@@ -60,10 +75,11 @@ pub(crate) struct Grouping<'a> {
     partial: Box<dyn Groups>,
     /// The names of the last batch: batches of one segment share them.
     translated: Arc<[Box<str>]>,
-    /// Their numbers, and those of the last batch's text.
-    numbers: Numbers,
+    /// Their numbers, those of the last batch's text, and what was worked out of it.
+    beside: Beside,
     /// Places of rows, kept for the memory only.
     split: (Vec<u32>, Vec<u32>),
+    whole: Vec<u32>,
 }
 
 impl fmt::Debug for Grouping<'_> {
@@ -81,27 +97,48 @@ impl<'a> Grouping<'a> {
             complete: shared.scheme.complete(),
             partial: shared.scheme.partial(),
             translated: Arc::default(),
-            numbers: Numbers::default(),
+            beside: Beside::default(),
             split: Default::default(),
+            whole: Vec::new(),
         }
     }
 
-    /// Adds these rows.
+    /// Adds these rows, spread over time if the query asks for that.
     ///
     /// # Errors
     /// There is no memory left for the groups.
     pub(crate) fn add(&mut self, batch: &Batch, rows: Rows<'_>) -> Result<(), Error> {
+        let Some(spread) = &self.shared.spread else {
+            return self.add_shares(batch, rows, &Shares::default());
+        };
+        let mut whole = std::mem::take(&mut self.whole);
+        let split = spread.split(batch, rows, &mut whole, |parts| {
+            let rows = batch.gather(&parts.rows);
+            self.add_shares(&rows, Rows::Span(0, rows.len()), &parts.shares)
+        });
+        let added = split.and_then(|()| self.add_shares(batch, Rows::Picked(&whole), &Shares::default()));
+        self.whole = whole;
+        added
+    }
+
+    /// Adds these rows as they are. `shares` says, by row of the batch, what they are where they are parts of flows.
+    ///
+    /// # Errors
+    /// There is no memory left for the groups.
+    pub(crate) fn add_shares(&mut self, batch: &Batch, rows: Rows<'_>, shares: &Shares) -> Result<(), Error> {
         self.translate(batch, rows).map_err(|Full| self.full())?;
+        self.beside.shares.clone_from(shares);
+        self.beside.work(&self.shared.work, batch, rows);
         let mask = self.shared.scheme.layout.mask();
         let mut all = u64::MAX;
-        rows.each(batch.present(), |_, present| all &= present);
+        rows.each(self.beside.present(batch), |_, present| all &= present);
         let added = if all & mask == mask {
             self.add_complete(batch, rows)
         } else {
             let (mut known, mut unknown) = std::mem::take(&mut self.split);
             known.clear();
             unknown.clear();
-            let present = batch.present();
+            let present = self.beside.present(batch);
             for place in rows.places() {
                 let known_here = present.get(place as usize).is_some_and(|p| p & mask == mask);
                 if known_here { known.push(place) } else { unknown.push(place) }
@@ -117,12 +154,12 @@ impl<'a> Grouping<'a> {
 
     fn add_complete(&mut self, batch: &Batch, rows: Rows<'_>) -> Result<(), Full> {
         let Shared { scheme, budget, .. } = self.shared;
-        self.complete.add(batch, rows, &self.numbers, scheme, budget)
+        self.complete.add(batch, rows, &self.beside, scheme, budget)
     }
 
     fn add_partial(&mut self, batch: &Batch, rows: Rows<'_>) -> Result<(), Full> {
         let Shared { scheme, budget, .. } = self.shared;
-        self.partial.add(batch, rows, &self.numbers, scheme, budget)
+        self.partial.add(batch, rows, &self.beside, scheme, budget)
     }
 
     /// Sees to it that this batch's names and the text of these rows have numbers.
@@ -130,13 +167,13 @@ impl<'a> Grouping<'a> {
         let Shared { scheme, names, budget, .. } = self.shared;
         if scheme.layout.has_names() && !Arc::ptr_eq(batch.names(), &self.translated) {
             self.translated = Arc::clone(batch.names());
-            self.numbers.names = names.translate(batch.names());
+            self.beside.numbers.names = names.translate(batch.names());
         }
-        self.numbers.text.clear();
+        self.beside.numbers.text.clear();
         for column in scheme.layout.texts() {
             if let Values::Bytes(strings) = batch.values(column) {
                 let numbers = names.number_text(batch, column, strings, rows, budget)?;
-                self.numbers.text.push((column, numbers));
+                self.beside.numbers.text.push((column, numbers));
             }
         }
         Ok(())

@@ -6,8 +6,9 @@ use std::ops::{ControlFlow, Range};
 use weir_flow::batch::{ALWAYS, RowBuilder, Value};
 use weir_flow::filter::Filter;
 use weir_flow::schema::{COLUMNS, Kind};
+use weir_flow::time::spread;
 use weir_flow::{Addr, Batch, Column};
-use weir_query::{Cell, Key, Listing, Measure, Order, Query, Table};
+use weir_query::{Cell, Civil, Count, Key, Listing, Measure, Order, Query, Table};
 
 /// Names of tenants; batches number them differently.
 const TENANTS: [&str; 3] = ["avtotrade", "OOO Avto", "b"];
@@ -23,7 +24,8 @@ fn value(column: Column, seed: u64, row: RowBuilder) -> RowBuilder {
     match column.kind() {
         Kind::Time => {
             let start = i64::try_from(seed % 50).unwrap() * 10_000;
-            row.time(column, EPOCH_MS + start + if column == Column::End { 15_000 } else { 0 })
+            let long = if seed.is_multiple_of(7) { 2_000_000 } else { 15_000 };
+            row.time(column, EPOCH_MS + start + if column == Column::End { long } else { 0 })
         }
         Kind::Addr => row.addr(column, addr(seed)),
         Kind::Word(words) => row.unsigned(column, seed % words.len() as u64),
@@ -122,26 +124,42 @@ fn range() -> impl Strategy<Value = Option<Range<i64>>> {
     }))
 }
 
+/// Keys that are no columns.
+const WORKED: [&str; 10] = [
+    "src/29",
+    "dst/24/127",
+    "remote",
+    "remote/16",
+    "service",
+    "time/5m",
+    "hour",
+    "hour_of_day",
+    "weekday",
+    "day",
+];
+
+/// Clocks that are ahead by hours and minutes, so that hours do not begin with UTC's.
+const AHEAD_MS: i64 = 20_700_000;
+
 /// Any query of up to four keys.
 pub(crate) fn query() -> impl Strategy<Value = Query> {
-    let keys = prop::collection::vec(
-        prop::sample::select(
-            [
-                &OFTEN[..OFTEN.len() - 1],
-                &[Column::Exporter, Column::Start, Column::Domain, Column::TimeSource],
-            ]
-            .concat(),
-        ),
-        0..5,
-    );
+    let columns =
+        [&OFTEN[..OFTEN.len() - 1], &[Column::Exporter, Column::Start, Column::Domain, Column::TimeSource]]
+            .concat();
+    let column = prop::sample::select(columns).prop_map(Key::Column);
+    let worked = prop::sample::select(WORKED.to_vec()).prop_map(|name| Key::by_name(name).unwrap());
+    let keys = prop::collection::vec(prop_oneof![2 => column, 1 => worked], 0..5);
     let measures = prop::sample::subsequence(Measure::ALL.to_vec(), 0..=5);
     let order =
         prop_oneof![prop::sample::select(Measure::ALL.to_vec()).prop_map(Order::Largest), Just(Order::Key)];
-    (range(), filter(), keys, measures, order, prop::option::of(0usize..6)).prop_map(
-        |(range, filter, keys, measures, order, limit)| Query {
+    let count = prop_oneof![3 => Just(Count::Whole), 1 => Just(Count::Inside)];
+    (range(), count, filter(), keys, measures, order, prop::option::of(0usize..6)).prop_map(
+        |(range, count, filter, keys, measures, order, limit)| Query {
             range,
+            count,
+            civil: Civil::new(AHEAD_MS, []),
             filter,
-            keys: keys.into_iter().map(Key::Column).collect(),
+            keys,
             measures,
             order,
             limit,
@@ -174,7 +192,7 @@ fn cell(value: Value<'_>) -> Cell {
 }
 
 /// The rows of a batch that are meant, found one by one.
-pub(crate) fn matching(batch: &Batch, range: Option<&Range<i64>>, filter: Option<&Filter>) -> Vec<usize> {
+fn matching(batch: &Batch, range: Option<&Range<i64>>, filter: Option<&Filter>, inside: bool) -> Vec<usize> {
     let mut matches = vec![true; batch.len()];
     if let Some(filter) = filter {
         filter.eval(batch, &mut matches);
@@ -187,7 +205,8 @@ pub(crate) fn matching(batch: &Batch, range: Option<&Range<i64>>, filter: Option
         .filter(|row| matches[*row])
         .filter(|row| {
             range.is_none_or(|range| {
-                time(*row, Column::Start) < range.end && time(*row, Column::End) >= range.start
+                let (start, end) = (time(*row, Column::Start), time(*row, Column::End));
+                start < range.end && (end >= range.start || inside && start >= range.start)
             })
         })
         .collect()
@@ -203,18 +222,18 @@ pub(crate) type Said = (Vec<Answer>, Vec<u128>, u64, u64);
 pub(crate) fn truth(batches: &[Batch], query: &Query) -> Said {
     let mut groups: BTreeMap<Vec<Option<Cell>>, [u128; 5]> = BTreeMap::new();
     let mut totals = [0u128; 5];
+    let mut matched = 0;
     for batch in batches {
-        for row in matching(batch, query.range.as_ref(), query.filter.as_ref()) {
-            let key = query.keys.iter().map(|key| batch.get(row, key.column()).map(cell)).collect();
-            let group = groups.entry(key).or_default();
-            for (at, measure) in Measure::ALL.iter().enumerate() {
-                let amount = match measure.column().map(|column| batch.get(row, column)) {
-                    None => 1,
-                    Some(Some(Value::Unsigned(number))) => number.into(),
-                    Some(_) => 0,
-                };
-                group[at] += amount;
-                totals[at] += amount;
+        let rows = matching(batch, query.range.as_ref(), query.filter.as_ref(), query.is_spread());
+        matched += rows.len() as u64;
+        for row in rows {
+            for (part, amounts) in parts(batch, row, query) {
+                let key = query.keys.iter().map(|key| key_of(*key, batch, row, part)).collect();
+                let group = groups.entry(key).or_default();
+                for (at, amount) in amounts.into_iter().enumerate() {
+                    group[at] += amount;
+                    totals[at] += amount;
+                }
             }
         }
     }
@@ -228,8 +247,81 @@ pub(crate) fn truth(batches: &[Batch], query: &Query) -> Said {
     let count = rows.len() as u64;
     rows.truncate(query.limit.unwrap_or(usize::MAX));
     let rows = rows.into_iter().map(|(key, sums)| (key, pick(&sums))).collect();
-    let flows = u64::try_from(totals[2]).unwrap();
-    (rows, pick(&totals), count, flows)
+    (rows, pick(&totals), count, matched)
+}
+
+/// What a row adds, in the order of [`Measure::ALL`]: all of it, or a part for each bin (and the bin).
+fn parts(batch: &Batch, row: usize, query: &Query) -> Vec<(i64, [u128; 5])> {
+    let amount = |measure: Measure| match measure.column().map(|column| batch.get(row, column)) {
+        None => 1,
+        Some(Some(Value::Unsigned(number))) => number,
+        Some(_) => 0,
+    };
+    let all = Measure::ALL.map(amount);
+    if !query.is_spread() {
+        return vec![(0, all.map(u128::from))];
+    }
+    let (start, end) = (batch.times(Column::Start)[row], batch.times(Column::End)[row]);
+    let mut parts = Vec::new();
+    spread(start, end, all[0], all[1], |p| parts.push((p.bin, [p.octets, p.packets, p.flows, 0, 0])));
+    let mut at = 0;
+    spread(start, end, all[3], all[4], |p| {
+        (parts[at].1[3], parts[at].1[4]) = (p.octets, p.packets);
+        at += 1;
+    });
+    let is_anything = |amounts: &[u64; 5]| amounts.iter().any(|amount| *amount > 0);
+    let is_inside = |bin: &i64| query.range.as_ref().is_none_or(|range| range.contains(bin));
+    parts.retain(|(bin, amounts)| is_inside(bin) && is_anything(amounts));
+    parts.into_iter().map(|(bin, amounts)| (bin, amounts.map(u128::from))).collect()
+}
+
+/// The value of a key, worked out plainly.
+fn key_of(key: Key, batch: &Batch, row: usize, part: i64) -> Option<Cell> {
+    let unsigned = |column| match batch.get(row, column) {
+        Some(Value::Unsigned(number)) => Some(number),
+        _ => None,
+    };
+    let addr = |column| match batch.get(row, column) {
+        Some(Value::Addr(addr)) => Some(addr),
+        _ => None,
+    };
+    let remote = || match batch.get(row, Column::Direction)? {
+        Value::Word("in") => addr(Column::SrcAddr),
+        Value::Word("out") => addr(Column::DstAddr),
+        Value::Word("local") => addr(Column::NatDstAddr).or(addr(Column::DstAddr)),
+        _ => None,
+    };
+    let net = |addr: Addr, v4: u8, v6: u8| match std::net::IpAddr::from(addr) {
+        std::net::IpAddr::V4(ip) => {
+            let first = (u64::from(u32::from(ip)) >> (32 - v4)) << (32 - v4);
+            Cell::Net(Addr::v4(u32::try_from(first).unwrap().to_be_bytes()), v4)
+        }
+        std::net::IpAddr::V6(ip) => {
+            let first = (u128::from(ip) >> (128 - v6)) << (128 - v6);
+            Cell::Net(Addr::v6(first.to_be_bytes()), v6)
+        }
+    };
+    let local = part + AHEAD_MS;
+    const HOUR_MS: i64 = 3_600_000;
+    Some(match key.to_string().as_str() {
+        "src_addr/29" => net(addr(Column::SrcAddr)?, 29, 48),
+        "dst_addr/24/127" => net(addr(Column::DstAddr)?, 24, 127),
+        "remote" => Cell::Addr(remote()?),
+        "remote/16" => net(remote()?, 16, 48),
+        "service" => {
+            let proto = u8::try_from(unsigned(Column::Proto)?).unwrap();
+            let ports = [Column::SrcPort, Column::DstPort].map(unsigned).into_iter().flatten();
+            // None of the random ports is a service's.
+            let port = ports.min().filter(|_| [6, 17, 33, 132, 136].contains(&proto));
+            Cell::Service { proto, port: port.map(|port| u16::try_from(port).unwrap()) }
+        }
+        "time/5m" => Cell::Time(part),
+        "hour" => Cell::Time(local - local % HOUR_MS - AHEAD_MS),
+        "day" => Cell::Time(local - local % (24 * HOUR_MS) - AHEAD_MS),
+        "hour_of_day" => Cell::Unsigned((local / HOUR_MS % 24).try_into().unwrap()),
+        "weekday" => Cell::Weekday(((local / (24 * HOUR_MS) + 3) % 7).try_into().unwrap()),
+        _ => return batch.get(row, key.column().unwrap()).map(cell),
+    })
 }
 
 /// The same of a table.
@@ -261,7 +353,7 @@ pub(crate) fn listed(run: impl FnOnce(&mut dyn FnMut(&Batch) -> ControlFlow<()>)
 pub(crate) fn check_listing(listed: &[(i64, String)], batches: &[Batch], listing: &Listing) {
     let mut truth = Vec::new();
     for batch in batches {
-        let rows = matching(batch, listing.range.as_ref(), listing.filter.as_ref());
+        let rows = matching(batch, listing.range.as_ref(), listing.filter.as_ref(), false);
         truth.extend(rows.into_iter().map(|row| record(batch, row)));
     }
     truth.sort();

@@ -9,12 +9,16 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
-use weir_account::Span;
 use weir_account::span::SpanText;
+use weir_account::{Span, Zone};
 use weir_flow::Batch;
 use weir_flow::filter::{Filter, Interface, Names};
 use weir_flow::label::{Kind, Labels};
+use weir_flow::schema::Column;
 use weir_flow::session::memory::Realm;
+use weir_flow::time::BIN_MS;
+use weir_query::civil::WIDTHS_MS;
+use weir_query::{Bucket, Civil, Options, Query, Table};
 use weir_store::Snapshot;
 
 /// Which flows.
@@ -167,6 +171,37 @@ impl Source {
     }
 }
 
+/// Where questions go to.
+pub(super) struct Asked<'a> {
+    pub(super) source: &'a Source,
+    pub(super) options: Options,
+}
+
+impl Asked<'_> {
+    pub(super) fn table(&self, query: &Query) -> Outcome<Table> {
+        Ok(match self.source {
+            Source::Files(batches) => weir_query::run_batches(batches.iter(), query, &self.options)?,
+            Source::Store(snapshot) => weir_query::run(snapshot, query, &self.options)?,
+        })
+    }
+
+    /// The span with both ends: where one is open, that of what is stored.
+    pub(super) fn span(&self, range: Option<&Range<i64>>) -> Option<Range<i64>> {
+        let stored = match self.source {
+            Source::Store(snapshot) => snapshot.span(),
+            Source::Files(batches) => {
+                let starts = batches.iter().flat_map(|batch| batch.times(Column::Start)).min();
+                let ends = batches.iter().flat_map(|batch| batch.times(Column::End)).max();
+                starts.zip(ends).map(|(start, end)| (*start, *end))
+            }
+        };
+        let range = range.cloned().unwrap_or(i64::MIN..i64::MAX);
+        let from = if range.start == i64::MIN { stored?.0 } else { range.start };
+        let to = if range.end == i64::MAX { stored?.1.saturating_add(1) } else { range.end };
+        (from < to).then_some(from..to)
+    }
+}
+
 /// The names in batches of files.
 fn said(batches: &[Batch]) -> Labels {
     let mut labels = Labels::default();
@@ -204,6 +239,22 @@ fn names(config: &Config, labels: &Labels) -> Names {
     Names { exporters, tenants, interfaces: interfaces.collect() }
 }
 
+/// The clocks of a zone, for the query engine: until long after anything is stored.
+pub(super) fn civil(zone: &Zone) -> Civil {
+    const YEAR_2100_MS: i64 = 4_102_444_800_000;
+    Civil::new(zone.offset_ms(0), zone.changes(0, YEAR_2100_MS))
+}
+
+/// The smallest bucket of five minutes or more that cuts so long a time into about so many steps at most.
+pub(super) fn bucket_for(length_ms: i64, steps: i64) -> Bucket {
+    let wide = |width: &&i64| **width >= BIN_MS && length_ms / **width <= steps;
+    match WIDTHS_MS.iter().find(wide) {
+        Some(width) => Bucket::Width(*width),
+        None if length_ms / (7 * 86_400_000) <= steps => Bucket::Week,
+        None => Bucket::Month,
+    }
+}
+
 /// The store as it is now.
 pub(super) fn snapshot(config: &Config) -> Outcome<Snapshot> {
     let snapshot = Snapshot::open(&config.store)?;
@@ -215,4 +266,53 @@ pub(super) fn snapshot(config: &Config) -> Outcome<Snapshot> {
         );
     }
     Ok(snapshot)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The query engine's arithmetic and the calendar library agree on every day, in zones of all kinds.
+    #[test]
+    fn days_begin_in_the_query_engine_when_they_do_in_the_calendar() {
+        const DAY_MS: i64 = 86_400_000;
+        for name in [
+            "UTC",
+            "Europe/Berlin",
+            "America/New_York",
+            "Asia/Kathmandu",
+            "Australia/Lord_Howe",
+            "America/Havana",
+            "Asia/Beirut",
+            "America/Asuncion",
+            "Africa/Casablanca",
+            "Pacific/Apia",
+        ] {
+            let zone = Zone::parse(name).unwrap();
+            let civil = civil(&zone);
+            let (from, to) = (1_577_836_800_000, 1_861_920_000_000); // 2020 to 2028
+            for day in weir_account::period::days(&zone, from, to).iter().skip(1) {
+                let bucket = Bucket::Width(DAY_MS);
+                for ms in [day.from_ms, day.from_ms + 1, day.to_ms - 1] {
+                    assert_eq!(bucket.start(ms, &civil), day.from_ms, "{name} {}", day.date);
+                    assert_eq!(zone.offset_ms(ms), civil.offset_ms(ms));
+                }
+                if day.to_ms < to {
+                    assert_eq!(bucket.end(day.from_ms, &civil), day.to_ms, "{name} {}", day.date);
+                }
+                let month = Bucket::Month.start(day.from_ms, &civil);
+                assert_eq!(zone.date_text(month), format!("{}-01", &day.date[..7]), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn steps_are_as_fine_as_fits() {
+        let hours = |n: i64| n * 3_600_000;
+        assert_eq!(bucket_for(hours(1), 32).to_string(), "time/5m");
+        assert_eq!(bucket_for(hours(24), 32).to_string(), "hour");
+        assert_eq!(bucket_for(hours(24 * 30), 32).to_string(), "day");
+        assert_eq!(bucket_for(hours(24 * 200), 32).to_string(), "week");
+        assert_eq!(bucket_for(hours(24 * 2000), 32).to_string(), "month");
+    }
 }

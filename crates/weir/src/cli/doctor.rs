@@ -63,7 +63,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let forecast = snapshot.forecast(config.budget.bytes);
     let report =
         Report { checkup: &checkup, holder, daemon, forecast, zone, kinds: &kinds, exporter: &exporter };
-    report::print(&report.render(arguments.common.form))?;
+    report::print(&report.render(arguments.common.form.text("doctor")?))?;
     match checkup.grave() {
         0 => Ok(()),
         1 => Err(Failure::new("1 finding touches the bill: its line begins with ✗, its cure is under it")),

@@ -2,27 +2,45 @@
 
 use super::Common;
 use super::ask::{self, Source};
+use crate::config::Config;
 use crate::exit::{self, Failure, Outcome};
-use crate::report::Form;
 use crate::report::flows::{Writer, columns};
 use crate::report::name::Names;
+use crate::report::{self, Form, parquet};
 use clap::Args;
+use std::cmp::Reverse;
+use std::collections::HashMap;
 use std::io::Write;
 use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use weir_flow::batch::Value;
+use weir_flow::filter::Filter;
+use weir_flow::{Batch, Column};
 use weir_query::{Listing, Options};
 
 #[derive(Args)]
 #[command(after_help = "Examples:\n  \
     weir flows host 192.168.31.2 --last 24h\n  \
     weir flows 'tenant avtotrade and dst port 443' -n 100 -o ndjson\n  \
+    weir flows --sort octets -n 10 --last 1h\n  \
+    weir flows --follow 'dst port 22'\n  \
+    weir flows --last 7d -o parquet > week.parquet\n  \
     weir flows -r capture.pcap 'proto udp'\n  \
     weir flows -r capture.pcap --all -o ndjson")]
 pub(super) struct Arguments {
     #[command(flatten)]
     which: ask::Which,
-    /// At most so many, the oldest
+    /// At most so many, the oldest; with --sort, the largest [default with --sort: 20]
     #[arg(short = 'n', long, value_name = "N")]
     limit: Option<usize>,
+    /// The largest first: by octets, packets, duration, or any other column of numbers or times
+    #[arg(long, value_name = "COLUMN", conflicts_with = "follow")]
+    sort: Option<String>,
+    /// Go on showing what is stored from now on, until Ctrl-C
+    #[arg(short = 'f', long, conflicts_with_all = ["files", "from", "to", "last"])]
+    follow: bool,
     /// Show also the elements of each record that have no column of their own, by name (in `other`)
     #[arg(long)]
     all: bool,
@@ -36,38 +54,276 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         return Err(Failure::usage("--all is too wide for a table: add -o ndjson, -o json or -o csv"));
     }
     let config = arguments.common.config()?;
-    let listing = Listing {
+    let mut listing = Listing {
         range: arguments.which.range(&config)?,
         filter: arguments.which.filter(&config)?,
         columns: columns(form, all),
         limit: arguments.limit,
     };
     let exporter = |address| config.exporter_name(address);
+    if arguments.follow {
+        return follow(arguments, &config, listing);
+    }
     let source = arguments.which.source(&config)?;
     let names = Names::new(source.labels()?, &config);
-    let mut writer = Writer::new(form, all, &config.zone, &exporter, &names);
-    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-    let mut result = out.write_all(writer.head().as_bytes());
-    let each = |batch: &weir_flow::Batch| {
-        for row in 0..batch.len() {
-            result = out.write_all(writer.row(batch, row).as_bytes());
-            if result.is_err() {
-                return ControlFlow::Break(());
-            }
+    let writer = Writer::new(form, all, &config.zone, &exporter, &names);
+    let mut out = Out::new(writer, form)?;
+    match &arguments.sort {
+        Some(by) => {
+            let by = Sorted::by(by)?;
+            listing.columns |= by.columns();
+            let limit = listing.limit.take().unwrap_or(20);
+            let largest = largest(&source, &listing, by, limit)?;
+            out.batch(&largest)?;
         }
-        ControlFlow::Continue(())
-    };
-    match source {
-        Source::Files(batches) => {
-            weir_query::list_batches(batches, &listing, &Options::default(), each)?;
-        }
-        Source::Store(snapshot) => {
-            weir_query::list(&snapshot, &listing, &Options::default(), each)?;
+        None => {
+            let mut result = Ok(());
+            list(&source, &listing, |batch| {
+                result = out.batch(batch);
+                if result.is_ok() && !out.closed { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            })?;
+            result?;
         }
     }
-    let foot = writer.foot();
-    result
-        .and_then(|()| out.write_all(foot.as_bytes()))
-        .and_then(|()| out.flush())
-        .or_else(|e| exit::output(&e))
+    out.finish()
+}
+
+/// Hands the records over, oldest first.
+fn list(source: &Source, listing: &Listing, each: impl FnMut(&Batch) -> ControlFlow<()>) -> Outcome {
+    let options = Options::default();
+    match source {
+        Source::Files(batches) => drop(weir_query::list_batches(batches.iter(), listing, &options, each)?),
+        Source::Store(snapshot) => drop(weir_query::list(snapshot, listing, &options, each)?),
+    }
+    Ok(())
+}
+
+/// Where records go: text as they come, or row groups of a Parquet file.
+struct Out<'a> {
+    writer: Writer<'a>,
+    text: std::io::BufWriter<std::io::Stdout>,
+    file: Option<parquet::File<std::io::Stdout>>,
+    /// The reader went away (`| head`).
+    closed: bool,
+}
+
+impl<'a> Out<'a> {
+    fn new(writer: Writer<'a>, form: Form) -> Outcome<Self> {
+        let file = match form {
+            Form::Parquet => Some(parquet::File::new(report::binary_output()?, &writer.heads())?),
+            _ => None,
+        };
+        let head = writer.head();
+        let mut out = Self { writer, text: std::io::BufWriter::new(std::io::stdout()), file, closed: false };
+        out.print(&head)?;
+        Ok(out)
+    }
+
+    fn print(&mut self, text: &str) -> Outcome {
+        match self.text.write_all(text.as_bytes()) {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                self.closed = true;
+                exit::output(&error)
+            }
+        }
+    }
+
+    fn batch(&mut self, batch: &Batch) -> Outcome {
+        if let Some(file) = &mut self.file {
+            return file.write(&self.writer.sheet(batch));
+        }
+        for row in 0..batch.len() {
+            let text = self.writer.row(batch, row);
+            self.print(&text)?;
+            if self.closed {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> Outcome {
+        if let Some(file) = self.file {
+            return file.finish();
+        }
+        let foot = self.writer.foot();
+        if !self.closed {
+            self.print(&foot)?;
+        }
+        if self.closed { Ok(()) } else { self.text.flush().or_else(|error| exit::output(&error)) }
+    }
+}
+
+/// What records are sorted by.
+#[derive(Clone, Copy)]
+enum Sorted {
+    Column(Column),
+    Duration,
+}
+
+impl Sorted {
+    fn by(name: &str) -> Outcome<Self> {
+        use weir_flow::schema::{COLUMNS, Kind};
+        let sorts = |kind| matches!(kind, Kind::Time | Kind::Unsigned(_));
+        match Column::by_name(name) {
+            _ if name == "duration" => Ok(Self::Duration),
+            Some(column) if sorts(column.kind()) => Ok(Self::Column(column)),
+            _ => {
+                let mut names: Vec<&str> =
+                    COLUMNS.iter().filter(|definition| sorts(definition.kind)).map(|d| d.name).collect();
+                names.push("duration");
+                let near = crate::config::nearest(name, &names);
+                let near = near.map_or_else(String::new, |near| format!("did you mean {near}? "));
+                let all = names.join(", ");
+                Err(Failure::usage(format!("records cannot be sorted by \"{name}\"; {near}there are {all}")))
+            }
+        }
+    }
+
+    fn columns(self) -> u64 {
+        match self {
+            Self::Column(column) => column.bit(),
+            Self::Duration => Column::Start.bit() | Column::End.bit(),
+        }
+    }
+
+    /// The value of a row; `None` is unknown, and less than all.
+    fn value(self, batch: &Batch, row: usize) -> Option<i128> {
+        let value = |column| match batch.get(row, column)? {
+            Value::Unsigned(n) => Some(i128::from(n)),
+            Value::Time(ms) => Some(i128::from(ms)),
+            _ => None,
+        };
+        match self {
+            Self::Column(column) => value(column),
+            Self::Duration => Some(value(Column::End)? - value(Column::Start)?),
+        }
+    }
+}
+
+/// The records with the largest values, the largest first; of equal ones, the oldest first. About twice as many are
+/// held as are asked for.
+fn largest(source: &Source, listing: &Listing, by: Sorted, limit: usize) -> Outcome<Batch> {
+    const SPARE_ROWS: usize = 1 << 16;
+    let mut held: Option<Batch> = None;
+    let keep = |batch: &Batch| {
+        let mut rows: Vec<u32> = (0..u32::try_from(batch.len()).unwrap_or(u32::MAX)).collect();
+        rows.sort_by_key(|row| Reverse(by.value(batch, *row as usize)));
+        rows.truncate(limit);
+        batch.gather(&rows)
+    };
+    list(source, listing, |batch| {
+        let mut all = held.take().unwrap_or_else(|| Batch::with_columns(listing.columns));
+        all.append(batch);
+        held = Some(if all.len() > limit.saturating_mul(2).saturating_add(SPARE_ROWS) {
+            keep(&all)
+        } else {
+            all
+        });
+        ControlFlow::Continue(())
+    })?;
+    Ok(held.map_or_else(Batch::new, |batch| keep(&batch)))
+}
+
+/// How far back records are looked for that were received while others were stored before them.
+const LATE_MS: i64 = 30_000;
+
+/// Shows what is stored from now on. Records are told apart by what is shown of them, each as often as it is stored.
+fn follow(arguments: &Arguments, config: &Config, listing: Listing) -> Outcome {
+    let form = arguments.common.form;
+    if matches!(form, Form::Json | Form::Parquet) {
+        return Err(Failure::usage(
+            "--follow has no end, which this form needs: use -o table, ndjson or csv",
+        ));
+    }
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        signal_hook::flag::register(signal, Arc::clone(&stop))
+            .map_err(|error| Failure::new(format!("cannot hear of Ctrl-C: {error}")))?;
+    }
+    let mut following = Following {
+        listing: Listing { columns: listing.columns | Column::Received.bit(), limit: None, ..listing },
+        form,
+        all: arguments.all,
+        left: arguments.limit.unwrap_or(usize::MAX),
+        seen: HashMap::new(),
+        since: crate::clock::now_ms().saturating_sub(LATE_MS),
+        headed: false,
+    };
+    following.look(config, false)?;
+    while following.left > 0 && !stop.load(Ordering::Relaxed) {
+        std::thread::sleep(Duration::from_millis(500));
+        let text = following.look(config, true)?;
+        report::print(&text)?;
+    }
+    Ok(())
+}
+
+/// What was shown of the last half minute.
+struct Following {
+    listing: Listing,
+    form: Form,
+    all: bool,
+    /// How many records may still be shown.
+    left: usize,
+    /// Records shown, as text: when they were received, and how many of them there are.
+    seen: HashMap<String, (i64, u64)>,
+    /// What was received before is not looked for any more.
+    since: i64,
+    headed: bool,
+}
+
+impl Following {
+    /// What came since the last time; with `show`, as text.
+    fn look(&mut self, config: &Config, show: bool) -> Outcome<String> {
+        let late = Filter::parse(&format!("received >= {}", self.since))
+            .map_err(|mistake| Failure::new(mistake.to_string()))?;
+        let asked = self.listing.filter.clone();
+        let listing = Listing {
+            filter: Some(asked.map_or(late.clone(), |asked| asked.and(late))),
+            ..self.listing.clone()
+        };
+        let source = Source::Store(Box::new(ask::snapshot(config)?));
+        let names = Names::new(source.labels()?, config);
+        let exporter = |address| config.exporter_name(address);
+        let mut writer = Writer::new(self.form, self.all, &config.zone, &exporter, &names);
+        let mut plain = Writer::new(Form::Ndjson, self.all, &config.zone, &exporter, &names);
+        let mut counted: HashMap<String, u64> = HashMap::new();
+        let (mut out, mut rows, mut latest) = (writer.head(), 0, self.since);
+        if self.headed {
+            out.clear();
+        }
+        list(&source, &listing, |batch| {
+            for row in 0..batch.len() {
+                let text = plain.row(batch, row);
+                let received = batch.times(Column::Received).get(row).copied().unwrap_or_default();
+                latest = latest.max(received);
+                let count = counted.entry(text.clone()).or_default();
+                *count += 1;
+                let known = self.seen.entry(text).or_insert((received, 0));
+                if *count > known.1 {
+                    known.1 = *count;
+                    if show && rows < self.left {
+                        out.push_str(&writer.row(batch, row));
+                        rows += 1;
+                    }
+                }
+            }
+            ControlFlow::Continue(())
+        })?;
+        self.since = self.since.max(latest.saturating_sub(LATE_MS));
+        self.seen.retain(|_, (received, _)| *received >= self.since);
+        if !show {
+            return Ok(String::new());
+        }
+        self.left -= rows;
+        if self.form == Form::Table && rows > 0 {
+            let table = writer.foot();
+            let (head, lines) = table.split_once('\n').unwrap_or_default();
+            out = if self.headed { lines.to_owned() } else { format!("{head}\n{lines}") };
+        }
+        self.headed |= rows > 0 || self.form == Form::Csv;
+        Ok(out)
+    }
 }

@@ -65,7 +65,7 @@ pub(super) fn import(arguments: &ImportArguments) -> Outcome {
     let config = arguments.common.config()?;
     let order = import::Order { files: &arguments.files, kind: arguments.kind, again: arguments.again };
     let summary = import::import(&config, &order)?;
-    report::print(&summary.render(arguments.common.form, config.unit))
+    report::print(&summary.render(arguments.common.form.text("import")?, config.unit))
 }
 
 #[derive(Args)]
@@ -116,6 +116,7 @@ pub(super) fn send(arguments: &SendArguments) -> Outcome {
         arguments.to.to_socket_addrs().ok().and_then(|mut found| found.next()).ok_or_else(|| {
             Failure::usage(format!("\"{}\" is no HOST:PORT, as 127.0.0.1:2055", arguments.to))
         })?;
+    arguments.form.text("send")?;
     let sent = player::send(&arguments.file, to, &way(arguments), pace(arguments)?, arguments.kind)?;
     match arguments.form {
         Form::Json => report::print_json(&sent.document()),
@@ -123,7 +124,7 @@ pub(super) fn send(arguments: &SendArguments) -> Outcome {
         Form::Csv => {
             report::print(&format!("datagrams,payload_bytes\n{},{}\n", sent.datagrams, sent.payload_bytes))
         }
-        Form::Table => report::print(&sentence(&sent, to)),
+        Form::Table | Form::Parquet => report::print(&sentence(&sent, to)),
     }
 }
 

@@ -5,6 +5,7 @@ mod doctor;
 mod exporter_config;
 mod flows;
 mod manage;
+mod plot;
 mod rate;
 mod rebuild;
 mod top;
@@ -40,6 +41,8 @@ enum Command {
     Flows(flows::Arguments),
     /// Groups flows and shows the largest
     Top(top::Arguments),
+    /// Draws traffic over time, as SVG
+    Plot(plot::Arguments),
     /// Octets, packets and flows in and out, by tenant, with the trial balance
     Usage(usage::Arguments),
     /// A tenant's statement of a period
@@ -115,6 +118,7 @@ pub(crate) fn run() -> Outcome {
         Command::Import(arguments) => manage::import(&arguments),
         Command::Flows(arguments) => flows::run(&arguments),
         Command::Top(arguments) => top::run(&arguments),
+        Command::Plot(arguments) => plot::run(&arguments),
         Command::Usage(arguments) => usage::run(&arguments),
         Command::Statement(arguments) => usage::statement(&arguments),
         Command::Rate(arguments) => rate::run(&arguments),

@@ -41,6 +41,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
+    let form = arguments.common.form.text("rate")?;
     let config = arguments.common.config()?;
     let period = usage::period(&arguments.period, &config)?;
     let one = arguments.tariff.as_deref().map(|text| find(text, &config)).transpose()?;
@@ -59,7 +60,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         let bill = tariff.rate(&meter).map_err(|error| Failure::new(format!("{tenant}: {error}")))?;
         bills.push(Charged { tenant, tariff, bill });
     }
-    report::print(&Report { period: &period, unit: config.unit, bills }.render(arguments.common.form))
+    report::print(&Report { period: &period, unit: config.unit, bills }.render(form))
 }
 
 /// Those of the tenants that were asked for.

@@ -45,7 +45,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     }
     let rebuilt = writer.rebuild(&range, clock::now_ms())?;
     writer.close(clock::now_ms())?;
-    match arguments.common.form {
+    match arguments.common.form.text("rebuild")? {
         Form::Json | Form::Ndjson => report::print_json(&document(&rebuilt))?,
         _ => report::print(&text(&rebuilt))?,
     }
@@ -59,7 +59,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
 }
 
 fn check(found: &Report, form: Form) -> Outcome {
-    match form {
+    match form.text("rebuild")? {
         Form::Json | Form::Ndjson => report::print_json(&json!({
             "files": found.files,
             "bytes": found.bytes,

@@ -98,7 +98,10 @@ fn print_usage(
         exporter: &|address| config.exporter_name(address),
         host_name: &|address| hosts.name(address),
     };
-    report::print(&report.render(form))
+    match form {
+        report::Form::Parquet => report::print_parquet(&report.sheet()),
+        form => report::print(&report.render(form)),
+    }
 }
 
 /// The span asked for, widened to whole bins, and its name.
@@ -252,7 +255,7 @@ pub(super) fn statement(arguments: &StatementArguments) -> Outcome {
         exporter: &|address| config.exporter_name(address),
         host_name: &|address| hosts.name(address),
     };
-    report::print(&sheet.render(arguments.common.form))
+    report::print(&sheet.render(arguments.common.form.text("statement")?))
 }
 
 /// What the figures rest on: the tenant's networks, and the counting rule of every exporter heard.

@@ -98,11 +98,10 @@ fn groups(snapshot: &Snapshot, range: &Range<i64>, patients: &mut BTreeMap<Addr,
     let keys = ["exporter", "protocol_version", "sampling_interval", "sampling_source", "flow_direction"];
     let query = Query {
         range: Some(range.clone()),
-        filter: None,
-        keys: keys.iter().filter_map(|name| Key::by_name(name)).collect(),
         measures: vec![Measure::Octets, Measure::Flows],
         order: Order::Largest(Measure::Flows),
         limit: None,
+        ..Query::top(keys.iter().filter_map(|name| Key::by_name(name)).collect(), 0)
     };
     let table = weir_query::run(snapshot, &query, &Options::default())?;
     for row in table.rows() {

@@ -34,7 +34,7 @@ impl Report<'_> {
                 self.bills.iter().map(|charged| format!("{}\n", document(charged, zone))).collect()
             }
             Form::Csv => self.csv(),
-            Form::Table => self.text(),
+            Form::Table | Form::Parquet => self.text(),
         }
     }
 

@@ -2,13 +2,14 @@
 
 use super::name::{NAMED, Names};
 use super::number::{duration, grouped};
+use super::sheet::{Head, Kind, Sheet, Value as Cell};
 use super::table::{Align, Columns};
 use super::{Form, csv_line, value};
 use serde_json::{Map, Value as Json};
 use weir_account::Zone;
 use weir_flow::Batch;
 use weir_flow::batch::Value;
-use weir_flow::schema::{COLUMNS, Column};
+use weir_flow::schema::{self, COLUMNS, Column};
 
 /// What the table for people shows; the other forms show every column.
 const SHOWN: u64 = Column::Start.bit()
@@ -70,7 +71,7 @@ impl<'a> Writer<'a> {
         match self.form {
             Form::Csv => csv_line(shown(self.all).map(Column::name).chain(NAMED.iter().map(|(_, n, _)| *n))),
             Form::Json => "[".to_owned(),
-            Form::Table | Form::Ndjson => String::new(),
+            Form::Table | Form::Ndjson | Form::Parquet => String::new(),
         }
     }
 
@@ -79,7 +80,7 @@ impl<'a> Writer<'a> {
         let first = self.rows == 0;
         self.rows += 1;
         match self.form {
-            Form::Table => self.table_row(batch, row),
+            Form::Table | Form::Parquet => self.table_row(batch, row),
             Form::Csv => self.csv_row(batch, row),
             Form::Ndjson => format!("{}\n", self.object(batch, row)),
             Form::Json => format!("{}{}", if first { "\n" } else { ",\n" }, self.object(batch, row)),
@@ -91,8 +92,25 @@ impl<'a> Writer<'a> {
         match self.form {
             Form::Json => "\n]\n".to_owned(),
             Form::Table => self.table.take().map_or_else(|| "no flows match\n".to_owned(), |t| t.render()),
-            Form::Csv | Form::Ndjson => String::new(),
+            Form::Csv | Form::Ndjson | Form::Parquet => String::new(),
         }
+    }
+
+    /// The columns of a [`Writer::sheet`].
+    pub(crate) fn heads(&self) -> Vec<Head> {
+        let columns = shown(self.all).map(|column| Head::new(column.name(), kind(column)));
+        columns.chain(NAMED.iter().map(|(_, name, _)| Head::optional(*name))).collect()
+    }
+
+    /// Records as plain columns: the same as in CSV.
+    pub(crate) fn sheet(&self, batch: &Batch) -> Sheet {
+        let row = |row: usize| {
+            let values = shown(self.all).map(|column| plain(batch.get(row, column)));
+            let name =
+                |column| self.names.of(batch, row, column).map_or(Cell::Null, |n| Cell::Text(n.to_owned()));
+            values.chain(NAMED.iter().map(|(column, ..)| name(*column))).collect()
+        };
+        Sheet { heads: self.heads(), rows: (0..batch.len()).map(row).collect() }
     }
 
     /// The columns, then the names: the same columns for all rows.
@@ -177,6 +195,23 @@ impl<'a> Writer<'a> {
             self.interface(batch, row, Column::IngressIf),
             self.interface(batch, row, Column::EgressIf),
         ]
+    }
+}
+
+fn kind(column: Column) -> Kind {
+    match column.kind() {
+        schema::Kind::Time => Kind::Time,
+        schema::Kind::Unsigned(_) => Kind::Unsigned,
+        _ => Kind::Text,
+    }
+}
+
+fn plain(value: Option<Value<'_>>) -> Cell {
+    match value {
+        None => Cell::Null,
+        Some(Value::Time(ms)) => Cell::Time(ms),
+        Some(Value::Unsigned(n)) => Cell::Unsigned(n.into()),
+        other => Cell::Text(value::plain(other)),
     }
 }
 

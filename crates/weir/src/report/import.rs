@@ -59,7 +59,7 @@ impl Summary {
             Form::Json => format!("{:#}\n", self.document()),
             Form::Ndjson => format!("{}\n", self.document()),
             Form::Csv => self.csv(),
-            Form::Table => self.text(unit),
+            Form::Table | Form::Parquet => self.text(unit),
         }
     }
 

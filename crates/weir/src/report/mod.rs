@@ -13,13 +13,15 @@ pub(crate) mod name;
 pub(crate) mod number;
 pub(crate) mod other;
 pub(crate) mod outlook;
+pub(crate) mod parquet;
+pub(crate) mod sheet;
 pub(crate) mod statement;
 pub(crate) mod table;
 pub(crate) mod top;
 pub(crate) mod usage;
 pub(crate) mod value;
 
-use crate::exit::{self, Outcome};
+use crate::exit::{self, Failure, Outcome};
 use std::io::{IsTerminal, Write};
 
 /// In which form an answer is given.
@@ -33,6 +35,23 @@ pub(crate) enum Form {
     Ndjson,
     /// Comma-separated values with a header line.
     Csv,
+    /// A Parquet file, of top, flows and usage.
+    Parquet,
+}
+
+impl Form {
+    /// The form of a command whose answers are no rows of columns.
+    ///
+    /// # Errors
+    /// It is one of rows of columns.
+    pub(crate) fn text(self, command: &str) -> Outcome<Self> {
+        match self {
+            Self::Parquet => Err(Failure::usage(format!(
+                "{command} has no answer in columns: use -o table, json, ndjson or csv (Parquet is for top, flows and usage)"
+            ))),
+            text => Ok(text),
+        }
+    }
 }
 
 /// Whether people look at standard output, so that emphasis is welcome.
@@ -44,6 +63,22 @@ pub(crate) fn is_terminal() -> bool {
 pub(crate) fn print(text: &str) -> Outcome {
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).or_else(|error| exit::output(&error))
+}
+
+/// Prints columns as a Parquet file; not onto a terminal.
+pub(crate) fn print_parquet(sheet: &sheet::Sheet) -> Outcome {
+    let mut file = parquet::File::new(binary_output()?, &sheet.heads)?;
+    file.write(sheet)?;
+    file.finish()
+}
+
+/// Standard output for what no terminal can show.
+pub(crate) fn binary_output() -> Outcome<std::io::Stdout> {
+    let out = std::io::stdout();
+    if out.is_terminal() {
+        return Err(Failure::usage("a Parquet file is nothing for a terminal: add > answer.parquet"));
+    }
+    Ok(out)
 }
 
 /// Prints a JSON document, readable on a terminal and in a file.

@@ -67,6 +67,43 @@ pub(crate) fn share(part: u128, whole: u128) -> String {
     format!("{}.{} %", tenths / 10, tenths % 10)
 }
 
+/// By how much more or less than before, in tenths of a percent: `+12.5 %`; of nothing, nothing.
+pub(crate) fn change(now: u128, before: u128) -> String {
+    if before == 0 {
+        return "–".to_owned();
+    }
+    let tenths = (now.abs_diff(before) * 1000 + before / 2) / before;
+    let sign = if now < before { "−" } else { "+" };
+    format!("{sign}{}.{} %", grouped(tenths / 10), tenths % 10)
+}
+
+/// A bar that is `width` characters wide where the part is the whole, in eighths of a character.
+pub(crate) fn bar(part: u128, whole: u128, width: usize) -> String {
+    const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
+    if whole == 0 {
+        return String::new();
+    }
+    let full = width as u128 * 8;
+    let eighths = part.min(whole).saturating_mul(full).saturating_add(whole / 2) / whole;
+    // What is there is seen.
+    let eighths = usize::try_from(eighths).unwrap_or_default().max(usize::from(part > 0));
+    "█".repeat(eighths / 8) + EIGHTHS.get(eighths % 8).copied().unwrap_or_default()
+}
+
+/// A line of bars, the tallest for the largest; nothing at all is a dot.
+pub(crate) fn spark(values: &[u128]) -> String {
+    const HEIGHTS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let largest = values.iter().copied().max().unwrap_or_default();
+    let height = |value: u128| match value {
+        0 => '·',
+        _ => {
+            let at = value.saturating_mul(8).saturating_sub(1) / largest.max(1);
+            HEIGHTS.get(usize::try_from(at).unwrap_or(7)).copied().unwrap_or('█')
+        }
+    };
+    values.iter().map(|value| height(*value)).collect()
+}
+
 /// A duration in ms as people say it: `850 ms`, `12.3 s`, `4 m 05 s`, `3 h 12 m`.
 pub(crate) fn duration(ms: u64) -> String {
     match ms {
@@ -91,6 +128,18 @@ mod tests {
         assert_eq!(octets(999_999_499u64, Unit::Decimal), "999.999 MB");
         assert_eq!(octets(1u64 << 40, Unit::Binary), "1.000 TiB");
         assert_eq!(octets(u64::MAX, Unit::Decimal), "18.447 EB");
+    }
+
+    #[test]
+    fn bars_and_changes() {
+        assert_eq!([0u128, 1, 50, 100].map(|part| bar(part, 100, 4)), ["", "▏", "██", "████"]);
+        assert_eq!(bar(1, 0, 4), "");
+        assert_eq!(spark(&[0, 1, 8, 4]), "·▁█▄");
+        assert_eq!(spark(&[0, 0]), "··");
+        assert_eq!(
+            [(150, 100), (1, 3), (5, 5), (5, 0)].map(|(n, b)| change(n, b)),
+            ["+50.0 %", "−66.7 %", "+0.0 %", "–"]
+        );
     }
 
     #[test]

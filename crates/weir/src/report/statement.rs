@@ -23,7 +23,7 @@ impl Sheet<'_> {
             Form::Json => format!("{:#}\n", self.document()),
             Form::Ndjson => format!("{}\n", self.document()),
             Form::Csv => self.csv(),
-            Form::Table => self.text(),
+            Form::Table | Form::Parquet => self.text(),
         }
     }
 

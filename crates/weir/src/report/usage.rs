@@ -1,8 +1,9 @@
 //! Who used how much in a span, with the balance and the completeness under it.
 
 use super::number::{count, octets, share};
+use super::sheet::{Head, Kind, Sheet, Value};
 use super::table::{Align, Columns};
-use super::{Form, balance, completeness, csv_line};
+use super::{Form, balance, completeness};
 use serde_json::{Map, Value as Json, json};
 use weir_account::statement::Unit;
 use weir_account::usage::{TenantUsage, Usage, Used};
@@ -42,8 +43,8 @@ impl Report<'_> {
             Form::Ndjson => {
                 self.tenants().map(|(name, usage)| format!("{}\n", self.tenant_object(name, usage))).collect()
             }
-            Form::Csv => self.csv(),
-            Form::Table => self.text(),
+            Form::Csv => self.sheet().csv(),
+            Form::Table | Form::Parquet => self.text(),
         }
     }
 
@@ -84,19 +85,23 @@ impl Report<'_> {
         Json::Object(object)
     }
 
-    fn csv(&self) -> String {
-        let measures = ["in", "out", "local_in", "local_out"];
-        let heads = measures.iter().flat_map(|m| ["octets", "packets", "flows"].map(|s| format!("{m}_{s}")));
-        let mut out = csv_line(["tenant", "address"].map(str::to_owned).into_iter().chain(heads));
+    /// The tenants, and with hosts each of them, as plain columns.
+    pub(crate) fn sheet(&self) -> Sheet {
+        let mut heads = vec![Head::new("tenant", Kind::Text), Head::new("address", Kind::Text)];
+        for way in ["in", "out", "local_in", "local_out"] {
+            let sums = ["octets", "packets", "flows"].map(|sum| format!("{way}_{sum}"));
+            heads.extend(sums.map(|name| Head::new(name, Kind::Unsigned)));
+        }
+        let mut sheet = Sheet { heads, rows: Vec::new() };
         for (name, usage) in self.tenants() {
-            out.push_str(&csv_used(name, "", &usage.used));
+            sheet.rows.push(row(name, None, &usage.used));
             if self.hosts {
                 for (address, host) in by_octets(usage) {
-                    out.push_str(&csv_used(name, &address.to_string(), host));
+                    sheet.rows.push(row(name, Some(address), host));
                 }
             }
         }
-        out
+        sheet
     }
 
     fn text(&self) -> String {
@@ -176,8 +181,10 @@ pub(crate) fn used(used: &Used) -> [(String, Json); 4] {
     ]
 }
 
-fn csv_used(tenant: &str, address: &str, used: &Used) -> String {
+fn row(tenant: &str, address: Option<Addr>, used: &Used) -> Vec<Value> {
     let sums = [used.r#in, used.out, used.local_in, used.local_out];
-    let numbers = sums.iter().flat_map(|s| [s.octets, s.packets, s.flows]).map(|n| n.to_string());
-    csv_line([tenant.to_owned(), address.to_owned()].into_iter().chain(numbers))
+    let numbers = sums.iter().flat_map(|s| [s.octets, s.packets, s.flows]);
+    let address = address.map_or(Value::Null, |address| Value::Text(address.to_string()));
+    let labels = [Value::Text(tenant.to_owned()), address];
+    labels.into_iter().chain(numbers.map(|n| Value::Unsigned(n.into()))).collect()
 }

@@ -22,6 +22,7 @@
 //! | `check`, `cli` | configurations and command lines, right and wrong |
 //! | `exporter_config` | what is printed for an exporter, run by that exporter |
 //! | `doctor` | exporters with one thing wrong with each |
+//! | `top`, `plot` | groups by all that can be grouped by, what stands beside them, and pictures of them |
 //! | `answers`, `demo` | the same figures in every form |
 //! | `disk` | a disk that is full, and has room again; damage, and accounts computed again |
 //! | `duckdb` | the files, read by DuckDB |
@@ -54,9 +55,11 @@ mod names;
 mod netflow;
 mod office;
 mod packaging;
+mod plot;
 mod rate;
 mod relay;
 mod remember;
 mod run;
 mod stream;
 mod supervise;
+mod top;

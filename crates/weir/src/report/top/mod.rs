@@ -1,26 +1,43 @@
 //! Groups and their sums.
 
+mod flat;
+mod people;
+
+use super::Form;
 use super::name::{Names, named};
-use super::number::{count, grouped, octets, share};
-use super::table::{Align, Columns};
-use super::{Form, csv_line, value};
+use crate::top::{Answer, Group};
 use serde_json::{Map, Value as Json, json};
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 use weir_account::Zone;
 use weir_account::statement::Unit;
 use weir_flow::Addr;
+use weir_flow::filter::service_of;
 use weir_flow::schema::Column;
-use weir_query::{Cell, Measure, Table};
+use weir_query::{Cell, Civil, Key, Measure};
 
-/// What a table needs to be read.
+pub(crate) use flat::sheet;
+use flat::value;
+pub(crate) use people::labels;
+
+/// What an answer needs to be read.
 pub(crate) struct Reading<'a> {
     pub(crate) zone: &'a Zone,
+    pub(crate) civil: &'a Civil,
     pub(crate) unit: Unit,
-    /// The measure that orders the rows; shares are of it.
-    pub(crate) by: Measure,
+    /// The measures that were asked for by name, the one that orders the rows first; shares are of these.
+    pub(crate) by: &'a [Measure],
     pub(crate) exporter: &'a dyn Fn(weir_flow::Addr) -> String,
     pub(crate) beside: &'a Beside<'a>,
+    /// The time that the sums are of; of all that is stored, its first and last.
+    pub(crate) span: Option<Range<i64>>,
+    /// What the sums are compared with.
+    pub(crate) before: Option<Range<i64>>,
+    /// Whether means over time are shown.
+    pub(crate) averages: bool,
+    pub(crate) percentile: Option<u8>,
+    /// Whether bars are drawn.
+    pub(crate) bars: bool,
 }
 
 /// Which exporters have a number of a column, where the exporter is no key.
@@ -35,145 +52,118 @@ pub(crate) struct Beside<'a> {
 }
 
 impl Beside<'_> {
-    /// The name of the number in this place of a row's keys, if it is the same at all exporters concerned.
-    fn name(&self, table: &Table, keys: &[Option<Cell>], at: usize) -> Option<&str> {
-        let column = table.keys.get(at)?.column();
-        let Some(Some(Cell::Unsigned(number))) = keys.get(at) else { return None };
-        let by_exporter = table.keys.iter().position(|key| key.column() == Column::Exporter);
-        let one = by_exporter.and_then(|i| match keys.get(i) {
+    /// What stands beside the value in this place of a row's keys: the name of a number, if it is the same at all
+    /// exporters concerned; the usual name of a service's port; what the clocks show.
+    fn name(&self, keys: &[Key], cells: &Group, at: usize, reading: &Reading<'_>) -> Option<String> {
+        match (keys.get(at)?, cells.get(at)?.as_ref()?) {
+            (Key::Service, Cell::Service { port, .. }) => service_of((*port)?).map(str::to_owned),
+            (Key::Time(_), Cell::Time(ms)) => Some(reading.zone.rfc3339(*ms)),
+            (Key::Column(column), Cell::Unsigned(number)) => {
+                self.label(keys, cells, *column, *number).map(str::to_owned)
+            }
+            _ => None,
+        }
+    }
+
+    fn label(&self, keys: &[Key], cells: &Group, column: Column, number: u64) -> Option<&str> {
+        let by_exporter = keys.iter().position(|key| *key == Key::Column(Column::Exporter));
+        let one = by_exporter.and_then(|i| match cells.get(i) {
             Some(Some(Cell::Addr(exporter))) => Some(BTreeSet::from([*exporter])),
             _ => None,
         });
-        let exporters = one.as_ref().or_else(|| self.seen.get(&(column, *number)))?;
+        let exporters = one.as_ref().or_else(|| self.seen.get(&(column, number)))?;
         let span = self.span.clone().unwrap_or(i64::MIN..i64::MAX);
-        self.names.shared(exporters, column, *number, &span)
+        self.names.shared(exporters, column, number, &span)
     }
 
-    /// The keys of a table that may have names: their place, and what the name is called.
-    fn places(table: &Table) -> impl Iterator<Item = (usize, &'static str)> {
-        table.keys.iter().enumerate().filter_map(|(i, key)| Some((i, named(key.column())?.0)))
+    /// The keys that may have names: their place, and what the name is called.
+    fn places(&self, keys: &[Key]) -> Vec<(usize, String)> {
+        let name = |key: &Key| match key {
+            Key::Service => Some("service_name".to_owned()),
+            Key::Time(_) => Some(format!("{key}_local")),
+            _ => key.column().and_then(named).map(|(name, _)| name.to_owned()),
+        };
+        keys.iter().enumerate().filter_map(|(at, key)| Some((at, name(key)?))).collect()
     }
 }
 
-/// The table in a form.
-pub(crate) fn render(table: &Table, form: Form, reading: &Reading<'_>) -> String {
+/// The answer in a form of text; the others are made from its [`sheet`].
+pub(crate) fn render(answer: &Answer, form: Form, reading: &Reading<'_>) -> String {
     match form {
-        Form::Json => format!("{:#}\n", document(table, reading.beside)),
-        Form::Ndjson => rows(table, reading.beside).map(|row| format!("{row}\n")).collect(),
-        Form::Csv => csv(table, reading.beside),
-        Form::Table => columns(table, reading),
+        Form::Json => format!("{:#}\n", document(answer, reading)),
+        Form::Ndjson => sheet(answer, reading).ndjson(),
+        Form::Csv => sheet(answer, reading).csv(),
+        Form::Table | Form::Parquet => people::table(answer, reading),
     }
 }
 
-fn heads(table: &Table) -> Vec<String> {
-    let keys = table.keys.iter().map(ToString::to_string);
-    let measures = table.measures.iter().map(|m| m.name().to_owned());
-    keys.chain(measures).chain(Beside::places(table).map(|(_, name)| name.to_owned())).collect()
+fn sums(measures: &[Measure], values: &[u128]) -> Json {
+    let sum = |n: &u128| super::sheet::Value::Unsigned(*n).json();
+    Json::Object(measures.iter().zip(values).map(|(m, n)| (m.name().to_owned(), sum(n))).collect())
 }
 
-/// A sum as JSON: an integer as long as JSON's readers can be expected to keep it, text beyond.
-fn sum(n: u128) -> Json {
-    u64::try_from(n).map_or_else(|_| json!(n.to_string()), |n| json!(n))
-}
-
-fn cell(cell: Option<&Cell>) -> Json {
-    match cell {
-        None => Json::Null,
-        Some(Cell::Time(ms)) => json!(ms),
-        Some(Cell::Unsigned(n)) => json!(n),
-        Some(other) => json!(other.to_string()),
+fn document(answer: &Answer, reading: &Reading<'_>) -> Json {
+    let shown = Answer { others: None, ..answer.clone() };
+    let mut document = Map::from_iter([
+        ("keys".to_owned(), json!(answer.keys.iter().map(ToString::to_string).collect::<Vec<_>>())),
+        ("rows".to_owned(), sheet(&shown, reading).objects().collect()),
+        ("total".to_owned(), sums(&answer.measures, &answer.total.sums)),
+    ]);
+    if let Some(others) = &answer.others {
+        document.insert("others".to_owned(), sums(&answer.measures, &others.sums));
     }
-}
-
-fn sums(table: &Table, values: &[u128]) -> impl Iterator<Item = (String, Json)> {
-    table
-        .measures
-        .iter()
-        .zip(values)
-        .map(|(m, n)| (m.name().to_owned(), sum(*n)))
-        .collect::<Vec<_>>()
-        .into_iter()
-}
-
-fn rows<'a>(table: &'a Table, beside: &'a Beside<'_>) -> impl Iterator<Item = Json> + 'a {
-    table.rows().map(move |row| {
-        let keys = table.keys.iter().zip(row.keys).map(|(key, c)| (key.to_string(), cell(c.as_ref())));
-        let names = Beside::places(table)
-            .filter_map(|(at, name)| Some((name.to_owned(), json!(beside.name(table, row.keys, at)?))));
-        Json::Object(keys.chain(names).chain(sums(table, row.sums)).collect::<Map<_, _>>())
-    })
-}
-
-fn document(table: &Table, beside: &Beside<'_>) -> Json {
-    json!({
-        "keys": table.keys.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "rows": rows(table, beside).collect::<Vec<_>>(),
-        "total": Json::Object(sums(table, &table.total).collect()),
-        "groups": table.groups,
-        "matched_records": table.statistics.matched_records,
-        "scanned_records": table.statistics.scanned_records,
-    })
-}
-
-fn csv(table: &Table, beside: &Beside<'_>) -> String {
-    let mut out = csv_line(heads(table));
-    for row in table.rows() {
-        let keys = row.keys.iter().map(|c| c.as_ref().map(ToString::to_string).unwrap_or_default());
-        let names = Beside::places(table)
-            .map(|(at, _)| beside.name(table, row.keys, at).unwrap_or_default().to_owned());
-        out.push_str(&csv_line(keys.chain(row.sums.iter().map(u128::to_string)).chain(names)));
+    if let Some(before) = &answer.total.before {
+        document.insert("previous_total".to_owned(), sums(&answer.measures, before));
     }
-    out
+    if let Some(span) = &reading.before {
+        let ends = json!({"from": reading.zone.rfc3339(span.start), "to": reading.zone.rfc3339(span.end)});
+        document.insert("previous".to_owned(), ends);
+    }
+    if let Some([out, back]) = &answer.total.ways {
+        document.insert("out_total".to_owned(), sums(&answer.measures, out));
+        document.insert("in_total".to_owned(), sums(&answer.measures, back));
+    }
+    document.insert("groups".to_owned(), json!(answer.groups));
+    document.insert("read_from".to_owned(), json!(read_from(answer)));
+    document.insert("matched_records".to_owned(), json!(answer.statistics.matched_records));
+    document.insert("scanned_records".to_owned(), json!(answer.statistics.scanned_records));
+    Json::Object(document)
 }
 
-fn columns(table: &Table, reading: &Reading<'_>) -> String {
-    if table.is_empty() {
-        return "no flows match\n".to_owned();
-    }
-    let left = table.keys.iter().map(|key| (key.to_string(), Align::Left));
-    let right = table.measures.iter().map(|m| (m.name().to_owned(), Align::Right));
-    let mut out = Columns::new(left.chain(right).chain([("share".to_owned(), Align::Right)]));
-    let whole = table.total_of(reading.by).unwrap_or_default();
-    let by = table.measures.iter().position(|m| *m == reading.by);
-    let share_of = |sums: &[u128]| share(by.and_then(|i| sums.get(i)).copied().unwrap_or_default(), whole);
-    for row in table.rows() {
-        let keys = table.keys.iter().zip(row.keys).enumerate().map(|(at, (key, c))| {
-            let number = readable(key.column(), c.as_ref(), reading);
-            match reading.beside.name(table, row.keys, at) {
-                Some(name) => format!("{number} {}", value::printable(name)),
-                None => number,
-            }
-        });
-        let sums = table.measures.iter().zip(row.sums).map(|(m, n)| amount(*m, *n, reading.unit));
-        out.row(keys.chain(sums).chain([share_of(row.sums)]));
-    }
-    out.rule();
-    let shown = grouped(u64::try_from(table.len()).unwrap_or_default());
-    let label = if table.groups == table.len() as u64 {
-        "total".to_owned()
-    } else {
-        format!("total ({shown} of {} shown)", grouped(table.groups))
-    };
-    let blanks = table.keys.iter().skip(1).map(|_| String::new());
-    let sums = table.measures.iter().zip(&table.total).map(|(m, n)| amount(*m, *n, reading.unit));
-    out.row([label].into_iter().chain(blanks).chain(sums).chain([share_of(&table.total)]));
-    out.render()
+/// Where the answer was read from.
+fn read_from(answer: &Answer) -> &'static str {
+    if answer.statistics.from_accounts { "accounts" } else { "records" }
 }
 
-fn amount(measure: Measure, n: u128, unit: Unit) -> String {
-    match measure {
-        Measure::Octets | Measure::MeasuredOctets => octets(n, unit),
-        Measure::Packets | Measure::MeasuredPackets | Measure::Flows => count(n),
+/// What was read for the answer, and why: for `--explain`.
+pub(crate) fn explain(answer: &Answer, why_records: Option<&str>) -> String {
+    let s = &answer.statistics;
+    let grouped = |n: u64| super::number::grouped(n);
+    if s.from_accounts {
+        return format!(
+            "read: {} accounts of five minutes, and no record; the store has {} records\n\
+             why: keys, filter and span ask for nothing that the accounts do not say\n",
+            grouped(s.accounts_read),
+            grouped(s.stored_records)
+        );
     }
-}
-
-fn readable(column: Column, cell: Option<&Cell>, reading: &Reading<'_>) -> String {
-    match (column, cell) {
-        (_, None) => "–".to_owned(),
-        (Column::Proto, Some(Cell::Unsigned(proto))) => value::protocol(*proto),
-        (Column::Exporter, Some(Cell::Addr(addr))) => (reading.exporter)(*addr),
-        (_, Some(Cell::Time(ms))) => value::time(*ms, reading.zone),
-        (_, Some(Cell::Text(text))) => value::printable(text),
-        (_, Some(cell)) => cell.to_string(),
-    }
+    let why = why_records.map_or_else(String::new, |why| format!("why not the accounts: {why}\n"));
+    format!(
+        "read: {} of {} records, from {} of {} segments ({} bytes long) and the journal\n\
+         within them: {} of {} row groups, {} of {} pages that filter and span were held against\n\
+         matched: {} records, {} groups, in {} pass{}\n{why}",
+        grouped(s.scanned_records),
+        grouped(s.stored_records),
+        grouped(s.segments_read),
+        grouped(s.segments),
+        grouped(s.bytes_touched),
+        grouped(s.row_groups_read),
+        grouped(s.row_groups),
+        grouped(s.pages_read),
+        grouped(s.pages),
+        grouped(s.matched_records),
+        grouped(answer.groups),
+        s.passes.max(1),
+        if s.passes > 1 { "es" } else { "" },
+    )
 }

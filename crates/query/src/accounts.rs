@@ -1,0 +1,250 @@
+//! Questions that the accounts answer, without a look at any record.
+//!
+//! Every record's octets, packets and flows are in the accounts exactly once (of kinds that are a part of the
+//! trial balance), spread over five-minute bins, by exporter, direction, tenant and host. So an account is as good
+//! as the records it is made of for a question that
+//!
+//! * reads nothing else of them, neither for a key nor in its filter, and
+//! * is about parts of flows, in buckets of whole bins and a span of whole bins; or about whole flows, if all of
+//!   every flow is meant: without a span, or with one that all flows stored overlap.
+//!
+//! [`plan`] holds a question against this and says what stands in the way. The accounts are then grouped as
+//! records would be: each is a row that begins with its bin, with the weight of its flows.
+
+use crate::Options;
+use crate::error::Error;
+use crate::group::{Grouping, Share, Shared, Shares};
+use crate::key::Key;
+use crate::plan;
+use crate::query::Query;
+use crate::select::Selector;
+use crate::table::{Statistics, Table};
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+use std::ops::Range;
+use weir_flow::names::Direction;
+use weir_flow::schema::COLUMNS;
+use weir_flow::time::BIN_MS;
+use weir_flow::{Addr, Batch, Column, Values};
+use weir_store::Snapshot;
+use weir_store::bins::{BinRow, Counts, Kind};
+
+/// What an account says of the records in it, beside their amounts.
+const SAID: u64 =
+    Column::Exporter.bit() | Column::Direction.bit() | Column::Tenant.bit() | Column::Host.bit();
+
+/// Accounts are grouped so many at a time.
+const ROWS: usize = 8192;
+
+/// How accounts answer a question.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Plan {
+    /// Accounts whose bin begins in it.
+    range: Range<i64>,
+    /// Whether hosts are asked for; else accounts that are added up over them do.
+    hosts: bool,
+}
+
+/// How the accounts answer this question; or, in words, why they do not.
+pub(crate) fn plan(query: &Query, snapshot: &Snapshot) -> Result<Plan, String> {
+    let filter = query.filter.as_ref().map_or(0, weir_flow::filter::Filter::columns);
+    if let Some(columns) = names(filter & !SAID) {
+        return Err(format!("the filter reads {columns}, which accounts do not say"));
+    }
+    let mut read = filter;
+    for key in &query.keys {
+        match key {
+            Key::HourOfDay | Key::Weekday => {}
+            Key::Time(bucket) if bucket.is_of_bins() => {}
+            Key::Time(bucket) => return Err(format!("{bucket} is less than the accounts' five minutes")),
+            _ => match names(key.columns() & !SAID) {
+                Some(columns) => {
+                    return Err(format!("{key} is read from {columns}, which accounts do not say"));
+                }
+                None => read |= key.columns(),
+            },
+        }
+    }
+    let range = match &query.range {
+        None => i64::MIN..i64::MAX,
+        Some(range) if query.is_spread() => {
+            let is_edge = |at: &i64| matches!(*at, i64::MIN | i64::MAX) || at.rem_euclid(BIN_MS) == 0;
+            if ![range.start, range.end].iter().all(is_edge) {
+                return Err("the span does not begin and end with five minutes of the clock".to_owned());
+            }
+            range.clone()
+        }
+        Some(range) if overlaps_all(range, snapshot) => i64::MIN..i64::MAX,
+        Some(_) => {
+            return Err("flows that lie in the span only in part count whole: with --inside, \
+                        or a key of time, only what falls into it counts, as in the accounts"
+                .to_owned());
+        }
+    };
+    Ok(Plan { range, hosts: read & Column::Host.bit() != 0 })
+}
+
+/// The names of columns, if there are any.
+fn names(columns: u64) -> Option<String> {
+    let named: Vec<&str> =
+        COLUMNS.iter().filter(|d| columns & d.column.bit() != 0).map(|definition| definition.name).collect();
+    (!named.is_empty()).then(|| named.join(", "))
+}
+
+/// Whether every flow stored overlaps the span.
+fn overlaps_all(range: &Range<i64>, snapshot: &Snapshot) -> bool {
+    let segments = snapshot.segments.iter().filter(|s| s.rows > 0).map(|s| (s.start_max, s.end_min));
+    let tail = snapshot.tail.iter().filter(|t| t.rows > 0).map(|t| (t.start_max, t.end_min));
+    // Where detail was given up, nobody knows what its flows overlapped.
+    snapshot.retired_before().is_none()
+        && segments.chain(tail).all(|(start_max, end_min)| start_max < range.end && end_min >= range.start)
+}
+
+/// The answer from the accounts.
+///
+/// # Errors
+/// As of [`crate::run`].
+pub(crate) fn run(
+    snapshot: &Snapshot,
+    query: &Query,
+    plan: &Plan,
+    options: &Options,
+) -> Result<Table, Error> {
+    let shared = Shared::new(query, options.memory_bytes, Share::ALL, &RandomState::default());
+    let mut reading = Reading {
+        query,
+        grouping: Grouping::new(&shared),
+        selector: Selector::default(),
+        rows: Rows::default(),
+        statistics: Statistics { passes: 1, from_accounts: true, ..plan::stored(snapshot) },
+    };
+    let mut result = Ok(());
+    let each = |row: &BinRow<'_>| {
+        if result.is_ok() && row.kind.is_part() && row.counts != Counts::default() {
+            result = reading.add(row);
+        }
+    };
+    if plan.hosts {
+        snapshot.bins(plan.range.clone(), each)?;
+    } else {
+        snapshot.tenants(plan.range.clone(), each)?;
+    }
+    result?;
+    reading.group()?;
+    let mut table = reading.grouping.table(query)?.table;
+    table.statistics = reading.statistics;
+    Ok(table)
+}
+
+/// Accounts on their way into groups.
+struct Reading<'a> {
+    query: &'a Query,
+    grouping: Grouping<'a>,
+    selector: Selector,
+    rows: Rows,
+    statistics: Statistics,
+}
+
+/// Accounts as rows of a batch, column by column.
+#[derive(Default)]
+struct Rows {
+    present: Vec<u64>,
+    starts: Vec<i64>,
+    exporters: Vec<Addr>,
+    directions: Vec<u8>,
+    tenants: Vec<u32>,
+    hosts: Vec<Addr>,
+    amounts: [Vec<u64>; 4],
+    weights: Vec<u64>,
+    names: Vec<Box<str>>,
+    numbers: HashMap<Box<str>, u32, RandomState>,
+}
+
+const AMOUNTS: [Column; 4] =
+    [Column::Octets, Column::Packets, Column::MeasuredOctets, Column::MeasuredPackets];
+
+/// What is known of every account.
+const ALWAYS: u64 = Column::Start.bit()
+    | Column::Exporter.bit()
+    | Column::Direction.bit()
+    | AMOUNTS[0].bit()
+    | AMOUNTS[1].bit()
+    | AMOUNTS[2].bit()
+    | AMOUNTS[3].bit();
+
+impl Reading<'_> {
+    fn add(&mut self, row: &BinRow<'_>) -> Result<(), Error> {
+        self.statistics.accounts_read += 1;
+        self.rows.push(row);
+        if self.rows.weights.len() >= ROWS { self.group() } else { Ok(()) }
+    }
+
+    /// Groups what there is, as records.
+    fn group(&mut self) -> Result<(), Error> {
+        let (batch, weights) = std::mem::take(&mut self.rows).batch();
+        let condition = crate::query::Condition { range: None, ..self.query.condition() };
+        let rows = self.selector.select(&batch, &condition);
+        rows.each(&weights, |_, flows| self.statistics.matched_records += flows);
+        self.grouping.add_shares(&batch, rows, &Shares { weights, ..Shares::default() })
+    }
+}
+
+impl Rows {
+    fn push(&mut self, row: &BinRow<'_>) {
+        let mut present = ALWAYS;
+        if row.tenant.is_some() {
+            present |= Column::Tenant.bit();
+        }
+        if row.host.is_some() {
+            present |= Column::Host.bit();
+        }
+        let tenant = row.tenant.map_or(0, |tenant| self.number(tenant));
+        self.present.push(present);
+        self.starts.push(row.bin);
+        self.exporters.push(row.exporter);
+        self.directions.push(direction(row.kind).code());
+        self.tenants.push(tenant);
+        self.hosts.push(row.host.unwrap_or_default());
+        let c = &row.counts;
+        let counts = [c.octets, c.packets, c.measured_octets, c.measured_packets];
+        for (all, count) in self.amounts.iter_mut().zip(counts) {
+            all.push(count);
+        }
+        self.weights.push(c.flows);
+    }
+
+    /// The batch, and how many flows each of its rows counts for.
+    fn batch(self) -> (Batch, Vec<u64>) {
+        let mut columns = vec![
+            (Column::Start, Values::Time(self.starts)),
+            (Column::Exporter, Values::Addr(self.exporters)),
+            (Column::Direction, Values::U8(self.directions)),
+            (Column::Tenant, Values::U32(self.tenants)),
+            (Column::Host, Values::Addr(self.hosts)),
+        ];
+        columns.extend(AMOUNTS.into_iter().zip(self.amounts.map(Values::U64)));
+        (Batch::from_columns(self.present, columns, self.names.into()), self.weights)
+    }
+
+    fn number(&mut self, tenant: &str) -> u32 {
+        if let Some(number) = self.numbers.get(tenant) {
+            return *number;
+        }
+        let number = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
+        self.names.push(tenant.into());
+        self.numbers.insert(tenant.into(), number);
+        number
+    }
+}
+
+/// The direction of the records in an account of this kind.
+fn direction(kind: Kind) -> Direction {
+    match kind {
+        Kind::In => Direction::In,
+        Kind::Out => Direction::Out,
+        Kind::LocalIn | Kind::LocalOut => Direction::Local,
+        Kind::Transit => Direction::Transit,
+        Kind::Duplicate => Direction::Duplicate,
+        Kind::Unmatched | Kind::Decoded => Direction::Unmatched,
+    }
+}

@@ -1,0 +1,261 @@
+//! `weir top` grown up: others, comparisons, both directions as one, percentiles, means, and every form. What is
+//! expected is added up here from the records that `weir flows` lists.
+
+use crate::cli::with_capture;
+use crate::run::{Place, csv, number};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::process::Command;
+
+fn imported() -> Place {
+    let place = with_capture();
+    place.done("import export.pcap");
+    place
+}
+
+fn rows(answer: &Value) -> &[Value] {
+    answer["rows"].as_array().unwrap()
+}
+
+fn sum(rows: &[Value], name: &str) -> u64 {
+    rows.iter().map(|row| number(row, name)).sum()
+}
+
+#[test]
+fn shown_and_others_add_up_in_every_form() {
+    let place = imported();
+    let top = place.json("top src,dst_port -n 3 --others -o json");
+    for measure in ["octets", "packets", "flows"] {
+        let shown = sum(rows(&top), measure);
+        assert_eq!(shown + number(&top["others"], measure), number(&top["total"], measure));
+        let lines = place.done("top src,dst_port -n 3 --others -o ndjson");
+        let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(
+            lines.iter().map(|l| l["row"].as_str().unwrap()).collect::<Vec<_>>(),
+            ["group", "group", "group", "others"]
+        );
+        assert_eq!(sum(&lines, measure), number(&top["total"], measure));
+    }
+    let text = place.done("top src,dst_port -n 3 --others -o csv");
+    let (heads, lines) = csv(&text);
+    assert_eq!(heads.last(), Some(&"row"));
+    assert_eq!(lines.len(), 4);
+    let table = place.done("top src,dst_port -n 3 --others");
+    assert!(table.lines().any(|line| line.starts_with("others")) && !table.contains('█'), "{table}");
+    assert_eq!(rows(&place.json("top src,dst_port -n 0 -o json")).len() as u64, number(&top, "groups"));
+}
+
+#[test]
+fn several_measures_are_shown_in_their_order_and_the_first_orders() {
+    let place = imported();
+    let text = place.done("top proto --by packets,octets,measured_octets -o csv");
+    let (heads, lines) = csv(&text);
+    assert_eq!(heads, ["proto", "packets", "octets", "measured_octets", "flows"]);
+    let packets: Vec<u64> = lines.iter().map(|line| line[1].parse().unwrap()).collect();
+    assert!(packets.is_sorted_by(|a, b| a >= b));
+    assert!(place.done("top proto --by packets,octets").lines().next().unwrap().contains("% packets"));
+}
+
+/// The two directions of a conversation, put together here from the records.
+#[test]
+fn both_directions_are_one_row() {
+    let place = imported();
+    let flows = place.json("flows -o json");
+    let mut truth: BTreeMap<String, [u64; 2]> = BTreeMap::new();
+    for flow in flows.as_array().unwrap() {
+        let end = |addr: &str, port: &str| (flow[port].as_u64(), flow[addr].as_str().unwrap().to_owned());
+        let (source, destination) = (end("src_addr", "src_port"), end("dst_addr", "dst_port"));
+        if source.0.is_none() || source.0 == destination.0 {
+            continue;
+        }
+        let out = source.0 > destination.0;
+        let (asks, answers) = if out { (source, destination) } else { (destination, source) };
+        let key = json!([asks, answers, flow["proto"]]).to_string();
+        truth.entry(key).or_default()[usize::from(!out)] += number(flow, "octets");
+    }
+    let top = place.json("top conversation --bi -n 0 -o json");
+    let mut compared = 0;
+    for row in rows(&top) {
+        if row["src_port"].is_null() || row["src_port"] == row["dst_port"] {
+            continue;
+        }
+        let end = |addr: &str, port: &str| json!([row[port], row[addr]]);
+        let key = json!([end("src_addr", "src_port"), end("dst_addr", "dst_port"), row["proto"]]).to_string();
+        assert_eq!([number(row, "out_octets"), number(row, "in_octets")], truth[&key], "{row}");
+        assert_eq!(number(row, "octets"), number(row, "out_octets") + number(row, "in_octets"));
+        compared += 1;
+    }
+    assert!(compared == truth.len() && compared > 20, "{compared}");
+    assert_eq!(sum(rows(&top), "octets"), sum(flows.as_array().unwrap(), "octets"));
+}
+
+/// Two captures' worth of time: what was before stands beside what is, and nothing is lost between.
+#[test]
+fn a_comparison_shows_what_came_what_stayed_and_what_is_gone() {
+    let place = Place::new();
+    place.done("demo --dir . --period 2026-10 --scale 25");
+    let ask = |from: &str, to: &str, more: &str| {
+        place.json(&format!("top host --from {from} --to {to} --zone UTC -n 0 -o json {more}"))
+    };
+    let day = |answer: &Value| -> BTreeMap<String, u64> {
+        rows(answer).iter().map(|row| (row["host"].to_string(), number(row, "octets"))).collect()
+    };
+    let now = day(&ask("2026-10-15", "2026-10-16", "--inside"));
+    for (when, from, to) in [("previous", "2026-10-14", "2026-10-15"), ("1w", "2026-10-08", "2026-10-09")] {
+        let before = day(&ask(from, to, "--inside"));
+        let compared = ask("2026-10-15", "2026-10-16", &format!("--compare {when}"));
+        let mut seen = 0;
+        for row in rows(&compared) {
+            let host = row["host"].to_string();
+            let (a, b) = (now.get(&host).copied(), before.get(&host).copied());
+            assert_eq!(number(row, "octets"), a.unwrap_or(0), "{row}");
+            assert_eq!(number(row, "previous_octets"), b.unwrap_or(0), "{row}");
+            let change = i64::try_from(a.unwrap_or(0)).unwrap() - i64::try_from(b.unwrap_or(0)).unwrap();
+            assert_eq!(row["octets_change"], json!(change));
+            let word = match (a, b) {
+                (Some(_), None) => json!("new"),
+                (None, Some(_)) => json!("gone"),
+                _ => Value::Null,
+            };
+            assert_eq!(row["change"], word, "{row}");
+            seen += 1;
+        }
+        let mut all: Vec<&String> = now.keys().chain(before.keys()).collect();
+        all.sort();
+        all.dedup();
+        assert_eq!(seen, all.len());
+        assert_eq!(number(&compared, "previous_total.octets"), before.values().sum::<u64>());
+    }
+    percentiles_are_of_five_minutes(&place);
+    usage_and_days_agree(&place);
+}
+
+/// The 95th of all five minutes of a day, found here in what `time/5m` says.
+fn percentiles_are_of_five_minutes(place: &Place) {
+    let span = "--from 2026-10-15 --to 2026-10-16 --zone UTC";
+    let top = place.json(&format!("top tenant {span} --inside --percentile 95 --averages -o json"));
+    let bins = place.json(&format!("top tenant,time/5m {span} -n 0 -o json"));
+    let mut compared = 0;
+    for row in rows(&top) {
+        let mut octets: Vec<u64> = rows(&bins)
+            .iter()
+            .filter(|bin| bin["tenant"] == row["tenant"])
+            .map(|bin| number(bin, "octets"))
+            .collect();
+        octets.resize(288, 0);
+        octets.sort_unstable();
+        // 0.95 × 288 = 273.6: the 274th of them.
+        assert_eq!(number(row, "p95_bps"), (octets[273] * 8 + 150) / 300, "{row}");
+        let mean = (u128::from(number(row, "octets")) * 8000 + 43_200_000) / 86_400_000;
+        assert_eq!(u128::from(number(row, "bps")), mean);
+        compared += 1;
+    }
+    assert!(compared >= 7);
+}
+
+/// Days of the month as `top` and as `usage` say them, in a zone whose clocks change.
+fn usage_and_days_agree(place: &Place) {
+    let days = place.json("top day,direction 'own tenant okafor' --zone Europe/Berlin --from 2026-10-24 --to 2026-10-27 -o json");
+    assert_eq!(days["read_from"], "accounts");
+    for (day, next) in
+        [("2026-10-24", "2026-10-25"), ("2026-10-25", "2026-10-26"), ("2026-10-26", "2026-10-27")]
+    {
+        let usage =
+            place.json(&format!("usage okafor --zone Europe/Berlin --from {day} --to {next} -o json"));
+        for direction in ["in", "out"] {
+            let found = rows(&days).iter().find(|row| {
+                row["day_local"].as_str().unwrap().starts_with(day) && row["direction"] == direction
+            });
+            let octets = found.map_or(0, |row| number(row, "octets"));
+            assert_eq!(octets, number(&usage, &format!("tenants.0.{direction}.octets")), "{day} {direction}");
+        }
+    }
+    let explained = place.weir("top tenant --explain");
+    assert!(explained.err.contains("accounts of five minutes, and no record"), "{}", explained.err);
+    let explained = place.weir("top proto --explain");
+    assert!(
+        explained.err.contains("proto is read from proto, which accounts do not say"),
+        "{}",
+        explained.err
+    );
+}
+
+const PARQUET: &str = "
+import duckdb, json, sys
+rows = duckdb.sql(f\"select * from '{sys.argv[1]}'\")
+names = rows.columns
+for row in rows.fetchall():
+    print(json.dumps(dict(zip(names, row)), default=lambda value: int(value.timestamp() * 1000)))
+";
+
+/// Every form of every command with rows, and Parquet read by DuckDB.
+#[test]
+fn the_same_figures_in_every_form() {
+    let place = imported();
+    let python = weir_testkit::duckdb_python();
+    if python.is_none() {
+        weir_testkit::skip(
+            "the_same_figures_in_every_form",
+            "WEIR_DUCKDB_PYTHON names no Python with DuckDB",
+        );
+    }
+    for line in [
+        "top src/24,service,minute --others -n 5",
+        "top host,direction --averages",
+        "top pair --bi",
+        "flows",
+        "flows --sort octets -n 7",
+        "usage --hosts",
+    ] {
+        let ndjson = place.done(&format!("{line} -o ndjson"));
+        let objects: Vec<Value> = ndjson.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let text = place.done(&format!("{line} -o csv"));
+        let (heads, lines) = csv(&text);
+        if line.starts_with("usage") {
+            // Objects within objects: the figures are compared in `answers`.
+            assert!(!lines.is_empty());
+        } else {
+            assert_eq!(lines.len(), objects.len(), "{line}");
+        }
+        let Some(python) = &python else { continue };
+        let output = place.command(&format!("{line} -o parquet")).output().unwrap();
+        assert!(output.status.success(), "{line}");
+        place.write("answer.parquet", output.stdout);
+        let read =
+            Command::new(python).args(["-c", PARQUET]).arg(place.path("answer.parquet")).output().unwrap();
+        let read = String::from_utf8(read.stdout).unwrap();
+        let files: Vec<Value> = read.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(files.len(), lines.len(), "{line}");
+        for (cells, file) in lines.iter().zip(&files) {
+            for (head, cell) in heads.iter().zip(cells) {
+                let value = match &file[*head] {
+                    Value::Null => String::new(),
+                    Value::String(text) => text.clone(),
+                    other => other.to_string(),
+                };
+                assert_eq!(value, *cell, "{line}: {head}");
+            }
+        }
+    }
+    let largest = place.json("flows --sort octets -n 7 -o json");
+    let mut octets: Vec<u64> =
+        place.json("flows -o json").as_array().unwrap().iter().map(|flow| number(flow, "octets")).collect();
+    octets.sort_unstable_by(|a, b| b.cmp(a));
+    let sorted: Vec<u64> = largest.as_array().unwrap().iter().map(|flow| number(flow, "octets")).collect();
+    assert_eq!(sorted, octets[..7]);
+}
+
+/// Every command in `docs/ask.md` that is meant to be typed.
+#[test]
+fn the_examples_in_the_documentation_run() {
+    let text = std::fs::read_to_string(weir_testkit::repository().join("docs/ask.md")).unwrap();
+    let place = Place::new();
+    place.done("demo --dir . --period 2026-10 --scale 10");
+    let examples: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("weir ")).collect();
+    assert!(examples.len() > 20, "{}", examples.len());
+    for example in examples {
+        let line = example.split(" > ").next().unwrap();
+        let output = place.command(line).output().unwrap();
+        assert!(output.status.success(), "weir {line}\n{}", String::from_utf8_lossy(&output.stderr));
+    }
+}
