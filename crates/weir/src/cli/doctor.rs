@@ -44,6 +44,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         arguments.when.span(&config)?
     };
     let kinds = kinds(arguments)?;
+    let form = arguments.common.form.text("doctor")?;
     let snapshot = ask::snapshot(&config)?;
     let mut checkup = doctor::checkup(&snapshot, &config, span.range(), now)?;
     if let Some(name) = &arguments.exporter {
@@ -63,7 +64,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let forecast = snapshot.forecast(config.budget.bytes);
     let report =
         Report { checkup: &checkup, holder, daemon, forecast, zone, kinds: &kinds, exporter: &exporter };
-    report::print(&report.render(arguments.common.form.text("doctor")?))?;
+    report::print(&report.render(form))?;
     match checkup.grave() {
         0 => Ok(()),
         1 => Err(Failure::new("1 finding touches the bill: its line begins with ✗, its cure is under it")),

@@ -62,10 +62,11 @@ pub(super) struct ImportArguments {
 
 pub(super) fn import(arguments: &ImportArguments) -> Outcome {
     log::start();
+    let form = arguments.common.form.text("import")?;
     let config = arguments.common.config()?;
     let order = import::Order { files: &arguments.files, kind: arguments.kind, again: arguments.again };
     let summary = import::import(&config, &order)?;
-    report::print(&summary.render(arguments.common.form.text("import")?, config.unit))
+    report::print(&summary.render(form, config.unit))
 }
 
 #[derive(Args)]

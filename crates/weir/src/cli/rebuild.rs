@@ -27,12 +27,13 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     log::start();
+    let form = arguments.common.form.text("rebuild")?;
     let config = arguments.common.config()?;
     if arguments.check {
         if !arguments.when.is_open() {
             return Err(Failure::usage("--check reads the whole store: leave --from, --to and --last out"));
         }
-        return check(&weir_store::verify(&config.store)?, arguments.common.form);
+        return check(&weir_store::verify(&config.store)?, form);
     }
     if !weir_store::exists(&config.store) {
         // Says that there is none, and makes none.
@@ -45,7 +46,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     }
     let rebuilt = writer.rebuild(&range, clock::now_ms())?;
     writer.close(clock::now_ms())?;
-    match arguments.common.form.text("rebuild")? {
+    match form {
         Form::Json | Form::Ndjson => report::print_json(&document(&rebuilt))?,
         _ => report::print(&text(&rebuilt))?,
     }
@@ -59,7 +60,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
 }
 
 fn check(found: &Report, form: Form) -> Outcome {
-    match form.text("rebuild")? {
+    match form {
         Form::Json | Form::Ndjson => report::print_json(&json!({
             "files": found.files,
             "bytes": found.bytes,

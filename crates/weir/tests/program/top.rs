@@ -2,10 +2,14 @@
 //! expected is added up here from the records that `weir flows` lists.
 
 use crate::cli::with_capture;
+use crate::daemon::{Daemon, until};
+use crate::netflow::{self, Flow};
 use crate::run::{Place, csv, number};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::process::Command;
+use std::io::{BufRead, BufReader};
+use std::net::UdpSocket;
+use std::process::{Command, Stdio};
 
 fn imported() -> Place {
     let place = with_capture();
@@ -182,10 +186,12 @@ fn usage_and_days_agree(place: &Place) {
 
 const PARQUET: &str = "
 import duckdb, json, sys
-rows = duckdb.sql(f\"select * from '{sys.argv[1]}'\")
+rows = duckdb.sql(f\"from '{sys.argv[1]}'\")
 names = rows.columns
-for row in rows.fetchall():
-    print(json.dumps(dict(zip(names, row)), default=lambda value: int(value.timestamp() * 1000)))
+plain = lambda name, kind: f'epoch_ms(\"{name}\")' if 'TIME' in str(kind) else f'\"{name}\"'
+values = ', '.join(plain(*column) for column in zip(names, rows.types))
+for row in duckdb.sql(f\"select {values} from '{sys.argv[1]}'\").fetchall():
+    print(json.dumps(dict(zip(names, row))))
 ";
 
 /// Every form of every command with rows, and Parquet read by DuckDB.
@@ -254,8 +260,41 @@ fn the_examples_in_the_documentation_run() {
     let examples: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("weir ")).collect();
     assert!(examples.len() > 20, "{}", examples.len());
     for example in examples {
-        let line = example.split(" > ").next().unwrap();
+        // What goes into a file goes nowhere here.
+        let into = example.rsplit_once(" > ").filter(|(_, file)| file.ends_with(".parquet"));
+        let line = into.map_or(example, |(line, _)| line);
         let output = place.command(line).output().unwrap();
         assert!(output.status.success(), "weir {line}\n{}", String::from_utf8_lossy(&output.stderr));
     }
+}
+
+/// What is stored while one looks is shown, each record as often as it was stored, and nothing of before.
+#[test]
+fn following_shows_what_comes() {
+    let place = Place::new();
+    let daemon = Daemon::start(&place);
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let flow = |octets| Flow {
+        src: [10, 31, 0, 1],
+        dst: [198, 51, 100, 1],
+        src_port: 40_000,
+        dst_port: 443,
+        octets,
+        packets: 1,
+    };
+    socket.send_to(&netflow::v5(0, &[flow(11)]), daemon.to).unwrap();
+    until("the first flow to be stored", || place.done("flows -o ndjson").lines().count() == 1);
+    let mut follower =
+        place.command("flows --follow -n 3 -o csv 'dst port 443'").stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(follower.stdout.take().unwrap()).lines();
+    let heads = lines.next().unwrap().unwrap();
+    let at = heads.split(',').position(|head| head == "octets").unwrap();
+    // Two that are alike in everything, and one before them.
+    socket.send_to(&netflow::v5(1, &[flow(22)]), daemon.to).unwrap();
+    socket.send_to(&netflow::v5(2, &[flow(44), flow(44)]), daemon.to).unwrap();
+    let mut octets: Vec<String> =
+        lines.map(|line| line.unwrap().split(',').nth(at).unwrap().to_owned()).collect();
+    octets.sort();
+    assert_eq!(octets, ["22", "44", "44"]);
+    assert!(follower.wait().unwrap().success());
 }
