@@ -201,7 +201,7 @@ fn names(config: &Config, labels: &Labels) -> Names {
             Some(Interface { name: name.to_string(), exporter, index: index?, when: when.clone() })
         })
     });
-    Names { exporters, tenants, interfaces: interfaces.collect() }
+    Names { exporters, tenants, interfaces: interfaces.collect(), ..Names::default() }
 }
 
 /// The store as it is now.
