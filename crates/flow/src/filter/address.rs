@@ -111,6 +111,25 @@ fn shortened(text: &str, length: Option<u32>) -> Option<String> {
     Some(format!("{}/{length}", Ipv4Addr::from_bits(network)))
 }
 
+/// `10`, `192.168`, `10/8`: the prefix that everybody takes it for after the word `net`; `None` if the text is
+/// none of these, or has bits beyond its length.
+pub(super) fn short_net(text: &str) -> Option<Ranges> {
+    let (network, length) = text.split_once('/').map_or((text, None), |(n, length)| (n, Some(length)));
+    let octet = |text: &str| text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok())?;
+    let octets: Option<Vec<u8>> = network.split('.').map(octet).collect();
+    let octets = octets.filter(|octets| octets.len() < 4)?;
+    let mut all = [0u8; 4];
+    all.iter_mut().zip(&octets).for_each(|(to, from)| *to = *from);
+    let length = length.map_or_else(|| (octets.len() * 8).to_string(), str::to_owned);
+    read_prefix(&Ipv4Addr::from(all).to_string(), &length).ok()
+}
+
+/// How many bits a netmask has; `None` if its ones do not all stand at its beginning.
+pub(super) fn mask_length(mask: Ipv4Addr) -> Option<u32> {
+    let bits = mask.to_bits();
+    (bits.leading_ones() + bits.trailing_zeros().min(32) >= 32).then(|| bits.leading_ones())
+}
+
 /// The set as texts that [`read`] reads back: IPv4 first, then IPv6; prefixes where they fit.
 pub(super) fn write(set: &Ranges) -> Vec<String> {
     let mut four = Vec::new();
@@ -193,6 +212,27 @@ mod tests {
         for text in ["", "x", "10.0.0.256", "443", "a.b.c.d", "1-2"] {
             assert_eq!(read(text), Err(Trouble::NotAnAddress), "{text}");
         }
+    }
+
+    #[test]
+    fn networks_may_be_short() {
+        for (short, long) in [
+            ("10", "10.0.0.0/8"),
+            ("192.168", "192.168.0.0/16"),
+            ("10/8", "10.0.0.0/8"),
+            ("172.16/12", "172.16.0.0/12"),
+        ] {
+            assert_eq!(short_net(short), read(long).ok(), "{short}");
+        }
+        for text in ["10.1/8", "256", "10.0.0.1", "10.0.0.0/8", "x", "", "10/33", "10/", "1..2", "+1"] {
+            assert_eq!(short_net(text), None, "{text}");
+        }
+        let length = |mask: &str| mask_length(mask.parse().unwrap());
+        assert_eq!(
+            (length("255.0.0.0"), length("0.0.0.0"), length("255.255.255.255")),
+            (Some(8), Some(0), Some(32))
+        );
+        assert_eq!((length("255.0.255.0"), length("0.255.0.0")), (None, None));
     }
 
     #[test]

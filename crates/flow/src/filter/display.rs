@@ -4,7 +4,7 @@ use super::expr::{Expr, Set, Test};
 use super::range::Ranges;
 use super::subject::{Domain, Subject};
 use super::value::{write, write_first};
-use super::{address, flag, lexer};
+use super::{address, civil, flag, lexer};
 use std::fmt;
 
 impl fmt::Display for Expr {
@@ -13,6 +13,8 @@ impl fmt::Display for Expr {
             Self::All(members) if members.is_empty() => f.write_str("any"),
             Self::All(members) => joined(f, members, " and "),
             Self::Any(members) => joined(f, members, " or "),
+            // In front of several flags `not` alone would be read as nfdump reads it; the parser refuses it.
+            Self::Not(inner) if inner.is_several_flags() => write!(f, "not ({inner})"),
             Self::Not(inner) => {
                 f.write_str("not ")?;
                 enclosed(f, inner)
@@ -44,7 +46,7 @@ impl fmt::Display for Test {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.subject.name();
         match &self.set {
-            Set::Ranges(ranges) => {
+            Set::Ranges(ranges) | Set::Civil { ranges, .. } => {
                 let (sign, items) = compared(self.subject, ranges);
                 write!(f, "{name}{sign}{}", listed(sign, &items))
             }
@@ -77,7 +79,7 @@ fn listed(sign: &str, items: &[String]) -> String {
 /// The shortest of the ways to say the same: a comparison sign, and the items after it.
 fn compared(subject: Subject, ranges: &Ranges) -> (&'static str, Vec<String>) {
     let domain = subject.domain();
-    if let (true, [(low, high)]) = (domain.is_ordered(), ranges.pairs())
+    if let (true, [(low, high)]) = (domain.is_ordered() && !domain.is_civil(), ranges.pairs())
         && low != high
     {
         if *high == domain.max() {
@@ -92,7 +94,7 @@ fn compared(subject: Subject, ranges: &Ranges) -> (&'static str, Vec<String>) {
         }
     }
     let items = written(ranges, domain);
-    if items.len() > 1 && !subject.is_several() {
+    if items.len() > 1 && !subject.is_several() && !domain.is_civil() {
         let others = written(&ranges.complement(domain.max()), domain);
         match others.as_slice() {
             [single] if !single.contains("..") => return (" != ", others),
@@ -115,6 +117,10 @@ fn written(ranges: &Ranges, domain: Domain) -> Vec<String> {
             let held = (0..words.len() as u128).filter(|code| ranges.contains(*code));
             held.map(|code| write(code, domain)).collect()
         }
+        Domain::Clock => ranges.pairs().iter().map(|(low, high)| civil::write_times(*low, *high)).collect(),
+        Domain::Weekday => {
+            ranges.pairs().iter().map(|(low, high)| civil::write_weekdays(*low, *high)).collect()
+        }
         _ => ranges.pairs().iter().map(|(low, high)| write_range(*low, *high, domain)).collect(),
     }
 }
@@ -132,6 +138,14 @@ fn write_range(low: u128, high: u128, domain: Domain) -> String {
 impl Domain {
     /// Whether its values have an order that people compare by.
     pub(super) fn is_ordered(self) -> bool {
-        !matches!(self, Self::Addr | Self::Exporter | Self::Mac | Self::Word(_) | Self::Name)
+        !matches!(
+            self,
+            Self::Addr | Self::Exporter | Self::Mac | Self::Word(_) | Self::Name | Self::Text | Self::Weekday
+        )
+    }
+
+    /// Whether its values come round again: they are written as spans.
+    fn is_civil(self) -> bool {
+        matches!(self, Self::Clock | Self::Weekday)
     }
 }

@@ -5,9 +5,10 @@
 
 use super::expr::{Expr, Set, Test};
 use super::range::Ranges;
-use super::subject::{Subject, columns};
+use super::subject::{Side, Sided, Subject, columns};
 use super::value::time_ms;
 use crate::batch::Values;
+use crate::names::Direction;
 use crate::schema::Column;
 use crate::{Addr, Batch};
 
@@ -65,20 +66,67 @@ impl Evaluation<'_> {
     }
 
     fn compare(&self, test: &Test, out: &mut [bool]) {
-        let batch = self.batch;
         match (test.subject, &test.set) {
-            (Subject::Columns(mask), set) => {
-                for column in columns(mask & self.held).filter(|c| batch.is_loaded(*c)) {
-                    match set {
-                        Set::Ranges(ranges) => compare_ranges(batch, column, ranges, out),
-                        Set::Bits { mask, value } => compare_bits(batch, column, *mask, *value, out),
-                        Set::Names { names, excluded } => compare_names(batch, column, names, *excluded, out),
-                    }
-                }
+            (Subject::Columns(mask), set) => self.compare_columns(mask, set, out),
+            (Subject::Side(side, sided), set) => self.compare_side(side, sided, set, out),
+            (Subject::TimeOfDay(column), Set::Civil { ranges, zone }) => {
+                compare_civil(self.batch, column, ranges, out, |ms| zone.time_of_day(ms));
             }
-            (derived, Set::Ranges(ranges)) => compare_derived(derived, batch, ranges, out),
-            (_, Set::Bits { .. } | Set::Names { .. }) => {}
+            (Subject::Weekday(column), Set::Civil { ranges, zone }) => {
+                compare_civil(self.batch, column, ranges, out, |ms| zone.weekday(ms));
+            }
+            (derived, Set::Ranges(ranges)) => compare_derived(derived, self.batch, ranges, out),
+            (_, Set::Bits { .. } | Set::Names { .. } | Set::Civil { .. }) => {}
         }
+    }
+
+    /// Makes `out` true where any of the columns has a value in the set.
+    fn compare_columns(&self, mask: u64, set: &Set, out: &mut [bool]) {
+        let batch = self.batch;
+        for column in columns(mask & self.held).filter(|c| batch.is_loaded(*c)) {
+            match set {
+                Set::Ranges(ranges) => compare_ranges(batch, column, ranges, out),
+                Set::Bits { mask, value } => compare_bits(batch, column, *mask, *value, out),
+                Set::Names { names, excluded } => compare_names(batch, column, names, *excluded, out),
+                Set::Civil { .. } => debug_assert!(false, "{} has no time of day", column.name()),
+            }
+        }
+    }
+
+    /// Both ends are compared over the whole columns; which of them counts each row's direction says.
+    fn compare_side(&self, side: Side, sided: &Sided, set: &Set, out: &mut [bool]) {
+        let batch = self.batch;
+        let Values::U8(directions) = batch.values(Column::Direction) else { return };
+        if !batch.is_loaded(Column::Direction) {
+            return;
+        }
+        let [src, dst] = [sided.src, sided.dst].map(|mask| {
+            let mut truth = vec![false; batch.len()];
+            self.compare_columns(mask, set, &mut truth);
+            truth
+        });
+        let [to, from, between] = [Direction::In, Direction::Out, Direction::Local].map(Direction::code);
+        // The direction in which the source is on the side that is asked for, and that of the destination.
+        let (at_src, at_dst) = if side == Side::Local { (from, to) } else { (to, from) };
+        let rows = out.iter_mut().zip(batch.present()).zip(directions).zip(src.iter().zip(&dst));
+        for (((truth, mask), direction), (src, dst)) in rows {
+            let local = *direction == between;
+            let found = (*src & (local | (*direction == at_src))) | (*dst & (local | (*direction == at_dst)));
+            *truth |= (mask & Column::Direction.bit() != 0) & found;
+        }
+    }
+}
+
+/// Compares what the clocks show of a time.
+fn compare_civil(
+    batch: &Batch,
+    column: Column,
+    ranges: &Ranges,
+    out: &mut [bool],
+    shown: impl Fn(i64) -> u128,
+) {
+    if let Values::Time(values) = batch.values(column) {
+        mark(batch, column, values, out, |ms| ranges.contains(shown(ms)));
     }
 }
 
@@ -183,7 +231,7 @@ fn compare_derived(subject: Subject, batch: &Batch, ranges: &Ranges, out: &mut [
             Subject::BitsPerSecond => quotient(count(octets), 8000, duration()),
             Subject::PacketsPerSecond => quotient(count(packets), 1000, duration()),
             Subject::OctetsPerPacket => quotient(count(octets), 1, count(packets)),
-            Subject::Columns(_) => None,
+            Subject::Columns(_) | Subject::Side(..) | Subject::TimeOfDay(_) | Subject::Weekday(_) => None,
         };
         *truth |= value.is_some_and(|v| ranges.contains(v.min(u64::MAX.into())));
     }

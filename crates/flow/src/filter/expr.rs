@@ -1,5 +1,6 @@
 //! A filter's meaning, as a tree.
 
+use super::Offsets;
 use super::range::Ranges;
 use super::subject::Subject;
 
@@ -36,6 +37,13 @@ pub(super) enum Set {
         mask: u16,
         /// What they must be.
         value: u16,
+    },
+    /// Those in the ranges, of what the clocks of a zone show.
+    Civil {
+        /// Times of day or days of the week.
+        ranges: Ranges,
+        /// The zone's clocks.
+        zone: Offsets,
     },
     /// These names, sorted, each once; or every name but these.
     Names {
@@ -96,6 +104,26 @@ impl Expr {
         }
     }
 
+    /// Whether it asks that several flags are all set.
+    pub(super) fn is_several_flags(&self) -> bool {
+        matches!(self, Self::Test(Test { set: Set::Bits { mask, value }, .. }) if mask == value && mask.count_ones() > 1)
+    }
+
+    /// What asks for times of day asks for those of this zone.
+    pub(super) fn in_zone(&mut self, zone: &Offsets) {
+        match self {
+            Self::All(members) | Self::Any(members) => members.iter_mut().for_each(|e| e.in_zone(zone)),
+            Self::Not(inner) => inner.in_zone(zone),
+            Self::Test(Test { subject: Subject::TimeOfDay(_) | Subject::Weekday(_), set }) => {
+                if let Set::Ranges(ranges) = set {
+                    let ranges = std::mem::replace(ranges, Ranges::from_pairs(Vec::new()));
+                    *set = Set::Civil { ranges, zone: zone.clone() };
+                }
+            }
+            Self::Test(_) => {}
+        }
+    }
+
     /// The columns it reads, as a presence mask.
     pub(super) fn columns(&self) -> u64 {
         match self {
@@ -148,7 +176,8 @@ impl Set {
                 names.sort_unstable();
                 names.dedup();
             }
-            Self::Bits { .. } => {}
+            // The parser puts these together before they are of a zone.
+            Self::Bits { .. } | Self::Civil { .. } => {}
         }
     }
 }

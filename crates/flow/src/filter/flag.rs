@@ -18,6 +18,10 @@ pub(super) fn bits(word: &str) -> Option<u16> {
     if let Some((_, _, bit)) = FLAGS.iter().find(|(_, name, _)| word.eq_ignore_ascii_case(name)) {
         return Some(*bit);
     }
+    // nfdump's word for all of the first six.
+    if word.eq_ignore_ascii_case("x") {
+        return Some(0x03f);
+    }
     let bit =
         |c: char| FLAGS.iter().find(|(letter, _, _)| c.eq_ignore_ascii_case(letter)).map(|(_, _, bit)| *bit);
     if word.is_empty() { None } else { word.chars().map(bit).try_fold(0, |bits, bit| Some(bits | bit?)) }
@@ -42,7 +46,7 @@ mod tests {
             (bits("S"), bits("sa"), bits("ack"), bits("FPU")),
             (Some(2), Some(18), Some(16), Some(41))
         );
-        assert_eq!((bits(""), bits("X"), bits("SX")), (None, None, None));
+        assert_eq!((bits(""), bits("X"), bits("SX")), (None, Some(63), None));
         assert_eq!(
             (letters(2), letters(18), letters(0), letters(0x202)),
             ("S".into(), "SA".into(), "0x0".into(), "0x202".into())

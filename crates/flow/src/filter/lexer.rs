@@ -40,6 +40,10 @@ pub(super) enum Kind {
     Or,
     /// `not` or `!`
     Not,
+    /// `&` alone: bits that both sides have.
+    BitAnd,
+    /// `|` alone: bits that either side has.
+    BitOr,
     /// A comparison sign.
     Compare(Comparison),
     /// The end of the text; its place is empty and right after the last token.
@@ -82,6 +86,8 @@ const SIGNS: &[(&str, Kind)] = &[
     ("<", Kind::Compare(Comparison::Less)),
     (">", Kind::Compare(Comparison::Greater)),
     ("!", Kind::Not),
+    ("&", Kind::BitAnd),
+    ("|", Kind::BitOr),
     ("(", Kind::Open),
     (")", Kind::Close),
     ("[", Kind::ListOpen),
@@ -124,10 +130,6 @@ fn token(rest: &str, at: usize) -> Result<(Kind, usize), Mistake> {
     }
     if let Some((sign, kind)) = SIGNS.iter().find(|(sign, _)| rest.starts_with(sign)) {
         return Ok((kind.clone(), sign.len()));
-    }
-    if let Some(sign @ ('&' | '|')) = rest.chars().next() {
-        let mistake = Mistake::new(at..at + 1, format!("`{sign}` alone means nothing here"));
-        return Err(mistake.suggest(format!("{sign}{sign}")));
     }
     let length = rest.find(|c: char| c.is_whitespace() || "()[],!=<>&|\"#".contains(c)).unwrap_or(rest.len());
     let kind = match rest.get(..length).unwrap_or_default() {
@@ -197,7 +199,6 @@ mod tests {
 
     #[test]
     fn mistakes_have_places() {
-        assert_eq!(lex("tcp & udp"), Err(Mistake::new(4..5, "`&` alone means nothing here").suggest("&&")));
         let open = lex("tenant \"abc").unwrap_err();
         assert_eq!((open.place, open.suggestion), (7..11, Some("\"abc\"".into())));
     }

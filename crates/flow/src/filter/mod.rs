@@ -9,19 +9,23 @@
 //! ```
 //!
 //! # What can be said
+//! (`parser/foreign.rs` and `parser/packet.rs` have the spellings of nfdump and tcpdump.)
 //! * Ends: `host A`, `net P/len`, `ip A`, or the address alone; `port N`, `as N`, `vlan N`, `mac M`; each with
-//!   `src`, `dst`, `src or dst`, `src and dst` before it. Without, either end may match. `host` also looks at the
-//!   addresses behind NAT; `src_addr` and the like look at one column.
+//!   `src`, `dst`, `src or dst`, `src and dst`, `local` or `remote` before it. Without, either end may match. `host`
+//!   also looks at the addresses behind NAT; `src_addr` and the like look at one column.
 //! * Ways: `if N`, `in if N`, `out if N`, `exporter NAME` or address, `direction in`, `protocol_version 9`.
 //! * Who: `tenant NAME` (its own traffic and its part of local traffic), `own tenant`, `peer tenant`, `own host A`.
 //! * What: `proto tcp`, `tcp`, `icmp type 8`, `flags S and not flags A` (each letter set; `flags S/SA` for S
 //!   without A; `flags = S` for nothing but S), `tos N`, `dscp ef`, `ipv4`, `ipv6`.
-//! * How much: `octets > 10M`, `packets`, `duration > 60s`, `bps`, `pps`, `bpp`, and every other column by its
-//!   name: `src_port >= 1024`, `start >= 2026-10-01T08:00`.
-//! * Values: one, a range `80-90` or `80..90`, a list `in [A, B, P/len]`; `= != < <= > >=`.
-//! * `and or not ( )`, also `&& || !`; `#` comments to the end of the line; nothing at all is everything.
-//!   `not` binds closest, then `and`, then `or`. As in tcpdump a value alone belongs to the words before it:
-//!   `dst port 80 or 443`, `src net (10.0.0.0/8 or 192.168.0.0/16)`.
+//! * How much: `octets > 10M`, `packets`, `duration > 60s`, `bps`, `pps`, `octets/packets`, and every other column by
+//!   its name: `src_port >= 1024`, `start >= 2026-10-01T08:00`.
+//! * When: `time 08:00-18:00`, `weekday mon-fri` of the start, `end time`, `end weekday` of the end.
+//! * Values: one, a range `80-90` or `80..90`, a list `in [A, B, P/len]`, a file `in @networks.txt`; `= != < <= > >=`.
+//! * `and or not ( )`, also `&& || !`; `@file` for a filter in a file; `#` comments to the end of the line; nothing at
+//!   all is everything. `not` binds closest, then `and`, then `or`. As in tcpdump a value alone belongs to the words
+//!   before it: `dst port 80 or 443`, `src net (10.0.0.0/8 or 192.168.0.0/16)`.
+//!
+//! What a filter needs from outside (names, files, hosts, the clocks of a zone) is in [`Names`]: nothing is read here.
 //!
 //! # The unknown
 //! Truth has two values. A comparison with a value that is absent is false, whatever the comparison; `not` is the
@@ -48,6 +52,7 @@
 
 mod address;
 mod amount;
+mod civil;
 mod date;
 mod display;
 mod eval;
@@ -56,6 +61,7 @@ mod flag;
 mod interface;
 mod lexer;
 mod mistake;
+mod outside;
 mod parser;
 mod protocol;
 mod prune;
@@ -67,13 +73,15 @@ mod value;
 #[cfg(test)]
 mod tests;
 
+pub use civil::Offsets;
 pub use interface::Interface;
 pub use mistake::Mistake;
+pub use outside::{Names, Outside};
 pub use protocol::protocol_of;
 pub use prune::{Bound, Bounds, Conjunct};
 pub use service::service_of;
 
-use crate::{Addr, Batch};
+use crate::Batch;
 use expr::Expr;
 use std::fmt;
 use std::str::FromStr;
@@ -86,21 +94,10 @@ pub const TEXT_BYTES_MAX: usize = 256 * 1024;
 /// within any thread's stack, and nobody reads deeper.
 pub const DEPTH_MAX: usize = 64;
 
-/// What names in a filter mean, from the configuration.
-#[derive(Clone, Debug, Default)]
-pub struct Names {
-    /// Exporters by name; a name may stand for several addresses.
-    pub exporters: Vec<(String, Addr)>,
-    /// The tenants there are. Where any are given, an unquoted tenant that is none of them is a mistake; a quoted
-    /// one is taken as it is, for tenants of the past.
-    pub tenants: Vec<String>,
-    /// Interfaces by the names that exporters said.
-    pub interfaces: Vec<Interface>,
-}
-
 /// A filter: parsed, typed and resolved. Two filters are equal when they say the same in the same order.
 ///
-/// [`Display`](fmt::Display) writes a text that parses to an equal filter, with names resolved.
+/// [`Display`](fmt::Display) writes a text that parses to an equal filter in the same zone, with names resolved and the
+/// values of files in their place.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Filter(Expr);
 

@@ -5,7 +5,7 @@
 
 use super::expr::{Expr, Set, Test};
 use super::range::Ranges;
-use super::subject::{Subject, columns};
+use super::subject::columns;
 use crate::Addr;
 use crate::schema::{Column, Kind};
 use std::net::Ipv6Addr;
@@ -134,8 +134,8 @@ impl Conjunct {
 }
 
 fn of_test(test: &Test) -> Option<Conjunct> {
-    let Subject::Columns(mask) = test.subject else { return None };
-    let any: Vec<Bounds> = columns(mask).flat_map(|column| of_column(column, &test.set)).collect();
+    let any: Vec<Bounds> =
+        columns(test.subject.compared()).flat_map(|column| of_column(column, &test.set)).collect();
     let mut conjunct = Conjunct { any };
     conjunct.limit();
     (!conjunct.any.is_empty()).then_some(conjunct)
@@ -152,7 +152,7 @@ fn of_column(column: Column, set: &Set) -> Vec<Bounds> {
         (Set::Names { names, excluded: false }, _) => {
             names.iter().map(|name| of_text(column, name)).collect()
         }
-        (Set::Names { excluded: true, .. }, _) => Vec::new(),
+        (Set::Names { excluded: true, .. } | Set::Civil { .. }, _) => Vec::new(),
     }
 }
 

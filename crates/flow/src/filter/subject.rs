@@ -16,7 +16,53 @@ pub(super) enum Subject {
     PacketsPerSecond,
     /// Octets a packet, `octets / packets` in whole octets; a flow of no packets has none.
     OctetsPerPacket,
+    /// The columns of one side of the flow, as seen from the tenant.
+    Side(Side, &'static Sided),
+    /// The time of day of this column, as the clocks of a zone show it.
+    TimeOfDay(Column),
+    /// The day of the week of this column, by the calendar of a zone.
+    Weekday(Column),
 }
+
+/// A side of a flow, as seen from the tenant: of traffic with the outside one end each; in traffic between tenants
+/// each end is local, and remote to the other, so either may match. Traffic of nobody has no sides.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Side {
+    /// The tenant's.
+    Local,
+    /// The other one.
+    Remote,
+}
+
+/// What has a side: its names there, and its columns at each end.
+#[derive(PartialEq, Eq, Debug)]
+pub(super) struct Sided {
+    local: &'static str,
+    remote: &'static str,
+    /// Its columns at the source.
+    pub(super) src: u64,
+    /// Its columns at the destination.
+    pub(super) dst: u64,
+}
+
+const fn sided(local: &'static str, remote: &'static str, src: u64, dst: u64) -> Sided {
+    Sided { local, remote, src, dst }
+}
+
+/// All that has a side.
+const SIDED: &[Sided] = &[
+    sided(
+        "local host",
+        "remote host",
+        pair(Column::SrcAddr, Column::NatSrcAddr),
+        pair(Column::DstAddr, Column::NatDstAddr),
+    ),
+    sided("local port", "remote port", Column::SrcPort.bit(), Column::DstPort.bit()),
+    sided("local as", "remote as", Column::SrcAs.bit(), Column::DstAs.bit()),
+    sided("local vlan", "remote vlan", Column::SrcVlan.bit(), Column::DstVlan.bit()),
+    sided("local mac", "remote mac", Column::SrcMac.bit(), Column::DstMac.bit()),
+    sided("local mask", "remote mask", Column::SrcMask.bit(), Column::DstMask.bit()),
+];
 
 /// What the values of a subject are: how they are written, and how they are held in
 /// [`Ranges`](super::range::Ranges).
@@ -32,6 +78,10 @@ pub(super) enum Domain {
     Time,
     /// A length of time with its unit; held in ms.
     Duration,
+    /// A time of day, or a span of it; held in ms since midnight.
+    Clock,
+    /// A day of the week, or several; Monday is held as 0.
+    Weekday,
     /// A plain number up to this.
     Number(u64),
     /// A number that is often large: it may have a unit (`10M`).
@@ -81,6 +131,8 @@ pub(super) const PHRASES: &[(&str, u64)] = &[
     ("mac", pair(Column::SrcMac, Column::DstMac)),
     ("src mac", Column::SrcMac.bit()),
     ("dst mac", Column::DstMac.bit()),
+    ("nat host", pair(Column::NatSrcAddr, Column::NatDstAddr)),
+    ("nat port", pair(Column::NatSrcPort, Column::NatDstPort)),
     ("mask", pair(Column::SrcMask, Column::DstMask)),
     ("src mask", Column::SrcMask.bit()),
     ("dst mask", Column::DstMask.bit()),
@@ -97,6 +149,10 @@ const DERIVED: &[(&str, Subject)] = &[
     ("bps", Subject::BitsPerSecond),
     ("pps", Subject::PacketsPerSecond),
     ("bpp", Subject::OctetsPerPacket),
+    ("time", Subject::TimeOfDay(Column::Start)),
+    ("end time", Subject::TimeOfDay(Column::End)),
+    ("weekday", Subject::Weekday(Column::Start)),
+    ("end weekday", Subject::Weekday(Column::End)),
 ];
 
 /// Other words for the nouns of [`PHRASES`].
@@ -105,6 +161,7 @@ const ALIASES: &[(&str, &str)] = &[
     ("ip", "host"),
     ("addr", "host"),
     ("portrange", "port"),
+    ("service", "port"),
     ("asn", "as"),
     ("interface", "if"),
     ("iface", "if"),
@@ -112,26 +169,78 @@ const ALIASES: &[(&str, &str)] = &[
     ("protocol", "proto"),
 ];
 
+/// Phrases of nfdump and tcpdump for columns that have another name here: qualifier, noun, columns.
+const FOREIGN: &[(&str, &str, u64)] = &[
+    ("", "bytes", Column::Octets.bit()),
+    ("in", "bytes", Column::Octets.bit()),
+    ("in", "packets", Column::Packets.bit()),
+    ("", "flowdir", Column::FlowDirection.bit()),
+    ("router", "ip", Column::Exporter.bit()),
+    ("next", "ip", Column::NextHop.bit()),
+    ("bgpnext", "ip", Column::BgpNextHop.bit()),
+    ("", "xip", pair(Column::NatSrcAddr, Column::NatDstAddr)),
+    ("src", "xip", Column::NatSrcAddr.bit()),
+    ("dst", "xip", Column::NatDstAddr.bit()),
+    ("", "xnet", pair(Column::NatSrcAddr, Column::NatDstAddr)),
+    ("src", "xnet", Column::NatSrcAddr.bit()),
+    ("dst", "xnet", Column::NatDstAddr.bit()),
+    ("", "nip", pair(Column::NatSrcAddr, Column::NatDstAddr)),
+    ("src", "nip", Column::NatSrcAddr.bit()),
+    ("dst", "nip", Column::NatDstAddr.bit()),
+    ("", "xport", pair(Column::NatSrcPort, Column::NatDstPort)),
+    ("src", "xport", Column::NatSrcPort.bit()),
+    ("dst", "xport", Column::NatDstPort.bit()),
+    ("", "nport", pair(Column::NatSrcPort, Column::NatDstPort)),
+    ("src", "nport", Column::NatSrcPort.bit()),
+    ("dst", "nport", Column::NatDstPort.bit()),
+    ("in", "vrf", Column::IngressVrf.bit()),
+    ("out", "vrf", Column::EgressVrf.bit()),
+    ("in", "mac", pair(Column::SrcMac, Column::DstMac)),
+    ("mpls", "label", Column::MplsLabel.bit()),
+    ("mpls", "label1", Column::MplsLabel.bit()),
+];
+
+/// Columns of the source, and their counterparts of the destination.
+const ENDS: &[(Column, Column)] = &[
+    (Column::SrcAddr, Column::DstAddr),
+    (Column::NatSrcAddr, Column::NatDstAddr),
+    (Column::SrcPort, Column::DstPort),
+    (Column::NatSrcPort, Column::NatDstPort),
+    (Column::SrcAs, Column::DstAs),
+    (Column::SrcVlan, Column::DstVlan),
+    (Column::SrcMac, Column::DstMac),
+    (Column::SrcMask, Column::DstMask),
+];
+
 impl Subject {
     /// The subject of a phrase: its qualifier (`src`, `in`, …, or nothing) and its noun, in lower case.
     pub(super) fn by_phrase(qualifier: &str, noun: &str) -> Option<Self> {
+        let said = noun;
         let noun = ALIASES.iter().find(|(alias, _)| *alias == noun).map_or(noun, |(_, meant)| meant);
-        let columns = PHRASES.iter().find(|(phrase, _)| match phrase.split_once(' ') {
+        let is = |phrase: &str| match phrase.split_once(' ') {
             Some((first, second)) => first == qualifier && second == noun,
-            None => qualifier.is_empty() && *phrase == noun,
-        });
-        columns.map(|(_, mask)| Self::Columns(*mask))
+            None => qualifier.is_empty() && phrase == noun,
+        };
+        let own = PHRASES.iter().find(|(phrase, _)| is(phrase)).map(|(_, mask)| Self::Columns(*mask));
+        let side = || {
+            SIDED.iter().find_map(|sided| match (is(sided.local), is(sided.remote)) {
+                (true, _) => Some(Self::Side(Side::Local, sided)),
+                (_, true) => Some(Self::Side(Side::Remote, sided)),
+                _ => None,
+            })
+        };
+        let derived = || DERIVED.iter().find(|(phrase, _)| is(phrase)).map(|(_, subject)| *subject);
+        let foreign = || {
+            let found = FOREIGN.iter().find(|(first, second, _)| (*first, *second) == (qualifier, said));
+            found.map(|(.., mask)| Self::Columns(*mask))
+        };
+        own.or_else(side).or_else(derived).or_else(foreign)
     }
 
     /// The subject of a single word: a phrase without qualifier, a derived figure or a column of the schema.
     pub(super) fn by_word(word: &str) -> Option<Self> {
-        if let Some(subject) = Self::by_phrase("", word) {
-            return Some(subject);
-        }
-        if let Some((_, subject)) = DERIVED.iter().find(|(name, _)| *name == word) {
-            return Some(*subject);
-        }
-        Column::by_name(word).filter(|column| is_compared(*column)).map(Self::column)
+        let column = || Column::by_name(word).filter(|column| is_compared(*column)).map(Self::column);
+        Self::by_phrase("", word).or_else(column)
     }
 
     /// One column exactly.
@@ -146,6 +255,8 @@ impl Subject {
                 let phrase = PHRASES.iter().find(|(_, columns)| *columns == mask).map(|(phrase, _)| *phrase);
                 phrase.or_else(|| columns(mask).next().map(Column::name)).unwrap_or_default()
             }
+            Self::Side(Side::Local, sided) => sided.local,
+            Self::Side(Side::Remote, sided) => sided.remote,
             derived => DERIVED.iter().find(|(_, s)| *s == derived).map_or("", |(name, _)| name),
         }
     }
@@ -154,22 +265,32 @@ impl Subject {
     pub(super) fn words() -> impl Iterator<Item = &'static str> {
         let phrases = PHRASES.iter().map(|(phrase, _)| *phrase).filter(|phrase| !phrase.contains(' '));
         phrases
-            .chain(DERIVED.iter().map(|(name, _)| *name))
+            .chain(DERIVED.iter().map(|(name, _)| *name).filter(|name| !name.contains(' ')))
+            .chain(FOREIGN.iter().filter(|(first, ..)| first.is_empty()).map(|(_, noun, _)| *noun))
             .chain(ALIASES.iter().map(|(alias, _)| *alias))
             .chain(COLUMNS.iter().filter(|d| is_compared(d.column)).map(|d| d.name))
     }
 
     /// Either end, of a subject that is one end; others stay as they are.
     pub(super) fn with_other_end(self) -> Self {
-        let noun = self.name().split_once(' ').filter(|(end, _)| matches!(*end, "src" | "dst"));
-        noun.and_then(|(_, noun)| Self::by_phrase("", noun)).unwrap_or(self)
+        let Self::Columns(mask) = self else { return self };
+        let ends = ENDS.iter().map(|(src, dst)| pair(*src, *dst)).filter(|both| both & mask != 0);
+        Self::Columns(ends.fold(mask, |mask, both| mask | both))
     }
 
     /// The nouns that may follow a qualifier.
     pub(super) fn nouns(qualifier: &str) -> impl Iterator<Item = &'static str> {
-        let split = PHRASES.iter().filter_map(|(phrase, _)| phrase.split_once(' '));
-        let nouns = split.filter(move |(first, _)| *first == qualifier).map(|(_, noun)| noun);
-        nouns.flat_map(|noun| if noun == "host" { vec![noun, "net"] } else { vec![noun] })
+        let phrases = PHRASES.iter().map(|(phrase, _)| *phrase);
+        let sides = SIDED.iter().flat_map(|sided| [sided.local, sided.remote]);
+        let all = phrases.chain(sides).chain(DERIVED.iter().map(|(name, _)| *name));
+        let own: Vec<&str> = all
+            .filter_map(|phrase| phrase.split_once(' '))
+            .filter(|(first, _)| *first == qualifier)
+            .flat_map(|(_, noun)| if noun == "host" { vec![noun, "net"] } else { vec![noun] })
+            .collect();
+        let foreign = FOREIGN.iter().filter(move |(first, ..)| *first == qualifier).map(|(_, noun, _)| *noun);
+        let foreign = if own.is_empty() { foreign.collect() } else { Vec::new() };
+        own.into_iter().chain(foreign)
     }
 
     /// The columns that must be read to compare it, as a presence mask.
@@ -180,12 +301,28 @@ impl Subject {
             Self::BitsPerSecond => pair(Column::Start, Column::End) | Column::Octets.bit(),
             Self::PacketsPerSecond => pair(Column::Start, Column::End) | Column::Packets.bit(),
             Self::OctetsPerPacket => pair(Column::Octets, Column::Packets),
+            Self::Side(_, sided) => sided.src | sided.dst | Column::Direction.bit(),
+            Self::TimeOfDay(column) | Self::Weekday(column) => column.bit(),
         }
     }
 
-    /// Whether it is more than one column.
+    /// Whether it is more than one column, of which any may match.
     pub(super) const fn is_several(self) -> bool {
-        matches!(self, Self::Columns(mask) if mask.count_ones() > 1)
+        match self {
+            Self::Columns(mask) => mask.count_ones() > 1,
+            Self::Side(..) => true,
+            _ => false,
+        }
+    }
+
+    /// The columns of which at least one has a value in the set, in every row that matches; 0 where nothing can be
+    /// said.
+    pub(super) const fn compared(self) -> u64 {
+        match self {
+            Self::Columns(mask) => mask,
+            Self::Side(_, sided) => sided.src | sided.dst,
+            _ => 0,
+        }
     }
 
     /// What its values are.
@@ -194,6 +331,9 @@ impl Subject {
             Self::Columns(mask) => columns(mask).next().map_or(Domain::Count, domain),
             Self::Duration => Domain::Duration,
             Self::BitsPerSecond | Self::PacketsPerSecond | Self::OctetsPerPacket => Domain::Count,
+            Self::Side(_, sided) => columns(sided.src).next().map_or(Domain::Count, domain),
+            Self::TimeOfDay(_) => Domain::Clock,
+            Self::Weekday(_) => Domain::Weekday,
         }
     }
 }
@@ -235,6 +375,8 @@ impl Domain {
             Self::Addr | Self::Exporter => u128::MAX,
             Self::Mac => (1 << 48) - 1,
             Self::Time | Self::Duration | Self::Count => u64::MAX.into(),
+            Self::Clock => super::civil::DAY_MS - 1,
+            Self::Weekday => 6,
             Self::Number(max) => max.into(),
             Self::Port | Self::Flags => u16::MAX.into(),
             Self::Proto => u8::MAX.into(),
@@ -254,21 +396,23 @@ mod tests {
         let mut subjects: Vec<Subject> = PHRASES.iter().map(|(_, mask)| Subject::Columns(*mask)).collect();
         subjects.extend(COLUMNS.iter().map(|d| d.column).filter(|c| is_compared(*c)).map(Subject::column));
         subjects.extend(DERIVED.iter().map(|(_, s)| *s));
+        subjects.extend(
+            SIDED.iter().flat_map(|s| [Side::Local, Side::Remote].map(|side| Subject::Side(side, s))),
+        );
         for subject in subjects {
             let found = match subject.name().split_once(' ') {
                 Some((qualifier, noun)) => Subject::by_phrase(qualifier, noun),
                 None => Subject::by_word(subject.name()),
             };
             assert_eq!(found, Some(subject), "{}", subject.name());
-            if let Subject::Columns(mask) = subject {
-                assert!(columns(mask).all(|c| domain(c) == subject.domain()), "{}", subject.name());
-            }
+            assert!(columns(subject.compared()).all(|c| domain(c) == subject.domain()), "{}", subject.name());
         }
     }
 
     #[test]
     fn both_ends_are_the_columns_of_either() {
-        for noun in Subject::nouns("src") {
+        let foreign = FOREIGN.iter().filter(|(first, ..)| *first == "src").map(|(_, noun, _)| *noun);
+        for noun in Subject::nouns("src").chain(foreign) {
             let (src, dst) =
                 (Subject::by_phrase("src", noun).unwrap(), Subject::by_phrase("dst", noun).unwrap());
             assert_eq!((src.with_other_end(), dst.with_other_end()), {

@@ -10,7 +10,7 @@ use super::lexer::{Kind, Token};
 use super::mistake::nearest;
 use super::range::Ranges;
 use super::subject::Domain;
-use super::{Mistake, Names, date, flag, protocol, service};
+use super::{Mistake, Names, civil, date, flag, outside, protocol, service};
 use crate::Mac;
 
 /// The time that [`Ranges`] hold as this number, in ms since 1970.
@@ -40,7 +40,12 @@ pub(super) fn read(token: &Token<'_>, domain: Domain, names: &Names) -> Result<S
                 Mistake::new(token.place.clone(), format!("only names are quoted, not {}", expected(domain)));
             Err(mistake.suggest(name))
         }
-        (Domain::Addr, None) => read_address(token),
+        (Domain::Addr, None) => read_address(token, names),
+        (Domain::Clock | Domain::Weekday, None) => read_civil(token, domain),
+        (Domain::Port, None) if custom_port(token.text, names).is_some() => {
+            let port = custom_port(token.text, names).unwrap_or_default().into();
+            Ok(Set::Ranges(Ranges::between(port, port)))
+        }
         (_, None) => read_range(token, domain).map(|(low, high)| Set::Ranges(Ranges::between(low, high))),
     }
 }
@@ -53,6 +58,8 @@ pub(super) fn expected(domain: Domain) -> &'static str {
         Domain::Mac => "a MAC address like 02:00:5e:00:01:fe",
         Domain::Time => "a time like 2026-10-01 or 2026-10-01T08:00:00Z",
         Domain::Duration => "a length of time like 60s, 500ms or 5m",
+        Domain::Clock => "a time of day like 08:00, or a span of it like 08:00-18:00",
+        Domain::Weekday => "a day of the week like mon, or several like mon-fri",
         Domain::Number(_) => "a number",
         Domain::Count => "an amount like 1500, 10M or 4Gi",
         Domain::Port => "a port's number or a service's name",
@@ -72,6 +79,33 @@ pub(super) fn missing(token: &Token<'_>, domain: Domain) -> Mistake {
         return Mistake::new(token.place.clone(), format!("a value is missing: {expected}"));
     }
     Mistake::new(token.place.clone(), format!("`{}` stands where a value belongs: {expected}", token.text))
+}
+
+/// The port of a service that the caller knows and not every filter does.
+pub(super) fn custom_port(text: &str, names: &Names) -> Option<u16> {
+    let text = text.to_lowercase();
+    let known = || names.services.iter().find(|(name, _)| *name == text).map(|(_, port)| *port);
+    if service::port(&text).is_some() { None } else { known() }
+}
+
+/// Times of day and days of the week; which zone's is said when the whole filter is read.
+fn read_civil(token: &Token<'_>, domain: Domain) -> Result<Set, Mistake> {
+    let text = token.text;
+    let read = if domain == Domain::Clock { civil::read_times(text) } else { civil::read_weekdays(text) };
+    read.map(Set::Ranges).map_err(|why| {
+        let mistake = why.into_mistake(token, domain);
+        if domain == Domain::Weekday {
+            return mistake.suggest_maybe(nearest(text, civil::WEEKDAYS.iter().chain(civil::FULL).copied()));
+        }
+        // `8-18` is meant as whole hours.
+        let hour =
+            |text: &str| text.parse::<u8>().ok().filter(|hour| *hour <= 24).map(|h| format!("{h:02}:00"));
+        let hours = match text.split_once('-') {
+            Some((first, last)) => hour(first).zip(hour(last)).map(|(first, last)| format!("{first}-{last}")),
+            None => hour(text),
+        };
+        mistake.suggest_maybe(hours.filter(|hours| civil::read_times(hours).is_ok()))
+    })
 }
 
 fn named(name: &str) -> Set {
@@ -109,7 +143,7 @@ fn read_exporter(token: &Token<'_>, quoted: Option<&str>, names: &Names) -> Resu
         return Ok(Set::Ranges(ranges));
     }
     if quoted.is_none() && address::looks_like(name) {
-        return read_address(token);
+        return read_address(token, names);
     }
     let guess = nearest(name, names.exporters.iter().map(|(n, _)| n.as_str())).map(word);
     let why = if names.exporters.is_empty() {
@@ -120,18 +154,16 @@ fn read_exporter(token: &Token<'_>, quoted: Option<&str>, names: &Names) -> Resu
     Err(Mistake::new(token.place.clone(), format!("{why}: {}", token.text)).suggest_maybe(guess))
 }
 
-fn read_address(token: &Token<'_>) -> Result<Set, Mistake> {
+fn read_address(token: &Token<'_>, names: &Names) -> Result<Set, Mistake> {
     let text = token.text;
     let mistake = |message: String| Mistake::new(token.place.clone(), message);
-    address::read(text).map(Set::Ranges).map_err(|trouble| match trouble {
-        Trouble::NotAnAddress
-            if address::looks_like(text) || text.bytes().any(|b| b.is_ascii_digit() || b == b'/') =>
-        {
-            mistake(format!("`{text}` is not {}", expected(Domain::Addr)))
-        }
-        Trouble::NotAnAddress => {
-            mistake(format!("`{text}` is not an address (host names are not looked up)"))
-        }
+    let trouble = match address::read(text) {
+        Ok(ranges) => return Ok(Set::Ranges(ranges)),
+        Err(Trouble::NotAnAddress) if outside::is_host_name(text) => return read_host(token, names),
+        Err(trouble) => trouble,
+    };
+    Err(match trouble {
+        Trouble::NotAnAddress => mistake(format!("`{text}` is not {}", expected(Domain::Addr))),
         Trouble::Length(max) => {
             mistake(format!("the length of the prefix `{text}` is not a number from 0 to {max}"))
         }
@@ -141,6 +173,23 @@ fn read_address(token: &Token<'_>) -> Result<Set, Mistake> {
         }
         Trouble::Ends => mistake(format!("the ends of `{text}` are not in order, or of two families")),
     })
+}
+
+/// The addresses of a host by its name.
+fn read_host(token: &Token<'_>, names: &Names) -> Result<Set, Mistake> {
+    let text = token.text;
+    let mistake = |message: String| Mistake::new(token.place.clone(), message);
+    let Some(outside) = &names.outside else {
+        return Err(mistake(format!("`{text}` is not an address (host names are not looked up)")));
+    };
+    match outside.addresses(text) {
+        Ok(found) if !found.is_empty() => {
+            let pairs = found.iter().map(|address| (address.bits(), address.bits())).collect();
+            Ok(Set::Ranges(Ranges::from_pairs(pairs)))
+        }
+        Ok(_) => Err(mistake(format!("no address is known of the host `{text}`"))),
+        Err(why) => Err(mistake(format!("no address is known of the host `{text}`: {why}"))),
+    }
 }
 
 /// A value or a range of values `a-b` or `a..b`, as the numbers it may mean.
@@ -185,7 +234,9 @@ impl Why {
                 mistake(message).suggest_maybe(guess(text, domain))
             }
             Self::Unit => {
-                mistake(format!("`{text}` needs a unit: ms, s, m, h or d")).suggest(format!("{text}s"))
+                // nfdump's durations are of milliseconds: who means seconds writes few digits.
+                let unit = if text.len() > 3 { "ms" } else { "s" };
+                mistake(format!("`{text}` needs a unit: ms, s, m, h or d")).suggest(format!("{text}{unit}"))
             }
             Self::Large => {
                 mistake(format!("`{text}` is more than the greatest value there is, {}", domain.max()))
@@ -238,7 +289,9 @@ fn read_single(text: &str, domain: Domain) -> Result<(u128, u128), Why> {
         Domain::Word(words) => read_word(&lower, words).ok_or(Why::Form)?,
         Domain::Number(_) => amount::read_number(&lower)?,
         // These are not held as single numbers; `read` has dealt with them.
-        Domain::Addr | Domain::Exporter | Domain::Name | Domain::Text => return Err(Why::Form),
+        Domain::Addr | Domain::Exporter | Domain::Name | Domain::Text | Domain::Clock | Domain::Weekday => {
+            return Err(Why::Form);
+        }
     };
     Ok((number, number))
 }

@@ -236,7 +236,7 @@ fn names(config: &Config, labels: &Labels) -> Names {
             Some(Interface { name: name.to_string(), exporter, index: index?, when: when.clone() })
         })
     });
-    Names { exporters, tenants, interfaces: interfaces.collect() }
+    Names { exporters, tenants, interfaces: interfaces.collect(), ..Names::default() }
 }
 
 /// The clocks of a zone, for the query engine: until long after anything is stored.

@@ -6,8 +6,9 @@ use super::super::lexer::{Comparison, Kind, Token};
 use super::super::mistake::nearest;
 use super::super::range::Ranges;
 use super::super::subject::{Domain, Subject};
-use super::super::{Mistake, flag, value};
-use super::Parser;
+use super::super::{Mistake, address, flag, value};
+use super::{Parser, file};
+use std::net::Ipv4Addr;
 use std::ops::Range;
 
 impl Parser<'_> {
@@ -23,17 +24,14 @@ impl Parser<'_> {
         if let Some(expr) = self.interface(subject)? {
             return Ok(expr);
         }
+        if let Some(set) = self.netmask()? {
+            self.last = Some(subject);
+            return Ok(Expr::Test(Test { subject, set }));
+        }
+        if let Some(comparison) = self.sign() {
+            return self.comparison(subject, comparison);
+        }
         match token.kind {
-            Kind::Compare(comparison) => {
-                self.next();
-                self.last = None;
-                let at = self.next();
-                let set = self.read(&at, subject)?;
-                if comparison == Comparison::Equal {
-                    self.last = Some(subject);
-                }
-                compared(subject, comparison, set, token.place.start..at.place.end)
-            }
             Kind::Open => {
                 self.last = Some(subject);
                 let expr = self.enclosed()?;
@@ -53,13 +51,37 @@ impl Parser<'_> {
         }
     }
 
-    /// Whether a list stands so many tokens ahead.
-    fn is_list_at(&self, ahead: usize) -> bool {
-        let next = self.peek_at(ahead);
-        next.kind == Kind::ListOpen || (next.is("in") && self.peek_at(ahead + 1).kind == Kind::ListOpen)
+    /// The comparison sign that comes next, or nfdump's word for one in front of a value.
+    fn sign(&self) -> Option<Comparison> {
+        let token = self.peek();
+        if let Kind::Compare(comparison) = token.kind {
+            return Some(comparison);
+        }
+        let valued = matches!(self.peek_at(1).kind, Kind::Word | Kind::Quoted(_));
+        SIGNS.iter().find(|(word, _)| valued && token.is(word)).map(|(_, comparison)| *comparison)
     }
 
-    /// `[a, b c]` with `in` or `not in` before it. Commas may be left out, as nfdump does.
+    /// A sign, which comes next, and the value after it.
+    fn comparison(&mut self, subject: Subject, comparison: Comparison) -> Result<Expr, Mistake> {
+        let start = self.next().place.start;
+        self.last = None;
+        let token = self.next();
+        let set = self.read(&token, subject)?;
+        if comparison == Comparison::Equal {
+            self.last = Some(subject);
+        }
+        compared(subject, comparison, set, start..token.place.end)
+    }
+
+    /// Whether a list, or a file that is one, stands so many tokens ahead.
+    pub(super) fn is_list_at(&self, ahead: usize) -> bool {
+        let next = self.peek_at(ahead);
+        let after = self.peek_at(ahead + 1);
+        let in_list = next.is("in") && (after.kind == Kind::ListOpen || file::is_file(after));
+        next.kind == Kind::ListOpen || file::is_file(next) || in_list
+    }
+
+    /// `[a, b c]` with `in` or `not in` before it, or `@file`. Commas may be left out, as nfdump does.
     fn list(&mut self, subject: Subject, negative: bool) -> Result<Expr, Mistake> {
         let start = self.peek().place.start;
         if negative {
@@ -67,33 +89,20 @@ impl Parser<'_> {
         }
         self.take_word("in");
         let open = self.next();
-        let mut sum: Option<Set> = None;
-        let mut named = Vec::new();
-        while !self.take(&Kind::ListClose) {
-            let token = self.next();
-            match token.kind {
-                Kind::Word | Kind::Quoted(_) => {}
-                Kind::End => {
-                    return Err(Mistake::new(token.place, "a list does not end").suggest("]"));
-                }
-                _ => return Err(value::missing(&token, subject.domain())),
-            }
-            if is_interface(subject) && is_name(&token) {
-                named.push(self.interface_named(subject, &token)?);
+        let mut gathered = Gathered::default();
+        if open.kind == Kind::ListOpen {
+            while !self.take(&Kind::ListClose) {
+                let token = self.next();
+                self.item(subject, &token, &mut gathered)?;
                 self.take(&Kind::Comma);
-                continue;
             }
-            let set = self.read(&token, subject)?;
-            match &mut sum {
-                // All values of one subject are of one kind.
-                Some(sum) => drop(sum.join(set)),
-                None => sum = Some(set),
-            }
-            self.take(&Kind::Comma);
+        } else {
+            self.item(subject, &open, &mut gathered)?;
         }
         let end = self.tokens.get(self.at - 1).map_or(open.place.end, |token| token.place.end);
+        self.last = Some(subject);
+        let Gathered { sum, mut named } = gathered;
         if !named.is_empty() {
-            self.last = Some(subject);
             named.extend(sum.map(|set| Expr::Test(Test { subject, set })));
             let expr = Expr::any_of(named);
             return Ok(if negative { another(subject, expr) } else { expr });
@@ -102,20 +111,44 @@ impl Parser<'_> {
             return Err(Mistake::new(open.place.start..end, "there is nothing in this list"));
         };
         sum.settle();
-        self.last = Some(subject);
         let comparison = if negative { Comparison::Unequal } else { Comparison::Equal };
         compared(subject, comparison, sum, start..end)
     }
 
+    /// One item of a list, which has been read.
+    pub(super) fn item(
+        &mut self,
+        subject: Subject,
+        token: &Token<'_>,
+        gathered: &mut Gathered,
+    ) -> Result<(), Mistake> {
+        match token.kind {
+            Kind::Word if file::is_file(token) => return self.file(subject, token, gathered),
+            Kind::Word | Kind::Quoted(_) => {}
+            Kind::End => {
+                return Err(Mistake::new(token.place.clone(), "a list does not end").suggest("]"));
+            }
+            _ => return Err(value::missing(token, subject.domain())),
+        }
+        if is_interface(subject) && is_name(token) {
+            gathered.named.push(self.interface_named(subject, token)?);
+            return Ok(());
+        }
+        let set = self.read(token, subject)?;
+        match &mut gathered.sum {
+            // All values of one subject are of one kind.
+            Some(sum) => drop(sum.join(set)),
+            None => gathered.sum = Some(set),
+        }
+        Ok(())
+    }
+
     /// An interface by its name, with or without a sign before it; `None` if something else stands here.
     fn interface(&mut self, subject: Subject) -> Result<Option<Expr>, Mistake> {
-        let comparison = match self.peek().kind {
-            Kind::Compare(c @ (Comparison::Equal | Comparison::Unequal)) => Some(c),
-            _ => None,
-        };
+        let comparison = self.sign().filter(|c| matches!(c, Comparison::Equal | Comparison::Unequal));
         let at = usize::from(comparison.is_some());
         let token = self.peek_at(at).clone();
-        if !is_interface(subject) || !is_name(&token) || SIGNS.iter().any(|(word, _)| token.is(word)) {
+        if !is_interface(subject) || !is_name(&token) {
             return Ok(None);
         }
         let expr = self.interface_named(subject, &token)?;
@@ -136,23 +169,56 @@ impl Parser<'_> {
         })
     }
 
-    fn read(&self, token: &Token<'_>, subject: Subject) -> Result<Set, Mistake> {
-        value::read(token, subject.domain(), self.names)
+    pub(super) fn read(&self, token: &Token<'_>, subject: Subject) -> Result<Set, Mistake> {
+        let short = if self.nets && token.kind == Kind::Word { address::short_net(token.text) } else { None };
+        match short {
+            Some(ranges) => Ok(Set::Ranges(ranges)),
+            None => value::read(token, subject.domain(), self.names),
+        }
     }
 
-    /// Where no value follows the words, the mistake names them; and where the token was meant for a sign, the
-    /// sign is the guess.
+    /// `10.0.0.0 255.0.0.0` after `net`, as nfdump has it, or `10.0.0.0 mask 255.0.0.0`, as tcpdump does.
+    fn netmask(&mut self) -> Result<Option<Set>, Mistake> {
+        let network = self.peek().clone();
+        let ahead = if self.peek_at(1).is("mask") { 2 } else { 1 };
+        let mask = self.peek_at(ahead).clone();
+        let parsed = network.text.parse::<Ipv4Addr>().ok().zip(mask.text.parse::<Ipv4Addr>().ok());
+        let Some((address, bits)) = parsed.filter(|_| self.nets) else { return Ok(None) };
+        let Some(length) = address::mask_length(bits) else {
+            let message =
+                format!("the ones of the netmask `{}` do not all stand at its beginning", mask.text);
+            return Err(Mistake::new(mask.place, message));
+        };
+        self.at += ahead + 1;
+        let prefix = format!("{address}/{length}");
+        let place = network.place.start..mask.place.end;
+        value::read(&Token { kind: Kind::Word, text: &prefix, place }, Domain::Addr, self.names).map(Some)
+    }
+
+    /// Where no value follows the words, the mistake names them.
     fn explained(&self, mistake: Mistake, subject: Subject, begin: usize) -> Mistake {
         let Some(token) = self.tokens.get(begin) else { return mistake };
         if matches!(token.kind, Kind::Word | Kind::Quoted(_)) {
-            let sign = SIGNS.iter().find(|(word, _)| token.is(word));
-            return match sign {
-                Some((_, sign)) => mistake.suggest(*sign),
-                None => mistake,
-            };
+            return mistake;
         }
         let message = format!("`{}` needs a value: {}", subject.name(), value::expected(subject.domain()));
         Mistake { message, ..mistake }
+    }
+}
+
+/// The items of a list so far.
+#[derive(Default)]
+pub(super) struct Gathered {
+    /// The values.
+    sum: Option<Set>,
+    /// Interfaces by their names.
+    named: Vec<Expr>,
+}
+
+impl Gathered {
+    /// Whether there is nothing yet.
+    pub(super) fn is_empty(&self) -> bool {
+        self.sum.is_none() && self.named.is_empty()
     }
 }
 
@@ -172,11 +238,18 @@ fn another(subject: Subject, expr: Expr) -> Expr {
 }
 
 /// Signs as words, as nfdump has them.
-const SIGNS: &[(&str, &str)] =
-    &[("eq", "="), ("ne", "!="), ("lt", "<"), ("le", "<="), ("gt", ">"), ("ge", ">="), ("is", "=")];
+const SIGNS: &[(&str, Comparison)] = &[
+    ("eq", Comparison::Equal),
+    ("is", Comparison::Equal),
+    ("ne", Comparison::Unequal),
+    ("lt", Comparison::Less),
+    ("le", Comparison::AtMost),
+    ("gt", Comparison::Greater),
+    ("ge", Comparison::AtLeast),
+];
 
 /// The expression of `subject comparison set`, which stands at `place`.
-fn compared(
+pub(super) fn compared(
     subject: Subject,
     comparison: Comparison,
     set: Set,
@@ -216,7 +289,7 @@ fn unequal(subject: Subject, set: Set, place: Range<usize>) -> Result<Expr, Mist
     let set = match set {
         Set::Ranges(ranges) => Set::Ranges(ranges.complement(subject.domain().max())),
         Set::Names { names, .. } => Set::Names { names, excluded: true },
-        bits @ Set::Bits { .. } => bits,
+        other @ (Set::Bits { .. } | Set::Civil { .. }) => other,
     };
     match &set {
         Set::Ranges(ranges) if ranges.is_empty() => Err(nothing(place)),
@@ -232,6 +305,11 @@ fn nothing(place: Range<usize>) -> Mistake {
 fn flags(token: &Token<'_>) -> Result<Set, Mistake> {
     if token.kind != Kind::Word {
         return Err(value::missing(token, Domain::Flags));
+    }
+    if token.text.bytes().all(|b| b.is_ascii_digit()) && token.text != "0" {
+        let message =
+            format!("`flags {}` may mean nothing but these flags, or these and any others", token.text);
+        return Err(Mistake::new(token.place.clone(), message).suggest(format!("= {}", token.text)));
     }
     let bits = |text: &str| -> Option<u16> {
         let (low, high) = value::means(text, Domain::Flags)?;

@@ -5,17 +5,24 @@
 //! either     := both { ("or" | "||") both }
 //! both       := negated { ("and" | "&&") negated }
 //! negated    := { "not" | "!" } ( "(" either ")" | term )
-//! term       := protocol [ [ends] "port" values ]       tcp · udp dst port 53
+//! term       := "@" file                                a filter in a file
+//!             | protocol [ [ends] "port" values ]       tcp · udp dst port 53
 //!             | "icmp" [ "type" values ] [ "code" values ]
 //!             | [ends] noun values                      src or dst net 10.0.0.0/8
 //!             | column values | "ipv4" | "ipv6" | "any"
 //!             | value                                   belongs to the words before it, or is an address
 //! values     := [ "=" | "==" | "!=" | "<" | "<=" | ">" | ">=" ] value
 //!             | [ "not" ] [ "in" ] "[" value { [","] value } "]"
+//!             | [ "in" ] "@" file                       src in @networks.txt
 //!             | "(" either ")"                          port (80 or 443)
 //! ```
+//!
+//! What nfdump and tcpdump say in other words is in `foreign`, and tcpdump's tests of a packet's octets in `packet`.
 
 mod comparison;
+mod file;
+mod foreign;
+mod packet;
 mod term;
 
 use super::expr::Expr;
@@ -30,12 +37,9 @@ pub(super) fn parse(text: &str, names: &Names) -> Result<Expr, Mistake> {
         let message = format!("the filter is {} bytes long; at most {TEXT_BYTES_MAX} are read", text.len());
         return Err(Mistake::new(0..0, message));
     }
-    let mut parser = Parser { tokens: lex(text)?, at: 0, depth: 0, names, last: None };
-    if parser.peek().kind == Kind::End {
-        return Ok(Expr::EVERYTHING);
-    }
-    let expr = parser.either()?;
-    if parser.peek().kind == Kind::End { Ok(expr) } else { Err(parser.left_over()) }
+    let mut expr = Parser::new(text, names, 0, Vec::new())?.whole()?;
+    expr.in_zone(&names.zone);
+    Ok(expr)
 }
 
 /// Where the parser stands in the text.
@@ -48,9 +52,29 @@ struct Parser<'t> {
     names: &'t Names,
     /// What a value without words before it is about: that of the comparison right before, as in `port 80 or 443`.
     last: Option<Subject>,
+    /// The protocol or family that stood before that comparison, as in `tcp port 80 or 443`.
+    over: Option<Expr>,
+    /// Whether the values that come next are networks, which may be short: `net 10`.
+    nets: bool,
+    /// The files whose text this is in, the outermost first.
+    files: Vec<String>,
 }
 
 impl<'t> Parser<'t> {
+    /// A parser of a text that stands so many parentheses deep, in these files.
+    fn new(text: &'t str, names: &'t Names, depth: usize, files: Vec<String>) -> Result<Self, Mistake> {
+        Ok(Self { tokens: lex(text)?, at: 0, depth, names, last: None, over: None, nets: false, files })
+    }
+
+    /// All of the text.
+    fn whole(&mut self) -> Result<Expr, Mistake> {
+        if self.peek().kind == Kind::End {
+            return Ok(Expr::EVERYTHING);
+        }
+        let expr = self.either()?;
+        if self.peek().kind == Kind::End { Ok(expr) } else { Err(self.left_over()) }
+    }
+
     /// The token to be read next.
     fn peek(&self) -> &Token<'t> {
         self.peek_at(0)
@@ -60,6 +84,11 @@ impl<'t> Parser<'t> {
     fn peek_at(&self, ahead: usize) -> &Token<'t> {
         static NONE: Token<'static> = Token { kind: Kind::End, text: "", place: 0..0 };
         self.tokens.get(self.at + ahead).or(self.tokens.last()).unwrap_or(&NONE)
+    }
+
+    /// Where the last token that was taken ends.
+    fn end_before(&self) -> usize {
+        self.at.checked_sub(1).and_then(|at| self.tokens.get(at)).map_or(0, |token| token.place.end)
     }
 
     /// Takes the next token.
@@ -100,10 +129,12 @@ impl<'t> Parser<'t> {
     }
 
     fn negated(&mut self) -> Result<Expr, Mistake> {
+        let start = self.peek().place.start;
         let mut negative = false;
         while self.take(&Kind::Not) {
             negative = !negative;
         }
+        let in_parentheses = self.peek().kind == Kind::Open;
         let expr = if self.peek().kind == Kind::Open {
             let expr = self.enclosed()?;
             self.last = None;
@@ -111,7 +142,21 @@ impl<'t> Parser<'t> {
         } else {
             self.term()?
         };
+        if negative && !in_parentheses && expr.is_several_flags() {
+            return Err(self.not_flags(start));
+        }
         Ok(if negative { expr.negate() } else { expr })
+    }
+
+    /// `not flags SA`, which began here: in nfdump it means that neither is set, in logic that one is missing.
+    fn not_flags(&self, start: usize) -> Mistake {
+        let last = self.tokens.get(self.at.saturating_sub(1));
+        let (letters, end) = last.map_or(("", start), |token| (token.text, token.place.end));
+        let message = format!(
+            "`not flags {letters}` may mean that none of them is set, or that one is missing: for the latter write \
+             `not (flags {letters})`"
+        );
+        Mistake::new(start..end, message).suggest(format!("flags 0/{letters}"))
     }
 
     /// What stands in parentheses; the next token is the opening one.
@@ -157,6 +202,7 @@ impl<'t> Parser<'t> {
                 mistake(format!("`{}` belongs to a list like `port in [80, 443]`", token.text))
             }
             Kind::Compare(_) => mistake(format!("`{}` has nothing before it to compare", token.text)),
+            Kind::BitAnd | Kind::BitOr => self.single_sign(),
             _ => {
                 let mistake = mistake(format!("`and` or `or` is missing before `{}`", token.text));
                 // A word in this place may be a misspelt `and`, if something follows that it would join.
@@ -168,5 +214,11 @@ impl<'t> Parser<'t> {
                 }
             }
         }
+    }
+
+    /// The mistake of a `&` or `|` that is next.
+    pub(super) fn single_sign(&self) -> Mistake {
+        let Token { text, place, .. } = self.peek();
+        Mistake::new(place.clone(), format!("`{text}` alone means nothing here")).suggest(text.repeat(2))
     }
 }

@@ -6,20 +6,24 @@ use super::super::lexer::{Kind, Token, quote};
 use super::super::mistake::nearest_all;
 use super::super::range::Ranges;
 use super::super::subject::{Domain, Subject};
-use super::super::{Mistake, protocol, service, value};
-use super::Parser;
+use super::super::{Mistake, outside, protocol, service, value};
+use super::{Parser, file};
 use crate::schema::Column;
 
 /// Words that begin a condition and are not subjects.
-const LEADING: &[&str] =
-    &["src", "dst", "in", "out", "own", "peer", "any", "not", "ipv4", "ipv6", "dscp", "icmp"];
+const LEADING: &[&str] = &[
+    "src", "dst", "in", "out", "own", "peer", "local", "remote", "any", "not", "ipv4", "ipv6", "dscp", "icmp",
+];
+
+/// What may follow a protocol's name without `and`.
+const PROTOCOL_NOUNS: &[&str] = &["src", "dst", "host", "net", "port", "portrange"];
 
 /// Words of other tools and what they are called here.
 const MEANT: &[(&str, &str)] = &[
-    ("bytes", "octets"),
     ("size", "octets"),
     ("rate", "bps"),
     ("router", "exporter"),
+    ("ident", "exporter"),
     ("agent", "exporter"),
     ("device", "exporter"),
     ("customer", "tenant"),
@@ -54,6 +58,7 @@ impl Parser<'_> {
                 token.place.clone(),
                 format!("`{}` has nothing before it to compare", token.text),
             )),
+            Kind::BitAnd | Kind::BitOr => Err(self.single_sign()),
             Kind::ListOpen => {
                 Err(Mistake::new(token.place, "a list needs words before it, like `port in [80, 443]`"))
             }
@@ -68,30 +73,85 @@ impl Parser<'_> {
     fn words(&mut self, token: &Token<'_>) -> Result<Expr, Mistake> {
         let word = token.text.to_lowercase();
         // A value belongs to the condition right before it, not to one further back.
-        let last = self.last.take();
+        let (last, over) = (self.last.take(), self.over.take());
         if let Some(subject) = subject_alone(token, last) {
-            return self.values(subject);
+            let expr = self.values(subject)?;
+            let Some(over) = over.filter(|_| last == Some(subject)) else { return Ok(expr) };
+            self.over = Some(over.clone());
+            return Ok(over.and(expr));
         }
+        self.nets = word == "net";
         self.next();
         match word.as_str() {
             "any" | "all" => Ok(Expr::EVERYTHING),
             "src" | "dst" => self.ends(if word == "src" { "src" } else { "dst" }),
+            // nfdump's `in src mac`: in front of the router.
+            "in" if self.peek_at(1).is("mac") => self.term(),
             "in" | "ingress" => self.qualified("in"),
-            "out" | "egress" => self.qualified("out"),
-            "own" => self.qualified("own"),
-            "peer" => self.qualified("peer"),
-            "ipv4" | "ip4" | "inet" => Ok(family("0.0.0.0/0")),
-            "ipv6" | "ip6" | "inet6" => Ok(family("::/0")),
-            "dscp" => self.dscp(),
-            _ => {
-                if let Some(subject) = Subject::by_word(&word) {
-                    return self.values(subject);
-                }
-                match protocol::number(&word) {
-                    Some(number) => self.protocol(number),
-                    None => Err(self.unknown(token)),
-                }
+            "out" if self.peek().is("packets") || self.peek().is("bytes") => {
+                self.noun_or_protocol(token, "out")
             }
+            "out" | "egress" => self.qualified("out"),
+            "own" | "peer" | "local" | "remote" => self.qualified(&word),
+            "start" if self.is_civil() => self.term(),
+            "end" if self.is_civil() => self.qualified("end"),
+            "ipv4" | "ip4" | "inet" => self.family("0.0.0.0/0"),
+            "ipv6" | "ip6" | "inet6" => self.family("::/0"),
+            "dscp" => self.dscp(),
+            _ if file::is_file(token) => self.include(token),
+            _ => self.noun_or_protocol(token, &word),
+        }
+    }
+
+    /// A condition that begins with a noun, a column, a quotient of two or a protocol, which has been read.
+    fn noun_or_protocol(&mut self, token: &Token<'_>, word: &str) -> Result<Expr, Mistake> {
+        if let Some(expr) = self.foreign(token, word)? {
+            return Ok(expr);
+        }
+        if let Some(subject) = self.quotient(token, word)? {
+            return self.values(subject);
+        }
+        if let Some(subject) = Subject::by_word(word) {
+            return self.values(subject);
+        }
+        match protocol::number(word) {
+            Some(number) => self.protocol(number),
+            None => Err(self.unknown(token)),
+        }
+    }
+
+    /// Whether a time of day or a day of the week comes next.
+    fn is_civil(&self) -> bool {
+        self.peek().is("time") || self.peek().is("weekday")
+    }
+
+    /// `octets/packets`, of which the first word has been read, with or without spaces.
+    fn quotient(&mut self, token: &Token<'_>, word: &str) -> Result<Option<Subject>, Mistake> {
+        let spaced = self.peek().is("/") && self.peek_at(1).kind == Kind::Word;
+        let (dividend, divisor, end) = match word.split_once('/') {
+            Some((dividend, divisor)) => (dividend, divisor.to_owned(), token.place.end),
+            None if spaced => {
+                self.next();
+                let divisor = self.next();
+                (word, divisor.text.to_lowercase(), divisor.place.end)
+            }
+            None => return Ok(None),
+        };
+        let [dividend, divisor] = [dividend, &divisor].map(Subject::by_word);
+        let (Some(dividend), Some(divisor)) = (dividend, divisor) else { return Ok(None) };
+        let mistake = |message: &str| Mistake::new(token.place.start..end, message);
+        let column = |column| Subject::column(column);
+        match (dividend, divisor) {
+            (octets, packets) if octets == column(Column::Octets) && packets == column(Column::Packets) => {
+                Ok(Some(Subject::OctetsPerPacket))
+            }
+            (packets, Subject::Duration) if packets == column(Column::Packets) => {
+                Ok(Some(Subject::PacketsPerSecond))
+            }
+            (octets, Subject::Duration) if octets == column(Column::Octets) => {
+                Err(mistake("speeds are in bits a second, which is 8 times the octets").suggest("bps"))
+            }
+            _ => Err(mistake("nothing is known but `octets/packets`, `packets/duration` and `bps`")),
         }
     }
 
@@ -121,7 +181,7 @@ impl Parser<'_> {
     }
 
     /// What follows a qualifier: a noun and its values.
-    fn qualified(&mut self, qualifier: &str) -> Result<Expr, Mistake> {
+    pub(super) fn qualified(&mut self, qualifier: &str) -> Result<Expr, Mistake> {
         let subject = self.noun(qualifier)?;
         self.values(subject)
     }
@@ -131,15 +191,15 @@ impl Parser<'_> {
         let token = self.peek().clone();
         let word = token.text.to_lowercase();
         if token.kind == Kind::Word {
+            self.nets = word == "net";
             if let Some(subject) = Subject::by_phrase(qualifier, &word) {
                 self.next();
                 return Ok(subject);
             }
-            if address::looks_like(token.text)
-                && let Some(subject) = Subject::by_phrase(qualifier, "host")
-            {
-                return Ok(subject);
-            }
+        }
+        let is_host = address::looks_like(token.text) || is_dotted_name(&token) || self.is_list_at(0);
+        if let Some(subject) = Subject::by_phrase(qualifier, "host").filter(|_| is_host) {
+            return Ok(subject);
         }
         let nouns: Vec<&str> = Subject::nouns(qualifier).collect();
         let mistake =
@@ -158,19 +218,52 @@ impl Parser<'_> {
         if protocol::name(number.into()).is_some_and(|name| name.starts_with("icmp")) {
             return self.icmp(proto);
         }
-        if self.peek().is("src")
-            || self.peek().is("dst")
-            || self.peek().is("port")
-            || self.peek().is("portrange")
-        {
-            return Ok(proto.and(self.term()?));
+        if number == 6 && self.peek().kind == Kind::ListOpen {
+            return self.packet("tcp");
+        }
+        if PROTOCOL_NOUNS.iter().any(|word| self.peek().is(word)) {
+            return self.within(proto);
         }
         Ok(proto)
+    }
+
+    /// The condition that comes next, of this protocol or family only; so are the values that follow it alone.
+    fn within(&mut self, over: Expr) -> Result<Expr, Mistake> {
+        let expr = self.term()?;
+        self.over = Some(over.clone());
+        Ok(over.and(expr))
+    }
+
+    /// `ip6` and the like, and what may follow it as in tcpdump: `ip6 host ::1`, `ip6 proto tcp`, `ip6 multicast`.
+    pub(super) fn family(&mut self, prefix: &str) -> Result<Expr, Mistake> {
+        let family = family(prefix);
+        if self.peek().is("multicast") {
+            self.next();
+            return self.multicast(prefix);
+        }
+        if self.peek().is("broadcast") {
+            let message = "flows do not say what is a broadcast: ask for its address";
+            return Err(Mistake::new(self.peek().place.clone(), message).suggest("and dst 255.255.255.255"));
+        }
+        let follows = PROTOCOL_NOUNS.iter().chain(&["proto"]).any(|word| self.peek().is(word));
+        if follows { self.within(family) } else { Ok(family) }
+    }
+
+    /// What is sent to many: a destination in 224.0.0.0/4 (RFC 5771) or ff00::/8 (RFC 4291).
+    fn multicast(&self, prefix: &str) -> Result<Expr, Mistake> {
+        let groups = if prefix.contains(':') { "ff00::/8" } else { "224.0.0.0/4" };
+        let place = self.peek().place.clone();
+        let token = Token { kind: Kind::Word, text: groups, place };
+        let set = value::read(&token, Domain::Addr, self.names)?;
+        Ok(Expr::Test(Test { subject: Subject::column(Column::DstAddr), set }))
     }
 
     /// What may follow `icmp`: `type 3`, `code 1`.
     fn icmp(&mut self, proto: Expr) -> Result<Expr, Mistake> {
         let mut expr = proto;
+        if self.peek().kind == Kind::ListOpen {
+            return Ok(expr.and(self.packet("icmp")?));
+        }
         if self.take_word("type") {
             expr = expr.and(self.values(Subject::column(Column::IcmpType))?);
         }
@@ -251,7 +344,7 @@ fn subject_alone(token: &Token<'_>, last: Option<Subject>) -> Option<Subject> {
     let is_address = address::looks_like(token.text);
     if let Some(last) = last {
         let fits = match last.domain() {
-            Domain::Addr => is_address,
+            Domain::Addr => is_address || is_dotted_name(token),
             Domain::Number(_) | Domain::As => starts_with_digit(token) && !is_address,
             Domain::Port | Domain::Proto => {
                 let word = token.text.to_lowercase();
@@ -273,6 +366,11 @@ fn subject_alone(token: &Token<'_>, last: Option<Subject>) -> Option<Subject> {
     }
 }
 
+/// Whether a token is the name of a host that has a dot, as no word of filters has.
+fn is_dotted_name(token: &Token<'_>) -> bool {
+    token.kind == Kind::Word && token.text.contains('.') && outside::is_host_name(token.text)
+}
+
 fn starts_with_digit(token: &Token<'_>) -> bool {
     token.text.starts_with(|c: char| c.is_ascii_digit())
 }
@@ -288,7 +386,7 @@ fn either(words: &[&str]) -> String {
 }
 
 /// A column's value lies between these.
-fn test(column: Column, low: u128, high: u128) -> Expr {
+pub(super) fn test(column: Column, low: u128, high: u128) -> Expr {
     Expr::Test(Test::ranges(Subject::column(column), Ranges::between(low, high)))
 }
 

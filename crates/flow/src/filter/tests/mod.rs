@@ -1,8 +1,12 @@
 //! What filters find, what they say of mistakes, and that three ways to evaluate one agree.
 
+mod civil;
 mod example;
+mod foreign;
 mod mistake;
+mod outside;
 mod property;
+mod side;
 
 use super::{Filter, Names};
 use crate::Batch;
@@ -15,7 +19,7 @@ fn names() -> Names {
             ("edge".into(), "192.0.2.2".parse().unwrap()),
         ],
         tenants: vec!["avtotrade".into(), "ООО Авто".into()],
-        interfaces: Vec::new(),
+        ..Names::default()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Random filters on random rows, against an evaluator that knows no columns, ranges or sets: it goes row by row
 //! and compares values as they stand. It shares nothing with the filter but the batch.
 
-use super::super::{Bound, Conjunct, Filter};
+use super::super::{Bound, Conjunct, Filter, Names, Offsets};
 use super::{eval, names};
 use crate::batch::{RowBuilder, Value};
 use crate::names::Direction;
@@ -46,6 +46,31 @@ enum Wanted {
     Time(&'static str, i64),
     /// `end - start` compares as this sign says.
     Duration(&'static str, u64),
+    /// The clocks show a time of day from the first to before the second, in ms, over midnight where that is less.
+    Clock(i64, i64),
+    /// The calendar shows this day of the week; Monday is 0.
+    Weekday(i64),
+    /// What another column's value leaves of one's, times a factor, compares as this sign says.
+    Quotient(&'static str, u64, Divisor, &'static str, u64),
+    /// On the local side (or else the remote one): one of these numbers.
+    Side(bool, Vec<u64>),
+    /// On the local side (or else the remote one): within the first bits of this address.
+    SideWithin(bool, IpAddr, u32),
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Divisor {
+    Packets,
+    Duration,
+}
+
+/// Clocks that go forward by an hour at 2 ms after 1970 began.
+fn zone() -> Names {
+    Names { zone: Offsets::new(3_600_000, [(2, 7_200_000)]), ..Names::default() }
+}
+
+fn local(ms: i64) -> i64 {
+    if ms < 2 { ms + 3_600_000 } else { ms + 7_200_000 }
 }
 
 fn compares<T: PartialOrd + Copy>(sign: &str, value: T, with: T) -> bool {
@@ -94,13 +119,26 @@ impl Naive {
 
 impl Test {
     fn holds(&self, batch: &Batch, row: usize) -> bool {
-        if let Wanted::Duration(sign, ms) = self.wanted {
-            let (Some(Value::Time(start)), Some(Value::Time(end))) =
-                (batch.get(row, Column::Start), batch.get(row, Column::End))
-            else {
-                return false;
-            };
-            return compares(sign, i128::from(end - start).max(0), ms.into());
+        let number = |name: &str| match batch.get(row, Column::by_name(name).unwrap()) {
+            Some(Value::Unsigned(n)) => Some(n),
+            _ => None,
+        };
+        let duration = || match (batch.get(row, Column::Start), batch.get(row, Column::End)) {
+            (Some(Value::Time(start)), Some(Value::Time(end))) => Some((end - start).max(0).unsigned_abs()),
+            _ => None,
+        };
+        match self.wanted {
+            Wanted::Duration(sign, ms) => return duration().is_some_and(|d| compares(sign, d, ms)),
+            Wanted::Quotient(dividend, factor, divisor, sign, with) => {
+                let divisor = match divisor {
+                    Divisor::Packets => number("packets"),
+                    Divisor::Duration => duration(),
+                };
+                let quotient = number(dividend).zip(divisor).and_then(|(a, b)| (a * factor).checked_div(b));
+                return quotient.is_some_and(|quotient| compares(sign, quotient, with));
+            }
+            Wanted::Side(..) | Wanted::SideWithin(..) => return self.side_holds(batch, row),
+            _ => {}
         }
         let values = self.columns.iter().filter_map(|name| batch.get(row, Column::by_name(name).unwrap()));
         values.into_iter().any(|value| match (&self.wanted, value) {
@@ -113,6 +151,37 @@ impl Test {
             (Wanted::Word(word), Value::Word(v)) => v == *word,
             (Wanted::Bits(bits), Value::Unsigned(v)) => v & bits == *bits,
             (Wanted::Time(sign, with), Value::Time(v)) => compares(sign, v, *with),
+            (Wanted::Clock(from, to), Value::Time(v)) => {
+                let shown = local(v).rem_euclid(86_400_000);
+                if from < to { *from <= shown && shown < *to } else { *from <= shown || shown < *to }
+            }
+            (Wanted::Weekday(day), Value::Time(v)) => {
+                (local(v).div_euclid(86_400_000) + 3).rem_euclid(7) == *day
+            }
+            (wanted, value) => panic!("{wanted:?} of {value:?}"),
+        })
+    }
+}
+
+impl Test {
+    /// Of the ends that the row's direction puts on the side, one has a value that matches.
+    fn side_holds(&self, batch: &Batch, row: usize) -> bool {
+        let Some(Value::Word(direction)) = batch.get(row, Column::Direction) else { return false };
+        let is_local = match self.wanted {
+            Wanted::Side(is_local, _) | Wanted::SideWithin(is_local, ..) => is_local,
+            _ => unreachable!(),
+        };
+        let ends: &[&str] = match (direction, is_local) {
+            ("out", true) | ("in", false) => &["src"],
+            ("in", true) | ("out", false) => &["dst"],
+            ("local", _) => &["src", "dst"],
+            _ => &[],
+        };
+        let columns = self.columns.iter().filter(|name| ends.iter().any(|end| name.contains(end)));
+        let mut values = columns.filter_map(|name| batch.get(row, Column::by_name(name).unwrap()));
+        values.any(|value| match (&self.wanted, value) {
+            (Wanted::Side(_, list), Value::Unsigned(v)) => list.contains(&v),
+            (Wanted::SideWithin(_, ip, length), Value::Addr(v)) => within(v, *ip, *length),
             (wanted, value) => panic!("{wanted:?} of {value:?}"),
         })
     }
@@ -144,7 +213,16 @@ fn prefix() -> impl Strategy<Value = (IpAddr, u32)> {
 }
 
 fn test() -> impl Strategy<Value = Test> {
-    prop_oneof![address_test(), number_test(), pair_test(), word_test(), time_test()]
+    prop_oneof![
+        address_test(),
+        number_test(),
+        pair_test(),
+        word_test(),
+        time_test(),
+        civil_test(),
+        quotient_test(),
+        side_test()
+    ]
 }
 
 fn sign() -> impl Strategy<Value = &'static str> {
@@ -241,6 +319,73 @@ fn time_test() -> impl Strategy<Value = Test> {
     prop_oneof![time, duration]
 }
 
+/// Around what the clocks showed when 1970 began: 01:00, and 02:00 from 2 ms on.
+fn civil_test() -> impl Strategy<Value = Test> {
+    let column = prop::sample::select(vec![("", "start"), ("start ", "start"), ("end ", "end")]);
+    let hour = 3_600_000i64;
+    let moment =
+        (prop::sample::select(vec![0, hour, 2 * hour, 22 * hour]), 0i64..5).prop_map(|(h, ms)| h + ms);
+    let clock = (column.clone(), moment.clone(), moment)
+        .prop_filter("the ends differ", |(_, from, to)| from != to)
+        .prop_map(|((end, column), from, to)| {
+            let show = |ms: i64| format!("{:02}:00:00.{:03}", ms / 3_600_000, ms % 1000);
+            Test {
+                text: format!("{end}time {}-{}", show(from), show(to)),
+                columns: vec![column],
+                wanted: Wanted::Clock(from, to),
+            }
+        });
+    let days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+    let weekday = (column, 0usize..7).prop_map(move |((end, column), day)| Test {
+        text: format!("{end}weekday {}", days[day]),
+        columns: vec![column],
+        wanted: Wanted::Weekday(i64::try_from(day).unwrap()),
+    });
+    prop_oneof![clock, weekday]
+}
+
+fn quotient_test() -> impl Strategy<Value = Test> {
+    let kinds = vec![
+        ("bpp", "octets", 1, Divisor::Packets),
+        ("octets/packets", "octets", 1, Divisor::Packets),
+        ("bps", "octets", 8000, Divisor::Duration),
+        ("pps", "packets", 1000, Divisor::Duration),
+        ("packets / duration", "packets", 1000, Divisor::Duration),
+    ];
+    // Numbers that speeds of so few octets in so few ms have.
+    let number = prop::sample::select(vec![1u64, 2, 3, 200, 500, 1000, 2000, 8000]);
+    (prop::sample::select(kinds), sign(), number).prop_map(
+        |((word, dividend, factor, divisor), sign, with)| Test {
+            text: format!("{word} {sign} {with}"),
+            columns: vec![],
+            wanted: Wanted::Quotient(dividend, factor, divisor, sign, with),
+        },
+    )
+}
+
+fn side_test() -> impl Strategy<Value = Test> {
+    let side = prop::sample::select(vec![("local", true), ("remote", false)]);
+    let nouns = prop::sample::select(vec![
+        ("port", vec!["src_port", "dst_port"]),
+        ("as", vec!["src_as", "dst_as"]),
+        ("vlan", vec!["src_vlan", "dst_vlan"]),
+    ]);
+    let number =
+        (side.clone(), nouns, 0u64..4, 0u64..4).prop_map(|((word, is_local), (noun, columns), low, more)| {
+            Test {
+                text: format!("{word} {noun} {low}-{}", low + more),
+                columns,
+                wanted: Wanted::Side(is_local, (low..=low + more).collect()),
+            }
+        });
+    let host = (side, prefix()).prop_map(|((word, is_local), (ip, length))| Test {
+        text: format!("{word} net {ip}/{length}"),
+        columns: vec!["src_addr", "dst_addr", "nat_src_addr", "nat_dst_addr"],
+        wanted: Wanted::SideWithin(is_local, ip, length),
+    });
+    prop_oneof![number, host]
+}
+
 fn naive() -> impl Strategy<Value = Naive> {
     test().prop_map(Naive::Test).prop_recursive(4, 24, 2, |inner| {
         prop_oneof![
@@ -264,6 +409,7 @@ fn row() -> impl Strategy<Value = RowBuilder> {
         "src_as",
         "dst_as",
         "octets",
+        "packets",
         "tcp_flags",
         "src_vlan",
         "dst_vlan",
@@ -328,6 +474,8 @@ fn meets(conjunct: &Conjunct, batch: &Batch, row: usize) -> bool {
 const PIECES: &str = "src dst net host port 80 443 80-90 10.0.0.0/8 10.0.0.1 ::1 and or not ( ) [ ] , in if 5 = != < >= \
     tcp icmp type 8 flags S S/SA tenant \"é\" avtotrade exporter core octets 10M duration 60s start 2026-10-01 any own \
     peer direction out local ipv6 dscp ef && | ! # proto 6 mac 02:00:5e:00:00:01 as 1.10 src_port bps 0x1f http prot \
+    @file @include local remote time 08:00-18:00 weekday mon-fri end / octets/packets bytes net 10 mask 255.0.0.0 & \
+    tcp[tcpflags] tcp-syn [13] next bgpnext router nat event add ether multicast ip ip6 example.org lt less greater X 0/SA \
     é \\ ' code 3 nat_src_addr 10.0.0.1-10.0.0.9 2026-10-01T08:00Z..2026-10-02 packets sflow protocol_version";
 
 fn piece() -> impl Strategy<Value = String> {
@@ -341,15 +489,26 @@ proptest! {
     #[test]
     fn columns_rows_and_statistics_agree(naive in naive(), rows in prop::collection::vec(row(), 1..12)) {
         let text = naive.text();
-        let filter = Filter::parse(&text).map_err(|m| TestCaseError::fail(m.render(&text)))?;
+        let parse = |text: &str| {
+            Filter::parse_with(text, &zone()).map_err(|m| TestCaseError::fail(m.render(text)))
+        };
+        let filter = parse(&text)?;
         let batch = batch(&rows);
         let found = eval(&filter, &batch);
         let expected: Vec<bool> = (0..batch.len()).map(|row| naive.holds(&batch, row)).collect();
         prop_assert_eq!(&found, &expected, "{}", text);
 
         let written = filter.to_string();
-        let again = Filter::parse(&written).map_err(|m| TestCaseError::fail(m.render(&written)))?;
-        prop_assert_eq!(&again, &filter, "{}", written);
+        prop_assert_eq!(&parse(&written)?, &filter, "{}", written);
+
+        // What is unknown matches no comparison, and `not` is the complement all the same.
+        let complement = eval(&parse(&format!("not ({text})"))?, &batch);
+        prop_assert!(found.iter().zip(&complement).all(|(found, left)| found != left), "{}", text);
+        let mut unknown = Batch::new();
+        RowBuilder::new().push(&mut unknown);
+        if let Naive::Test(_) = naive {
+            prop_assert_eq!(eval(&filter, &unknown), [false], "{}", text);
+        }
 
         // Reading no more than the columns it names gives the same answer.
         let read = crate::schema::COLUMNS.iter().map(|d| d.column).filter(|c| filter.columns() & c.bit() != 0);
