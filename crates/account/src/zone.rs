@@ -77,6 +77,17 @@ impl Zone {
         instant.map_or(0, |at| i64::from(self.rules.to_offset(at).seconds()).saturating_mul(1000))
     }
 
+    /// When local time less UTC changes within a span, and to what: ms since 1970 and ms, in order.
+    pub fn offset_changes(&self, span: std::ops::Range<i64>) -> impl Iterator<Item = (i64, i64)> {
+        let from = Timestamp::from_millisecond(span.start).ok();
+        let changes = from.into_iter().flat_map(move |from| self.rules.following(from));
+        let told = changes.map(|change| {
+            let ahead_ms = i64::from(change.offset().seconds()).saturating_mul(1000);
+            (change.timestamp().as_millisecond(), ahead_ms)
+        });
+        told.take_while(move |(at, _)| *at < span.end)
+    }
+
     /// The instant as RFC 3339 with the offset that holds then: `2026-10-01T00:00:00+02:00`. Empty for an
     /// instant outside of the years -9999 to 9999.
     #[must_use]
@@ -162,6 +173,28 @@ mod tests {
         assert_eq!(Zone::utc().rfc3339(0), "1970-01-01T00:00:00+00:00");
         assert_eq!(Zone::utc().rfc3339(i64::MAX), "");
         assert_eq!(berlin.date_text(1_792_889_999_000), "2026-10-25");
+    }
+
+    #[test]
+    fn changes_of_the_offset_are_those_of_the_clocks() {
+        let hour = 3_600_000;
+        let berlin = Zone::parse("Europe/Berlin").unwrap();
+        // 2026-03-29T01:00Z and 2026-10-25T01:00Z.
+        let (spring, autumn) = (1_774_746_000_000, 1_792_890_000_000);
+        let year = 1_767_225_600_000..1_798_761_600_000;
+        let changes: Vec<_> = berlin.offset_changes(year.clone()).collect();
+        assert_eq!(changes, [(spring, 2 * hour), (autumn, hour)]);
+        assert_eq!(Zone::utc().offset_changes(year).count(), 0);
+        // As far as anybody asks, for every zone with rules: the last change before an instant says its offset.
+        for name in ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu"] {
+            let zone = Zone::parse(name).unwrap();
+            let changes: Vec<_> = zone.offset_changes(0..7_258_118_400_000).collect();
+            for ms in (0..7_258_118_400_000).step_by(86_399_999_999) {
+                let last =
+                    changes.iter().rev().find(|(at, _)| *at <= ms).map_or(zone.offset_ms(0), |(_, o)| *o);
+                assert_eq!(last, zone.offset_ms(ms), "{name} at {ms}");
+            }
+        }
     }
 
     fn first(zone: &str, day: Date) -> String {

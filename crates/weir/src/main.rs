@@ -6,8 +6,8 @@
 //!
 //! `cli` reads what a person typed and calls one function a command; `collect` gets datagrams in (and out),
 //! `relay` sends them onward, `config` understands the file, `report` is the one place that formats answers, `advice`
-//! knows exporters and their cures, `doctor` looks how they are, `metrics` and `web` say how the daemon is, `demo` is an
-//! office to try it all on.
+//! knows exporters and their cures, `name` what has names, `doctor` looks how they are, `metrics` and `web` say how the
+//! daemon is, `demo` is an office to try it all on.
 
 mod advice;
 mod cli;
@@ -20,6 +20,7 @@ mod exit;
 mod hosts;
 mod log;
 mod metrics;
+mod name;
 mod progress;
 mod relay;
 mod report;
