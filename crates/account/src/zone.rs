@@ -177,6 +177,28 @@ mod tests {
         assert_eq!(berlin.date_text(1_792_889_999_000), "2026-10-25");
     }
 
+    #[test]
+    fn changes_of_the_offset_are_those_of_the_clocks() {
+        let hour = 3_600_000;
+        let berlin = Zone::parse("Europe/Berlin").unwrap();
+        // 2026-03-29T01:00Z and 2026-10-25T01:00Z.
+        let (spring, autumn) = (1_774_746_000_000, 1_792_890_000_000);
+        let year = 1_767_225_600_000..1_798_761_600_000;
+        let changes: Vec<_> = berlin.changes(year.start, year.end);
+        assert_eq!(changes, [(spring, 2 * hour), (autumn, hour)]);
+        assert_eq!(Zone::utc().changes(year.start, year.end), []);
+        // As far as anybody asks, for every zone with rules: the last change before an instant says its offset.
+        for name in ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu"] {
+            let zone = Zone::parse(name).unwrap();
+            let changes: Vec<_> = zone.changes(0, 7_258_118_400_000);
+            for ms in (0..7_258_118_400_000).step_by(86_399_999_999) {
+                let last =
+                    changes.iter().rev().find(|(at, _)| *at <= ms).map_or(zone.offset_ms(0), |(_, o)| *o);
+                assert_eq!(last, zone.offset_ms(ms), "{name} at {ms}");
+            }
+        }
+    }
+
     fn first(zone: &str, day: Date) -> String {
         let zone = Zone::parse(zone).unwrap();
         zone.rfc3339(zone.first_instant(day).unwrap())

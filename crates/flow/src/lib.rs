@@ -19,6 +19,7 @@
 pub mod addr;
 pub mod batch;
 pub mod bytes;
+pub mod civil;
 pub mod counter;
 pub mod filter;
 pub mod health;

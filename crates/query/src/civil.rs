@@ -1,94 +1,13 @@
-//! Civil time without a calendar library: the offsets of a zone as a plain list, and the buckets that a question
-//! puts time into.
-//!
-//! Who asks knows the zone (`weir_account::Zone`) and hands in when its clocks change; here it is arithmetic.
+//! The buckets that a question puts time into, as the clocks show it ([`Civil`]).
 
 use std::fmt;
+pub use weir_flow::civil::Civil;
 use weir_flow::time::BIN_MS;
 
 const SECOND_MS: i64 = 1000;
 const MINUTE_MS: i64 = 60 * SECOND_MS;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
 const DAY_MS: i64 = 24 * HOUR_MS;
-
-/// Local time less UTC, by instant. The default is UTC.
-#[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub struct Civil {
-    /// The offset before the first change, ms.
-    first_ms: i64,
-    /// From when on which offset holds, both ms, rising; each differs from the one before.
-    changes: Vec<(i64, i64)>,
-}
-
-impl Civil {
-    /// A zone whose clocks are `first_ms` ahead of UTC, and from each instant of `changes` (ms since 1970, in
-    /// order) on so many ms.
-    #[must_use]
-    pub fn new(first_ms: i64, changes: impl IntoIterator<Item = (i64, i64)>) -> Self {
-        let mut civil = Self { first_ms, changes: Vec::new() };
-        for (at, offset) in changes {
-            if civil.changes.last().map_or(first_ms, |(_, before)| *before) != offset {
-                civil.changes.push((at, offset));
-            }
-        }
-        civil
-    }
-
-    /// Local time less UTC at an instant.
-    #[must_use]
-    pub fn offset_ms(&self, ms: i64) -> i64 {
-        let after = self.changes.partition_point(|(at, _)| *at <= ms);
-        after.checked_sub(1).and_then(|at| self.changes.get(at)).map_or(self.first_ms, |(_, offset)| *offset)
-    }
-
-    /// The last change of the clocks up to an instant.
-    fn changed_ms(&self, ms: i64) -> Option<i64> {
-        let after = self.changes.partition_point(|(at, _)| *at <= ms);
-        after.checked_sub(1).and_then(|at| self.changes.get(at)).map(|(at, _)| *at)
-    }
-
-    /// What the clocks show, as ms since 1970 there.
-    fn local(&self, ms: i64) -> i64 {
-        ms.saturating_add(self.offset_ms(ms))
-    }
-
-    /// The instant at which the clocks first show `local`; where they go forward over it, the instant they do.
-    #[must_use]
-    pub fn instant(&self, local: i64) -> i64 {
-        // Offsets are less than a day: one of those in force around here is right.
-        let mut best: Option<i64> = None;
-        let from = self.changes.partition_point(|(at, _)| *at <= local.saturating_sub(DAY_MS));
-        let before = from.checked_sub(1).and_then(|at| self.changes.get(at));
-        let before = before.map_or(self.first_ms, |(_, offset)| *offset);
-        let near = self.changes.iter().skip(from).take_while(|(at, _)| *at <= local.saturating_add(DAY_MS));
-        for offset in std::iter::once(before).chain(near.clone().map(|(_, offset)| *offset)) {
-            let instant = local.saturating_sub(offset);
-            if self.offset_ms(instant) == offset {
-                best = Some(best.map_or(instant, |best| best.min(instant)));
-            }
-        }
-        let jump = || near.map(|(at, _)| *at).find(|at| self.local(*at) >= local);
-        best.or_else(jump).unwrap_or(local.saturating_sub(before))
-    }
-
-    /// The same time on the clocks, so many days later (or earlier).
-    #[must_use]
-    pub fn days_later(&self, ms: i64, days: i64) -> i64 {
-        self.instant(self.local(ms).saturating_add(days.saturating_mul(DAY_MS)))
-    }
-
-    /// The hour that the clocks show: 0 to 23.
-    #[must_use]
-    pub fn hour(&self, ms: i64) -> u64 {
-        (self.local(ms).rem_euclid(DAY_MS) / HOUR_MS).cast_unsigned()
-    }
-
-    /// The day of the week, 0 for Monday.
-    #[must_use]
-    pub fn weekday(&self, ms: i64) -> u64 {
-        (self.local(ms).div_euclid(DAY_MS) + 3).rem_euclid(7).cast_unsigned()
-    }
-}
 
 /// How time is cut. Buckets of 5 minutes and more are made of whole bins of the accounts; each of the smaller
 /// ones lies in one bin.

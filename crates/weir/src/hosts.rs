@@ -30,6 +30,14 @@ impl Hosts {
         Self(names)
     }
 
+    /// All addresses of this name, in any case of letters.
+    pub(crate) fn addresses(&self, name: &str) -> Vec<Addr> {
+        let called = self.0.iter().filter(|(_, known)| known.eq_ignore_ascii_case(name));
+        let mut addresses: Vec<Addr> = called.map(|(address, _)| *address).collect();
+        addresses.sort_unstable();
+        addresses
+    }
+
     pub(crate) fn name(&self, address: Addr) -> Option<String> {
         self.0.get(&address).cloned()
     }
@@ -47,5 +55,7 @@ mod tests {
         assert_eq!(hosts.name("192.168.31.2".parse().unwrap()).as_deref(), Some("desk-1"));
         assert_eq!(hosts.name("2001:db8::1".parse().unwrap()).as_deref(), Some("six"));
         assert_eq!(hosts.name("192.168.31.3".parse().unwrap()), None);
+        assert_eq!(hosts.addresses("Desk-1"), ["192.168.31.2".parse().unwrap()]);
+        assert!(hosts.addresses("nobody").is_empty());
     }
 }

@@ -5,9 +5,9 @@
 //! `weir-account`'s.
 //!
 //! `cli` reads what a person typed and calls one function a command; `collect` gets datagrams in (and out),
-//! `relay` sends them onward, `config` understands the file, `top` puts tables of the query engine together,
-//! `report` is the one place that formats answers and `plot` draws them, `advice` knows exporters and their cures, `doctor` looks how they are, `metrics` and `web` say how the daemon is, `demo` is an
-//! office to try it all on.
+//! `relay` sends them onward, `config` understands the file, `top` puts tables of the query engine together, `report` is
+//! the one place that formats answers and `plot` draws them, `advice` knows exporters and their cures, `name` what has
+//! names, `doctor` looks how they are, `metrics` and `web` say how the daemon is, `demo` is an office to try it all on.
 
 mod advice;
 mod cli;
@@ -20,6 +20,7 @@ mod exit;
 mod hosts;
 mod log;
 mod metrics;
+mod name;
 mod plot;
 mod progress;
 mod relay;

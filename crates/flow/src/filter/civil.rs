@@ -1,54 +1,12 @@
 //! Time of day and day of the week: `time 08:00-18:00`, `weekday mon-fri`, as clocks on the wall show them.
 //!
-//! This crate knows no zones. Whoever asks hands in [`Offsets`]: how far the clocks were ahead of UTC, and since
-//! when. Every instant then has one time of day, on days of 23 and 25 hours too.
+//! This crate knows no zones. Whoever asks hands in the clocks ([`Civil`](crate::civil::Civil)).
 
 use super::amount::Why;
 use super::range::Ranges;
-use std::sync::Arc;
 
 /// The milliseconds of a day of 24 hours.
 pub(super) const DAY_MS: u128 = 86_400_000;
-
-/// How far local time is ahead of UTC, and since when. The default is UTC.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Offsets(Arc<[Change]>);
-
-/// From here on, ms since 1970, local time is so many ms ahead of UTC.
-type Change = (i64, i64);
-
-impl Offsets {
-    /// The offset that holds at first, in ms, and those that come after it, each with the ms since 1970 from which
-    /// it holds.
-    #[must_use]
-    pub fn new(first_ms: i64, changes: impl IntoIterator<Item = (i64, i64)>) -> Self {
-        let mut all: Vec<Change> = std::iter::once((i64::MIN, first_ms)).chain(changes).collect();
-        all.sort_by_key(|(since, _)| *since);
-        Self(all.into())
-    }
-
-    /// Local time less UTC at this instant, in ms.
-    #[must_use]
-    pub fn at(&self, ms: i64) -> i64 {
-        let after = self.0.partition_point(|(since, _)| *since <= ms);
-        after.checked_sub(1).and_then(|last| self.0.get(last)).map_or(0, |(_, offset)| *offset)
-    }
-
-    /// What the clocks show, as the ms that UTC's clocks would need to show it.
-    fn local(&self, ms: i64) -> i64 {
-        ms.saturating_add(self.at(ms))
-    }
-
-    /// The milliseconds since midnight that the clocks show.
-    pub(super) fn time_of_day(&self, ms: i64) -> u128 {
-        u128::from(self.local(ms).rem_euclid(86_400_000).unsigned_abs())
-    }
-
-    /// The day of the week: Monday is 0. The first day of 1970 was a Thursday.
-    pub(super) fn weekday(&self, ms: i64) -> u128 {
-        u128::from((self.local(ms).div_euclid(86_400_000) + 3).rem_euclid(7).unsigned_abs())
-    }
-}
 
 /// Days of the week, Monday first.
 pub(super) const WEEKDAYS: &[&str] = &["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
@@ -149,17 +107,18 @@ pub(super) fn write_weekdays(low: u128, high: u128) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::civil::Civil;
     use proptest::prelude::*;
 
     /// Berlin in 2026: summer from 2026-03-29T01:00Z to 2026-10-25T01:00Z.
-    fn berlin() -> Offsets {
+    fn berlin() -> Civil {
         let hour = 3_600_000;
-        Offsets::new(hour, [(1_774_746_000_000, 2 * hour), (1_792_890_000_000, hour)])
+        Civil::new(hour, [(1_774_746_000_000, 2 * hour), (1_792_890_000_000, hour)])
     }
 
     #[test]
     fn the_clocks_of_a_day_of_25_hours() {
-        let at = |ms: i64| (berlin().weekday(ms), berlin().time_of_day(ms) / 60_000);
+        let at = |ms: i64| (berlin().weekday(ms), berlin().time_of_day_ms(ms) / 60_000);
         // `TZ=Europe/Berlin date -d @…`: Sunday 02:59 twice, an hour apart; before and after it.
         assert_eq!(at(1_792_889_940_000), (6, 2 * 60 + 59));
         assert_eq!(at(1_792_890_000_000), (6, 2 * 60));
@@ -169,9 +128,9 @@ mod tests {
         assert_eq!((at(1_774_745_940_000), at(1_774_746_000_000)), ((6, 119), (6, 180)));
         // 2026-10-01T00:30 in Berlin is the day before in UTC: Thursday, and Wednesday.
         let night = 1_790_807_400_000;
-        assert_eq!((at(night), Offsets::default().weekday(night)), ((3, 30), 2));
-        assert_eq!(Offsets::default().time_of_day(-1), DAY_MS - 1);
-        assert_eq!(Offsets::default().weekday(0), 3);
+        assert_eq!((at(night), Civil::default().weekday(night)), ((3, 30), 2));
+        assert_eq!(u128::from(Civil::default().time_of_day_ms(-1)), DAY_MS - 1);
+        assert_eq!(Civil::default().weekday(0), 3);
     }
 
     #[test]

@@ -70,10 +70,10 @@ impl Evaluation<'_> {
             (Subject::Columns(mask), set) => self.compare_columns(mask, set, out),
             (Subject::Side(side, sided), set) => self.compare_side(side, sided, set, out),
             (Subject::TimeOfDay(column), Set::Civil { ranges, zone }) => {
-                compare_civil(self.batch, column, ranges, out, |ms| zone.time_of_day(ms));
+                compare_civil(self.batch, column, ranges, out, |ms| zone.time_of_day_ms(ms).into());
             }
             (Subject::Weekday(column), Set::Civil { ranges, zone }) => {
-                compare_civil(self.batch, column, ranges, out, |ms| zone.weekday(ms));
+                compare_civil(self.batch, column, ranges, out, |ms| zone.weekday(ms).into());
             }
             (derived, Set::Ranges(ranges)) => compare_derived(derived, self.batch, ranges, out),
             (_, Set::Bits { .. } | Set::Names { .. } | Set::Civil { .. }) => {}

@@ -1,8 +1,8 @@
 //! A filter's meaning, as a tree.
 
-use super::Offsets;
 use super::range::Ranges;
 use super::subject::Subject;
+use crate::civil::Civil;
 
 /// Truth of a row, in two values: a comparison with an absent value is false, `Not` is the plain complement.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -43,7 +43,7 @@ pub(super) enum Set {
         /// Times of day or days of the week.
         ranges: Ranges,
         /// The zone's clocks.
-        zone: Offsets,
+        zone: Civil,
     },
     /// These names, sorted, each once; or every name but these.
     Names {
@@ -110,7 +110,7 @@ impl Expr {
     }
 
     /// What asks for times of day asks for those of this zone.
-    pub(super) fn in_zone(&mut self, zone: &Offsets) {
+    pub(super) fn in_zone(&mut self, zone: &Civil) {
         match self {
             Self::All(members) | Self::Any(members) => members.iter_mut().for_each(|e| e.in_zone(zone)),
             Self::Not(inner) => inner.in_zone(zone),

@@ -9,7 +9,8 @@
 //! ```
 //!
 //! # What can be said
-//! (`parser/foreign.rs` and `parser/packet.rs` have the spellings of nfdump and tcpdump.)
+//! `docs/filter.md` has the whole language, with what becomes of the spellings of nfdump and tcpdump; a test reads
+//! every example there. In short:
 //! * Ends: `host A`, `net P/len`, `ip A`, or the address alone; `port N`, `as N`, `vlan N`, `mac M`; each with
 //!   `src`, `dst`, `src or dst`, `src and dst`, `local` or `remote` before it. Without, either end may match. `host`
 //!   also looks at the addresses behind NAT; `src_addr` and the like look at one column.
@@ -73,7 +74,6 @@ mod value;
 #[cfg(test)]
 mod tests;
 
-pub use civil::Offsets;
 pub use interface::Interface;
 pub use mistake::Mistake;
 pub use outside::{Names, Outside};

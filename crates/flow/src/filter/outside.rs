@@ -1,8 +1,9 @@
 //! What a filter's words mean outside of it: names, files, the clocks of a zone. The caller hands it in; this
 //! crate reads no file and asks no server.
 
-use super::{Interface, Offsets};
+use super::Interface;
 use crate::Addr;
+use crate::civil::Civil;
 use std::fmt;
 use std::sync::Arc;
 
@@ -19,7 +20,7 @@ pub struct Names {
     /// Services by name, in lower case, beside those that every filter knows.
     pub services: Vec<(String, u16)>,
     /// The clocks that `time` and `weekday` are read from.
-    pub zone: Offsets,
+    pub zone: Civil,
     /// Who reads files and knows hosts; without, `@file` and names of hosts are mistakes.
     pub outside: Option<Arc<dyn Outside>>,
 }

@@ -3,7 +3,7 @@
 use crate::collect::{Decoder, file};
 use crate::config::Config;
 use crate::exit::{Failure, Outcome};
-use crate::{clock, log};
+use crate::{clock, log, name};
 use clap::Args;
 use std::ops::Range;
 use std::path::PathBuf;
@@ -229,6 +229,14 @@ fn scale_late(batches: &mut [Batch]) {
 fn names(config: &Config, labels: &Labels) -> Names {
     let exporters = config.exporter_names().into_iter().collect();
     let tenants = config.tenants.iter().map(|tenant| tenant.name.clone()).collect();
+    let own = config.exporters.iter().flat_map(|exporter| {
+        exporter.interfaces.iter().map(|(name, index)| Interface {
+            name: name.clone(),
+            exporter: exporter.address,
+            index: *index,
+            when: i64::MIN..i64::MAX,
+        })
+    });
     let interfaces = labels.iter(Kind::Interface).flat_map(|(exporter, index, version, when)| {
         let index = u32::try_from(index).ok();
         let called = [&version.name, &version.description].into_iter().filter(|name| !name.is_empty());
@@ -236,13 +244,20 @@ fn names(config: &Config, labels: &Labels) -> Names {
             Some(Interface { name: name.to_string(), exporter, index: index?, when: when.clone() })
         })
     });
-    Names { exporters, tenants, interfaces: interfaces.collect(), ..Names::default() }
+    Names {
+        exporters,
+        tenants,
+        interfaces: interfaces.chain(own).collect(),
+        services: name::services(),
+        zone: civil(&config.zone),
+        outside: Some(name::outside(config)),
+    }
 }
 
-/// The clocks of a zone, for the query engine: until long after anything is stored.
+/// The clocks of a zone, for filters and for the query engine: until long after anything is stored.
 pub(super) fn civil(zone: &Zone) -> Civil {
-    const YEAR_2100_MS: i64 = 4_102_444_800_000;
-    Civil::new(zone.offset_ms(0), zone.changes(0, YEAR_2100_MS))
+    const YEAR_2200_MS: i64 = 7_258_118_400_000;
+    Civil::new(zone.offset_ms(0), zone.changes(0, YEAR_2200_MS))
 }
 
 /// The smallest bucket of five minutes or more that cuts so long a time into about so many steps at most.

@@ -10,6 +10,7 @@
 //! | `kill` | `kill -9`, twenty times under load |
 //! | `remember` | killed or stopped while sets wait and sampling is unknown |
 //! | `names` | interfaces by the names that exporters say |
+//! | `nfdump` | 150 filters, beside nfdump's answers over the same datagrams |
 //! | `listen` | ports, protocols, families, and a collector that is held up |
 //! | `supervise` | reloads, stops, restarts on sockets that stay, and what a service manager hears |
 //! | `stream` | IPFIX over TCP and TLS: framing, certificates, who may speak and how much |
@@ -53,6 +54,7 @@ mod kill;
 mod listen;
 mod names;
 mod netflow;
+mod nfdump;
 mod office;
 mod packaging;
 mod plot;

@@ -1,15 +1,16 @@
 //! Times of day and days of the week, on the days when clocks change.
 
-use super::super::{Filter, Names, Offsets};
+use super::super::{Filter, Names};
 use super::eval;
 use crate::Batch;
 use crate::batch::RowBuilder;
+use crate::civil::Civil;
 use crate::schema::Column;
 
 /// Berlin's clocks of 2026 (`zdump -v Europe/Berlin`).
 fn berlin() -> Names {
     let hour = 3_600_000;
-    let zone = Offsets::new(hour, [(1_774_746_000_000, 2 * hour), (1_792_890_000_000, hour)]);
+    let zone = Civil::new(hour, [(1_774_746_000_000, 2 * hour), (1_792_890_000_000, hour)]);
     Names { zone, ..Names::default() }
 }
 

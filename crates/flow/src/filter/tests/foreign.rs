@@ -68,8 +68,8 @@ const SAME: &[(&str, &str)] = &[
     ("src and dst net 10.0.0.0/8", "src net 10.0.0.0/8 and dst net 10.0.0.0/8"),
     ("tcp && !(port 80 || port 443)", "tcp and not port in [80, 443]"),
     (
-        "tcp dst port ftp or ftp-data or domain",
-        "(tcp and dst port 21) or (tcp and dst port 20) or (tcp and dst port 53)",
+        "tcp dst port ftp or ftp-data or https",
+        "(tcp and dst port 21) or (tcp and dst port 20) or (tcp and dst port 443)",
     ),
     ("ether host 02:00:5e:00:00:01", "mac 02:00:5e:00:00:01"),
     ("ether src 02:00:5e:00:00:01", "src mac 02:00:5e:00:00:01"),

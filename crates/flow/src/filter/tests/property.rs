@@ -1,9 +1,10 @@
 //! Random filters on random rows, against an evaluator that knows no columns, ranges or sets: it goes row by row
 //! and compares values as they stand. It shares nothing with the filter but the batch.
 
-use super::super::{Bound, Conjunct, Filter, Names, Offsets};
+use super::super::{Bound, Conjunct, Filter, Names};
 use super::{eval, names};
 use crate::batch::{RowBuilder, Value};
+use crate::civil::Civil;
 use crate::names::Direction;
 use crate::schema::Column;
 use crate::{Addr, Batch};
@@ -66,7 +67,7 @@ enum Divisor {
 
 /// Clocks that go forward by an hour at 2 ms after 1970 began.
 fn zone() -> Names {
-    Names { zone: Offsets::new(3_600_000, [(2, 7_200_000)]), ..Names::default() }
+    Names { zone: Civil::new(3_600_000, [(2, 7_200_000)]), ..Names::default() }
 }
 
 fn local(ms: i64) -> i64 {

@@ -1,0 +1,10 @@
+//! Names of what has numbers: what the words of a filter mean outside of it.
+//!
+//! A filter may name files, hosts, services and times of the clock; the crate that reads filters reads none of
+//! these itself. It is asked for here, on the command line only: never where datagrams come in.
+
+mod forward;
+mod service;
+
+pub(crate) use forward::outside;
+pub(crate) use service::services;
