@@ -201,7 +201,9 @@ mod tests {
                 let spread = Spread { range: None, fine_ms };
                 let mut parts: Vec<(i64, [u64; 4], u64)> = Vec::new();
                 let amounts = [octets, packets, octets / 3, packets];
-                spread.of_flow(start, start + length, amounts, |p| parts.push((p.start, p.amounts, p.flows)));
+                spread.of_flow(start, start + length, amounts, |p| {
+                    parts.push((p.start, p.amounts, p.flows));
+                });
                 parts
             };
             let mut summed: Vec<(i64, [u64; 4], u64)> = Vec::new();
@@ -227,7 +229,7 @@ mod tests {
         let spread = Spread { range: Some(1000..3000), fine_ms: 1000 };
         let mut parts = Vec::new();
         spread.of_flow(500, 3000, [10, 1, 10, 1], |p| {
-            parts.push((p.start, p.amounts[0], p.amounts[1], p.flows))
+            parts.push((p.start, p.amounts[0], p.amounts[1], p.flows));
         });
         // 2, 4, 4; the packet goes to the larger remainder; the flow began before the range.
         assert_eq!(parts, [(1000, 4, 1, 0), (2000, 4, 0, 0)]);
