@@ -201,7 +201,9 @@ mod tests {
                 let spread = Spread { range: None, fine_ms };
                 let mut parts: Vec<(i64, [u64; 4], u64)> = Vec::new();
                 let amounts = [octets, packets, octets / 3, packets];
-                spread.of_flow(start, start + length, amounts, |p| parts.push((p.start, p.amounts, p.flows)));
+                spread.of_flow(start, start + length, amounts, |p| {
+                    parts.push((p.start, p.amounts, p.flows));
+                });
                 parts
             };
             let mut summed: Vec<(i64, [u64; 4], u64)> = Vec::new();
