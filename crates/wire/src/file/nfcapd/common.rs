@@ -179,9 +179,9 @@ fn macs(number: u16, order: Order, from: &mut Reader<'_>, flow: &mut Flow<'_>) -
     let pair = (order.u64(from)?, order.u64(from)?);
     let macs = flow.macs.get_or_insert(Macs::default());
     if number == 20 {
-        (macs.in_src, macs.out_dst) = pair
+        (macs.in_src, macs.out_dst) = pair;
     } else {
-        (macs.in_dst, macs.out_src) = pair
+        (macs.in_dst, macs.out_src) = pair;
     }
     Ok(())
 }

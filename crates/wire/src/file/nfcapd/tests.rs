@@ -1,7 +1,7 @@
 use super::*;
 use core::net::IpAddr;
-use std::vec;
 use std::string::ToString;
+use std::vec;
 use std::vec::Vec;
 
 /// What a file or a block is written with, in either order.
