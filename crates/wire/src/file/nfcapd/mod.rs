@@ -16,15 +16,15 @@
 //! A file that is still being written says that it has no blocks, so the number in the header is not gone by: blocks
 //! are read up to the end of the file.
 
-mod common;
 mod flow;
+mod packed;
 mod record;
 #[cfg(test)]
 mod tests;
 mod third;
 
-pub use common::{Map, Packed};
 pub use flow::{Firewall, Flow, Macs, Misc};
+pub use packed::{Map, Packed};
 pub use record::{Exporter, Failures, Record, Records, Sampler};
 
 use super::order::Order;

@@ -12,7 +12,7 @@
 //! ```
 
 use super::super::order::Order;
-use super::common::{Map, Packed};
+use super::packed::{Map, Packed};
 use super::{Flow, Totals, third};
 use crate::error::{Error, Reason};
 use crate::reader::Reader;
