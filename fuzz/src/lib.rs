@@ -4,6 +4,7 @@
 //! The functions take octets and return nothing, so that they serve libFuzzer and, with the stable compiler, a
 //! test that replays the corpora (`crates/wire/tests/fuzz_corpus.rs` includes these files).
 
+pub mod archive;
 pub mod builder;
 pub mod fixed;
 pub mod packet;
@@ -17,7 +18,7 @@ pub mod value;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 14] = [
+pub const TARGETS: [Target; 17] = [
     ("v1", fixed::v1),
     ("v5", fixed::v5),
     ("v6", fixed::v6),
@@ -32,6 +33,9 @@ pub const TARGETS: [Target; 14] = [
     ("value", value::value),
     ("packet", packet::packet),
     ("pcap", pcap::pcap),
+    ("nfcapd", archive::nfcapd),
+    ("flowtools", archive::flowtools),
+    ("lzo", archive::lzo),
 ];
 
 /// The parts of an input that stands for a sequence: each has its length in two octets before it. The last may

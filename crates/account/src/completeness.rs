@@ -73,6 +73,8 @@ pub struct Counts {
     pub sampled_octets: u64,
     /// Records whose sampling interval is unknown.
     pub unknown_sampling_records: u64,
+    /// Gaps in exporters' sequences of which an imported archive does not say how wide they are.
+    pub sequence_gaps: u64,
     /// Datagrams that arrived again and were not counted again.
     pub duplicate_datagrams: u64,
     /// Records within those.
@@ -108,6 +110,7 @@ impl Counts {
             self.records_not_sent,
             self.octets_not_sent,
             self.socket_drops,
+            self.sequence_gaps,
             self.saturated,
         ]
         .into_iter()
@@ -126,7 +129,7 @@ pub struct Source {
     pub counts: Counts,
 }
 
-/// A stretch of whole hours without any datagram.
+/// A stretch of whole hours without any datagram, or record of an archive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Silence {
     /// Start of the first silent hour, ms since 1970.
@@ -183,7 +186,7 @@ impl Builder {
             *value = value.checked_add(row.value).ok_or(Overflow)?;
         }
         let Some(counter) = counter else { return Ok(()) };
-        if counter == Counter::Datagrams && row.value > 0 {
+        if matches!(counter, Counter::Datagrams | Counter::Records) && row.value > 0 {
             self.hours.insert(row.bin.div_euclid(HOUR_MS));
         }
         self.total.add(counter, row.value)?;
@@ -280,6 +283,7 @@ impl Signed {
             socket_drops: of(Counter::SocketDrops),
             sampled_octets: of(Counter::SampledOctets),
             unknown_sampling_records: of(Counter::UnknownSamplingRecords),
+            sequence_gaps: of(Counter::SequenceGaps),
             duplicate_datagrams: of(Counter::DuplicateDatagrams),
             duplicate_records: of(Counter::DuplicateRecords),
             reordered: of(Counter::Reordered),

@@ -576,8 +576,7 @@ pub const ALWAYS: u64 = Column::Start.bit()
     | Column::Received.bit()
     | Column::TimeSource.bit()
     | Column::Exporter.bit()
-    | Column::Domain.bit()
-    | Column::ProtocolVersion.bit();
+    | Column::Domain.bit();
 
 /// A single row written by hand: tests, the demo, imports of other kinds.
 #[derive(Clone, Debug, Default)]

@@ -138,6 +138,9 @@ counters! {
     DiscardedSamples = "discarded_counter_samples",
     /// Sampling intervals that came late and could not be stored, by reason: rows before them stay unscaled.
     DiscardedIntervals = "discarded_intervals",
+    /// Gaps in exporters' sequences that another collector saw, whose archive was imported: how much was missing in them
+    /// it did not write down.
+    SequenceGaps = "sequence_gaps",
 }
 
 /// One count, to be added up by whoever asks.

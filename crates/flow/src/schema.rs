@@ -144,7 +144,7 @@ pub const COLUMNS: [Definition; COUNT] = [
         Word(Version::WORDS),
         "",
         0,
-        "The export format: 1, 5, 6, 7, 8, 9, 10 (IPFIX) or sflow.",
+        "The export format: 1, 5, 6, 7, 8, 9, 10 (IPFIX) or sflow. Archives of captured packets have none.",
     ),
     line(Column::SrcAddr, "src_addr", Addr, "", 8, "Source address."),
     line(Column::DstAddr, "dst_addr", Addr, "", 12, "Destination address."),

@@ -28,12 +28,15 @@
 //! | `fate` | decoded, held or refused: what becomes of a datagram |
 //! | `count` | counters on their way into health rows |
 //! | `stranger` | sessions that have given nothing yet, and may be forged |
+//! | `archive`, `nfcapd`, `flowtools` | records that another collector kept, without any session |
 
+pub mod archive;
 mod clock;
 mod count;
 mod data;
 mod fate;
 mod firewall;
+mod flowtools;
 mod gather;
 mod hold;
 mod ipfix;
@@ -43,6 +46,7 @@ mod list;
 mod loss;
 pub mod memory;
 mod name;
+mod nfcapd;
 mod normal;
 mod options;
 mod plan;

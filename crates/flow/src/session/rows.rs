@@ -10,7 +10,7 @@ use crate::schema::Column;
 use crate::{Addr, Batch, batch};
 
 /// Columns that [`stamp`], [`times`] and [`scale`] fill, whatever the record said.
-pub(super) const STAMPED: u64 = batch::ALWAYS;
+pub(super) const STAMPED: u64 = batch::ALWAYS | Column::ProtocolVersion.bit();
 
 /// Where a datagram's rows come from.
 #[derive(Debug, Clone, Copy)]

@@ -86,7 +86,7 @@ fn append(record: &Record, batch: &mut Batch) {
 }
 
 /// An address with its mask; 0.0.0.0/0 is a router that had no prefix.
-fn network(addr: Option<[u8; 4]>, mask: Option<u8>) -> (Option<Addr>, Option<u8>) {
+pub(super) fn network(addr: Option<[u8; 4]>, mask: Option<u8>) -> (Option<Addr>, Option<u8>) {
     match (addr, mask) {
         (Some([0, 0, 0, 0]), Some(0)) => (None, None),
         (addr, mask) => (addr.map(Addr::v4), mask),

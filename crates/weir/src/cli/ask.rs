@@ -134,9 +134,18 @@ impl Which {
                 path,
                 None,
                 clock::now_ms(),
-                &mut |arrival| {
-                    if let Some(problem) = decoder.ingest(arrival) {
-                        problems.note(&problem, Instant::now());
+                &mut |item| {
+                    match item {
+                        file::Item::Datagram(arrival) => {
+                            if let Some(problem) = decoder.ingest(arrival) {
+                                problems.note(&problem, Instant::now());
+                            }
+                        }
+                        file::Item::Records(piece) => {
+                            while decoder.take_in(piece) {
+                                batches.push(decoder.take());
+                            }
+                        }
                     }
                     if decoder.is_full() {
                         batches.push(decoder.take());

@@ -44,10 +44,13 @@ pub(super) fn run(arguments: &RunArguments) -> Outcome {
 
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  weir import exports.pcap\n  weir import -o json *.pcapng --store /var/lib/weir"
+    after_help = "Examples:\n  weir import exports.pcap\n  weir import -o json *.pcapng --store /var/lib/weir\n  \
+        weir import /var/cache/nfdump/2019/*/*/nfcapd.*\n  weir import ft-v05.2014-*.gz --kind flow-tools\n\n\
+        Archives of nfcapd (nfdump 1.6, 1.7) and flow-tools keep what another collector made of its exporters: see\n\
+        docs/archives.md for what they have lost. A file is imported whole or not at all, and only once."
 )]
 pub(super) struct ImportArguments {
-    /// Captures (pcap, pcapng) or files of bare datagrams
+    /// Captures (pcap, pcapng), archives (nfcapd, flow-tools), bare datagrams; also as .gz, .bz2, .zst
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
     /// What they are, where their contents do not tell

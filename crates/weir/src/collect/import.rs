@@ -73,17 +73,27 @@ fn one(
         path,
         order.kind,
         clock::now_ms(),
-        &mut |arrival| {
-            if let Some(problem) = decoder.ingest(arrival) {
-                problems.note(&problem, Instant::now());
-            }
-            if decoder.is_full() {
+        &mut |item| {
+            let mut store = |decoder: &mut Decoder| -> Outcome {
                 let batch = decoder.take();
                 counted.add(&batch.health);
                 import.append(&batch)?;
                 decoder.give_back(batch);
+                Ok(())
+            };
+            match item {
+                file::Item::Datagram(arrival) => {
+                    if let Some(problem) = decoder.ingest(arrival) {
+                        problems.note(&problem, Instant::now());
+                    }
+                }
+                file::Item::Records(piece) => {
+                    while decoder.take_in(piece) {
+                        store(decoder)?;
+                    }
+                }
             }
-            Ok(())
+            if decoder.is_full() { store(decoder) } else { Ok(()) }
         },
         progress,
     )?;
@@ -104,8 +114,13 @@ fn one(
     }
     summary.files += 1;
     summary.other_frames += contents.other_frames;
+    if let Some((read, said)) = contents.differs {
+        summary.differs.push((label.clone(), read, said));
+    }
     if contents.is_cut {
         summary.cut.push(label);
+    } else if contents.is_open {
+        summary.open.push(label);
     }
     summary.merge(counted);
     Ok(())

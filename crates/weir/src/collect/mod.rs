@@ -5,7 +5,7 @@
 //! `gate` (who may speak, how much) and the eyes of `source` (whose address is not its own); `deliver` stores what
 //! they decode. The `supervisor` starts and stops them and speaks with `systemd`; `activation` takes over
 //! the sockets it opened; `share` is what all threads have in common, `kernel` what only the kernel can do. `import`
-//! feeds captures through `file`, `send` is the way back.
+//! feeds captures and archives through `file`, `send` is the way back.
 
 mod activation;
 mod deliver;
@@ -30,6 +30,7 @@ use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use weir_account::attribution::Attribution;
 use weir_flow::Batch;
+use weir_flow::session::archive::{Archive, Piece};
 use weir_flow::session::memory::{Attic, Realm};
 use weir_flow::session::{Arrival, Problem, Sessions};
 
@@ -46,6 +47,8 @@ pub(crate) struct Delivery {
 #[derive(Debug)]
 pub(crate) struct Decoder {
     sessions: Sessions,
+    /// What archives need: nobody sends any.
+    archive: Option<Box<Archive>>,
     attribution: Attribution,
     batch: Batch,
     /// A batch that was given back: its memory is there already.
@@ -55,8 +58,15 @@ pub(crate) struct Decoder {
 impl Decoder {
     /// `realm`: whose memory it has, and `attic` what is remembered there.
     pub(crate) fn new(config: &Config, realm: Realm, attic: Arc<Attic>) -> Self {
+        let archive = (realm == Realm::Import).then(|| Box::new(Archive::new(config.settings(realm))));
         let sessions = Sessions::recalling(config.settings(realm), attic);
-        Self { sessions, attribution: config.attribution(), batch: empty_batch(), spare: None }
+        Self { sessions, archive, attribution: config.attribution(), batch: empty_batch(), spare: None }
+    }
+
+    /// Takes in records of an archive, as many as the batch should have. True if there are more.
+    pub(crate) fn take_in(&mut self, piece: &mut dyn Piece) -> bool {
+        let Some(archive) = &mut self.archive else { return false };
+        piece.read(archive, BATCH_ROWS, &mut self.batch)
     }
 
     /// Takes in a datagram; its problem, if it had one, has been counted.
@@ -77,6 +87,9 @@ impl Decoder {
 
     /// The batch, finished and attributed; counters come with it even where there are no rows.
     pub(crate) fn take(&mut self) -> Batch {
+        if let Some(archive) = &mut self.archive {
+            archive.finish(&mut self.batch);
+        }
         self.sessions.finish(&mut self.batch);
         self.attribution.attribute(&mut self.batch, 0);
         let next = self.spare.take().unwrap_or_else(empty_batch);

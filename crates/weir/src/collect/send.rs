@@ -87,7 +87,13 @@ pub(crate) fn send(
         path,
         kind,
         clock::now_ms(),
-        &mut |arrival| {
+        &mut |item| {
+            let file::Item::Datagram(arrival) = item else {
+                return Err(Failure::new(format!(
+                    "{}: an archive holds records and no datagrams: there is nothing to send",
+                    path.display()
+                )));
+            };
             let protocol = weir_wire::detect(arrival.payload);
             let Some(payload) = way.payload(arrival.payload) else {
                 sent.not_ipfix += 1;

@@ -45,6 +45,7 @@ fn counts(c: &Counts) -> Json {
         "datagrams_lost": c.datagrams_lost,
         "records_not_sent": c.records_not_sent,
         "octets_not_sent": c.octets_not_sent,
+        "sequence_gaps": c.sequence_gaps,
         "duplicate_datagrams": c.duplicate_datagrams,
         "duplicate_records": c.duplicate_records,
         "reordered": c.reordered,
@@ -76,6 +77,7 @@ pub(crate) fn lines(
     };
     line(c.records_lost, "records lost on the way, by the exporters' sequence numbers");
     line(c.datagrams_lost, "datagrams they were in, or about so many");
+    line(c.sequence_gaps, "gaps in exporters' sequences, by archives that do not say how wide they are");
     line(c.datagrams_undecodable, "datagrams of which nothing could be read");
     line(c.malformed, "parts of datagrams that could not be read");
     line(c.records_not_sent, "records that exporters say they could not send");

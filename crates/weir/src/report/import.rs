@@ -6,6 +6,7 @@ use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeMap;
 use weir_account::statement::Unit;
 use weir_flow::health::{Counter, Row};
+use weir_flow::session::archive::Tally;
 
 /// What was read, by counter.
 #[derive(Debug, Default)]
@@ -17,6 +18,10 @@ pub(crate) struct Summary {
     pub(crate) other_frames: u64,
     /// Files that end in the middle of something.
     pub(crate) cut: Vec<String>,
+    /// Archives that whoever writes them has not closed.
+    pub(crate) open: Vec<String>,
+    /// Archives in which there is something else than they say: what was read, and what they say.
+    pub(crate) differs: Vec<(String, Tally, Tally)>,
     counts: BTreeMap<&'static str, i64>,
     reasons: BTreeMap<String, i64>,
     pub(crate) elapsed_ms: u64,
@@ -93,7 +98,10 @@ impl Summary {
             "not_ip": self.get(C::NotIp),
             "other_frames": self.other_frames,
             "already_imported": self.known,
+            "sequence_gaps": self.get(C::SequenceGaps),
             "cut_short": self.cut,
+            "not_closed": self.open,
+            "not_as_they_say": self.differs.iter().map(|(name, ..)| name).collect::<Vec<_>>(),
             "elapsed_s": self.elapsed(),
         })
     }
@@ -130,6 +138,10 @@ impl Summary {
         out.push_str(&format!("{} at {} flows a second\n", duration(self.elapsed_ms), count(pace)));
         let remarks = [
             (C::RecordsLost, "records lost, by the exporters' sequence numbers"),
+            (
+                C::SequenceGaps,
+                "gaps in the exporters' sequences, by archives that do not say how wide they are",
+            ),
             (C::DuplicateDatagrams, "datagrams that were there twice and counted once"),
             (C::Awaiting, "data sets whose template is not in these files"),
             (C::UnknownSamplingRecords, "records whose sampling interval is unknown, counted as they are"),
@@ -147,7 +159,24 @@ impl Summary {
             out.push_str(&format!("  {} frames that hold no UDP datagram\n", grouped(self.other_frames)));
         }
         for name in &self.cut {
-            out.push_str(&format!("  {name} ends in the middle of something: what was whole is imported\n"));
+            out.push_str(&format!(
+                "  {name} ends in the middle of something, or is damaged: what was whole is imported\n"
+            ));
+        }
+        for name in &self.open {
+            out.push_str(&format!(
+                "  {name} was not closed by whoever writes it: imported as far as it is; once it is closed it is another \
+                 file, and would be counted again\n"
+            ));
+        }
+        for (name, read, said) in &self.differs {
+            out.push_str(&format!(
+                "  {name} says that it holds {} flows of {} octets, and {} of {} are in it\n",
+                grouped(said.flows),
+                grouped(said.octets),
+                grouped(read.flows),
+                grouped(read.octets),
+            ));
         }
         for name in &self.known {
             out.push_str(&format!("  {name} was imported before and is not counted again (--again does)\n"));

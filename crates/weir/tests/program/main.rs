@@ -4,6 +4,7 @@
 //! | module | asks |
 //! |---|---|
 //! | `import` | a million generated flows of each protocol: is every tenant's figure the generator's? |
+//! | `archives` | what nfcapd and flow-tools kept: is it what nfdump and flow-export read? |
 //! | `captures` | real routers: what independent decoders agree on |
 //! | `fixtures` | exporters that we recorded: what the kernel and they themselves counted |
 //! | `office` | softflowd exports to `weir run`: to the byte, and what is lost on purpose |
@@ -34,6 +35,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail loudly")]
 
 mod answers;
+mod archives;
 mod bad_input;
 mod captures;
 mod check;

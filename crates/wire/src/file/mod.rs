@@ -1,4 +1,5 @@
-//! Capture files, read piece by piece: [`pcap`] and [`pcapng`].
+//! Capture files, read piece by piece: [`pcap`] and [`pcapng`]. And what other collectors keep: [`nfcapd`] and
+//! [`flowtools`] have records instead of frames, and readers of their own.
 //!
 //! [`Reader`] is a state machine without input of its own. The caller holds a buffer, shows it what is there,
 //! and drops from the front what was consumed; a whole file in one slice is the case of a buffer that is
@@ -16,12 +17,16 @@
 //! ```
 //! What the reader never does: hold a frame, allocate, or ask for more than [`BLOCK_BYTES_MAX`] at once.
 
+pub mod flowtools;
+pub mod lzo;
+pub mod nfcapd;
 mod order;
 pub mod pcap;
 pub mod pcapng;
 
 use crate::error::{Error, Reason};
 use crate::packet::Link;
+pub use order::Order;
 
 /// Octets of a frame that are accepted: twice the largest packet that segmentation offload makes today
 /// (512 KiB), so that a file cannot make its reader buffer more.

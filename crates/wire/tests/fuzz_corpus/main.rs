@@ -67,6 +67,9 @@ fn opening(target: &str) -> &'static [u8] {
         "builder" => &[3, 4, 8, 4, 27, 16, 7, 250],
         "value" => &[16],
         "packet" => &[1],
+        "nfcapd" => &[9, 0x0c, 0xa5, 2, 0],
+        "flowtools" => &[0xcf, 0x10, 2, 3, 0, 0, 0, 16, 0, 2, 0, 2, 0, 5, 0, 0],
+        "lzo" => &[21, 1, 2, 3, 4],
         "pcap" => &[9, 0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0],
         other => panic!("no opening for {other}"),
     }

@@ -29,6 +29,9 @@ pub(crate) fn all() -> Vec<(String, Vec<u8>)> {
         ("value", values()),
         ("packet", packets()),
         ("pcap", files()),
+        ("nfcapd", kept_by_nfdump()),
+        ("flowtools", kept_by_flow_tools()),
+        ("lzo", packed()),
     ] {
         seeds.extend(list.into_iter().map(|(name, bytes)| (format!("{target}/seed-{name}"), bytes)));
     }
@@ -420,4 +423,66 @@ fn files() -> Seeds {
     seeds.push(("pcapng-cut", file[..file.len() - 5].to_vec()));
     seeds.push(("pcapng", file));
     seeds
+}
+
+/// A record, or an extension, of nfdump: kind, length, octets.
+fn tagged(kind: u16, body: &[u8]) -> Vec<u8> {
+    let len = u16::try_from(body.len() + 4).unwrap();
+    [&kind.to_le_bytes()[..], &len.to_le_bytes(), body].concat()
+}
+
+/// nfdump's files, not packed: both layouts, with what must be known to read their flows.
+fn kept_by_nfdump() -> Seeds {
+    let block = |kind: u16, records: &[Vec<u8>]| {
+        let body = records.concat();
+        let (count, len) = (u32::try_from(records.len()).unwrap(), u32::try_from(body.len()).unwrap());
+        [&count.to_le_bytes()[..], &len.to_le_bytes(), &kind.to_le_bytes(), &[0; 2], &body].concat()
+    };
+    let exporter = tagged(
+        7,
+        &[&[9, 0, 0, 0][..], &[0; 8], &[1, 0, 0, 10, 0, 0, 0, 0, 2, 0, 1, 0, 77, 0, 0, 0]].concat(),
+    );
+    let sampler = tagged(9, &[0xff, 0xff, 0xff, 0xff, 100, 0, 0, 0, 1, 0, 1, 0]);
+    let generic = tagged(1, &[[1; 40].as_slice(), &[80, 0, 187, 1, 6, 2, 64, 0]].concat());
+    let extensions =
+        [generic, tagged(2, &[1; 8]), tagged(3, &[2; 32]), tagged(4, &[1; 16]), tagged(18, &[1; 12])];
+    let flow = tagged(11, &[&[5, 0, 0, 0, 1, 0, 2, 9][..], &extensions.concat()].concat());
+    let totals = tagged(0x8002, &[0; 144]);
+    let mut two = vec![7, 0x0c, 0xa5, 2, 0, 0, 1, 7, 1];
+    two.extend([0; 8]);
+    two.extend([0, 0, 1, 0, 0, 0, 0, 0]);
+    two.extend([0; 12]);
+    two.extend([0, 0, 16, 0, 1, 0, 0, 0]);
+    two.extend(block(3, &[exporter.clone(), sampler, flow]));
+    two.extend(block(3, &[totals]));
+    let map = tagged(2, &[0, 0, 12, 0, 5, 0, 23, 0, 0, 0, 0, 0]);
+    let common =
+        [&[0x80, 0, 0, 0][..], &[0; 4], &[1; 8], &[0, 2, 6, 0, 80, 0, 90, 0, 1, 0, 0, 0], &[9; 28]].concat();
+    let mut one = vec![20, 0x0c, 0xa5, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0];
+    one.extend([0; 264]);
+    one.extend(block(2, &[exporter, map, tagged(10, &common), tagged(1, &common)]));
+    vec![("one-cut", one[..one.len() - 9].to_vec()), ("one", one), ("two", two)]
+}
+
+/// Files of flow-tools, not packed, in both orders.
+fn kept_by_flow_tools() -> Seeds {
+    let mut big =
+        vec![0xcf, 0x10, 2, 3, 0, 0, 0, 32, 0, 2, 0, 2, 0, 5, 0, 0x0a, 0, 4, 0, 0, 0, 1, 0, 0x0f, 0, 5];
+    big.extend(b"host\0\0");
+    big.extend([3; 64]);
+    let mut little =
+        vec![0xcf, 0x10, 1, 3, 28, 0, 0, 0, 2, 0, 2, 0, 8, 0, 3, 0, 1, 0, 2, 4, 0, 1, 0, 8, 0, 0, 0, 0];
+    little.extend([3; 128]);
+    let mut first = vec![0xcf, 0x10, 1, 1, 1, 0];
+    first.resize(360, 0);
+    first.extend([7; 60]);
+    vec![("first", first), ("five", big), ("eight", little)]
+}
+
+/// Packed octets: literals, copies of every kind, the end.
+fn packed() -> Seeds {
+    let end = [0x11, 0, 0];
+    let copies = [&[21][..], b"abcd", &[0x6d, 0], b"x", &[0, 0, 0x20, 3, 0, 0, 1], b"wxyz", &end].concat();
+    let run = [&[0, 0, 7][..], &[9; 280], &end].concat();
+    vec![("copies", copies), ("run", run), ("empty", end.to_vec())]
 }

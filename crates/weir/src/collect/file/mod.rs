@@ -1,16 +1,22 @@
-//! Datagrams from files: captures (pcap, pcapng), files of IPFIX messages (RFC 5655), bare datagrams.
+//! What files hold: datagrams of captures (pcap, pcapng), of files of IPFIX messages (RFC 5655), and bare ones; records
+//! that other collectors kept (`nfcapd`, `flowtools`).
 //!
 //! Files are read as a stream, whatever their size, and untrusted: one that ends in the middle of something gives
-//! what was whole and says so.
+//! what was whole and says so. `input` is their bytes, unpacked where a whole file is packed.
+
+mod flowtools;
+mod input;
+mod nfcapd;
+#[cfg(test)]
+mod tests;
 
 use super::fragment::{Reassembler, Tally};
 use crate::exit::{self, Failure, Outcome};
-use sha2::{Digest, Sha256};
-use std::fs::File;
-use std::io::Read;
+use input::Input;
 use std::path::Path;
-use weir_flow::Addr;
 use weir_flow::session::Arrival;
+use weir_flow::session::archive::{self, Archive, Piece};
+use weir_flow::{Addr, Batch};
 use weir_wire::file::{Frame, Next, Reader};
 use weir_wire::netflow::{v1, v5, v6, v7, v8};
 use weir_wire::packet::{Transport, dissect};
@@ -23,6 +29,39 @@ pub(crate) enum Kind {
     Capture,
     /// Export datagrams or IPFIX messages, one after the other, nothing between them.
     Datagrams,
+    /// A file of nfcapd, sfcapd or nfdump (1.6 and 1.7).
+    Nfcapd,
+    /// A file of flow-tools.
+    FlowTools,
+}
+
+/// What is handed over, one after the other.
+pub(crate) enum Item<'a> {
+    /// A datagram, as it once arrived.
+    Datagram(&'a Arrival<'a>),
+    /// Records that another collector kept.
+    Records(&'a mut dyn Piece),
+}
+
+/// Who takes it.
+type Sink<'a> = &'a mut dyn FnMut(Item<'_>) -> Outcome;
+
+/// A piece without records: something that is to be done with the archive when it comes to it.
+struct Ending<F>(Option<F>);
+
+impl<F: FnOnce(&mut Archive, &mut Batch)> Ending<F> {
+    fn new(end: F) -> Self {
+        Self(Some(end))
+    }
+}
+
+impl<F: FnOnce(&mut Archive, &mut Batch)> Piece for Ending<F> {
+    fn read(&mut self, archive: &mut Archive, _: usize, batch: &mut Batch) -> bool {
+        if let Some(end) = self.0.take() {
+            end(archive, batch);
+        }
+        false
+    }
 }
 
 /// What reading a file came to.
@@ -36,55 +75,45 @@ pub(crate) struct Contents {
     pub(crate) other_frames: u64,
     /// What became of datagrams that were captured in fragments.
     pub(crate) fragments: Tally,
-    /// The file ends in the middle of something.
+    /// The file ends in the middle of something, or a part of it cannot be read.
     pub(crate) is_cut: bool,
+    /// Whoever wrote the file has not closed it: it may still be written.
+    pub(crate) is_open: bool,
+    /// What was read of an archive, and what it says it holds, where that is something else.
+    pub(crate) differs: Option<(archive::Tally, archive::Tally)>,
 }
 
-/// Bytes read at once.
-const CHUNK_BYTES: usize = 1 << 20;
+impl Contents {
+    /// Whether nothing is known to be missing.
+    fn is_whole(&self) -> bool {
+        !self.is_cut && !self.is_open
+    }
+}
+
+/// What is read, and what stands in for what it does not say.
+struct Where<'a> {
+    path: &'a Path,
+    /// The time, where the file has none, ms since 1970.
+    now: i64,
+    /// Told how many bytes of the file are done.
+    progress: &'a dyn Fn(u64),
+}
+
+impl Where<'_> {
+    /// [`Input::fill`], and what goes wrong in words.
+    fn fill(&self, input: &mut Input, needed: usize) -> Outcome<bool> {
+        let is_more = input.fill(needed).map_err(|e| exit::io("cannot read", self.path, &e))?;
+        if let Some(damage) = input.damage().filter(|_| !is_more) {
+            tracing::warn!("{}: cannot be unpacked further: {damage}", self.path.display());
+        }
+        Ok(is_more)
+    }
+}
+
 /// A file of bare datagrams is read whole.
 const BARE_BYTES_MAX: u64 = 1 << 30;
 
-/// A file's bytes with their digest.
-struct Input {
-    file: File,
-    buffer: Vec<u8>,
-    /// Bytes at the front of the buffer that are done with.
-    done: usize,
-    digest: Sha256,
-    size: u64,
-}
-
-impl Input {
-    fn open(path: &Path) -> std::io::Result<Self> {
-        Ok(Self { file: File::open(path)?, buffer: Vec::new(), done: 0, digest: Sha256::new(), size: 0 })
-    }
-
-    fn rest(&self) -> &[u8] {
-        self.buffer.get(self.done..).unwrap_or_default()
-    }
-
-    /// Reads on until at least `needed` bytes are there; false at the end of the file.
-    fn fill(&mut self, needed: usize) -> std::io::Result<bool> {
-        self.buffer.drain(..self.done);
-        self.done = 0;
-        while self.buffer.len() < needed {
-            let len = self.buffer.len();
-            self.buffer.resize(len + CHUNK_BYTES.max(needed - len), 0);
-            let read = self.file.read(self.buffer.get_mut(len..).unwrap_or_default());
-            self.buffer.truncate(len + *read.as_ref().unwrap_or(&0));
-            let read = read?;
-            if read == 0 {
-                return Ok(false);
-            }
-            self.digest.update(self.buffer.get(len..).unwrap_or_default());
-            self.size += read as u64;
-        }
-        Ok(true)
-    }
-}
-
-/// Reads a file and hands over each datagram. `now` stands in where the file has no time; `progress` is told
+/// Reads a file and hands over what it holds. `now` stands in where the file has no time; `progress` is told
 /// how many bytes are done.
 ///
 /// # Errors
@@ -93,58 +122,57 @@ pub(crate) fn read(
     path: &Path,
     kind: Option<Kind>,
     now: i64,
-    each: &mut dyn FnMut(&Arrival<'_>) -> Outcome,
+    sink: Sink<'_>,
     progress: &dyn Fn(u64),
 ) -> Outcome<Contents> {
-    let cannot_read = |error: &std::io::Error| exit::io("cannot read", path, error);
-    let mut input = Input::open(path).map_err(|e| cannot_read(&e))?;
-    input.fill(4).map_err(|e| cannot_read(&e))?;
-    let kind = match kind {
-        Some(kind) => kind,
-        None if weir_wire::file::detect(input.rest()).is_some() => Kind::Capture,
-        None if weir_wire::detect(input.rest()).is_some() => Kind::Datagrams,
-        None if input.rest().is_empty() => Kind::Datagrams,
-        None => {
-            return Err(Failure::new(format!(
-                "{}: this is neither a capture (pcap, pcapng) nor bare export datagrams; --kind says which it is",
-                path.display()
-            )));
-        }
-    };
+    let mut input = Input::open(path)?;
+    let place = Where { path, now, progress };
+    place.fill(&mut input, 4)?;
+    let kind = kind.or_else(|| detect(input.rest())).ok_or_else(|| {
+        Failure::new(format!(
+            "{}: this is neither a capture (pcap, pcapng), nor an archive of nfcapd or flow-tools, nor bare export \
+             datagrams; --kind says which it is",
+            path.display()
+        ))
+    })?;
     let mut contents = Contents::default();
     match kind {
-        Kind::Capture => capture(path, &mut input, now, each, progress, &mut contents)?,
-        Kind::Datagrams => bare(path, &mut input, now, each, &mut contents)?,
+        Kind::Capture => capture(&place, &mut input, sink, &mut contents)?,
+        Kind::Datagrams => bare(&place, &mut input, sink, &mut contents)?,
+        Kind::Nfcapd => nfcapd::read(&place, &mut input, sink, &mut contents)?,
+        Kind::FlowTools => flowtools::read(&place, &mut input, sink, &mut contents)?,
     }
-    progress(input.size);
-    Ok(Contents { size: input.size, digest: input.digest.finalize().into(), ..contents })
+    let (size, digest) = input.finish().map_err(|e| exit::io("cannot read", path, &e))?;
+    progress(size);
+    Ok(Contents { size, digest, ..contents })
 }
 
-/// The digest and size of a file, read for nothing else.
+fn detect(head: &[u8]) -> Option<Kind> {
+    if weir_wire::file::detect(head).is_some() {
+        Some(Kind::Capture)
+    } else if weir_wire::file::nfcapd::is_magic(head) {
+        Some(Kind::Nfcapd)
+    } else if weir_wire::file::flowtools::is_magic(head) {
+        Some(Kind::FlowTools)
+    } else {
+        (head.is_empty() || weir_wire::detect(head).is_some()).then_some(Kind::Datagrams)
+    }
+}
+
+/// The digest of a file, read for nothing else.
 pub(crate) fn digest(path: &Path) -> std::io::Result<[u8; 32]> {
-    let mut input = Input::open(path)?;
-    while input.fill(CHUNK_BYTES)? {
-        input.done = input.buffer.len();
-    }
-    Ok(input.digest.finalize().into())
+    input::digest(path)
 }
 
-fn capture(
-    path: &Path,
-    input: &mut Input,
-    now: i64,
-    each: &mut dyn FnMut(&Arrival<'_>) -> Outcome,
-    progress: &dyn Fn(u64),
-    contents: &mut Contents,
-) -> Outcome {
-    let mut datagrams = Datagrams { now, reassembler: Reassembler::default(), each };
-    let result = frames(path, input, &mut datagrams, progress, contents);
+fn capture(place: &Where<'_>, input: &mut Input, sink: Sink<'_>, contents: &mut Contents) -> Outcome {
+    let mut datagrams = Datagrams { now: place.now, reassembler: Reassembler::default(), sink };
+    let result = frames(place, input, &mut datagrams, contents);
     let tally = datagrams.reassembler.finish();
     if tally.given_up() > 0 {
         tracing::warn!(
             "{}: {} datagrams captured in fragments could not be put together: {} incomplete, {} overlapping, \
              {} malformed, {} crowded out",
-            path.display(),
+            place.path.display(),
             tally.given_up(),
             tally.incomplete,
             tally.overlapping,
@@ -158,10 +186,9 @@ fn capture(
 
 /// Frames, one after the other, up to the end of the file or to where it cannot be read on.
 fn frames(
-    path: &Path,
+    place: &Where<'_>,
     input: &mut Input,
     datagrams: &mut Datagrams<'_>,
-    progress: &dyn Fn(u64),
     contents: &mut Contents,
 ) -> Outcome {
     let mut reader = Reader::new();
@@ -183,28 +210,18 @@ fn frames(
             Ok(Next::End) => 1,
             Err(error) => {
                 // What was whole is good; the rest of the file cannot be read.
-                tracing::warn!("{}: {error}", path.display());
-                if input.size == 0 || reader.kind().is_none() {
-                    return Err(Failure::new(format!("{}: {error}", path.display())));
+                tracing::warn!("{}: {error}", place.path.display());
+                if input.size() == 0 || reader.kind().is_none() {
+                    return Err(Failure::new(format!("{}: {error}", place.path.display())));
                 }
                 contents.is_cut = true;
-                return drain(path, input);
+                return Ok(());
             }
         };
-        progress(input.size);
+        (place.progress)(input.size());
         let at_end = matches!(reader.next(input.rest()), Ok(Next::End));
-        if !input.fill(needed).map_err(|e| exit::io("cannot read", path, &e))? {
-            contents.is_cut = !(at_end && input.rest().is_empty());
-            return Ok(());
-        }
-    }
-}
-
-/// Reads what is left, for the digest.
-fn drain(path: &Path, input: &mut Input) -> Outcome {
-    loop {
-        input.done = input.buffer.len();
-        if !input.fill(CHUNK_BYTES).map_err(|e| exit::io("cannot read", path, &e))? {
+        if !place.fill(input, needed)? {
+            contents.is_cut = !(at_end && input.rest().is_empty()) || input.damage().is_some();
             return Ok(());
         }
     }
@@ -215,7 +232,7 @@ struct Datagrams<'a> {
     /// When a frame came that has no time.
     now: i64,
     reassembler: Reassembler,
-    each: &'a mut dyn FnMut(&Arrival<'_>) -> Outcome,
+    sink: Sink<'a>,
 }
 
 impl Datagrams<'_> {
@@ -229,41 +246,33 @@ impl Datagrams<'_> {
         let from = ip.src.into();
         if ip.fragment.is_some() {
             if let Some(datagram) = self.reassembler.push(&ip, received) {
-                (self.each)(&Arrival {
-                    received,
-                    from,
-                    port: datagram.src_port,
-                    payload: datagram.payload(),
-                })?;
+                let (port, payload) = (datagram.src_port, datagram.payload());
+                (self.sink)(Item::Datagram(&Arrival { received, from, port, payload }))?;
             }
             return Ok(true);
         }
         let Some(Transport::Ports { src_port, .. }) = packet.transport else { return Ok(false) };
-        (self.each)(&Arrival { received, from, port: src_port, payload: packet.payload })?;
+        let arrival = Arrival { received, from, port: src_port, payload: packet.payload };
+        (self.sink)(Item::Datagram(&arrival))?;
         Ok(true)
     }
 }
 
 /// Datagrams with nothing between them. IPFIX says its length, v1 and v5 to v8 say their count; what follows any
 /// other is taken as part of it. Nobody says who sent them: the exporter is `::`.
-fn bare(
-    path: &Path,
-    input: &mut Input,
-    now: i64,
-    each: &mut dyn FnMut(&Arrival<'_>) -> Outcome,
-    contents: &mut Contents,
-) -> Outcome {
+fn bare(place: &Where<'_>, input: &mut Input, sink: Sink<'_>, contents: &mut Contents) -> Outcome {
     let needed = usize::try_from(BARE_BYTES_MAX).unwrap_or(usize::MAX);
-    if input.fill(needed).map_err(|e| exit::io("cannot read", path, &e))? {
-        let sentence = format!("{}: a file of bare datagrams may have 1 GiB: split it", path.display());
+    if place.fill(input, needed)? {
+        let sentence = format!("{}: a file of bare datagrams may have 1 GiB: split it", place.path.display());
         return Err(Failure::new(sentence));
     }
+    contents.is_cut = input.damage().is_some();
     let mut rest = input.rest();
     while !rest.is_empty() {
         let len = bare_len(rest).unwrap_or(rest.len()).clamp(1, rest.len());
         let (payload, after) = rest.split_at(len);
-        let received = exported(payload).unwrap_or(now);
-        each(&Arrival { received, from: Addr::UNSPECIFIED, port: 0, payload })?;
+        let received = exported(payload).unwrap_or(place.now);
+        sink(Item::Datagram(&Arrival { received, from: Addr::UNSPECIFIED, port: 0, payload }))?;
         if weir_wire::detect(after).is_none() && !after.is_empty() {
             contents.is_cut = true;
             break;
