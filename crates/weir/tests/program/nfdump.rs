@@ -173,9 +173,10 @@ const SAME: &[(&str, &str)] = &[
     ("net 0.0.0.0/1", ""),
     ("proto tcp # comment", ""),
     ("ipv4 and not proto tcp and not proto udp", ""),
-    ("not flags SA", "flags 0/SA"),
-    ("not (flags SA)", "flags 0/SA"),
-    ("not flags AFR", "flags 0/AFR"),
+    // To nfdump a flow without flags has none of them; to weir its flags are unknown.
+    ("proto tcp and not flags SA", "flags 0/SA"),
+    ("proto tcp and not (flags SA)", "flags 0/SA"),
+    ("proto tcp and not flags AFR", "flags 0/AFR"),
     ("flags 2", "flags = 2"),
     ("flags 27", "flags = 27"),
     (
