@@ -165,7 +165,7 @@ fn compare(name: &str, ours: &Value, theirs: &Value) {
         Some(time.to_zoned(jiff::tz::TimeZone::UTC).unwrap().timestamp().as_millisecond())
     };
     let same = |field: &str, value: i64| {
-        assert_eq!(ours[field], value, "{name}: {field} of {ours:#} and {theirs:#}")
+        assert_eq!(ours[field], value, "{name}: {field} of {ours:#} and {theirs:#}");
     };
     if let Some(received) = ms("received") {
         same("received", received);
