@@ -6,7 +6,7 @@
 //! for a record off the wire: the same columns, the same doubts about times, the same rules for zeros, the operator's
 //! sampling intervals, and counters per exporter and observation domain.
 //!
-//! What is particular to a format is in `nfcapd` and in `flowtools`; each fills a [`Row`] per record.
+//! What is particular to a format is in `nfcapd` and in `flowtools`; each fills a `Row` per record.
 
 use super::clock::Clock;
 use super::count::Counts;

@@ -33,7 +33,7 @@ pub(super) struct Arguments {
     /// A period: 2026-10 (the billing month), last, 2026-10-05..2026-10-18, 2026-W41
     #[arg(long, value_name = "PERIOD")]
     period: String,
-    /// This tariff for all, instead of their own: its name in the configuration, or a file with [[tariff]]
+    /// This tariff for all, instead of their own: its name in the configuration, or a file with tariffs
     #[arg(long, value_name = "TARIFF")]
     tariff: Option<String>,
     #[command(flatten)]
