@@ -279,8 +279,7 @@ fn place(count: usize, rule: Rule) -> Option<(usize, u32)> {
     let p = u128::from(rule.hundredths);
     let ten_thousandths = match rule.method {
         Method::NearestRank => {
-            let rank = p.checked_mul(last.checked_add(1)?)?.div_ceil(10_000);
-            return Some((usize::try_from(rank.saturating_sub(1).min(last)).ok()?, 0));
+            return Some((nearest_rank(count, rule.hundredths)?, 0));
         }
         Method::Inclusive => p.checked_mul(last)?,
         Method::Exclusive => p.checked_mul(last.checked_add(2)?)?.saturating_sub(10_000),
@@ -290,6 +289,15 @@ fn place(count: usize, rule: Rule) -> Option<(usize, u32)> {
         return Some((usize::try_from(last).ok()?, 0));
     }
     Some((usize::try_from(at).ok()?, u32::try_from(ten_thousandths.checked_rem(10_000)?).ok()?))
+}
+
+/// The place, from 0, of the value at rank ⌈p·N⌉ among so many in rising order, for p in hundredths of a percent; `None`
+/// of no values.
+#[must_use]
+pub fn nearest_rank(count: usize, hundredths: u16) -> Option<usize> {
+    let last = count.checked_sub(1)?;
+    let rank = u128::try_from(count).ok()?.checked_mul(hundredths.into())?.div_ceil(10_000);
+    Some(usize::try_from(rank.saturating_sub(1)).ok()?.min(last))
 }
 
 /// The value so many ten-thousandths of the way from one to the other.

@@ -135,22 +135,10 @@ impl Which {
                 None,
                 clock::now_ms(),
                 &mut |item| {
-                    match item {
-                        file::Item::Datagram(arrival) => {
-                            if let Some(problem) = decoder.ingest(arrival) {
-                                problems.note(&problem, Instant::now());
-                            }
-                        }
-                        file::Item::Records(piece) => {
-                            while decoder.take_in(piece) {
-                                batches.push(decoder.take());
-                            }
-                        }
-                    }
-                    if decoder.is_full() {
+                    decoder.take_item(item, &mut problems, |decoder| {
                         batches.push(decoder.take());
-                    }
-                    Ok(())
+                        Ok(())
+                    })
                 },
                 &|_| {},
             )?;

@@ -74,26 +74,13 @@ fn one(
         order.kind,
         clock::now_ms(),
         &mut |item| {
-            let mut store = |decoder: &mut Decoder| -> Outcome {
+            decoder.take_item(item, &mut problems, |decoder| {
                 let batch = decoder.take();
                 counted.add(&batch.health);
                 import.append(&batch)?;
                 decoder.give_back(batch);
                 Ok(())
-            };
-            match item {
-                file::Item::Datagram(arrival) => {
-                    if let Some(problem) = decoder.ingest(arrival) {
-                        problems.note(&problem, Instant::now());
-                    }
-                }
-                file::Item::Records(piece) => {
-                    while decoder.take_in(piece) {
-                        store(decoder)?;
-                    }
-                }
-            }
-            if decoder.is_full() { store(decoder) } else { Ok(()) }
+            })
         },
         progress,
     )?;

@@ -26,8 +26,11 @@ mod udp;
 mod worker;
 
 use crate::config::Config;
+use crate::exit::Outcome;
+use crate::log;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
+use std::time::Instant;
 use weir_account::attribution::Attribution;
 use weir_flow::Batch;
 use weir_flow::session::archive::{Archive, Piece};
@@ -67,6 +70,29 @@ impl Decoder {
     pub(crate) fn take_in(&mut self, piece: &mut dyn Piece) -> bool {
         let Some(archive) = &mut self.archive else { return false };
         piece.read(archive, BATCH_ROWS, &mut self.batch)
+    }
+
+    /// Takes in what a file holds, and hands itself to `leave` whenever the batch should be taken. Problems have been
+    /// counted when they are noted.
+    pub(crate) fn take_item(
+        &mut self,
+        item: file::Item<'_>,
+        problems: &mut log::Limit,
+        mut leave: impl FnMut(&mut Self) -> Outcome,
+    ) -> Outcome {
+        match item {
+            file::Item::Datagram(arrival) => {
+                if let Some(problem) = self.ingest(arrival) {
+                    problems.note(&problem, Instant::now());
+                }
+            }
+            file::Item::Records(piece) => {
+                while self.take_in(piece) {
+                    leave(self)?;
+                }
+            }
+        }
+        if self.is_full() { leave(self) } else { Ok(()) }
     }
 
     /// Takes in a datagram; its problem, if it had one, has been counted.

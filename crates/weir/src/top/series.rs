@@ -3,6 +3,7 @@
 use super::Group;
 use std::collections::HashMap;
 use std::ops::Range;
+use weir_account::percentile::nearest_rank;
 use weir_query::{Bucket, Cell, Civil, Table};
 
 /// The sums of the first measure by group and step. A step without traffic is zero, as long as it lies in the span.
@@ -49,8 +50,8 @@ impl Series {
     pub(crate) fn percentile(&self, group: &Group, percent: u8) -> u128 {
         let Some(mut sums) = self.of(group).map(<[u128]>::to_vec) else { return 0 };
         sums.sort_unstable();
-        let rank = (sums.len() * usize::from(percent)).div_ceil(100).max(1);
-        sums.get(rank - 1).copied().unwrap_or_default()
+        let place = nearest_rank(sums.len(), u16::from(percent) * 100);
+        place.and_then(|place| sums.get(place)).copied().unwrap_or_default()
     }
 }
 
