@@ -54,7 +54,13 @@ impl<T: Copy + Default + PartialEq> Lookup<T> {
         let Some((low, high)) = self.front.around(bits) else { return T::default() };
         // The last range that starts no later than the address; range `low` does.
         let others = self.v4_starts.get(low.saturating_add(1)..=high).unwrap_or_default();
-        let at = low.saturating_add(others.partition_point(|start| *start <= bits));
+        let more = match others {
+            // Mostly there is none or one: no search is worth its beginning.
+            [] => 0,
+            [one] => usize::from(*one <= bits),
+            many => many.partition_point(|start| *start <= bits),
+        };
+        let at = low.saturating_add(more);
         self.v4_values.get(at).copied().unwrap_or_default()
     }
 

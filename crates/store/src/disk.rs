@@ -162,6 +162,7 @@ impl Disk {
             file,
             buffer: Vec::with_capacity(SINK_BYTES),
             written: Written { bytes: 0, crc: 0 },
+            failed: None,
         };
         let result = write(&mut sink, &temporary)
             .and_then(|()| sink.flush().map_err(Error::doing(&temporary, "write")))
@@ -254,30 +255,49 @@ pub(crate) struct Sink {
     file: File,
     buffer: Vec<u8>,
     written: Written,
+    /// What failed first. A writer in between may keep that to itself (a buffer does, when it is dropped): so it is
+    /// said again whenever more is written and, at the latest, when the file is flushed.
+    failed: Option<io::Error>,
 }
 
 impl Write for Sink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.buffer.len() + bytes.len() > SINK_BYTES {
-            self.pour()?;
-        }
-        if bytes.len() >= SINK_BYTES {
-            self.disk.write(&self.file, &self.path, bytes)?;
-        } else {
-            self.buffer.extend_from_slice(bytes);
-        }
-        self.written.bytes += bytes.len() as u64;
-        self.written.crc = crc32c::crc32c_append(self.written.crc, bytes);
-        Ok(bytes.len())
+        self.unless_failed(|sink| {
+            if sink.buffer.len() + bytes.len() > SINK_BYTES {
+                sink.pour()?;
+            }
+            if bytes.len() >= SINK_BYTES {
+                sink.disk.write(&sink.file, &sink.path, bytes)?;
+            } else {
+                sink.buffer.extend_from_slice(bytes);
+            }
+            sink.written.bytes += bytes.len() as u64;
+            sink.written.crc = crc32c::crc32c_append(sink.written.crc, bytes);
+            Ok(bytes.len())
+        })
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.pour()?;
-        self.file.flush()
+        self.unless_failed(|sink| {
+            sink.pour()?;
+            sink.file.flush()
+        })
     }
 }
 
 impl Sink {
+    /// Does this, unless something failed before.
+    fn unless_failed<T>(&mut self, act: impl FnOnce(&mut Self) -> io::Result<T>) -> io::Result<T> {
+        let same = |error: &io::Error| match error.raw_os_error() {
+            Some(number) => io::Error::from_raw_os_error(number),
+            None => io::Error::new(error.kind(), error.to_string()),
+        };
+        if let Some(failed) = &self.failed {
+            return Err(same(failed));
+        }
+        act(self).inspect_err(|error| self.failed = Some(same(error)))
+    }
+
     /// Writes what was gathered.
     fn pour(&mut self) -> io::Result<()> {
         if !self.buffer.is_empty() {

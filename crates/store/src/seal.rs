@@ -151,6 +151,8 @@ impl Parts {
         if self.bins {
             let name = format!("{BINS}/{day}/{prefix}-0.parquet");
             let mut accounts = Accumulator::new();
+            let carried = self.frames.iter().filter_map(|frame| frame.summary.accounts());
+            accounts.make_room(carried.map(|carried| carried.count()).sum());
             self.frames.iter().for_each(|frame| add_accounts(frame, &mut accounts));
             files.bins.push(bins::write(disk, &name, &accounts)?);
         }

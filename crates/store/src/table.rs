@@ -6,13 +6,12 @@
 use crate::Error;
 use crate::disk::Disk;
 use crate::manifest::{BinsFile, Hex};
-use crate::segment::parts::{self, Encoder, Input, Names, Pick, Present, Slice, Target};
+use crate::segment::parts::{self, Chunk, Encoder, FileWriter, Input, Names, Pick, Present, Slice, Target};
 use bytes::Bytes;
 use parquet::basic::{LogicalType, Repetition, Type as Physical};
 use parquet::column::page::{Page, PageReader};
 use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader, SerializedFileReader, SerializedPageReader};
-use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::{SchemaDescriptor, Type, TypePtr};
 use std::fs;
 use std::path::Path;
@@ -84,21 +83,10 @@ pub(crate) fn write(
         let failed = |e: ParquetError| parts::parquet_error(path, e);
         let fields = definitions.iter().map(|d| d.field()).collect::<Result<_, _>>().map_err(failed)?;
         let descriptor = SchemaDescriptor::new(parts::root("rows", fields).map_err(failed)?);
-        let properties = parts::properties();
-        let mut file =
-            SerializedFileWriter::new(sink, descriptor.root_schema_ptr(), properties).map_err(failed)?;
-        let mut encoder = Encoder::new().map_err(failed)?;
-        let mut group = file.next_row_group().map_err(failed)?;
-        for (place, (definition, values)) in definitions.iter().zip(&table.columns).enumerate() {
-            let present = Present::new(&table.present, 1 << place, definition.nullable, (u64::MAX, 0));
-            let (values, pick) = (Slice::new(values), Pick::Each);
-            let input = Input { kind: definition.kind(), values, pick, present, names: &table.names };
-            let chunk = encoder.encode(&input, &descriptor.column(place)).map_err(failed)?;
-            group.append_column(&chunk.bytes, chunk.close).map_err(failed)?;
-        }
-        group.close().map_err(failed)?;
-        file.close().map_err(failed)?;
-        Ok(())
+        let chunks = encode(definitions, table, &descriptor).map_err(failed)?;
+        let mut file = FileWriter::new(sink, Arc::new(descriptor)).map_err(failed)?;
+        file.group(chunks).map_err(failed)?;
+        file.finish(Vec::new(), |_| ()).map_err(failed)
     })?;
     let rows = table.present.len() as u64;
     Ok(BinsFile {
@@ -109,6 +97,33 @@ pub(crate) fn write(
         bin,
         tenants: None,
     })
+}
+
+/// Encodes the columns. One of numbers that holds the same as another before it shares its bytes.
+fn encode(
+    definitions: &[Definition],
+    table: &Table,
+    descriptor: &SchemaDescriptor,
+) -> Result<Vec<Chunk>, ParquetError> {
+    let mut encoder = Encoder::new()?;
+    let mut chunks: Vec<Chunk> = Vec::with_capacity(definitions.len());
+    for (place, (definition, values)) in definitions.iter().zip(&table.columns).enumerate() {
+        let is_same = |of: &Values| matches!((of, values), (Values::U64(of), Values::U64(own)) if of == own);
+        let before = definitions.iter().zip(&table.columns).zip(&chunks);
+        let mut before = before.filter(|((of, _), _)| !of.nullable && !definition.nullable);
+        let column = descriptor.column(place);
+        let chunk = match before.find(|((of, values), _)| of.kind == definition.kind && is_same(values)) {
+            Some((_, twin)) => twin.twin(&column)?,
+            None => {
+                let present = Present::new(&table.present, 1 << place, definition.nullable, (u64::MAX, 0));
+                let (values, pick) = (Slice::new(values), Pick::Each);
+                let input = Input { kind: definition.kind(), values, pick, present, names: &table.names };
+                encoder.encode(&input, &column)?
+            }
+        };
+        chunks.push(chunk);
+    }
+    Ok(chunks)
 }
 
 /// Reads a table that the manifest names, checked by its checksum.

@@ -1,6 +1,7 @@
 //! Adds batches up into accounts.
 
 use super::interned::Interned;
+use super::order::{Ranks, in_order, merge};
 use super::row::{Amounts, Side, View};
 use super::tally::{Key, Tally};
 use super::{BinRow, Counts, Kind, NOBODY};
@@ -95,6 +96,12 @@ impl Accumulator {
         });
     }
 
+    /// Makes room for so many accounts that frames carry. The same come in several frames: in half as many places
+    /// there is mostly enough.
+    pub(crate) fn make_room(&mut self, carried: usize) {
+        self.carried.reserve(carried / 2);
+    }
+
     /// Adds the accounts that a frame carries.
     pub(crate) fn merge(&mut self, accounts: Accounts<'_>) {
         let tenants = self.tenants(accounts.tenants);
@@ -176,12 +183,11 @@ impl Accumulator {
 
     /// Calls `f` with every account, in the order of files: kind, tenant, host, bin, exporter.
     pub fn for_each(&self, mut f: impl FnMut(&BinRow<'_>)) {
-        let (tenants, rows) = self.sorted();
-        for (account, counts) in rows {
+        self.each(|tenants, account, counts| {
             let Account { bin, exporter, kind, tenant, host } = account;
             let tenant = tenants.get(tenant as usize).map(|t| &**t);
             f(&BinRow { bin, exporter, kind, tenant, host, counts });
-        }
+        });
     }
 
     /// Calls `f` with the accounts that frames carried ([`Accumulator::merge`]), in no order.
@@ -198,42 +204,21 @@ impl Accumulator {
         }
     }
 
-    /// All accounts in the order of files, and the tenants in their order.
-    pub(super) fn sorted(&self) -> (Vec<Box<str>>, Vec<(Account, Counts)>) {
-        let (ranks, names) = self.tenants.ranks();
+    /// Calls `f` with the tenants in their order and every account, in the order of files; returns the tenants.
+    pub(super) fn each(&self, mut f: impl FnMut(&[Box<str>], Account, Counts)) -> Vec<Box<str>> {
+        let (tenant_ranks, names) = self.tenants.ranks();
         let (bin_ranks, bins) = self.bins.ranks();
         let (exporter_ranks, exporters) = self.exporters.ranks();
-        let rank = |ranks: &[u32], place: u32| ranks.get(place as usize).copied().unwrap_or(NOBODY);
-        let mut rows: Vec<(Key, Counts)> =
-            self.away.iter().chain(&self.carried.accounts).chain(self.at_hand()).copied().collect();
-        for (key, _) in &mut rows {
-            key.tenant = rank(&ranks, key.tenant);
-            key.bin = rank(&bin_ranks, key.bin);
-            key.exporter = rank(&exporter_ranks, key.exporter);
-        }
-        rows.sort_unstable_by_key(|(k, counts)| {
-            let by = u64::from(k.kind) << 33 | u64::from(k.tenant) << 1 | u64::from(!k.has_host);
-            (by, k.host, u64::from(k.bin) << 32 | u64::from(k.exporter), counts.octets, counts.packets)
+        let ranks = Ranks { tenants: tenant_ranks, bins: bin_ranks, exporters: exporter_ranks };
+        let rows: Vec<&(Key, Counts)> =
+            self.away.iter().chain(&self.carried.accounts).chain(self.at_hand()).collect();
+        in_order(&rows, &ranks, |key, counts| {
+            let (bin, exporter) = (bins.get(key.bin as usize), exporters.get(key.exporter as usize));
+            if let ((Some(bin), Some(exporter)), Some(kind)) = ((bin, exporter), Kind::from_code(key.kind)) {
+                let host = key.has_host.then(|| Addr::from_bits(key.host));
+                f(&names, Account { bin: *bin, exporter: *exporter, kind, tenant: key.tenant, host }, counts);
+            }
         });
-        merge(&mut rows);
-        let written = rows.into_iter().filter_map(|(key, counts)| {
-            let account = Account {
-                bin: *bins.get(key.bin as usize)?,
-                exporter: *exporters.get(key.exporter as usize)?,
-                kind: Kind::from_code(key.kind)?,
-                tenant: key.tenant,
-                host: key.has_host.then(|| Addr::from_bits(key.host)),
-            };
-            Some((account, counts))
-        });
-        (names, written.collect())
+        names
     }
-}
-
-/// Adds neighbours of the same account together, unless the sum would exceed 64 bits.
-fn merge(accounts: &mut Vec<(Key, Counts)>) {
-    accounts.dedup_by(|(key, counts), (before, sum)| {
-        let both = if before == key { sum.checked_add(*counts) } else { None };
-        both.map(|both| *sum = both).is_some()
-    });
 }

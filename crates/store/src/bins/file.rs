@@ -1,7 +1,7 @@
 //! Bins as files: the accounts of hosts, and beside each such file the accounts of tenants.
 
 use super::accumulator::Account;
-use super::fold::fold;
+use super::fold::Fold;
 use super::{Accumulator, BinRow, Counts, Kind, NOBODY};
 use crate::Error;
 use crate::disk::Disk;
@@ -40,52 +40,74 @@ fn tenant_columns() -> Vec<Definition> {
 /// Writes accounts as the file of this name, and what they add up to over hosts as the file of its name under
 /// [`TENANTS`].
 pub(crate) fn write(disk: &Disk, name: &str, bins: &Accumulator) -> Result<BinsFile, Error> {
-    let (names, rows) = bins.sorted();
-    let folded = fold(&rows);
-    let mut file = table::write(disk, name, &COLUMNS, &table(&names, &rows), span(&rows))?;
-    drop(rows);
-    let beside = name.split_once('/').map_or(name, |(_, rest)| rest);
-    let mut table = table(&names, &folded);
+    let (mut columns, mut fold) = (Columns::default(), Fold::default());
+    let names = bins.each(|_, account, counts| {
+        fold.add(&account, counts);
+        columns.push(&account, &counts);
+    });
+    let span = columns.span();
+    let mut file = table::write(disk, name, &COLUMNS, &columns.table(&names), span)?;
+    let mut columns = Columns::default();
+    fold.sorted().iter().for_each(|(account, counts)| columns.push(account, counts));
+    let span = columns.span();
+    let mut table = columns.table(&names);
     table.columns.remove(HOST_PLACE);
     let definitions = tenant_columns();
     for mask in &mut table.present {
         *mask = (*mask & TENANT) | (((1 << definitions.len()) - 1) & !TENANT);
     }
+    let beside = name.split_once('/').map_or(name, |(_, rest)| rest);
     let beside = format!("{TENANTS}/{beside}");
-    file.tenants = Some(Box::new(table::write(disk, &beside, &definitions, &table, span(&folded))?));
+    file.tenants = Some(Box::new(table::write(disk, &beside, &definitions, &table, span)?));
     Ok(file)
 }
 
-/// The first and the last bin.
-fn span(rows: &[(Account, Counts)]) -> (i64, i64) {
-    let bins = || rows.iter().map(|(account, _)| account.bin);
-    (bins().min().unwrap_or_default(), bins().max().unwrap_or_default())
+/// Accounts, column by column.
+#[derive(Default)]
+struct Columns {
+    present: Vec<u64>,
+    bin: Vec<i64>,
+    exporter: Vec<Addr>,
+    kind: Vec<u8>,
+    tenant: Vec<u32>,
+    host: Vec<Addr>,
+    /// In the order of [`COLUMNS`].
+    numbers: [Vec<u64>; 5],
 }
 
-fn table(names: &[Box<str>], rows: &[(Account, Counts)]) -> Table {
-    const ALWAYS: u64 = ((1 << COLUMNS.len()) - 1) & !TENANT & !HOST;
-    let numbers = |f: fn(&Counts) -> u64| Values::U64(rows.iter().map(|(_, c)| f(c)).collect());
-    Table {
-        present: rows
-            .iter()
-            .map(|(k, _)| {
-                let tenant = if k.tenant == NOBODY { 0 } else { TENANT };
-                ALWAYS | tenant | if k.host.is_some() { HOST } else { 0 }
-            })
-            .collect(),
-        columns: vec![
-            Values::Time(rows.iter().map(|(k, _)| k.bin).collect()),
-            Values::Addr(rows.iter().map(|(k, _)| k.exporter).collect()),
-            Values::U8(rows.iter().map(|(k, _)| k.kind as u8).collect()),
-            Values::U32(rows.iter().map(|(k, _)| k.tenant).collect()),
-            Values::Addr(rows.iter().map(|(k, _)| k.host.unwrap_or_default()).collect()),
-            numbers(|c| c.octets),
-            numbers(|c| c.packets),
-            numbers(|c| c.flows),
-            numbers(|c| c.measured_octets),
-            numbers(|c| c.measured_packets),
-        ],
-        names: names.to_vec(),
+impl Columns {
+    fn push(&mut self, account: &Account, counts: &Counts) {
+        const ALWAYS: u64 = ((1 << COLUMNS.len()) - 1) & !TENANT & !HOST;
+        let tenant = if account.tenant == NOBODY { 0 } else { TENANT };
+        self.present.push(ALWAYS | tenant | if account.host.is_some() { HOST } else { 0 });
+        self.bin.push(account.bin);
+        self.exporter.push(account.exporter);
+        self.kind.push(account.kind.code());
+        self.tenant.push(account.tenant);
+        self.host.push(account.host.unwrap_or_default());
+        let Counts { octets, packets, flows, measured_octets, measured_packets } = *counts;
+        let numbers = [octets, packets, flows, measured_octets, measured_packets];
+        self.numbers.iter_mut().zip(numbers).for_each(|(column, number)| column.push(number));
+    }
+
+    /// The first and the last bin.
+    fn span(&self) -> (i64, i64) {
+        (
+            self.bin.iter().min().copied().unwrap_or_default(),
+            self.bin.iter().max().copied().unwrap_or_default(),
+        )
+    }
+
+    fn table(self, names: &[Box<str>]) -> Table {
+        let mut columns = vec![
+            Values::Time(self.bin),
+            Values::Addr(self.exporter),
+            Values::U8(self.kind),
+            Values::U32(self.tenant),
+            Values::Addr(self.host),
+        ];
+        columns.extend(self.numbers.map(Values::U64));
+        Table { present: self.present, columns, names: names.to_vec() }
     }
 }
 

@@ -19,6 +19,7 @@ mod file;
 mod fold;
 mod gather;
 mod interned;
+mod order;
 mod row;
 mod tally;
 #[cfg(test)]

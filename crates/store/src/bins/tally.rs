@@ -63,6 +63,14 @@ impl Tally {
         }
     }
 
+    /// Makes room for so many more accounts.
+    pub(super) fn reserve(&mut self, more: usize) {
+        let Self { table, accounts, state } = self;
+        let again = |place: &u32| accounts.get(*place as usize).map_or(0, |(key, _)| key.mix(state));
+        table.reserve(more, again);
+        accounts.reserve(more);
+    }
+
     /// Forgets all and keeps the memory.
     pub(super) fn clear(&mut self) {
         self.table.clear();

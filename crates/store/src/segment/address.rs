@@ -47,6 +47,34 @@ impl Addresses {
     }
 }
 
+/// Addresses one by one, each of them in a list once.
+pub(crate) struct Ranked {
+    /// Each once, in the order of Parquet's bounds.
+    pub list: Vec<Addr>,
+    /// For each of them its place in the order of [`Addr`].
+    pub numeric: Vec<u32>,
+    /// The place in the list of each address that was given.
+    pub places: Vec<u32>,
+}
+
+impl Ranked {
+    /// Of these addresses.
+    pub(crate) fn new(addrs: impl Iterator<Item = Addr>) -> Self {
+        let mut met = Met::default();
+        let mut last: Option<(Addr, u32)> = None;
+        let number = |addr: Addr| match last {
+            Some((before, id)) if before == addr => id,
+            _ => last.insert((addr, met.any(*addr.octets()))).1,
+        };
+        let mut places: Vec<u32> = addrs.map(number).collect();
+        let (list, numeric, ranks) = met.sorted();
+        for id in &mut places {
+            *id = ranks.get(*id as usize).copied().unwrap_or_default();
+        }
+        Self { list, numeric, places }
+    }
+}
+
 /// A host is the source or the destination.
 const SIDES: [Column; 2] = [Column::SrcAddr, Column::DstAddr];
 
@@ -246,6 +274,10 @@ mod tests {
             for (octets, id) in all.iter().zip(ids) {
                 prop_assert_eq!(list[ranks[id as usize] as usize], Addr::v6(*octets));
             }
+            let ranked = Ranked::new(all.iter().map(|octets| Addr::v6(*octets)));
+            let back: Vec<Addr> = ranked.places.iter().map(|place| ranked.list[*place as usize]).collect();
+            prop_assert_eq!(back, all.iter().map(|octets| Addr::v6(*octets)).collect::<Vec<_>>());
+            prop_assert_eq!((&ranked.list, &ranked.numeric), (&list, &numeric));
             let mut by_number = list.clone();
             by_number.sort();
             for (addr, place) in list.iter().zip(numeric) {

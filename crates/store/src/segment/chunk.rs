@@ -4,6 +4,7 @@
 //! the dearest thing that a store does, so it is done here column by column: the values that are there, their
 //! sorted dictionary where one is shorter, and pages cut from both.
 
+use super::address::Ranked;
 use super::dictionary::{Cell, Finder};
 use super::pages::{Bounds, Chunk, Data, Pages};
 use super::present::Present;
@@ -154,14 +155,8 @@ impl Encoder {
                 job.times(wide)
             }
             (Slice::Addr(v), _) => {
-                let mut list = v.to_vec();
-                list.sort_unstable_by(|a, b| a.natural().cmp(b.natural()));
-                list.dedup();
-                let rank = |addr: Addr| {
-                    let rank = list.binary_search_by(|a| a.natural().cmp(addr.natural()));
-                    rank.ok().and_then(|rank| u32::try_from(rank).ok()).unwrap_or_default()
-                };
-                rows.gather(v, pick, rank, &mut narrow.cells);
+                let Ranked { list, places, .. } = Ranked::new(v.iter().copied());
+                rows.gather(&places, pick, |rank| rank, &mut narrow.cells);
                 job.cells(narrow, |rank, out| put_addr(&list, rank, out))
             }
             (Slice::Ranked(v, list), _) => {

@@ -2,8 +2,8 @@
 //!
 //! A segment is written once, from the frames of a seal or of an import, column by column: `rows` orders the rows
 //! (`address` makes small numbers of addresses, `order` sorts), `dense` brings a column of all frames together,
-//! `present` picks a row group's values out of it, `chunk` encodes them (`dictionary`, `pack`, `delta`, `pages`), and
-//! `write` puts the file together. It is read by [`Reader`], which brings in only the
+//! `present` picks a row group's values out of it, `chunk` encodes them (`dictionary`, `pack`, `delta`, `pages`),
+//! `write` has it done and `file` puts the file together. It is read by [`Reader`], which brings in only the
 //! pages that a question needs (`bound` says what each page may hold) and decodes them itself (`page`,
 //! `hybrid`, `delta`) into the columns of a batch. Every page has a checksum in the file's footer, and the
 //! footer has one in the manifest, so a flipped bit is an error and never another number.
@@ -15,6 +15,7 @@ mod chunk;
 mod delta;
 mod dense;
 mod dictionary;
+mod file;
 mod hybrid;
 mod measure;
 mod order;
@@ -41,9 +42,16 @@ pub(crate) use write::{is_complete, write};
 
 /// What other Parquet files of the store are made with.
 pub(crate) mod parts {
+    pub(crate) use super::address::Ranked;
     pub(crate) use super::chunk::{Encoder, Input, Pick, Slice};
+    pub(crate) use super::file::FileWriter;
+    pub(crate) use super::order::sort;
+    #[cfg(test)]
+    pub(crate) use super::pack::put_leb128;
+    pub(crate) use super::pack::width;
     pub(crate) use super::page::{Names, Target, decode};
+    pub(crate) use super::pages::Chunk;
     pub(crate) use super::present::Present;
-    pub(crate) use super::schema::{column, properties, root};
+    pub(crate) use super::schema::{column, root};
     pub(crate) use super::write::parquet_error;
 }

@@ -7,7 +7,7 @@ use crate::sample;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::column::writer::ColumnWriter;
 use parquet::data_type::ByteArray;
-use parquet::file::metadata::KeyValue;
+use parquet::file::metadata::{KeyValue, RowGroupMetaData};
 use parquet::file::properties::{WriterProperties, WriterVersion};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::file::writer::SerializedFileWriter;
@@ -70,6 +70,28 @@ fn is_read_by_the_parquet_crate(batches: &[Batch]) {
         rows += 1;
     }
     assert_eq!(rows, batches.iter().map(Batch::len).sum::<usize>());
+}
+
+/// The Parquet crate's view of where the chunks of these columns lie, in each row group.
+fn chunks(path: &Path, names: [&str; 2]) -> Vec<[(u64, u64); 2]> {
+    let reader = SerializedFileReader::new(File::open(path).unwrap()).unwrap();
+    let groups = reader.metadata().row_groups().iter();
+    let chunk = |group: &RowGroupMetaData, name: &str| {
+        let chunk = group.columns().iter().find(|chunk| chunk.column_path().string() == name);
+        chunk.unwrap().byte_range()
+    };
+    groups.map(|group| names.map(|name| chunk(group, name))).collect()
+}
+
+#[test]
+fn columns_that_hold_the_same_are_written_once() {
+    let folder = TempDir::new().unwrap();
+    for names in [["octets", "measured_octets"], ["packets", "measured_packets"]] {
+        let (path, _) = segment(&folder, &[alike(25_000)]);
+        assert!(chunks(&path, names).iter().all(|[one, other]| one == other), "{names:?}");
+        let (path, _) = segment(&folder, &[large(25_000)]);
+        assert!(chunks(&path, names).iter().all(|[one, other]| one.0 + one.1 <= other.0), "{names:?}");
+    }
 }
 
 /// Writes a batch with the Parquet crate's writer.

@@ -35,11 +35,53 @@ pub(crate) fn order(start: &[i64], keys: &[u64], rows_max: usize, out: &mut Vec<
             high.checked_shl(row_bits).unwrap_or_default() | u64::from(row)
         };
         let mut sorted: Vec<u64> = rows.iter().map(packed).collect();
-        sorted.sort_unstable();
+        // Where rows come in the order of their places, these need not be sorted by.
+        sort(&mut sorted, row_bits, key_bits + start_bits);
         let mask = (1 << row_bits) - 1;
         out.extend(sorted.iter().map(|packed| u32::try_from(packed & mask).unwrap_or_default()));
     }
     groups
+}
+
+/// Bits that are sorted by at once.
+const DIGIT: u32 = 11;
+
+/// Fewer numbers than this, or those of more digits, are sorted sooner by comparing them.
+const RADIX_MIN: usize = 1 << 12;
+const DIGITS_MAX: u32 = 5;
+
+/// Sorts numbers that are in the order of their lowest `sorted` bits, and have `bits` more.
+pub(crate) fn sort(numbers: &mut Vec<u64>, sorted: u32, bits: u32) {
+    let digits = bits.div_ceil(DIGIT);
+    if numbers.len() < RADIX_MIN || digits > DIGITS_MAX {
+        return numbers.sort_unstable();
+    }
+    let mut other = vec![0; numbers.len()];
+    for digit in 0..digits {
+        scatter(numbers, sorted + digit * DIGIT, &mut other);
+        std::mem::swap(numbers, &mut other);
+    }
+}
+
+/// Brings numbers into the order of the digit above these bits; of equal ones the earlier stays before the later.
+fn scatter(numbers: &[u64], shift: u32, out: &mut [u64]) {
+    const LEN: usize = 1 << DIGIT;
+    let digit = |number: &u64| usize::try_from(number >> shift).unwrap_or_default() % LEN;
+    let mut places = [0usize; LEN];
+    for number in numbers {
+        places[digit(number)] += 1;
+    }
+    let mut next = 0;
+    for place in &mut places {
+        next += std::mem::replace(place, next);
+    }
+    for number in numbers {
+        let place = &mut places[digit(number)];
+        if let Some(slot) = out.get_mut(*place) {
+            *slot = *number;
+        }
+        *place += 1;
+    }
 }
 
 /// Equal row groups, as few as keep to the limit: so where there is more than one, each has at least half of that.
@@ -110,6 +152,19 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn digits_sort_as_comparing_does(high in prop::collection::vec(any::<u64>(), 0..50), bits in 1u32..=46, few in 1u64..9) {
+            // Enough for digits: each number, by its place, many times.
+            let all = high.iter().cycle().take(high.len() * 200);
+            let cut = |value: u64| value & ((1 << bits) - 1);
+            let numbers: Vec<u64> =
+                (0u64..).zip(all).map(|(place, high)| cut(high.wrapping_mul(1 + place % few)) << 16 | place).collect();
+            let (mut got, mut want) = (numbers.clone(), numbers);
+            sort(&mut got, 16, bits);
+            want.sort_unstable();
+            prop_assert_eq!(got, want);
+        }
+
         #[test]
         fn rows_are_cut_by_start_and_sorted_by_key(
             rows in prop::collection::vec((prop_oneof![-9i64..9, 0i64..100_000, any::<i64>()], prop_oneof![0u64..4, any::<u64>()]), 0..200),

@@ -1,7 +1,6 @@
 //! The schema of a segment as Parquet has it: one flat column for each line of weir's schema, in its order.
 
 use parquet::basic::{LogicalType, Repetition, TimeUnit, Type as Physical};
-use parquet::file::properties::{WriterProperties, WriterPropertiesPtr};
 use parquet::schema::types::{SchemaDescriptor, Type, TypePtr};
 use std::sync::Arc;
 use weir_flow::batch::ALWAYS;
@@ -43,11 +42,6 @@ pub(crate) fn column(name: &str, kind: Kind, required: bool) -> Result<TypePtr> 
     let repetition = if required { Repetition::REQUIRED } else { Repetition::OPTIONAL };
     let builder = Type::primitive_type_builder(name, physical).with_repetition(repetition);
     Ok(Arc::new(builder.with_logical_type(logical).build()?))
-}
-
-/// What the Parquet crate's file writer is told; how columns are encoded, we decide ourselves.
-pub(crate) fn properties() -> WriterPropertiesPtr {
-    Arc::new(WriterProperties::builder().set_created_by(CREATED_BY.to_owned()).build())
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use super::chunk::{Encoder, Input, Pick, Slice};
 use super::dense::Dense;
+use super::file::FileWriter;
 use super::pages::Chunk;
 use super::present::Present;
 use super::rows::{Group, Rows};
@@ -12,12 +13,11 @@ use crate::{Error, Totals};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::statistics::Statistics;
-use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::SchemaDescriptor;
 use std::io::Write;
 use std::path::Path;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use weir_flow::batch::ALWAYS;
 use weir_flow::schema::{COLUMNS, COUNT, Column, Kind};
 
@@ -34,7 +34,7 @@ pub(crate) mod key {
 /// The version of the segment format that this program writes.
 pub(crate) const FORMAT: &str = "1";
 
-/// Columns that mostly hold the same, where nothing is sampled: then the second is a copy of the first, encoded.
+/// Columns that mostly hold the same, where nothing is sampled: then they are encoded and written once.
 const TWINS: [(Column, Column); 2] =
     [(Column::Octets, Column::MeasuredOctets), (Column::Packets, Column::MeasuredPackets)];
 
@@ -50,7 +50,7 @@ pub(crate) fn write(disk: &Disk, name: &str, rows: &Rows) -> Result<SegmentFile,
         let descriptor = schema::descriptor().map_err(failed)?;
         let mut encoded = encode_all(rows, &descriptor).map_err(failed)?;
         let chunks = std::mem::take(&mut encoded.chunks);
-        tail = write_file(sink, chunks, &descriptor, &encoded.summary).map_err(failed)?;
+        tail = write_file(sink, chunks, descriptor, &encoded.summary).map_err(failed)?;
         sums = encoded.summary;
         Ok(())
     })?;
@@ -229,32 +229,23 @@ fn fail<T>(done: &Mutex<Result<T, ParquetError>>, error: ParquetError) {
 fn write_file(
     sink: &mut Sink,
     chunks: Chunks,
-    descriptor: &SchemaDescriptor,
+    descriptor: SchemaDescriptor,
     summary: &Summary,
 ) -> Result<(u64, u32), ParquetError> {
-    let tail = Tail { sink, counting: None };
-    let mut file = SerializedFileWriter::new(tail, descriptor.root_schema_ptr(), schema::properties())?;
+    let mut tail = Tail { sink, counting: None };
+    let mut file = FileWriter::new(&mut tail, Arc::new(descriptor))?;
     let mut crcs = Vec::new();
     for group in chunks {
-        let mut writer = file.next_row_group()?;
-        let mut group_crcs = Vec::new();
-        for chunk in group.into_iter().flatten() {
-            group_crcs.push(chunk.page_crcs.iter().map(|c| format!("{c:08x}")).collect::<String>());
-            writer.append_column(&chunk.bytes, chunk.close)?;
-        }
-        writer.close()?;
-        crcs.push(group_crcs.join(","));
+        let chunks: Vec<Chunk> = group.into_iter().flatten().collect();
+        let column = |chunk: &Chunk| chunk.page_crcs.iter().map(|c| format!("{c:08x}")).collect::<String>();
+        crcs.push(chunks.iter().map(column).collect::<Vec<_>>().join(","));
+        file.group(chunks)?;
     }
     let totals = serde_json::to_string(&summary.totals).map_err(|e| ParquetError::General(e.to_string()))?;
-    for (key, value) in
-        [(key::FORMAT, FORMAT.to_owned()), (key::TOTALS, totals), (key::PAGE_CRCS, crcs.join(";"))]
-    {
-        file.append_key_value_metadata(KeyValue::new(key.to_owned(), value));
-    }
-    file.flush()?;
-    file.inner_mut().counting = Some((0, 0));
-    file.finish()?;
-    Ok(file.inner().counting.unwrap_or_default())
+    let pairs = [(key::FORMAT, FORMAT.to_owned()), (key::TOTALS, totals), (key::PAGE_CRCS, crcs.join(";"))];
+    let pairs = pairs.map(|(key, value)| KeyValue::new(key.to_owned(), value));
+    file.finish(pairs.into(), |tail| tail.counting = Some((0, 0)))?;
+    Ok(tail.counting.unwrap_or_default())
 }
 
 /// Passes bytes on, and counts and sums those of the file's tail.
