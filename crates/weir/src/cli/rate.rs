@@ -117,8 +117,8 @@ struct Meters {
 }
 
 fn meters(config: &Config, period: &Period) -> Outcome<Meters> {
-    let snapshot = ask::snapshot(config)?;
     let range = period.from_ms()..period.to_ms();
+    let snapshot = ask::snapshot(config, Some(&range))?;
     // In an hour in which no datagram came nobody knows what there was.
     let mut heard = BTreeSet::new();
     snapshot.health(range.clone(), |row| {

@@ -169,7 +169,7 @@ impl Account {
         level: Level,
         mut each: impl FnMut(&str, i64, (Kind, Sums)) -> Outcome,
     ) -> Outcome<Self> {
-        let snapshot = ask::snapshot(config)?;
+        let snapshot = ask::snapshot(config, Some(range))?;
         let mut usage = Usage::new(config.tenants.iter().map(|t| t.name.as_str()));
         let mut result = Ok(());
         let add = |row: &BinRow<'_>| {
