@@ -268,7 +268,7 @@ pub(super) fn bucket_for(length_ms: i64, steps: i64) -> Bucket {
 }
 
 /// The store as it is now.
-pub(super) fn snapshot(config: &Config) -> Outcome<Snapshot> {
+pub(crate) fn snapshot(config: &Config) -> Outcome<Snapshot> {
     let snapshot = Snapshot::open(&config.store)?;
     for damage in snapshot.damage() {
         eprintln!(

@@ -42,6 +42,8 @@ pub(crate) struct Style {
     pub(crate) issuer: Vec<String>,
     /// Under every page.
     pub(crate) footer: Option<String>,
+    /// So many hosts stand by themselves, the others in one line.
+    pub(crate) hosts: usize,
     /// How currencies are written, by code.
     pub(crate) currencies: BTreeMap<String, String>,
 }
@@ -104,6 +106,11 @@ impl Document {
     /// else of how it looks.
     pub(crate) fn json(&self) -> serde_json::Value {
         paper::json::document(self)
+    }
+
+    /// The same with the names of hosts as they are now.
+    pub(crate) fn named_json(&self) -> serde_json::Value {
+        paper::json::named(self)
     }
 
     /// For a mail or a terminal.

@@ -13,7 +13,7 @@ mod summary;
 pub(crate) use account::{Account, Level, Wanted};
 pub(crate) use document::{Adjustment, Charges, Document, QuotaUse, Style};
 pub(crate) use language::Language;
-pub(crate) use summary::{Summary, Line};
+pub(crate) use summary::{Line, Summary};
 
 use crate::config::{self, Config};
 use crate::exit::{Failure, Outcome};
@@ -78,7 +78,7 @@ impl Prepared {
     pub(crate) fn one(&self, tenant: &str) -> Outcome<Document> {
         let usage = self.account.usage.tenant(tenant).ok_or_else(|| no_tenant(tenant, self.tenants()))?;
         let account = &self.account;
-        let style = self.config.statement.style(tenant, self.config.unit);
+        let style = self.config.style(Some(tenant));
         let networks = self.config.tenants.get(tenant).map(|t| t.networks.iter().map(ToString::to_string).collect());
         let basis = Basis { counts: self.counts.clone(), networks: networks.unwrap_or_default(), unit: style.unit };
         let (balance, completeness) = (account.balance.clone(), account.completeness.clone());
@@ -88,7 +88,7 @@ impl Prepared {
         let names = named.filter_map(|host| Some((host, self.hosts.name(host)?))).collect();
         Ok(Document {
             statement,
-            charges: self.charges(tenant)?,
+            charges: self.charges(tenant).transpose()?,
             names,
             exporters: self.exporters.clone(),
             style,
@@ -98,31 +98,27 @@ impl Prepared {
     }
 
     /// What a tenant's traffic costs, if it has a tariff.
-    fn charges(&self, tenant: &str) -> Outcome<Option<Charges>> {
-        let (Some(tariff), Some(meter)) = (tariff(&self.config, tenant), self.account.meter(tenant)) else {
-            return Ok(None);
-        };
-        let bill = tariff.rate(meter).map_err(|error| Failure::new(format!("{tenant}: {error}")))?;
-        Ok(Some(Charges { tariff: tariff.clone(), bill }))
+    fn charges(&self, tenant: &str) -> Option<Outcome<Charges>> {
+        let (tariff, meter) = (tariff(&self.config, tenant)?, self.account.meter(tenant)?);
+        let bill = tariff.rate(meter).map_err(|error| Failure::new(format!("{tenant}: {error}")));
+        Some(bill.map(|bill| Charges { tariff: tariff.clone(), bill }))
     }
 
-    /// The manager's page: all tenants in one table.
-    ///
-    /// # Errors
-    /// A tariff cannot be applied, or a sum does not fit.
-    pub(crate) fn summary(&self) -> Outcome<Summary> {
-        let mut lines = Vec::new();
-        for (tenant, usage) in self.account.usage.tenants() {
-            lines.push(Line { tenant: tenant.to_owned(), used: usage.used, charges: self.charges(tenant)? });
-        }
-        Ok(Summary {
+    /// The manager's page: all tenants in one table. A tenant whose tariff cannot be applied is on it, with why.
+    pub(crate) fn summary(&self) -> Summary {
+        let lines = self.account.usage.tenants().map(|(tenant, usage)| Line {
+            tenant: tenant.to_owned(),
+            used: usage.used,
+            charges: self.charges(tenant).map(|charges| charges.map_err(|failure| failure.to_string())),
+        });
+        Summary {
             period: self.period.clone(),
-            lines,
+            lines: lines.collect(),
             balance: self.account.balance.clone(),
             completeness: self.account.completeness.clone(),
             exporters: self.exporters.clone(),
-            style: self.config.statement.own_style(self.config.unit),
-        })
+            style: self.config.style(None),
+        }
     }
 }
 

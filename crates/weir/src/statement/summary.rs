@@ -25,7 +25,8 @@ pub(crate) struct Summary {
 pub(crate) struct Line {
     pub(crate) tenant: String,
     pub(crate) used: Used,
-    pub(crate) charges: Option<Charges>,
+    /// What it costs, or why that cannot be said.
+    pub(crate) charges: Option<Result<Charges, String>>,
 }
 
 impl Summary {
