@@ -75,6 +75,7 @@ pub(crate) struct QuotaUse {
 
 impl Document {
     /// Whose it is.
+    #[allow(dead_code, reason = "closing and mail ask for it")]
     pub(crate) fn tenant(&self) -> &str {
         &self.statement.tenant
     }
@@ -104,6 +105,7 @@ impl Document {
 
     /// What is stated, for programs: the same figures give the same bytes. Hosts' names are not in it, nor anything
     /// else of how it looks.
+    #[allow(dead_code, reason = "closing keeps it")]
     pub(crate) fn json(&self) -> serde_json::Value {
         paper::json::document(self)
     }
@@ -137,6 +139,7 @@ impl Document {
     }
 
     /// The subject of a mail.
+    #[allow(dead_code, reason = "mail has it")]
     pub(crate) fn subject(&self) -> String {
         paper::subject(self)
     }

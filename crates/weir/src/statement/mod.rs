@@ -11,7 +11,9 @@ pub(crate) mod language;
 mod summary;
 
 pub(crate) use account::{Account, Level, Wanted};
-pub(crate) use document::{Adjustment, Charges, Document, QuotaUse, Style};
+#[allow(unused_imports, reason = "quotas give it")]
+pub(crate) use document::QuotaUse;
+pub(crate) use document::{Adjustment, Charges, Document, Style};
 pub(crate) use language::Language;
 pub(crate) use summary::{Line, Summary};
 

@@ -1,7 +1,7 @@
 //! Pages written as the objects of a PDF.
 
 use super::font::{Fonts, Used, Weight, deflated};
-use super::page::{Colour, HEIGHT, Ink, Mark, Sheets, WIDTH};
+use super::page::{HEIGHT, Ink, Mark, Sheets, WIDTH};
 use crate::exit::Outcome;
 use pdf_writer::{Content, Filter, Finish, Name, Pdf, Rect, Ref, Settings, Str, TextStr};
 
@@ -193,7 +193,7 @@ fn points(hundredths: i32) -> f32 {
 }
 
 /// A colour's part, from 0 to 1, in hundredths: three digits are enough.
-fn part(of_255: <Colour as IntoIterator>::Item) -> f32 {
+fn part(of_255: u8) -> f32 {
     f32::from(u16::from(of_255) * 100 / 255) / 100.0
 }
 
