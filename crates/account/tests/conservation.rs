@@ -9,7 +9,9 @@ use std::collections::BTreeMap;
 use weir_account::completeness::Completeness;
 use weir_account::money::{Currency, Decimal, Money, Rounding};
 use weir_account::statement::{Basis, DailyByTenant};
-use weir_account::tariff::{Charge, Detail, Direction, Meter, Price, Proration, Rule, Selection, Tariff, Tax, Tier, Volume};
+use weir_account::tariff::{
+    Charge, Detail, Direction, Meter, Price, Proration, Rule, Selection, Tariff, Tax, Tier, Volume,
+};
 use weir_account::usage::{Kind, Usage, Used};
 use weir_account::{Balance, Period, Statement, Sums, Zone};
 use weir_flow::Addr;
@@ -99,7 +101,8 @@ impl Books {
             if !self.period.contains(part.bin) {
                 return;
             }
-            let (sums, exporter) = (Sums::new(part.octets, part.packets, part.flows), EXPORTERS[flow.exporter]);
+            let (sums, exporter) =
+                (Sums::new(part.octets, part.packets, part.flows), EXPORTERS[flow.exporter]);
             self.usage.add(Kind::Decoded, None, None, exporter, sums).unwrap();
             for (kind, whose) in flow.places() {
                 let tenant = whose.map(|(tenant, _)| TENANTS[tenant]);
@@ -141,7 +144,8 @@ impl Books {
         let total = &balance.total;
         assert_eq!((all.r#in, all.out), (total.tenant_in, total.tenant_out));
         assert_eq!((all.local_in, all.local_out), (total.local, total.local));
-        let places = [total.tenant_in, total.tenant_out, total.local, total.transit, total.unmatched, total.duplicate];
+        let places =
+            [total.tenant_in, total.tenant_out, total.local, total.transit, total.unmatched, total.duplicate];
         assert_eq!(Sums::sum(places), Ok(total.decoded));
         all
     }
@@ -149,7 +153,8 @@ impl Books {
     fn check_charges(&self, tenant: usize, used: &Used) {
         let tariff = tariff();
         let bill = tariff.rate(&self.meters[tenant]).unwrap();
-        let sum = |lines: &[weir_account::tariff::Line]| Money::sum(lines.iter().map(|line| line.amount)).unwrap();
+        let sum =
+            |lines: &[weir_account::tariff::Line]| Money::sum(lines.iter().map(|line| line.amount)).unwrap();
         assert_eq!(sum(&bill.lines), bill.net);
         assert_eq!(bill.net.plus(sum(&bill.taxes)), Some(bill.gross));
         // Tiers are of all octets that came, and what went is charged, too: no octet is in two lines or in none.
@@ -171,7 +176,8 @@ fn plus(parts: impl Iterator<Item = Used>) -> Used {
 fn tariff() -> Tariff {
     let decimal = |text: &str| Decimal::parse(text).unwrap();
     let tier = |up_to, price| Tier { up_to, price: decimal(price) };
-    let tiers = vec![tier(Some(1_000_000), "0.0123"), tier(Some(77_777_777), "0.0077"), tier(None, "0.00031")];
+    let tiers =
+        vec![tier(Some(1_000_000), "0.0123"), tier(Some(77_777_777), "0.0077"), tier(None, "0.00031")];
     let volume = |name: &str, direction, price| Rule {
         name: name.into(),
         charge: Charge::Volume {
@@ -247,18 +253,13 @@ fn flow(from_ms: i64, to_ms: i64) -> impl Strategy<Value = Flow> {
         1 => Just(from_ms),
         1 => Just(to_ms - 1),
     ];
-    let length = prop_oneof![3 => 0i64..400_000, 1 => 0i64..7_200_000, 1 => Just(300_000i64), 1 => Just(0i64)];
-    let octets = prop_oneof![3 => 0u64..100_000_000, 1 => Just(1u64), 1 => Just(15_001u64), 1 => 0u64..1 << 40];
+    let length =
+        prop_oneof![3 => 0i64..400_000, 1 => 0i64..7_200_000, 1 => Just(300_000i64), 1 => Just(0i64)];
+    let octets =
+        prop_oneof![3 => 0u64..100_000_000, 1 => Just(1u64), 1 => Just(15_001u64), 1 => 0u64..1 << 40];
     let what = (octets, 0u64..100_000, 0..EXPORTERS.len(), prop::bool::weighted(0.1), end(), end());
-    (start, length, what).prop_map(|(start, length, (octets, packets, exporter, is_duplicate, from, to))| Flow {
-        start,
-        end: start + length,
-        octets,
-        packets,
-        exporter,
-        is_duplicate,
-        from,
-        to,
+    (start, length, what).prop_map(|(start, length, (octets, packets, exporter, is_duplicate, from, to))| {
+        Flow { start, end: start + length, octets, packets, exporter, is_duplicate, from, to }
     })
 }
 

@@ -37,7 +37,14 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "DIR", requires = "all")]
     out: Option<PathBuf>,
     /// What --all writes of each
-    #[arg(long, value_name = "FORM,…", value_enum, value_delimiter = ',', default_value = "html", requires = "all")]
+    #[arg(
+        long,
+        value_name = "FORM,…",
+        value_enum,
+        value_delimiter = ',',
+        default_value = "html",
+        requires = "all"
+    )]
     forms: Vec<Paper>,
     /// As a page for a browser, into this file (- is standard output)
     #[arg(long, value_name = "FILE", conflicts_with = "all")]
@@ -163,7 +170,9 @@ fn write_all(prepared: &Prepared, period: &Period, arguments: &Arguments, folder
             })
         });
         let parts: Vec<_> = parts.collect();
-        let ended = parts.into_iter().map(|part| part.join().unwrap_or_else(|_| Err(Failure::new("a thread ended badly"))));
+        let ended = parts
+            .into_iter()
+            .map(|part| part.join().unwrap_or_else(|_| Err(Failure::new("a thread ended badly"))));
         ended.collect::<Vec<Outcome>>()
     });
     written.into_iter().collect::<Outcome>()?;
@@ -205,7 +214,10 @@ mod tests {
 
     #[test]
     fn a_tenants_name_does_not_lead_out_of_the_folder() {
-        let names = file_names(&["avtotrade", "../../etc/passwd", "a/b", "a_b", "A_B", "Bäckerei Й", "-rf", "all-tenants"], "2026-10");
+        let names = file_names(
+            &["avtotrade", "../../etc/passwd", "a/b", "a_b", "A_B", "Bäckerei Й", "-rf", "all-tenants"],
+            "2026-10",
+        );
         assert_eq!(
             names,
             [

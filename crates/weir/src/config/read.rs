@@ -215,7 +215,11 @@ impl Reader {
         let mut list = Vec::new();
         let mut places = Vec::new();
         for (table, at) in self.tables(root, "tenant") {
-            self.keys(table, "[[tenant]]", &["name", "networks", "mail", "nested", "tariff", "language", "unit"]);
+            self.keys(
+                table,
+                "[[tenant]]",
+                &["name", "networks", "mail", "nested", "tariff", "language", "unit"],
+            );
             let name = self.string(table, "name").map(|(name, _)| name.to_owned());
             if !table.contains_key("name") {
                 self.missing(at.clone(), "[[tenant]]", "name", "name = \"avtotrade\"");

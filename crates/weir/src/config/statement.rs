@@ -108,9 +108,14 @@ impl Reader {
     pub(super) fn statement(&mut self, root: &DeTable<'_>) -> Statements {
         let mut statements = Statements::default();
         if let Some(table) = self.table(root, "statement") {
-            self.keys(table, "[statement]", &["title", "issuer", "footer", "language", "hosts", "currencies"]);
+            self.keys(
+                table,
+                "[statement]",
+                &["title", "issuer", "footer", "language", "hosts", "currencies"],
+            );
             statements.title = self.string(table, "title").map(|(text, _)| text.to_owned());
-            statements.issuer = self.strings(table, "issuer").into_iter().map(|(line, _)| line.to_owned()).collect();
+            statements.issuer =
+                self.strings(table, "issuer").into_iter().map(|(line, _)| line.to_owned()).collect();
             statements.footer = self.string(table, "footer").map(|(text, _)| text.to_owned());
             statements.language = self.language(table).unwrap_or_default();
             let cure = "so many hosts stand on a statement by themselves, the others in one line";
@@ -125,7 +130,9 @@ impl Reader {
     fn own(&mut self, root: &DeTable<'_>) -> BTreeMap<String, Own> {
         let mut tenants = BTreeMap::new();
         // That it is a list of tables is seen to where tenants are read.
-        let Some(DeValue::Array(list)) = root.get("tenant").map(toml::Spanned::get_ref) else { return tenants };
+        let Some(DeValue::Array(list)) = root.get("tenant").map(toml::Spanned::get_ref) else {
+            return tenants;
+        };
         for item in list.iter() {
             let DeValue::Table(table) = item.get_ref() else { continue };
             let own = Own { language: self.language(table), unit: self.unit(table) };
@@ -160,7 +167,11 @@ impl Reader {
         for key in names.keys() {
             let code = key.get_ref().to_string();
             if Currency::by_code(&code).is_none() {
-                self.note(key.span(), format!("\"{code}\" is no currency's code"), "write a code of ISO 4217, as EUR = \"€\"");
+                self.note(
+                    key.span(),
+                    format!("\"{code}\" is no currency's code"),
+                    "write a code of ISO 4217, as EUR = \"€\"",
+                );
             }
             if let Some((word, _)) = self.string(names, &code) {
                 words.insert(code, word.to_owned());

@@ -43,7 +43,10 @@ pub(crate) struct Prepared {
 /// # Errors
 /// There is no store, it is damaged, or a sum does not fit.
 pub(crate) fn prepare(config: &Config, period: &Period) -> Outcome<Prepared> {
-    let charged = config.tenants.iter().filter_map(|tenant| Some((tenant.name.as_str(), tariff(config, &tenant.name)?)));
+    let charged = config
+        .tenants
+        .iter()
+        .filter_map(|tenant| Some((tenant.name.as_str(), tariff(config, &tenant.name)?)));
     let wanted = Wanted {
         range: period.from_ms()..period.to_ms(),
         level: Level::Hosts,
@@ -81,8 +84,10 @@ impl Prepared {
         let usage = self.account.usage.tenant(tenant).ok_or_else(|| no_tenant(tenant, self.tenants()))?;
         let account = &self.account;
         let style = self.config.style(Some(tenant));
-        let networks = self.config.tenants.get(tenant).map(|t| t.networks.iter().map(ToString::to_string).collect());
-        let basis = Basis { counts: self.counts.clone(), networks: networks.unwrap_or_default(), unit: style.unit };
+        let networks =
+            self.config.tenants.get(tenant).map(|t| t.networks.iter().map(ToString::to_string).collect());
+        let basis =
+            Basis { counts: self.counts.clone(), networks: networks.unwrap_or_default(), unit: style.unit };
         let (balance, completeness) = (account.balance.clone(), account.completeness.clone());
         let days = account.days_of(tenant, &self.period);
         let statement = Statement::new(tenant, days, usage, balance, completeness, basis)?;

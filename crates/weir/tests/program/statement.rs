@@ -195,12 +195,21 @@ fn seven_tenants_are_told_their_month() {
         assert!(avtotrade.contains(part), "{part}\n{avtotrade}");
     }
     let row = |name: &str| -> Vec<String> {
-        let line = avtotrade.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("{name}: {avtotrade}"));
+        let line = avtotrade
+            .lines()
+            .find(|line| line.starts_with(name))
+            .unwrap_or_else(|| panic!("{name}: {avtotrade}"));
         line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).map(str::to_owned).collect()
     };
     // flows, octets, packets in; out; local; share of 69,163,187,000 in all. Two hosts are shown, as configured.
-    assert_eq!(row("192.168.31.2"), ["192.168.31.2", "745", "44,700,000,000", "44,700,000", "1.490 GB", "0 B", "66.8 %"]);
-    assert_eq!(row("192.168.31.3"), ["192.168.31.3", "745", "22,350,000,000", "22,350,000", "0 B", "0 B", "32.3 %"]);
+    assert_eq!(
+        row("192.168.31.2"),
+        ["192.168.31.2", "745", "44,700,000,000", "44,700,000", "1.490 GB", "0 B", "66.8 %"]
+    );
+    assert_eq!(
+        row("192.168.31.3"),
+        ["192.168.31.3", "745", "22,350,000,000", "22,350,000", "0 B", "0 B", "32.3 %"]
+    );
     assert_eq!(row("1 others"), ["1 others", "1", "623,187,000", "623,187", "0 B", "0 B", "0.9 %"]);
     assert_eq!(row("all"), ["all", "1,491", "67,673,187,000", "67,673,187", "1.490 GB", "0 B", "100.0 %"]);
     // The day on which clocks go back has 25 hours of 90 MB in and 2 MB out.
@@ -232,7 +241,9 @@ fn programs_are_told_the_same() {
     assert!(other.get("charges").is_none());
 
     let csv = place.done("statement avtotrade --period 2026-10 -o csv");
-    let line = |start: &str| csv.lines().find(|line| line.starts_with(start)).unwrap_or_else(|| panic!("{start}: {csv}"));
+    let line = |start: &str| {
+        csv.lines().find(|line| line.starts_with(start)).unwrap_or_else(|| panic!("{start}: {csv}"))
+    };
     assert_eq!(line("host,192.168.31.3"), "host,192.168.31.3,22350000000,22350000,745,0,0,0,0,0,0,0,0,0,,");
     assert_eq!(line("charge,traffic"), "charge,traffic,,,,,,,,,,,,,5.41,EUR");
     assert_eq!(line("gross"), "gross,,,,,,,,,,,,,,36.19,EUR");
@@ -243,11 +254,15 @@ fn programs_are_told_the_same() {
 fn the_summary_sums_to_the_balance() {
     let place = building();
     let all = place.json("statement --summary --period 2026-10 -o json");
-    let sum = |path: &str| all["tenants"].as_array().unwrap().iter().map(|one| number(one, path)).sum::<u64>();
+    let sum =
+        |path: &str| all["tenants"].as_array().unwrap().iter().map(|one| number(one, path)).sum::<u64>();
     // 67,673,187,000 + 1,117,500,000 + 74,500,000 + 223,500,000 + 745 × 1,048,576.
     let came = 69_088_687_000 + 781_189_120;
     assert_eq!((sum("in.octets"), number(&all, "balance.tenant_in.octets")), (came, came));
-    assert_eq!((sum("out.octets"), number(&all, "balance.tenant_out.octets")), (1_490_000_000, 1_490_000_000));
+    assert_eq!(
+        (sum("out.octets"), number(&all, "balance.tenant_out.octets")),
+        (1_490_000_000, 1_490_000_000)
+    );
     assert_eq!((sum("local_in.octets"), sum("local_out.octets")), (7_450_000, 7_450_000));
     assert_eq!(number(&all, "balance.local.octets"), 7_450_000);
     assert_eq!(number(&all, "balance.difference"), 0);
@@ -255,7 +270,8 @@ fn the_summary_sums_to_the_balance() {
     assert_eq!(named(&all["tenants"], "tenant", "fünf")["charges"]["gross"], "29.77");
     assert_eq!(all["gross"], json!({"EUR": "65.96"}));
     let text = place.done("statement --summary --period 2026-10");
-    for part in ["Total incoming: 69869.876 MB", "36.19 €", "65.96 €", "everything reported", "drei <b>"] {
+    for part in ["Total incoming: 69869.876 MB", "36.19 €", "65.96 €", "everything reported", "drei <b>"]
+    {
         assert!(text.contains(part), "{part}\n{text}");
     }
 }
@@ -281,10 +297,12 @@ fn what_is_missing_is_said_first() {
 #[test]
 fn every_tenants_files_are_written() {
     let place = building();
-    let said = place.done("statement --all --period 2026-10 --out papers --forms html,pdf,text,csv,json --summary");
+    let said =
+        place.done("statement --all --period 2026-10 --out papers --forms html,pdf,text,csv,json --summary");
     assert_eq!(said, "7 statements of 2026-10: 40 files in papers\n");
     let read = |name: &str| std::fs::read(place.path(&format!("papers/{name}"))).unwrap();
-    for name in ["avtotrade", "rent3233", "drei__b_", "vier", "fünf", "vacant", "Пекарня", "all-tenants"] {
+    for name in ["avtotrade", "rent3233", "drei__b_", "vier", "fünf", "vacant", "Пекарня", "all-tenants"]
+    {
         for extension in ["html", "pdf", "txt", "csv", "json"] {
             assert!(!read(&format!("{name}-2026-10.{extension}")).is_empty(), "{name} {extension}");
         }
@@ -298,8 +316,12 @@ fn every_tenants_files_are_written() {
     let json: Value = serde_json::from_slice(&read("Пекарня-2026-10.json")).unwrap();
     assert_eq!(json["in"]["octets"], 781_189_120);
     let html = String::from_utf8(read("drei__b_-2026-10.html")).unwrap();
-    assert!(html.contains("<html lang=\"de\">") && html.contains("drei &lt;b&gt;") && !html.contains("<b>\""));
-    assert!(html.contains("Haus &lt;GmbH&gt; &amp; Co.") && !html.contains("<script") && !html.contains("http:"));
+    assert!(
+        html.contains("<html lang=\"de\">") && html.contains("drei &lt;b&gt;") && !html.contains("<b>\"")
+    );
+    assert!(
+        html.contains("Haus &lt;GmbH&gt; &amp; Co.") && !html.contains("<script") && !html.contains("http:")
+    );
 }
 
 /// What a PDF reader finds in it.
@@ -311,16 +333,28 @@ fn the_pdf_holds_the_text() {
     let place = building();
     let text = |tenant: &str| {
         place.done(&format!("statement {tenant} --period 2026-10 --pdf one.pdf"));
-        let read = Command::new(&reader).args(["-layout", "one.pdf", "-"]).current_dir(place.path("")).output().unwrap();
+        let read = Command::new(&reader)
+            .args(["-layout", "one.pdf", "-"])
+            .current_dir(place.path(""))
+            .output()
+            .unwrap();
         assert!(read.stderr.is_empty(), "{}", String::from_utf8_lossy(&read.stderr));
         String::from_utf8(read.stdout).unwrap()
     };
     let english = text("avtotrade");
-    for part in ["Total incoming: 67673.187 MB", "192.168.31.3", "22,350,000,000", "36.19 €", "Page 1 of 1", "Straße 1"] {
+    for part in [
+        "Total incoming: 67673.187 MB",
+        "192.168.31.3",
+        "22,350,000,000",
+        "36.19 €",
+        "Page 1 of 1",
+        "Straße 1",
+    ] {
         assert!(english.contains(part), "{part}\n{english}");
     }
     let russian = text("Пекарня");
-    for part in ["Всего входящего: 745,000 МиБ", "Арендатор", "Пекарня", "Страница 1 из 1"] {
+    for part in ["Всего входящего: 745,000 МиБ", "Арендатор", "Пекарня", "Страница 1 из 1"]
+    {
         assert!(russian.contains(part), "{part}\n{russian}");
     }
 }

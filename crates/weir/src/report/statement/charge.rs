@@ -59,9 +59,11 @@ impl<'a> Words<'a> {
                 self.fill(w.flat, &[("price", self.decimal(price)), ("part", self.part(*days))])
             }
             Detail::Volume { octets, billed, unit, units, price, allowance, tier } => {
-                let mut amount = self.size(*billed);
+                // In thousands of what the price is for, whatever the rest of the page is in.
+                let size = |octets: u128| self.language.size(octets, base(*unit));
+                let mut amount = size(*billed);
                 if let Some(allowance) = allowance {
-                    let parts = [("all", self.size(*octets)), ("allowance", self.size(*allowance)), ("billed", amount)];
+                    let parts = [("all", size(*octets)), ("allowance", size(*allowance)), ("billed", amount)];
                     amount = self.fill(w.less, &parts);
                 }
                 if let Some(units) = units {
@@ -70,11 +72,16 @@ impl<'a> Words<'a> {
                 if let Some(tier) = tier {
                     amount.push_str(&self.fill(w.tier, &[("tier", tier.to_string())]));
                 }
-                let unit = self.multiple(*unit, &SIZES).unwrap_or_else(|| self.size(u128::from(*unit)));
-                self.fill(w.at_price, &[("amount", amount), ("price", self.decimal(price)), ("unit", unit)])
+                let values =
+                    [("amount", amount), ("price", self.decimal(price)), ("unit", self.piece(*unit))];
+                self.fill(w.at_price, &values)
             }
             Detail::Committed { rate, unit, price } => {
-                let values = [("amount", self.bits(*rate)), ("price", self.decimal(price)), ("unit", self.bits(*unit))];
+                let values = [
+                    ("amount", self.bits(*rate)),
+                    ("price", self.decimal(price)),
+                    ("unit", self.bits(*unit)),
+                ];
                 self.fill(w.committed, &values)
             }
             Detail::Percentile { percentile, committed, unit, price } => {
@@ -144,7 +151,8 @@ impl<'a> Words<'a> {
 
     /// The rate of a percentile, to the bit a second.
     fn rate(&self, percentile: &Percentile) -> String {
-        let exact = percentile.bits_a_second().and_then(|(above, below)| Rounding::HalfUp.quotient(above, below));
+        let exact =
+            percentile.bits_a_second().and_then(|(above, below)| Rounding::HalfUp.quotient(above, below));
         let bits = exact.and_then(|bits| u64::try_from(bits).ok());
         bits.map_or_else(|| "?".to_owned(), |bits| format!("{} bit/s", self.language.number(bits)))
     }
@@ -152,6 +160,19 @@ impl<'a> Words<'a> {
     /// Bits a second, exactly where they are a round number of a unit.
     fn bits(&self, rate: u64) -> String {
         self.multiple(rate, &BITS).unwrap_or_else(|| format!("{} bit/s", self.language.number(rate)))
+    }
+
+    /// So many octets that something costs so much a piece of: `GB`, `10 GB`.
+    fn piece(&self, octets: u64) -> String {
+        let w = self.language.words();
+        let names = match base(octets) {
+            Unit::Decimal => &w.decimal_units,
+            Unit::Binary => &w.binary_units,
+        };
+        let factors = std::iter::successors(Some(1u64), |one| one.checked_mul(base(octets).factor().into()));
+        let mut units: Vec<(u64, &str)> = factors.zip(names.iter().copied()).collect();
+        units.reverse();
+        self.multiple(octets, &units).unwrap_or_default()
     }
 
     /// A unit, or how many of the largest that it is a multiple of: `GB`, `10 GB`.
@@ -165,16 +186,9 @@ impl<'a> Words<'a> {
     }
 }
 
-/// What something costs so much a piece of. By their international names in every language, as tariffs name them.
-const SIZES: [(u64, &str); 8] = [
-    (1 << 40, "TiB"),
-    (1_000_000_000_000, "TB"),
-    (1 << 30, "GiB"),
-    (1_000_000_000, "GB"),
-    (1 << 20, "MiB"),
-    (1_000_000, "MB"),
-    (1 << 10, "KiB"),
-    (1000, "kB"),
-];
+/// What a thousand is in a unit: 1024, if it is a multiple of that and not of 1000.
+fn base(octets: u64) -> Unit {
+    if octets.is_multiple_of(1024) && !octets.is_multiple_of(1000) { Unit::Binary } else { Unit::Decimal }
+}
 
 const BITS: [(u64, &str); 3] = [(1_000_000_000, "Gbit/s"), (1_000_000, "Mbit/s"), (1000, "kbit/s")];

@@ -17,7 +17,9 @@ pub(super) fn notices(document: &Document) -> Vec<String> {
         notices.push(w.unbalanced.to_owned());
     }
     if document.is_empty() {
-        notices.push(if document.is_incomplete() { w.nothing_used_incomplete } else { w.nothing_used }.to_owned());
+        notices.push(
+            if document.is_incomplete() { w.nothing_used_incomplete } else { w.nothing_used }.to_owned(),
+        );
     }
     notices.extend(incomplete(&statement.completeness, &document.style));
     notices
@@ -36,10 +38,13 @@ pub(super) fn incomplete(completeness: &Completeness, style: &Style) -> Option<S
 
 /// How complete, as people write it; a dash where nothing is known.
 pub(super) fn percent(completeness: &Completeness, style: &Style) -> String {
-    completeness.percent.map_or_else(|| "–".to_owned(), |percent| {
-        let text = percent.to_string();
-        format!("{} %", style.language.decimal(text.trim_end_matches([' ', '%'])))
-    })
+    completeness.percent.map_or_else(
+        || "–".to_owned(),
+        |percent| {
+            let text = percent.to_string();
+            format!("{} %", style.language.decimal(text.trim_end_matches([' ', '%'])))
+        },
+    )
 }
 
 /// What is missing, each with its number, and what that means.
@@ -103,7 +108,8 @@ pub(super) fn basis(document: &Document) -> Section {
     let (style, statement) = (&document.style, &document.statement);
     let w = style.language.words();
     let total = &statement.balance.total;
-    let mut list = vec![if statement.balance.is_closed() { w.balance_closes } else { w.balance_open }.to_owned()];
+    let mut list =
+        vec![if statement.balance.is_closed() { w.balance_closes } else { w.balance_open }.to_owned()];
     list.push(w.ip_octets.to_owned());
     list.push(w.local_apart.to_owned());
     let apart =

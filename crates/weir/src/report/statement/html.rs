@@ -107,7 +107,11 @@ fn put(out: &mut String, section: &Section) {
 
 /// A table whose rows begin with what they are about.
 fn table(out: &mut String, table: &Table) {
-    let _ = writeln!(out, "<div class=\"wide\"><table>\n<caption>{}</caption>\n<thead><tr>", escaped(&table.caption));
+    let _ = writeln!(
+        out,
+        "<div class=\"wide\"><table>\n<caption>{}</caption>\n<thead><tr>",
+        escaped(&table.caption)
+    );
     let class = |at: usize| match table.heads.get(at) {
         Some(head) if head.align == Align::Right => " class=\"r\"",
         _ => "",

@@ -19,7 +19,8 @@ pub(crate) fn named(document: &Document) -> Json {
 
 fn object(document: &Document, name: &dyn Fn(Addr) -> Option<String>) -> Json {
     let s = &document.statement;
-    let exporter = |address: Addr| document.exporters.get(&address).cloned().unwrap_or_else(|| address.to_string());
+    let exporter =
+        |address: Addr| document.exporters.get(&address).cloned().unwrap_or_else(|| address.to_string());
     let period = json!({
         "name": s.period.name(),
         "from": s.period.from(),

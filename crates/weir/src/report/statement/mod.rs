@@ -95,6 +95,9 @@ impl Head {
     }
 }
 
+/// Bars of so many days have the days of the month under them; more have dates.
+const MONTH_DAYS: usize = 35;
+
 /// A bar for each day: what came in, and on top of it what went out.
 #[derive(Clone, Debug)]
 pub(crate) struct Chart {
@@ -110,7 +113,7 @@ pub(crate) struct Chart {
 /// A day.
 #[derive(Clone, Debug)]
 pub(crate) struct Bar {
-    /// The day of the month, as the axis has it.
+    /// The day of the month, or of the year if there are many, as the axis has it.
     pub(crate) label: String,
     /// The whole day and its figures, as who points at it is told.
     pub(crate) hint: String,
@@ -118,10 +121,10 @@ pub(crate) struct Bar {
 }
 
 impl Chart {
-    /// Whether the day at this place has its number under it: all of a month, and so many of a year that they do not touch.
+    /// Whether the day at this place has its label under it: all of a month, and so many of a year that they do not touch.
     fn shows(&self, at: usize) -> bool {
-        const MAX: usize = 35;
-        at.is_multiple_of(self.bars.len().div_ceil(MAX).max(1))
+        let labels = if self.bars.len() > MONTH_DAYS { 12 } else { MONTH_DAYS };
+        at.is_multiple_of(self.bars.len().div_ceil(labels).max(1))
     }
 }
 
@@ -133,7 +136,9 @@ pub(crate) fn of(document: &Document) -> Paper {
     sections.extend(part::charges(document));
     sections.extend(part::adjustments(document));
     sections.extend(part::quotas(document));
-    sections.push(part::days(document));
+    if !document.is_empty() {
+        sections.push(part::days(document));
+    }
     sections.extend(part::hosts(document));
     sections.push(complete::section(&statement.completeness, statement.period.zone(), style));
     sections.push(complete::basis(document));
@@ -175,10 +180,12 @@ fn lead(used: &Used, style: &Style) -> Vec<(String, String)> {
 fn common_facts(period: &Period, style: &Style) -> Vec<(String, String)> {
     let (language, w) = (style.language, style.language.words());
     let [from, to] = [period.from(), period.to()].map(|instant| language.instant(&instant));
-    let values = [("name", period.name()), ("from", from), ("to", to), ("zone", period.zone().name().to_owned())];
+    let values =
+        [("name", period.name()), ("from", from), ("to", to), ("zone", period.zone().name().to_owned())];
     let values: Vec<(&str, &str)> = values.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let (octets, name) = language.million(style.unit);
-    let unit = [("unit", name), ("octets", &language.number(octets))].map(|(key, value)| (key, value.to_owned()));
+    let unit =
+        [("unit", name), ("octets", &language.number(octets))].map(|(key, value)| (key, value.to_owned()));
     let unit: Vec<(&str, &str)> = unit.iter().map(|(key, value)| (*key, value.as_str())).collect();
     vec![(w.period.to_owned(), fill(w.period_value, &values)), (w.unit.to_owned(), fill(w.unit_value, &unit))]
 }

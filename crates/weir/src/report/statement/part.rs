@@ -1,7 +1,7 @@
 //! The sections of a statement that have figures in them.
 
 use super::charge;
-use super::{Bar, Chart, Head, Part, Section, Table};
+use super::{Bar, Chart, Head, MONTH_DAYS, Part, Section, Table};
 use crate::report::usage::total;
 use crate::statement::language::fill;
 use crate::statement::{Document, Language};
@@ -49,7 +49,9 @@ pub(super) fn charges(document: &Document) -> Option<Section> {
     let (language, tariff) = (document.style.language, &charges.tariff);
     let w = language.words();
     let words = charge::Words::new(&document.style, tariff, document.statement.period.zone());
-    let line = |line: &weir_account::tariff::Line| vec![line.rule.clone(), words.how(line), words.amount(line.amount)];
+    let line = |line: &weir_account::tariff::Line| {
+        vec![line.rule.clone(), words.how(line), words.amount(line.amount)]
+    };
     let mut foot = Vec::new();
     let sum = |name: &str, amount: Money| vec![name.to_owned(), String::new(), words.amount(amount)];
     if !charges.bill.taxes.is_empty() {
@@ -149,7 +151,12 @@ pub(super) fn days(document: &Document) -> Section {
     let rows = days.iter().map(|line| {
         let used = &line.used;
         let local = local(used);
-        vec![language.date(&line.day.date), size(used.r#in.octets), size(used.out.octets), language.size(local, unit)]
+        vec![
+            language.date(&line.day.date),
+            size(used.r#in.octets),
+            size(used.out.octets),
+            language.size(local, unit),
+        ]
     });
     let table = Table {
         caption: w.days.to_owned(),
@@ -161,7 +168,7 @@ pub(super) fn days(document: &Document) -> Section {
         let [came, went] = [line.used.r#in.octets, line.used.out.octets];
         let date = language.date(&line.day.date);
         Bar {
-            label: line.day.date.rsplit('-').next().unwrap_or_default().trim_start_matches('0').to_owned(),
+            label: label(&line.day.date, days.len() > MONTH_DAYS),
             hint: format!("{date}: {} {}, {} {}", w.r#in, size(came), w.out, size(went)),
             values: [came.into(), went.into()],
         }
@@ -177,8 +184,15 @@ pub(super) fn days(document: &Document) -> Section {
         _ => w.days_none.to_owned(),
     };
     let top = bars.iter().map(|bar| bar.values.iter().sum::<u128>()).max().unwrap_or_default();
-    let chart = Chart { alt, legend: [w.r#in.to_owned(), w.out.to_owned()], bars, lines: lines(top, language, unit) };
+    let chart =
+        Chart { alt, legend: [w.r#in.to_owned(), w.out.to_owned()], bars, lines: lines(top, language, unit) };
     Section { heading: w.days.to_owned(), parts: vec![Part::Chart(chart, table)] }
+}
+
+/// What stands under a day's bar: the day of the month, or month and day.
+fn label(date: &str, is_long: bool) -> String {
+    let (month, day) = date.split_once('-').and_then(|(_, rest)| rest.split_once('-')).unwrap_or(("", date));
+    if is_long { format!("{month}-{day}") } else { day.trim_start_matches('0').to_owned() }
 }
 
 /// Round values from above nothing to above the largest, of the unit that the largest is told in.
@@ -272,7 +286,10 @@ mod tests {
         };
         assert_eq!(texts(0, Language::English, Unit::Decimal), ["1 B"]);
         assert_eq!(texts(2_734_000_000, Language::English, Unit::Decimal), ["1 GB", "2 GB", "3 GB"]);
-        assert_eq!(texts(9_100_000_000, Language::German, Unit::Decimal), ["2 GB", "4 GB", "6 GB", "8 GB", "10 GB"]);
+        assert_eq!(
+            texts(9_100_000_000, Language::German, Unit::Decimal),
+            ["2 GB", "4 GB", "6 GB", "8 GB", "10 GB"]
+        );
         assert_eq!(texts(600 << 20, Language::English, Unit::Binary), ["200 MiB", "400 MiB", "600 MiB"]);
         assert_eq!(texts(999_999, Language::Russian, Unit::Decimal).last().unwrap(), "1 МБ");
     }

@@ -26,7 +26,10 @@ pub(crate) fn of(summary: &Summary) -> Paper {
     let zone = summary.period.zone();
     Paper {
         language: style.language,
-        title: style.title.as_ref().map_or_else(|| w.summary.to_owned(), |title| format!("{title}: {}", w.summary)),
+        title: style
+            .title
+            .as_ref()
+            .map_or_else(|| w.summary.to_owned(), |title| format!("{title}: {}", w.summary)),
         subject: subject(summary),
         issuer: style.issuer.clone(),
         lead: lead(&whole, style),
@@ -84,7 +87,8 @@ fn tenants(summary: &Summary, whole: &Used) -> Vec<Part> {
         }
         None => "–".to_owned(),
     };
-    let rows: Vec<Vec<String>> = summary.lines.iter().map(|line| row(&line.tenant, &line.used, amount(line))).collect();
+    let rows: Vec<Vec<String>> =
+        summary.lines.iter().map(|line| row(&line.tenant, &line.used, amount(line))).collect();
     let mut foot = vec![row(w.total, whole, String::new())];
     for (at, sum) in by_currency(summary).values().enumerate() {
         let text = sum.as_ref().map_or_else(|| "?".to_owned(), |(sum, currency)| money(*sum, currency));
@@ -114,7 +118,8 @@ fn by_currency(summary: &Summary) -> BTreeMap<String, Option<(Money, Currency)>>
     let mut sums: BTreeMap<String, Option<(Money, Currency)>> = BTreeMap::new();
     for charges in summary.lines.iter().filter_map(|line| line.charges.as_ref()?.as_ref().ok()) {
         let currency = &charges.tariff.currency;
-        let sum = sums.entry(currency.code().to_owned()).or_insert_with(|| Some((Money::ZERO, currency.clone())));
+        let sum =
+            sums.entry(currency.code().to_owned()).or_insert_with(|| Some((Money::ZERO, currency.clone())));
         *sum = sum.take().and_then(|(sum, currency)| Some((sum.plus(charges.bill.gross)?, currency)));
     }
     sums
@@ -148,7 +153,8 @@ fn trial(summary: &Summary) -> Section {
 
 /// For programs: the tenants as in `usage`, with what they pay.
 pub(crate) fn json(summary: &Summary) -> Json {
-    let exporter = |address: Addr| summary.exporters.get(&address).cloned().unwrap_or_else(|| address.to_string());
+    let exporter =
+        |address: Addr| summary.exporters.get(&address).cloned().unwrap_or_else(|| address.to_string());
     let zone = summary.period.zone();
     let tenants = summary.lines.iter().map(|line| {
         let mut object = Map::from_iter([("tenant".to_owned(), json!(line.tenant))]);
@@ -166,9 +172,9 @@ pub(crate) fn json(summary: &Summary) -> Json {
     });
     let tenants: Vec<Json> = tenants.collect();
     let sums = by_currency(summary);
-    let gross = sums.iter().map(|(code, sum)| {
-        (code.clone(), json!(sum.as_ref().map(|(sum, currency)| currency.text(*sum))))
-    });
+    let gross = sums
+        .iter()
+        .map(|(code, sum)| (code.clone(), json!(sum.as_ref().map(|(sum, currency)| currency.text(*sum)))));
     json!({
         "period": {
             "name": summary.period.name(),

@@ -32,10 +32,16 @@ fn document(tenant: &str, hosts: u32, lost: i64) -> Document {
     }
     let mut health = Completeness::builder();
     for (what, value) in [("datagrams", 100), ("records_lost", lost), ("octets_lost_estimate", lost * 1000)] {
-        health.add(&Row { bin: period.from_ms(), exporter: CORE, domain: 0, what: what.into(), value }).unwrap();
+        health
+            .add(&Row { bin: period.from_ms(), exporter: CORE, domain: 0, what: what.into(), value })
+            .unwrap();
     }
     let completeness = health.finish(usage.total().decoded.octets);
-    let basis = Basis { counts: vec![("core".into(), "all".into())], networks: vec!["10.0.0.0/8".into()], unit: Unit::Decimal };
+    let basis = Basis {
+        counts: vec![("core".into(), "all".into())],
+        networks: vec!["10.0.0.0/8".into()],
+        unit: Unit::Decimal,
+    };
     let used = usage.tenant(tenant).unwrap();
     let statement = Statement::new(tenant, daily, used, Balance::of(&usage), completeness, basis).unwrap();
     Document {

@@ -6,6 +6,8 @@ use crate::report::table::Columns;
 
 /// Sentences are broken before this column.
 const WIDTH: usize = 100;
+/// And in a column of sentences, after so many characters.
+const LONG: usize = 56;
 /// A bar of a whole day's width.
 const BAR: usize = 30;
 
@@ -57,13 +59,29 @@ fn columns(table: &Table, bars: &[String]) -> Columns {
     let heads = table.heads.iter().map(|head| (head.text.clone(), head.align)).chain(last);
     let mut columns = Columns::new(heads);
     for (at, row) in table.rows.iter().enumerate() {
-        columns.row(row.iter().chain(bars.get(at)).cloned());
+        let row: Vec<String> = row.iter().chain(bars.get(at)).cloned().collect();
+        lines(table, &row).into_iter().for_each(|line| columns.row(line));
     }
     if !table.foot.is_empty() {
         columns.rule();
-        table.foot.iter().for_each(|row| columns.row(row.iter().cloned()));
+        table.foot.iter().flat_map(|row| lines(table, row)).for_each(|line| columns.row(line));
     }
     columns
+}
+
+/// A row in as many lines as its longest sentence needs; all else stands in the first.
+fn lines(table: &Table, row: &[String]) -> Vec<Vec<String>> {
+    let cells: Vec<Vec<String>> = row
+        .iter()
+        .enumerate()
+        .map(|(at, cell)| match table.heads.get(at) {
+            Some(head) if head.is_long => broken(cell, "", "", LONG),
+            _ => vec![cell.clone()],
+        })
+        .collect();
+    let count = cells.iter().map(Vec::len).max().unwrap_or_default();
+    let line = |at: usize| cells.iter().map(|cell| cell.get(at).cloned().unwrap_or_default()).collect();
+    (0..count).map(line).collect()
 }
 
 /// The bars of a chart, the largest as wide as there is room.
@@ -75,14 +93,16 @@ fn bars(chart: &Chart) -> Vec<String> {
 
 /// A sentence in lines that are not too wide: the first begins with one text, the others with another.
 fn wrapped(sentence: &str, first: &str, others: &str) -> String {
-    let mut out = String::new();
+    broken(sentence, first, others, WIDTH).into_iter().map(|line| line + "\n").collect()
+}
+
+fn broken(sentence: &str, first: &str, others: &str, width: usize) -> Vec<String> {
+    let mut lines = Vec::new();
     let mut line = first.to_owned();
     let mut is_begun = false;
     for word in sentence.split(' ') {
-        if is_begun && line.chars().count() + 1 + word.chars().count() > WIDTH {
-            out.push_str(line.trim_end());
-            out.push('\n');
-            line = others.to_owned();
+        if is_begun && line.chars().count() + 1 + word.chars().count() > width {
+            lines.push(std::mem::replace(&mut line, others.to_owned()));
             is_begun = false;
         }
         if is_begun {
@@ -91,9 +111,8 @@ fn wrapped(sentence: &str, first: &str, others: &str) -> String {
         line.push_str(word);
         is_begun = true;
     }
-    out.push_str(line.trim_end());
-    out.push('\n');
-    out
+    lines.push(line);
+    lines.iter().map(|line| line.trim_end().to_owned()).collect()
 }
 
 #[cfg(test)]

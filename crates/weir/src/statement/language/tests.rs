@@ -16,7 +16,10 @@ fn every_language_has_every_word_with_the_same_places() {
             assert!(!text.trim().is_empty(), "{key} in {language:?}");
             assert_eq!(places(text), places(like), "{key} in {language:?}");
             assert_eq!(text.matches('{').count(), text.matches('}').count(), "{key} in {language:?}");
-            assert!(language == Language::English || text != *like || text.len() < 6, "{key} is not translated: {text}");
+            assert!(
+                language == Language::English || text != *like || text.len() < 6,
+                "{key} is not translated: {text}"
+            );
         }
     }
 }
@@ -47,7 +50,10 @@ fn numbers_are_written_as_each_language_does() {
 fn millions_have_three_places_and_no_groups() {
     let millions = |octets| Language::English.millions(octets, Unit::Decimal);
     assert_eq!(millions(67_673_187_000), "67673.187 MB");
-    assert_eq!([0, 499, 500, 1_499, 1_500].map(millions), ["0.000 MB", "0.000 MB", "0.001 MB", "0.001 MB", "0.002 MB"]);
+    assert_eq!(
+        [0, 499, 500, 1_499, 1_500].map(millions),
+        ["0.000 MB", "0.000 MB", "0.001 MB", "0.001 MB", "0.002 MB"]
+    );
     assert_eq!(Language::German.millions(67_673_187_000, Unit::Decimal), "67673,187 MB");
     // 67,673,187,000 / 1,048,576 = 64,538.180...
     assert_eq!(Language::Russian.millions(67_673_187_000, Unit::Binary), "64538,180 МиБ");

@@ -62,7 +62,8 @@ pub(super) fn write(sheets: &Sheets, fonts: &Fonts, about: &About<'_>) -> Outcom
                 of.push(Child::Part(page, int(number)));
             }
         }
-        let (Some(page_id), Some(content_id), Some(parents_id)) = (pages.get(page), contents.get(page), parents.get(page))
+        let (Some(page_id), Some(content_id), Some(parents_id)) =
+            (pages.get(page), contents.get(page), parents.get(page))
         else {
             continue;
         };
@@ -173,7 +174,10 @@ fn draw(content: &mut Content, mark: &Mark, [book, bold]: &mut [Used<'_>; 2]) {
     match &mark.ink {
         Ink::Fill { width, height, colour } => {
             let [r, g, b] = colour.map(part);
-            content.set_fill_rgb(r, g, b).rect(x, y - points(*height), points(*width), points(*height)).fill_nonzero();
+            content
+                .set_fill_rgb(r, g, b)
+                .rect(x, y - points(*height), points(*width), points(*height))
+                .fill_nonzero();
         }
         Ink::Text { look, text } => {
             let [r, g, b] = look.colour.map(part);
@@ -200,4 +204,3 @@ fn part(of_255: u8) -> f32 {
 fn int(n: usize) -> i32 {
     i32::try_from(n).unwrap_or(i32::MAX)
 }
-

@@ -14,7 +14,8 @@ use ttf_parser::Face;
 /// What a letter is that the font does not have.
 const UNKNOWN: char = '\u{fffd}';
 
-const SYSTEM: SystemInfo<'static> = SystemInfo { registry: Str(b"Adobe"), ordering: Str(b"Identity"), supplement: 0 };
+const SYSTEM: SystemInfo<'static> =
+    SystemInfo { registry: Str(b"Adobe"), ordering: Str(b"Identity"), supplement: 0 };
 
 /// Which style.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,12 +47,18 @@ impl Fonts {
     pub(super) fn load() -> Outcome<&'static Self> {
         static FONTS: OnceLock<Option<Fonts>> = OnceLock::new();
         let load = || {
-            let book = Font::parse(include_bytes!("font/DejaVuSansCondensed.ttf"), b"WEIRAA+DejaVuSansCondensed")?;
-            let bold =
-                Font::parse(include_bytes!("font/DejaVuSansCondensed-Bold.ttf"), b"WEIRAB+DejaVuSansCondensed-Bold")?;
+            let book =
+                Font::parse(include_bytes!("font/DejaVuSansCondensed.ttf"), b"WEIRAA+DejaVuSansCondensed")?;
+            let bold = Font::parse(
+                include_bytes!("font/DejaVuSansCondensed-Bold.ttf"),
+                b"WEIRAB+DejaVuSansCondensed-Bold",
+            )?;
             Some(Fonts([book, bold]))
         };
-        FONTS.get_or_init(load).as_ref().ok_or_else(|| Failure::new("the font for PDF files is damaged: report this"))
+        FONTS
+            .get_or_init(load)
+            .as_ref()
+            .ok_or_else(|| Failure::new("the font for PDF files is damaged: report this"))
     }
 
     pub(super) fn of(&self, weight: Weight) -> &Font {
@@ -141,7 +148,11 @@ impl<'a> Used<'a> {
         let data = subsetter::subset(self.font.data, 0, &self.remapper)
             .map_err(|error| Failure::new(format!("the font for PDF files cannot be cut: {error}")))?;
         let mut whole = pdf.type0_font(id);
-        whole.base_font(name).encoding_predefined(Name(b"Identity-H")).descendant_font(cid_id).to_unicode(map_id);
+        whole
+            .base_font(name)
+            .encoding_predefined(Name(b"Identity-H"))
+            .descendant_font(cid_id)
+            .to_unicode(map_id);
         whole.finish();
         let mut cid = pdf.cid_font(cid_id);
         cid.subtype(CidFontType::Type2).base_font(name).system_info(SYSTEM).font_descriptor(descriptor_id);
@@ -153,7 +164,11 @@ impl<'a> Used<'a> {
         cid.finish();
         let [left, bottom, right, top] = self.font.bounds.map(whole_number);
         let mut descriptor = pdf.font_descriptor(descriptor_id);
-        descriptor.name(name).flags(FontFlags::SYMBOLIC).bbox(Rect::new(left, bottom, right, top)).italic_angle(0.0);
+        descriptor
+            .name(name)
+            .flags(FontFlags::SYMBOLIC)
+            .bbox(Rect::new(left, bottom, right, top))
+            .italic_angle(0.0);
         descriptor.ascent(whole_number(self.font.ascent)).descent(whole_number(self.font.descent));
         descriptor.cap_height(whole_number(self.font.capital)).stem_v(80.0).font_file2(data_id);
         descriptor.finish();

@@ -10,7 +10,7 @@ use pdf_writer::types::StructRole as Role;
 /// From one base line to the next, of text of 9 points.
 const LEADING: i32 = 1_220;
 /// Room beside the cells of a table.
-const GAP: i32 = 450;
+const GAP: i32 = 750;
 /// A column of sentences is at least so wide.
 const NARROW: i32 = 9_000;
 const TEXT: Look = Look::book(900);
@@ -45,7 +45,8 @@ pub(super) fn lay(paper: &Paper, fonts: &'static Fonts) -> Sheets {
 fn head(sheets: &mut Sheets, paper: &Paper) {
     let title = sheets.element(Role::H1, None);
     let look = Look::bold(1_700);
-    let widest = paper.issuer.iter().map(|line| sheets.width(line, Look::grey(800))).max().unwrap_or_default();
+    let widest =
+        paper.issuer.iter().map(|line| sheets.width(line, Look::grey(800))).max().unwrap_or_default();
     let room = (RIGHT - LEFT - widest - 1_500).max(NARROW);
     let lines = sheets.wrapped(&paper.title, look, room);
     let mut y = sheets.y + 1_300;
@@ -175,8 +176,12 @@ enum Row {
     Head,
     /// Repeated on the next page, and not read aloud again.
     HeadAgain,
-    Body { is_shaded: bool },
-    Foot { is_last: bool },
+    Body {
+        is_shaded: bool,
+    },
+    Foot {
+        is_last: bool,
+    },
 }
 
 fn table(sheets: &mut Sheets, table: &Table) {
@@ -208,12 +213,15 @@ fn widths(sheets: &Sheets, table: &Table) -> Vec<i32> {
     let mut excess = widths.iter().fold(0i32, |sum, width| sum.saturating_add(*width)) - room;
     while excess > 0 {
         let widest = (0..widths.len()).filter(|at| may_break(*at)).max_by_key(|at| widths.get(*at).copied());
-        let Some(width) = widest.and_then(|at| widths.get_mut(at)).filter(|width| **width > NARROW) else { break };
+        let Some(width) = widest.and_then(|at| widths.get_mut(at)).filter(|width| **width > NARROW) else {
+            break;
+        };
         let less = excess.min(*width - NARROW).min((*width / 4).max(100));
         *width -= less;
         excess -= less;
     }
-    if let (Some(widest), true) = (widths.iter_mut().enumerate().rfind(|(at, _)| may_break(*at)), excess < 0) {
+    if let (Some(widest), true) = (widths.iter_mut().enumerate().rfind(|(at, _)| may_break(*at)), excess < 0)
+    {
         *widest.1 -= excess;
     }
     widths
@@ -275,7 +283,8 @@ fn chart(sheets: &mut Sheets, chart: &Chart) {
     let bottom = sheets.y + 900 + CHART;
     let top = chart.lines.last().map_or(1, |(value, _)| *value).max(1);
     // The largest is no higher than the top line.
-    let high = |value: u128| i32::try_from(value.min(top) * CHART.unsigned_abs() as u128 / top).unwrap_or_default();
+    let high =
+        |value: u128| i32::try_from(value.min(top) * CHART.unsigned_abs() as u128 / top).unwrap_or_default();
     for (value, label) in &chart.lines {
         let y = bottom - high(*value);
         sheets.fill((left, y), (RIGHT - left, 30), LINE, of);

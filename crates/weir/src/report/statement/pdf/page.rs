@@ -45,9 +45,16 @@ impl Look {
 /// What is put onto a page.
 #[derive(Clone, Debug)]
 pub(super) enum Ink {
-    Text { look: Look, text: String },
+    Text {
+        look: Look,
+        text: String,
+    },
     /// A rectangle to the right of the place and below it.
-    Fill { width: i32, height: i32, colour: Colour },
+    Fill {
+        width: i32,
+        height: i32,
+        colour: Colour,
+    },
 }
 
 /// Something at a place: of a text the left end of its base line.
@@ -116,7 +123,13 @@ impl Sheets {
     }
 
     /// Fills a rectangle on the last page.
-    pub(super) fn fill(&mut self, (x, y): (i32, i32), (width, height): (i32, i32), colour: Colour, of: Option<usize>) {
+    pub(super) fn fill(
+        &mut self,
+        (x, y): (i32, i32),
+        (width, height): (i32, i32),
+        colour: Colour,
+        of: Option<usize>,
+    ) {
         self.put(Mark { x, y, ink: Ink::Fill { width, height, colour }, of });
     }
 
