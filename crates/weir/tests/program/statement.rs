@@ -210,7 +210,7 @@ fn seven_tenants_are_told_their_month() {
         row("192.168.31.3"),
         ["192.168.31.3", "745", "22,350,000,000", "22,350,000", "0 B", "0 B", "32.3 %"]
     );
-    assert_eq!(row("1 others"), ["1 others", "1", "623,187,000", "623,187", "0 B", "0 B", "0.9 %"]);
+    assert_eq!(row("others: 1"), ["others: 1", "1", "623,187,000", "623,187", "0 B", "0 B", "0.9 %"]);
     assert_eq!(row("all"), ["all", "1,491", "67,673,187,000", "67,673,187", "1.490 GB", "0 B", "100.0 %"]);
     // The day on which clocks go back has 25 hours of 90 MB in and 2 MB out.
     assert_eq!(row("2026-10-25")[..4], ["2026-10-25", "2.250 GB", "50.000 MB", "0 B"]);

@@ -177,7 +177,7 @@ fn what_is_too_much_is_one_line() {
     document.style.hosts = 4;
     let text = document.text();
     // The least six of ten: 1 to 6 million octets, 21,000,000 of 55,000,000.
-    let line = text.lines().find(|line| line.starts_with("6 others")).unwrap();
+    let line = text.lines().find(|line| line.starts_with("others: 6")).unwrap();
     assert!(line.contains("21,000,000") && line.contains("2.100 MB") && line.ends_with("38.2 %"), "{line}");
     assert_eq!(document.csv().lines().filter(|line| line.starts_with("host,")).count(), 10);
 }

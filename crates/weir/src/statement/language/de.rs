@@ -75,7 +75,7 @@ pub(super) const WORDS: Words = Words {
     octets_in: "Bytes ein",
     packets_in: "Pakete ein",
     no_address: "(ohne Adresse)",
-    others: "{hosts} weitere",
+    others: "weitere: {hosts}",
     completeness: "Wie vollständig das ist",
     complete: "Vollständig: Alles, was die Zähler meldeten, kam an und wurde gezählt.",
     lost: "Datensätze, die auf dem Weg hierher verloren gingen: {n}",

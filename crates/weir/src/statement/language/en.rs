@@ -75,7 +75,7 @@ pub(super) const WORDS: Words = Words {
     octets_in: "octets in",
     packets_in: "packets in",
     no_address: "(no address)",
-    others: "{hosts} others",
+    others: "others: {hosts}",
     completeness: "How complete this is",
     complete: "Complete: everything that the meters reported arrived and was counted.",
     lost: "Records that were lost on their way here: {n}",

@@ -18,7 +18,7 @@ const CELL: Look = Look::book(820);
 const BOLD_CELL: Look = Look::bold(820);
 const SMALL: Look = Look::grey(720);
 /// The chart's height, and the room for the numbers beside it.
-const CHART: i32 = 9_500;
+const CHART: i32 = 7_800;
 const CHART_LEFT: i32 = 4_400;
 /// As on the page for a browser.
 const COLOURS: [Colour; 2] = [[0x00, 0x72, 0xb2], [0xe6, 0x9f, 0x00]];
@@ -126,7 +126,7 @@ fn section(sheets: &mut Sheets, section: &Section) {
     };
     sheets.make_room(2_600 + follows);
     let heading = sheets.element(Role::H2, None);
-    sheets.y += 2_000;
+    sheets.y += 1_800;
     sheets.text(LEFT, sheets.y, Look::bold(1_080), &section.heading, Some(heading));
     sheets.y += 400;
     sheets.fill((LEFT, sheets.y), (RIGHT - LEFT, 60), LINE, None);
