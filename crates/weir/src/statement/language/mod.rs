@@ -36,7 +36,6 @@ macro_rules! words {
 
         impl Words {
             /// Every text, with what it is called.
-            #[cfg(test)]
             fn all(&self) -> Vec<(&'static str, &'static str)> {
                 vec![$((stringify!($key), self.$key),)+]
             }
@@ -90,6 +89,13 @@ impl Language {
             Self::German => &de::WORDS,
             Self::Russian => &ru::WORDS,
         }
+    }
+
+    /// The letters of its words, and what its numbers are written with.
+    pub(crate) fn letters(self) -> impl Iterator<Item = char> {
+        let w = self.words();
+        let texts = w.all().into_iter().map(|(_, text)| text);
+        texts.chain(w.decimal_units).chain(w.binary_units).flat_map(str::chars).chain("−–·€".chars())
     }
 
     /// Between the digits' groups, and before the fraction. A space is one that no line breaks at.

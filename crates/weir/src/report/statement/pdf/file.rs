@@ -3,14 +3,14 @@
 use super::font::{Fonts, Used, Weight, deflated};
 use super::page::{HEIGHT, Ink, Mark, Sheets, WIDTH};
 use crate::exit::Outcome;
+use crate::statement::Language;
 use pdf_writer::{Content, Filter, Finish, Name, Pdf, Rect, Ref, Settings, Str, TextStr};
 
 /// What the file says of itself.
 pub(super) struct About<'a> {
     pub(super) title: &'a str,
     pub(super) author: Option<&'a str>,
-    /// The language's code.
-    pub(super) language: &'a str,
+    pub(super) language: Language,
 }
 
 const BOOK: Name<'static> = Name(b"Book");
@@ -48,7 +48,8 @@ pub(super) fn write(sheets: &Sheets, fonts: &Fonts, about: &About<'_>) -> Outcom
     let parents = numbers.many(sheets.pages.len());
     let elements = numbers.many(sheets.elements.len());
 
-    let mut used = [Used::new(fonts.of(Weight::Book)), Used::new(fonts.of(Weight::Bold))];
+    let used = |weight| Used::new(fonts, weight, about.language);
+    let mut used = [used(Weight::Book)?, used(Weight::Bold)?];
     let mut children: Vec<Vec<Child>> = vec![Vec::new(); sheets.elements.len()];
     for (at, element) in sheets.elements.iter().enumerate() {
         if let Some(siblings) = element.parent.and_then(|parent| children.get_mut(parent)) {
@@ -100,7 +101,7 @@ fn catalog(
     parents: &[Ref],
 ) {
     let mut first = pdf.catalog(catalog);
-    first.pages(tree).lang(TextStr(about.language));
+    first.pages(tree).lang(TextStr(about.language.code()));
     first.viewer_preferences().display_doc_title(true);
     first.mark_info().marked(true);
     first.pair(Name(b"StructTreeRoot"), root);

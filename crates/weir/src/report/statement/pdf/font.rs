@@ -1,11 +1,12 @@
 //! The letters of a page: two styles of one font, which comes with the program and goes, as far as it is used, into each file.
 
 use crate::exit::{Failure, Outcome};
+use crate::statement::Language;
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
 use pdf_writer::types::{CidFontType, FontFlags, SystemInfo, UnicodeCmap};
 use pdf_writer::{Filter, Finish, Name, Pdf, Rect, Ref, Str};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::sync::OnceLock;
 use subsetter::GlyphRemapper;
@@ -100,6 +101,15 @@ impl Font {
         })
     }
 
+    fn describe(&self, pdf: &mut Pdf, id: Ref, data_id: Ref) {
+        let [left, bottom, right, top] = self.bounds.map(whole_number);
+        let mut descriptor = pdf.font_descriptor(id);
+        descriptor.name(Name(self.name)).flags(FontFlags::SYMBOLIC).italic_angle(0.0);
+        descriptor.bbox(Rect::new(left, bottom, right, top));
+        descriptor.ascent(whole_number(self.ascent)).descent(whole_number(self.descent));
+        descriptor.cap_height(whole_number(self.capital)).stem_v(80.0).font_file2(data_id);
+    }
+
     /// The letter as the font has it, with its glyph and how far it moves on.
     fn glyph(&self, c: char) -> (char, u16, u16) {
         let known = |c: char| self.glyphs.get(&c).map(|(glyph, advance)| (c, *glyph, *advance));
@@ -116,17 +126,68 @@ impl Font {
     }
 }
 
-/// What a file uses of a font.
+/// What a file uses of a font: the letters of its language, and whatever else is on its pages.
 pub(super) struct Used<'a> {
     font: &'a Font,
+    base: &'a Base,
     remapper: GlyphRemapper,
     /// By the number that the file gives a glyph: the letter, and how far it moves on.
     letters: BTreeMap<u16, (char, u16)>,
 }
 
+/// The part of a font that every file of a language has. Cutting and packing a font takes longer than all else about a
+/// statement, and most statements of a language need the same letters: so this is done once.
+struct Base {
+    remapper: GlyphRemapper,
+    letters: BTreeMap<u16, (char, u16)>,
+    part: Part,
+}
+
+/// A part of a font, as a file has it.
+struct Part {
+    /// How long it is unpacked.
+    size: usize,
+    packed: Vec<u8>,
+}
+
+impl Base {
+    fn new(font: &Font, language: Language) -> Outcome<Self> {
+        let (mut remapper, mut letters) = (GlyphRemapper::new(), BTreeMap::new());
+        let own: BTreeSet<char> = language.letters().chain(' '..='~').collect();
+        for c in own {
+            let (c, glyph, advance) = font.glyph(c);
+            letters.entry(remapper.remap(glyph)).or_insert((c, advance));
+        }
+        let part = Part::cut(font, &remapper)?;
+        Ok(Self { remapper, letters, part })
+    }
+
+    /// That of a language and style.
+    fn of(font: &Font, language: Language, weight: Weight) -> Outcome<&'static Self> {
+        static BASES: [[OnceLock<Option<Base>>; 2]; Language::ALL.len()] =
+            [const { [const { OnceLock::new() }; 2] }; Language::ALL.len()];
+        let place = Language::ALL.iter().position(|one| *one == language).and_then(|at| BASES.get(at));
+        let [book, bold] =
+            place.ok_or_else(|| Failure::new("a language is not in the list of all: report this"))?;
+        let place = if weight == Weight::Book { book } else { bold };
+        let base = place.get_or_init(|| Self::new(font, language).ok()).as_ref();
+        base.ok_or_else(|| Failure::new("the font for PDF files cannot be cut: report this"))
+    }
+}
+
+impl Part {
+    fn cut(font: &Font, remapper: &GlyphRemapper) -> Outcome<Self> {
+        let data = subsetter::subset(font.data, 0, remapper)
+            .map_err(|error| Failure::new(format!("the font for PDF files cannot be cut: {error}")))?;
+        Ok(Self { size: data.len(), packed: deflated(&data)? })
+    }
+}
+
 impl<'a> Used<'a> {
-    pub(super) fn new(font: &'a Font) -> Self {
-        Self { font, remapper: GlyphRemapper::new(), letters: BTreeMap::new() }
+    pub(super) fn new(fonts: &'a Fonts, weight: Weight, language: Language) -> Outcome<Self> {
+        let font = fonts.of(weight);
+        let base = Base::of(font, language, weight)?;
+        Ok(Self { font, base, remapper: base.remapper.clone(), letters: base.letters.clone() })
     }
 
     /// A text as the file has it: two bytes for each letter.
@@ -145,8 +206,6 @@ impl<'a> Used<'a> {
     pub(super) fn write(&self, pdf: &mut Pdf, id: Ref, mut next: impl FnMut() -> Ref) -> Outcome {
         let (cid_id, descriptor_id, map_id, data_id) = (next(), next(), next(), next());
         let name = Name(self.font.name);
-        let data = subsetter::subset(self.font.data, 0, &self.remapper)
-            .map_err(|error| Failure::new(format!("the font for PDF files cannot be cut: {error}")))?;
         let mut whole = pdf.type0_font(id);
         whole
             .base_font(name)
@@ -162,26 +221,23 @@ impl<'a> Used<'a> {
             .map(|number| self.letters.get(&number).map_or(0.0, |(_, advance)| thousandths(*advance)));
         cid.widths().consecutive(0, widths);
         cid.finish();
-        let [left, bottom, right, top] = self.font.bounds.map(whole_number);
-        let mut descriptor = pdf.font_descriptor(descriptor_id);
-        descriptor
-            .name(name)
-            .flags(FontFlags::SYMBOLIC)
-            .bbox(Rect::new(left, bottom, right, top))
-            .italic_angle(0.0);
-        descriptor.ascent(whole_number(self.font.ascent)).descent(whole_number(self.font.descent));
-        descriptor.cap_height(whole_number(self.font.capital)).stem_v(80.0).font_file2(data_id);
-        descriptor.finish();
+        self.font.describe(pdf, descriptor_id, data_id);
         let mut map = UnicodeCmap::<u16>::new(Name(b"Letters"), SYSTEM);
         for (number, (c, _)) in &self.letters {
             map.pair(*number, *c);
         }
         let map = deflated(map.finish().as_slice())?;
         pdf.cmap(map_id, &map).name(Name(b"Letters")).system_info(SYSTEM).filter(Filter::FlateDecode);
-        let packed = deflated(&data)?;
-        let mut stream = pdf.stream(data_id, &packed);
+        let own;
+        let part = if self.letters.len() == self.base.letters.len() {
+            &self.base.part
+        } else {
+            own = Part::cut(self.font, &self.remapper)?;
+            &own
+        };
+        let mut stream = pdf.stream(data_id, &part.packed);
         stream.filter(Filter::FlateDecode);
-        stream.pair(Name(b"Length1"), i32::try_from(data.len()).unwrap_or(i32::MAX));
+        stream.pair(Name(b"Length1"), i32::try_from(part.size).unwrap_or(i32::MAX));
         stream.finish();
         Ok(())
     }

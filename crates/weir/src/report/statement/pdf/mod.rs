@@ -20,6 +20,6 @@ pub(crate) fn render(paper: &Paper) -> Outcome<Vec<u8>> {
     let fonts = font::Fonts::load()?;
     let sheets = layout::lay(paper, fonts);
     let author = paper.issuer.first().map(String::as_str);
-    let about = file::About { title: &paper.subject, author, language: paper.language.code() };
+    let about = file::About { title: &paper.subject, author, language: paper.language };
     file::write(&sheets, fonts, &about)
 }
