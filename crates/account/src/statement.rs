@@ -260,6 +260,14 @@ impl DailyByTenant {
         daily.add(bin_ms, kind, sums)
     }
 
+    /// The day of the period that an instant (ms since 1970) lies in, if any does.
+    #[must_use]
+    pub fn day_of(&self, ms: i64) -> Option<&Day> {
+        let after = self.empty.lines.partition_point(|line| line.day.from_ms <= ms);
+        let line = after.checked_sub(1).and_then(|at| self.empty.lines.get(at))?;
+        (ms < line.day.to_ms).then_some(&line.day)
+    }
+
     /// The days of a tenant, without usage if no bin named it.
     #[must_use]
     pub fn of(&self, tenant: &str) -> Daily {

@@ -6,7 +6,8 @@
 //!
 //! `cli` reads what a person typed and calls one function a command; `collect` gets datagrams in (and out),
 //! `relay` sends them onward, `config` understands the file, `top` puts tables of the query engine together, `report` is
-//! the one place that formats answers and `plot` draws them, `advice` knows exporters and their cures, `name` what has
+//! the one place that formats answers and `plot` draws them,
+//! `statement` is what each tenant is told of a period, `advice` knows exporters and their cures, `name` what has
 //! names, `doctor` looks how they are, `metrics` and `web` say how the daemon is, `demo` is an office to try it all on.
 
 mod advice;
@@ -25,6 +26,7 @@ mod plot;
 mod progress;
 mod relay;
 mod report;
+mod statement;
 mod top;
 mod web;
 

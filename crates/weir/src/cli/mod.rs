@@ -8,9 +8,11 @@ mod manage;
 mod plot;
 mod rate;
 mod rebuild;
+mod statement;
 mod top;
 mod usage;
 
+pub(crate) use ask::snapshot;
 pub(crate) use usage::{print_period, usage_of};
 
 use crate::config::{self, Config};
@@ -45,8 +47,8 @@ enum Command {
     Plot(plot::Arguments),
     /// Octets, packets and flows in and out, by tenant, with the trial balance
     Usage(usage::Arguments),
-    /// A tenant's statement of a period
-    Statement(usage::StatementArguments),
+    /// A tenant's statement of a period: text, HTML, PDF, CSV, JSON; of all tenants; the manager's page
+    Statement(statement::Arguments),
     /// What a period's traffic costs, by the tenants' tariffs or by another one
     Rate(rate::Arguments),
     /// Plays the datagrams of a capture to a collector
@@ -120,7 +122,7 @@ pub(crate) fn run() -> Outcome {
         Command::Top(arguments) => top::run(&arguments),
         Command::Plot(arguments) => plot::run(&arguments),
         Command::Usage(arguments) => usage::run(&arguments),
-        Command::Statement(arguments) => usage::statement(&arguments),
+        Command::Statement(arguments) => statement::run(&arguments),
         Command::Rate(arguments) => rate::run(&arguments),
         Command::Send(arguments) => manage::send(&arguments),
         Command::Check(arguments) => manage::check(&arguments),

@@ -1,24 +1,15 @@
 //! `weir rate`: what a period's traffic costs, by the tenants' tariffs or by another one, as a what-if. Nothing is
 //! kept: the same accounts and the same tariff give the same amounts.
 
-use super::{Common, ask, usage};
+use super::{Common, usage};
 use crate::config::{self, Config};
 use crate::exit::{Failure, Outcome};
 use crate::report;
 use crate::report::bill::{Charged, Report};
+use crate::statement::{Account, Level, Wanted};
 use clap::Args;
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use weir_account::Period;
-use weir_account::tariff::{Meter, Tariff, Volume};
-use weir_account::usage::Kind;
-use weir_flow::health::Counter;
-use weir_store::bins::BinRow;
-
-const HOUR_MS: i64 = 3_600_000;
-const SLOT_MS: i64 = 300_000;
-/// The class of all traffic with the outside, until there are classes.
-const ALL: &str = "all";
+use weir_account::tariff::Tariff;
 
 #[derive(Args)]
 #[command(after_help = "Examples:\n  \
@@ -52,19 +43,26 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
             charged.push((&tenant.name, tariff));
         }
     }
-    let charged = wanted(charged, &arguments.tenants)?;
-    let mut meters = meters(&config, &period)?;
+    let charged = asked(charged, &arguments.tenants)?;
+    let wanted = Wanted {
+        range: period.from_ms()..period.to_ms(),
+        level: Level::Tenants,
+        days: None,
+        charged: charged.iter().copied().collect(),
+        zone: period.zone(),
+    };
+    let account = Account::read(&config, &wanted)?;
     let mut bills = Vec::new();
     for (tenant, tariff) in charged {
-        let meter = meters.by_tenant.remove(tenant).unwrap_or_else(|| meters.empty.clone());
-        let bill = tariff.rate(&meter).map_err(|error| Failure::new(format!("{tenant}: {error}")))?;
+        let Some(meter) = account.meter(tenant) else { continue };
+        let bill = tariff.rate(meter).map_err(|error| Failure::new(format!("{tenant}: {error}")))?;
         bills.push(Charged { tenant, tariff, bill });
     }
     report::print(&Report { period: &period, unit: config.unit, bills }.render(form))
 }
 
 /// Those of the tenants that were asked for.
-fn wanted<'a>(all: Vec<(&'a str, &'a Tariff)>, names: &[String]) -> Outcome<Vec<(&'a str, &'a Tariff)>> {
+fn asked<'a>(all: Vec<(&'a str, &'a Tariff)>, names: &[String]) -> Outcome<Vec<(&'a str, &'a Tariff)>> {
     let known: Vec<&str> = all.iter().map(|(name, _)| *name).collect();
     for name in names {
         if !known.contains(&name.as_str()) {
@@ -107,50 +105,4 @@ fn find(text: &str, config: &Config) -> Outcome<Tariff> {
             Err(Failure::new(format!("{}: there are several tariffs in it: write FILE:NAME", path.display())))
         }
     }
-}
-
-/// What was metered of each tenant.
-struct Meters {
-    by_tenant: BTreeMap<String, Meter>,
-    /// Of one that nothing was seen of.
-    empty: Meter,
-}
-
-fn meters(config: &Config, period: &Period) -> Outcome<Meters> {
-    let range = period.from_ms()..period.to_ms();
-    let snapshot = ask::snapshot(config, Some(&range))?;
-    // In an hour in which no datagram came nobody knows what there was.
-    let mut heard = BTreeSet::new();
-    snapshot.health(range.clone(), |row| {
-        if row.counter().0 == Some(Counter::Datagrams) && row.value > 0 {
-            heard.insert(row.bin.div_euclid(HOUR_MS));
-        }
-    })?;
-    let mut empty = Meter::new(period.zone(), range.start, range.end);
-    let mut slot = range.start;
-    while slot < range.end {
-        if !heard.contains(&slot.div_euclid(HOUR_MS)) {
-            empty.miss(slot);
-        }
-        slot = slot.saturating_add(SLOT_MS);
-    }
-    let mut by_tenant: BTreeMap<String, Meter> = BTreeMap::new();
-    let mut result = Ok(());
-    snapshot.tenants(range, |row: &BinRow<'_>| {
-        let octets = row.counts.octets;
-        let volume = match Kind::by_name(row.kind.word()) {
-            Some(Kind::In) => Volume { came: octets, went: 0 },
-            Some(Kind::Out) => Volume { came: 0, went: octets },
-            _ => return,
-        };
-        if let (Some(tenant), true) = (row.tenant, result.is_ok()) {
-            let meter = match by_tenant.get_mut(tenant) {
-                Some(meter) => meter,
-                None => by_tenant.entry(tenant.to_owned()).or_insert_with(|| empty.clone()),
-            };
-            result = meter.add(ALL, row.bin, volume);
-        }
-    })?;
-    result?;
-    Ok(Meters { by_tenant, empty })
 }

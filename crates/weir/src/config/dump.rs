@@ -60,8 +60,10 @@ impl Config {
             if let Some(tariff) = &tenant.tariff {
                 writeln!(out, "tariff = {}", quote(tariff))?;
             }
+            self.statement.write_tenant(&tenant.name, out)?;
         }
         super::tariff::write(&self.tariffs, &self.zone, out)?;
+        self.statement.write(out)?;
         let own: Vec<String> = self.own.iter().map(ToString::to_string).collect();
         writeln!(out, "\n[accounting]\nown = {}", list(&own))?;
         if let Some(sampling) = self.sampling_default {

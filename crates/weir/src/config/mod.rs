@@ -10,6 +10,7 @@ pub(crate) mod memory;
 mod mistake;
 mod read;
 mod relay;
+mod statement;
 mod store;
 mod tariff;
 #[cfg(test)]
@@ -23,6 +24,7 @@ pub(crate) use memory::Memory;
 pub(crate) use mistake::{nearest, zone_meant};
 pub(crate) use read::read;
 pub(crate) use relay::{Format, Mode, Relay, Source};
+pub(crate) use statement::Statements;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -69,6 +71,8 @@ pub(crate) struct Config {
     pub(crate) tenants: Tenants,
     /// What traffic costs.
     pub(crate) tariffs: Vec<Tariff>,
+    /// How statements look.
+    pub(crate) statement: Statements,
     /// Networks that are ours without being a tenant's.
     pub(crate) own: Vec<Prefix>,
     /// The sampling interval of exporters that say nothing.
@@ -93,6 +97,7 @@ impl Default for Config {
             relays: Vec::new(),
             tenants: Tenants::default(),
             tariffs: Vec::new(),
+            statement: Statements::default(),
             own: own_networks_default(),
             sampling_default: None,
             zone: Zone::utc(),

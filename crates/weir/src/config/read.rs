@@ -6,7 +6,6 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 use weir_account::attribution::Count;
-use weir_account::statement::Unit;
 use weir_account::tariff::Tariff;
 use weir_account::tenant::{Conflict, Place};
 use weir_account::{Prefix, Tenant, Tenants, Zone};
@@ -62,6 +61,7 @@ impl Reader {
                 "tariff",
                 "accounting",
                 "billing",
+                "statement",
             ],
         );
         if let Some(store) = self.table(root, "store") {
@@ -90,6 +90,7 @@ impl Reader {
         }
         config.tariffs = self.tariffs(root, &config.zone);
         config.tenants = self.tenants(root, &config.tariffs);
+        config.statement = self.statement(root);
         config
     }
 
@@ -214,7 +215,11 @@ impl Reader {
         let mut list = Vec::new();
         let mut places = Vec::new();
         for (table, at) in self.tables(root, "tenant") {
-            self.keys(table, "[[tenant]]", &["name", "networks", "mail", "nested", "tariff"]);
+            self.keys(
+                table,
+                "[[tenant]]",
+                &["name", "networks", "mail", "nested", "tariff", "language", "unit"],
+            );
             let name = self.string(table, "name").map(|(name, _)| name.to_owned());
             if !table.contains_key("name") {
                 self.missing(at.clone(), "[[tenant]]", "name", "name = \"avtotrade\"");
@@ -292,16 +297,8 @@ impl Reader {
         {
             config.day = u8::try_from(day).unwrap_or(1);
         }
-        if let Some(value) = table.get("unit") {
-            let factor = number(value).and_then(|n| u32::try_from(n).ok());
-            match factor.and_then(Unit::from_factor) {
-                Some(unit) => config.unit = unit,
-                None => self.note(
-                    value.span(),
-                    "unit is neither 1000 nor 1024",
-                    "write unit = 1000 or unit = 1024",
-                ),
-            }
+        if let Some(unit) = self.unit(table) {
+            config.unit = unit;
         }
     }
 

@@ -9,7 +9,7 @@
 mod axis;
 mod svg;
 
-pub(crate) use svg::render;
+pub(crate) use svg::{escaped, render};
 
 use std::ops::Range;
 use weir_account::Zone;

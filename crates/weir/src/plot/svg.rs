@@ -191,7 +191,7 @@ fn legend(out: &mut String, plot: &Plot<'_>) {
 }
 
 /// Text for XML; what no XML may hold is left out.
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars().filter(|c| !c.is_control()) {
         match c {

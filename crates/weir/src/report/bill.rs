@@ -1,12 +1,13 @@
 //! What traffic costs: the lines of a bill, as text, JSON and CSV.
 
-use super::number::{grouped, octets};
+use super::number::octets;
+use super::statement::charge::Words;
 use super::table::{Align, Columns};
 use super::{Form, csv_line};
 use serde_json::{Value as Json, json};
 use weir_account::Zone;
-use weir_account::money::{Money, Rounding};
-use weir_account::percentile::{Direction, Percentile};
+use weir_account::money::Money;
+use weir_account::percentile::Direction;
 use weir_account::statement::Unit;
 use weir_account::tariff::{Bill, Detail, Line, Proportion, Tariff};
 
@@ -55,12 +56,13 @@ impl Report<'_> {
         let mut out = csv_line(["tenant", "tariff", "line", "what", "amount", "currency"]);
         for Charged { tenant, tariff, bill } in &self.bills {
             let code = tariff.currency.code();
+            let words = Words::plain(self.unit, tariff, self.period.zone());
             let mut line = |name: &str, what: &str, amount: Money| {
                 let amount = tariff.currency.text(amount);
                 out.push_str(&csv_line([tenant, tariff.name.as_str(), name, what, &amount, code]));
             };
             for one in bill.lines.iter().chain(&bill.taxes) {
-                line(&one.rule, &words(one, tariff, self.unit, self.period.zone()), one.amount);
+                line(&one.rule, &words.how(one), one.amount);
             }
             line("to pay", "", bill.gross);
         }
@@ -86,8 +88,8 @@ pub(crate) fn text(charged: &Charged<'_>, unit: Unit, zone: &Zone) -> String {
     let Charged { tariff, bill, .. } = charged;
     let mut table =
         Columns::new([("", Align::Left), ("", Align::Left), (tariff.currency.code(), Align::Right)]);
-    let row =
-        |line: &Line| [line.rule.clone(), words(line, tariff, unit, zone), tariff.currency.text(line.amount)];
+    let words = Words::plain(unit, tariff, zone);
+    let row = |line: &Line| [line.rule.clone(), words.how(line), tariff.currency.text(line.amount)];
     bill.lines.iter().for_each(|line| table.row(row(line)));
     if !bill.taxes.is_empty() {
         table.rule();
@@ -104,106 +106,20 @@ pub(crate) fn text(charged: &Charged<'_>, unit: Unit, zone: &Zone) -> String {
     out
 }
 
-/// How an amount comes about, for people.
-fn words(line: &Line, tariff: &Tariff, unit: Unit, zone: &Zone) -> String {
-    let part = |days: Option<Proportion>| {
-        days.map_or_else(String::new, |(some, all)| format!(", {some} of {all} days"))
-    };
-    match &line.detail {
-        Detail::Flat { price, days } => format!("{price} a period{}", part(*days)),
-        Detail::Volume { octets: all, billed, unit: of, units, price, allowance, tier } => {
-            let mut text = octets(*billed, unit);
-            if let Some(allowance) = allowance {
-                text = format!("{} less {} = {text}", octets(*all, unit), octets(*allowance, unit));
-            }
-            if let Some(units) = units {
-                text.push_str(&format!(", {} begun", grouped(*units)));
-            }
-            if let Some(tier) = tier {
-                text.push_str(&format!(" in tier {tier}"));
-            }
-            format!("{text} at {price} a {}", size(*of))
-        }
-        Detail::Committed { rate, unit, price } => {
-            format!("{} committed at {price} a {}", bits(*rate), bits(*unit))
-        }
-        Detail::Percentile { percentile, committed, unit, price } => {
-            let above =
-                if *committed > 0 { format!(", {} committed", bits(*committed)) } else { String::new() };
-            let set = percentile
-                .set_by
-                .iter()
-                .map(|one| zone.rfc3339(one.start_ms))
-                .collect::<Vec<_>>()
-                .join(" and ");
-            let missing = match percentile.missing {
-                0 => String::new(),
-                slots => format!(", {} without data", grouped(slots as u64)),
-            };
-            let direction = match percentile.direction {
-                Some(Direction::In) => " in",
-                Some(Direction::Out) => " out",
-                None => "",
-            };
-            format!(
-                "{}{direction}{above} at {price} a {}; set by {set}, {} of {} slots above it{missing}",
-                rate(percentile),
-                bits(*unit),
-                grouped(percentile.above as u64),
-                grouped(percentile.slots as u64)
-            )
-        }
-        Detail::Once { at_ms } => zone.date_text(*at_ms),
-        Detail::Minimum { least, days } => format!("to {}{}", tariff.text(*least), part(*days)),
-        Detail::Tax { percent, of } => format!("{percent} % of {}", tariff.currency.text(*of)),
-    }
-}
-
-/// A unit that something costs so much of: `GB`, `10 GB`.
-fn size(unit: u64) -> String {
-    const NAMES: [(u64, &str); 8] = [
-        (1 << 40, "TiB"),
-        (1_000_000_000_000, "TB"),
-        (1 << 30, "GiB"),
-        (1_000_000_000, "GB"),
-        (1 << 20, "MiB"),
-        (1_000_000, "MB"),
-        (1 << 10, "KiB"),
-        (1000, "kB"),
-    ];
-    named(unit, &NAMES).unwrap_or_else(|| format!("{unit} octets"))
-}
-
-/// Bits a second, exactly where they are a round number of a unit.
-fn bits(rate: u64) -> String {
-    const NAMES: [(u64, &str); 3] = [(1_000_000_000, "Gbit/s"), (1_000_000, "Mbit/s"), (1000, "kbit/s")];
-    named(rate, &NAMES).unwrap_or_else(|| format!("{} bit/s", grouped(rate)))
-}
-
-fn named(number: u64, names: &[(u64, &str)]) -> Option<String> {
-    let (factor, name) =
-        names.iter().find(|(factor, _)| number >= *factor && number.is_multiple_of(*factor))?;
-    Some(match number / factor {
-        1 => (*name).to_owned(),
-        times => format!("{} {name}", grouped(times)),
-    })
-}
-
-/// The rate of a percentile, to the bit a second.
-fn rate(percentile: &Percentile) -> String {
-    let exact = percentile.bits_a_second().and_then(|(above, below)| Rounding::HalfUp.quotient(above, below));
-    exact
-        .and_then(|bits| u64::try_from(bits).ok())
-        .map_or_else(|| "?".to_owned(), |bits| format!("{} bit/s", grouped(bits)))
-}
-
 fn document(charged: &Charged<'_>, zone: &Zone) -> Json {
-    let Charged { tenant, tariff, bill } = charged;
+    let mut document = charges(charged.tariff, &charged.bill, zone);
+    if let Some(map) = document.as_object_mut() {
+        map.shift_insert(0, "tenant".to_owned(), json!(charged.tenant));
+    }
+    document
+}
+
+/// What it costs by a tariff, line by line.
+pub(crate) fn charges(tariff: &Tariff, bill: &Bill, zone: &Zone) -> Json {
     let money = |amount: Money| json!(tariff.currency.text(amount));
     let line = |line: &Line| json!({"rule": line.rule, "amount": money(line.amount), "by": detail(&line.detail, tariff, zone)});
     let unrated = |one: &weir_account::tariff::Unrated| json!({"class": one.class, "in": one.volume.came, "out": one.volume.went});
     json!({
-        "tenant": tenant,
         "tariff": tariff.name,
         "currency": tariff.currency.code(),
         "rounding": tariff.rounding.word(),

@@ -39,7 +39,8 @@ pub(crate) fn count(n: impl Into<u128>) -> String {
     text.trim_end().to_owned()
 }
 
-fn scaled(n: u128, factor: u128, names: &[&str]) -> String {
+/// A number in the largest unit of which there is at least one: rounded, never up to a unit that was not reached.
+pub(crate) fn scaled(n: u128, factor: u128, names: &[&str]) -> String {
     let mut scale = 1u128;
     let mut name = names.first().copied().unwrap_or_default();
     for next in names.iter().skip(1) {

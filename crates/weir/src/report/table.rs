@@ -26,6 +26,11 @@ impl Columns {
         Self { heads, rows: Vec::new(), rules: Vec::new(), bold: is_terminal() }
     }
 
+    /// Without emphasis, wherever it is printed: for mails and files.
+    pub(crate) fn plain(self) -> Self {
+        Self { bold: false, ..self }
+    }
+
     /// Appends a row.
     pub(crate) fn row<S: Into<String>>(&mut self, cells: impl IntoIterator<Item = S>) {
         self.rows.push(cells.into_iter().map(Into::into).collect());

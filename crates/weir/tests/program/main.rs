@@ -18,6 +18,7 @@
 //! | `health` | what a running daemon says of itself over HTTP, and to bad clients |
 //! | `packaging` | the units as systemd reads them |
 //! | `rate` | what traffic costs, to the cent |
+//! | `statement` | what a building's tenants are told of a month, by hand |
 //! | `relay` | what goes onward: untouched, balanced, from the exporter's address, in another format |
 //! | `garbage` | thousands of forged addresses beside an exporter |
 //! | `bad_input` | wrong datagrams among good ones |
@@ -64,6 +65,7 @@ mod rate;
 mod relay;
 mod remember;
 mod run;
+mod statement;
 mod stream;
 mod supervise;
 mod top;

@@ -1,0 +1,235 @@
+//! `weir statement`: what tenants are told of a period, one or all of them, and the manager's page.
+
+use super::{Common, usage};
+use crate::exit::{self, Failure, Outcome};
+use crate::report::number::things;
+use crate::report::{self, Form};
+use crate::statement::{self, Document, Prepared, Summary};
+use clap::{Args, ValueEnum};
+use std::collections::HashSet;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use weir_account::Period;
+
+#[derive(Args)]
+#[command(after_help = "Examples:\n  \
+    weir statement avtotrade --period 2026-10\n  \
+    weir statement avtotrade --period last --pdf avtotrade.pdf\n  \
+    weir statement avtotrade --period 2026-10 -o json > avtotrade-2026-10.json\n  \
+    weir statement --all --period last --out statements --forms html,pdf --summary\n  \
+    weir statement --summary --period last\n\n\
+    How statements look is said in [statement] of the configuration, and a tenant's language and unit\n\
+    in its [[tenant]]: docs/statement.md.")]
+pub(super) struct Arguments {
+    /// Whose
+    #[arg(value_name = "TENANT", required_unless_present_any = ["all", "summary"], conflicts_with = "all")]
+    tenant: Option<String>,
+    /// A period: 2026-10 (the billing month), last, 2026-10-05..2026-10-18, 2026-W41
+    #[arg(long, value_name = "PERIOD")]
+    period: String,
+    /// Every tenant's, as files in the folder that --out names
+    #[arg(long, requires = "out")]
+    all: bool,
+    /// The manager's page: all tenants in one table, whose sum is the trial balance
+    #[arg(long, conflicts_with = "tenant")]
+    summary: bool,
+    /// The folder for --all; made if it is not there, and files of the same names are replaced
+    #[arg(long, value_name = "DIR", requires = "all")]
+    out: Option<PathBuf>,
+    /// What --all writes of each
+    #[arg(
+        long,
+        value_name = "FORM,…",
+        value_enum,
+        value_delimiter = ',',
+        default_value = "html",
+        requires = "all"
+    )]
+    forms: Vec<Paper>,
+    /// As a page for a browser, into this file (- is standard output)
+    #[arg(long, value_name = "FILE", conflicts_with = "all")]
+    html: Option<PathBuf>,
+    /// As a PDF, into this file (- is standard output)
+    #[arg(long, value_name = "FILE", conflicts_with = "all")]
+    pdf: Option<PathBuf>,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// The form of a statement that is a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Paper {
+    Text,
+    Html,
+    Pdf,
+    Csv,
+    Json,
+}
+
+impl Paper {
+    const fn extension(self) -> &'static str {
+        match self {
+            Self::Text => "txt",
+            Self::Html => "html",
+            Self::Pdf => "pdf",
+            Self::Csv => "csv",
+            Self::Json => "json",
+        }
+    }
+}
+
+/// What can be put on paper: a tenant's statement, and the manager's page.
+enum Sheet {
+    Statement(Box<Document>),
+    Summary(Box<Summary>),
+}
+
+impl Sheet {
+    fn paper(&self, paper: Paper) -> Outcome<Vec<u8>> {
+        Ok(match (self, paper) {
+            (Self::Statement(one), Paper::Text) => one.text().into_bytes(),
+            (Self::Statement(one), Paper::Html) => one.html().into_bytes(),
+            (Self::Statement(one), Paper::Pdf) => one.pdf()?,
+            (Self::Statement(one), Paper::Csv) => one.csv().into_bytes(),
+            (Self::Statement(one), Paper::Json) => format!("{:#}\n", one.named_json()).into_bytes(),
+            (Self::Summary(all), Paper::Text) => all.text().into_bytes(),
+            (Self::Summary(all), Paper::Html) => all.html().into_bytes(),
+            (Self::Summary(all), Paper::Pdf) => all.pdf()?,
+            (Self::Summary(all), Paper::Csv) => all.csv().into_bytes(),
+            (Self::Summary(all), Paper::Json) => format!("{:#}\n", all.json()).into_bytes(),
+        })
+    }
+
+    /// As an answer on standard output.
+    fn answer(&self, form: Form) -> String {
+        match (self, form) {
+            (Self::Statement(one), Form::Table | Form::Parquet) => one.text(),
+            (Self::Statement(one), Form::Csv) => one.csv(),
+            (Self::Statement(one), Form::Json) => format!("{:#}\n", one.named_json()),
+            (Self::Statement(one), Form::Ndjson) => format!("{}\n", one.named_json()),
+            (Self::Summary(all), Form::Table | Form::Parquet) => all.text(),
+            (Self::Summary(all), Form::Csv) => all.csv(),
+            (Self::Summary(all), Form::Json) => format!("{:#}\n", all.json()),
+            (Self::Summary(all), Form::Ndjson) => format!("{}\n", all.json()),
+        }
+    }
+}
+
+pub(super) fn run(arguments: &Arguments) -> Outcome {
+    let form = arguments.common.form.text("statement")?;
+    let config = arguments.common.config()?;
+    let period = usage::period(&arguments.period, &config)?;
+    let prepared = statement::prepare(&config, &period)?;
+    if let Some(folder) = &arguments.out {
+        return write_all(&prepared, &period, arguments, folder);
+    }
+    let sheet = match &arguments.tenant {
+        Some(tenant) => Sheet::Statement(Box::new(prepared.one(tenant)?)),
+        None => Sheet::Summary(Box::new(prepared.summary())),
+    };
+    let files = [(&arguments.html, Paper::Html), (&arguments.pdf, Paper::Pdf)];
+    for (path, paper) in files {
+        if let Some(path) = path {
+            put(path, &sheet.paper(paper)?)?;
+        }
+    }
+    if files.iter().any(|(path, _)| path.is_some()) {
+        return Ok(());
+    }
+    report::print(&sheet.answer(form))
+}
+
+/// Writes a file, or standard output.
+fn put(path: &Path, bytes: &[u8]) -> Outcome {
+    if path == Path::new("-") {
+        let mut out = std::io::stdout().lock();
+        return out.write_all(bytes).and_then(|()| out.flush()).or_else(|error| exit::output(&error));
+    }
+    std::fs::write(path, bytes).map_err(|error| exit::io("cannot write", path, &error))
+}
+
+/// Writes every tenant's statement, by as many threads as there are processors, and the manager's page if it is asked for.
+fn write_all(prepared: &Prepared, period: &Period, arguments: &Arguments, folder: &Path) -> Outcome {
+    std::fs::create_dir_all(folder).map_err(|error| exit::io("cannot make the folder", folder, &error))?;
+    let tenants: Vec<&str> = prepared.tenants().collect();
+    let names = file_names(&tenants, &period.name());
+    let write = |sheet: &Sheet, name: &str| -> Outcome {
+        for paper in &arguments.forms {
+            put(&folder.join(format!("{name}.{}", paper.extension())), &sheet.paper(*paper)?)?;
+        }
+        Ok(())
+    };
+    let work: Vec<(&str, &String)> = tenants.iter().copied().zip(&names).collect();
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let written = std::thread::scope(|scope| {
+        let parts = work.chunks(work.len().div_ceil(threads).max(1)).map(|part| {
+            scope.spawn(|| {
+                part.iter().try_for_each(|(tenant, name)| {
+                    write(&Sheet::Statement(Box::new(prepared.one(tenant)?)), name)
+                })
+            })
+        });
+        let parts: Vec<_> = parts.collect();
+        let ended = parts
+            .into_iter()
+            .map(|part| part.join().unwrap_or_else(|_| Err(Failure::new("a thread ended badly"))));
+        ended.collect::<Vec<Outcome>>()
+    });
+    written.into_iter().collect::<Outcome>()?;
+    let mut files = tenants.len() * arguments.forms.len();
+    if arguments.summary {
+        write(&Sheet::Summary(Box::new(prepared.summary())), &format!("all-tenants-{}", period.name()))?;
+        files += arguments.forms.len();
+    }
+    let (statements, files) = (things(tenants.len() as u64, "statement"), things(files as u64, "file"));
+    report::print(&format!("{statements} of {}: {files} in {}\n", period.name(), folder.display()))
+}
+
+/// A file's name for each tenant: `avtotrade-2026-10`. What may lead out of a folder, or is special to a shell, is `_`; names
+/// that are then the same get a number.
+fn file_names(tenants: &[&str], period: &str) -> Vec<String> {
+    let mut taken = HashSet::from([format!("all-tenants-{period}")]);
+    let mut names = Vec::with_capacity(tenants.len());
+    for tenant in tenants {
+        let is_plain = |c: &char| c.is_alphanumeric() || matches!(c, '-' | '.' | '+');
+        let mut plain: String = tenant.chars().map(|c| if is_plain(&c) { c } else { '_' }).take(50).collect();
+        if plain.starts_with(['.', '-']) {
+            plain.insert(0, '_');
+        }
+        // A name is compared without case: files are, on other systems.
+        let mut name = format!("{plain}-{period}");
+        let mut number = 2;
+        while !taken.insert(name.to_lowercase()) {
+            name = format!("{plain}-{number}-{period}");
+            number += 1;
+        }
+        names.push(name);
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::file_names;
+
+    #[test]
+    fn a_tenants_name_does_not_lead_out_of_the_folder() {
+        let names = file_names(
+            &["avtotrade", "../../etc/passwd", "a/b", "a_b", "A_B", "Bäckerei Й", "-rf", "all-tenants"],
+            "2026-10",
+        );
+        assert_eq!(
+            names,
+            [
+                "avtotrade-2026-10",
+                "_.._.._etc_passwd-2026-10",
+                "a_b-2026-10",
+                "a_b-2-2026-10",
+                "A_B-3-2026-10",
+                "Bäckerei_Й-2026-10",
+                "_-rf-2026-10",
+                "all-tenants-2-2026-10",
+            ]
+        );
+    }
+}

@@ -1,0 +1,296 @@
+//! The accounts of a span, read once: what was used, what a tariff asks for, and day by day, all from the same rows.
+//!
+//! Files of accounts are in the order of kind, tenant, host and bin. So rows of the same host come one after the other,
+//! and are added up here as a [`Run`] before anything is looked up by name: ten thousand tenants' month is many millions of
+//! rows and few runs.
+
+use crate::cli::snapshot;
+use crate::clock;
+use crate::config::Config;
+use crate::exit::Outcome;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use weir_account::statement::{Daily, DailyByTenant};
+use weir_account::tariff::{Charge, Meter, Tariff, Volume};
+use weir_account::usage::{Kind, Usage};
+use weir_account::{Balance, Completeness, Period, Sums, Zone};
+use weir_flow::Addr;
+use weir_flow::health::Counter;
+use weir_store::Snapshot;
+use weir_store::bins::{self, BinRow};
+
+const HOUR_MS: i64 = 3_600_000;
+const SLOT_MS: i64 = 300_000;
+/// The class of all traffic with the outside, until there are classes.
+const ALL: &str = "all";
+
+/// How far accounts are broken down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Level {
+    /// By tenant: a small part of what there is of hosts.
+    Tenants,
+    /// By tenant and host.
+    Hosts,
+}
+
+/// What is read of the accounts.
+pub(crate) struct Wanted<'a> {
+    /// Which time, ms since 1970.
+    pub(crate) range: Range<i64>,
+    pub(crate) level: Level,
+    /// The period whose days are told apart, if they are.
+    pub(crate) days: Option<&'a Period>,
+    /// Who is charged by which tariff, and the zone of its hours.
+    pub(crate) charged: BTreeMap<&'a str, &'a Tariff>,
+    pub(crate) zone: &'a Zone,
+}
+
+/// Everything that the accounts say of a span.
+pub(crate) struct Account {
+    pub(crate) usage: Usage,
+    pub(crate) balance: Balance,
+    pub(crate) completeness: Completeness,
+    days: Option<DailyByTenant>,
+    meters: BTreeMap<String, Meter>,
+}
+
+impl Account {
+    /// Reads what is wanted.
+    ///
+    /// # Errors
+    /// There is no store, it is damaged, or a sum does not fit.
+    pub(crate) fn read(config: &Config, wanted: &Wanted<'_>) -> Outcome<Self> {
+        let snapshot = snapshot(config, Some(&wanted.range))?;
+        let mut sum = Sum {
+            usage: Usage::new(config.tenants.iter().map(|tenant| tenant.name.as_str())),
+            days: wanted.days.map(DailyByTenant::new),
+            meters: meters(&snapshot, wanted)?,
+            run: Run::default(),
+        };
+        let mut result = Ok(());
+        let add = |row: &BinRow<'_>| {
+            if result.is_ok() {
+                result = sum.add(row);
+            }
+        };
+        match wanted.level {
+            Level::Tenants => snapshot.tenants(wanted.range.clone(), add)?,
+            Level::Hosts => snapshot.bins(wanted.range.clone(), add)?,
+        }
+        result?;
+        sum.put()?;
+        let Sum { mut usage, days, meters, .. } = sum;
+        add_discarded(&snapshot, &wanted.range, &mut usage)?;
+        let completeness = completeness(&snapshot, &wanted.range, usage.total().decoded.octets)?;
+        let balance = Balance::of(&usage);
+        let meters = meters.into_iter().map(|(name, metered)| (name.to_owned(), metered.meter)).collect();
+        Ok(Self { usage, balance, completeness, days, meters })
+    }
+
+    /// A tenant's days; without usage if none were wanted or no account names it.
+    pub(crate) fn days_of(&self, tenant: &str, period: &Period) -> Daily {
+        self.days.as_ref().map_or_else(|| Daily::new(period), |days| days.of(tenant))
+    }
+
+    /// What a tariff asks for, of a tenant that is charged by one.
+    pub(crate) fn meter(&self, tenant: &str) -> Option<&Meter> {
+        self.meters.get(tenant)
+    }
+}
+
+/// Everything while it is added up.
+struct Sum<'a> {
+    usage: Usage,
+    days: Option<DailyByTenant>,
+    meters: BTreeMap<&'a str, Metered>,
+    run: Run,
+}
+
+/// What a tariff asks for.
+struct Metered {
+    meter: Meter,
+    /// Whether it matters in which five minutes there was what.
+    is_by_slot: bool,
+}
+
+/// Rows of one kind, tenant, host and day, that came one after the other.
+#[derive(Default)]
+struct Run {
+    kind: Option<Kind>,
+    tenant: Option<String>,
+    host: Option<Addr>,
+    /// The day, or all time where days are not told apart.
+    day: Range<i64>,
+    /// Few: mostly one.
+    exporters: Vec<(Addr, Sums)>,
+    /// Bins with their octets, of who is charged by slots.
+    slots: Vec<(i64, u64)>,
+}
+
+impl Run {
+    fn takes(&self, kind: Kind, row: &BinRow<'_>) -> bool {
+        self.kind == Some(kind)
+            && self.day.contains(&row.bin)
+            && self.host == row.host
+            && self.tenant.as_deref() == row.tenant
+    }
+
+    fn add(&mut self, exporter: Addr, sums: Sums) -> Outcome {
+        match self.exporters.iter_mut().find(|(known, _)| *known == exporter) {
+            Some((_, sum)) => Ok(sum.add(sums)?),
+            None => {
+                self.exporters.push((exporter, sums));
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Sum<'_> {
+    fn add(&mut self, row: &BinRow<'_>) -> Outcome {
+        let kind = kind(row.kind);
+        if !self.run.takes(kind, row) {
+            self.put()?;
+            self.run.kind = Some(kind);
+            self.run.tenant = row.tenant.map(str::to_owned);
+            self.run.host = row.host;
+            self.run.day = self.day_of(row.bin);
+        }
+        let counts = row.counts;
+        self.run.add(row.exporter, Sums::new(counts.octets, counts.packets, counts.flows))?;
+        self.run.slots.push((row.bin, counts.octets));
+        Ok(())
+    }
+
+    fn day_of(&self, bin: i64) -> Range<i64> {
+        let Some(days) = &self.days else { return i64::MIN..i64::MAX };
+        days.day_of(bin).map_or(bin..bin.saturating_add(1), |day| day.from_ms..day.to_ms)
+    }
+
+    /// Puts what the run adds up to where it belongs, and begins another.
+    fn put(&mut self) -> Outcome {
+        let Some(kind) = self.run.kind.take() else { return Ok(()) };
+        let tenant = self.run.tenant.take();
+        for (exporter, sums) in self.run.exporters.drain(..) {
+            self.usage.add(kind, tenant.as_deref(), self.run.host, exporter, sums)?;
+            if let (Some(days), Some(tenant)) = (&mut self.days, &tenant) {
+                days.add(tenant, self.run.day.start, kind, sums)?;
+            }
+        }
+        if let Some(metered) = tenant.as_deref().and_then(|tenant| self.meters.get_mut(tenant)) {
+            metered.add(kind, &self.run.slots)?;
+        }
+        self.run.slots.clear();
+        Ok(())
+    }
+}
+
+impl Metered {
+    fn add(&mut self, kind: Kind, slots: &[(i64, u64)]) -> Outcome {
+        let volume = |octets| match kind {
+            Kind::In => Some(Volume { came: octets, went: 0 }),
+            Kind::Out => Some(Volume { came: 0, went: octets }),
+            _ => None,
+        };
+        let mut add = |bin, octets| match volume(octets) {
+            Some(volume) => Ok(self.meter.add(ALL, bin, volume)?),
+            None => Ok(()),
+        };
+        if self.is_by_slot {
+            return slots.iter().try_for_each(|(bin, octets)| add(*bin, *octets));
+        }
+        let Some((first, _)) = slots.first() else { return Ok(()) };
+        let octets = slots.iter().try_fold(0u64, |sum, (_, octets)| sum.checked_add(*octets));
+        add(*first, octets.ok_or(weir_account::Overflow)?)
+    }
+}
+
+/// The store's word as the accounts have it.
+fn kind(kind: bins::Kind) -> Kind {
+    match kind {
+        bins::Kind::In => Kind::In,
+        bins::Kind::Out => Kind::Out,
+        bins::Kind::LocalIn => Kind::LocalIn,
+        bins::Kind::LocalOut => Kind::LocalOut,
+        bins::Kind::Transit => Kind::Transit,
+        bins::Kind::Unmatched => Kind::Unmatched,
+        bins::Kind::Duplicate => Kind::Duplicate,
+        bins::Kind::Decoded => Kind::Decoded,
+    }
+}
+
+/// A meter for everybody who is charged; where slots matter, with those in whose hour no datagram came: nobody knows
+/// what there was.
+fn meters<'a>(snapshot: &Snapshot, wanted: &Wanted<'a>) -> Outcome<BTreeMap<&'a str, Metered>> {
+    let range = &wanted.range;
+    let empty = Meter::new(wanted.zone, range.start, range.end);
+    let mut watched = empty.clone();
+    if wanted.charged.values().any(|tariff| is_by_slot(tariff)) {
+        let mut heard = BTreeSet::new();
+        snapshot.health(range.clone(), |row| {
+            if row.counter().0 == Some(Counter::Datagrams) && row.value > 0 {
+                heard.insert(row.bin.div_euclid(HOUR_MS));
+            }
+        })?;
+        let mut slot = range.start;
+        while slot < range.end {
+            if !heard.contains(&slot.div_euclid(HOUR_MS)) {
+                watched.miss(slot);
+            }
+            slot = slot.saturating_add(SLOT_MS);
+        }
+    }
+    let meter = |tariff: &Tariff| match is_by_slot(tariff) {
+        true => Metered { meter: watched.clone(), is_by_slot: true },
+        false => Metered { meter: empty.clone(), is_by_slot: false },
+    };
+    Ok(wanted.charged.iter().map(|(tenant, tariff)| (*tenant, meter(tariff))).collect())
+}
+
+/// Whether it matters to a tariff in which five minutes there was what.
+fn is_by_slot(tariff: &Tariff) -> bool {
+    tariff.rules.iter().any(|rule| match &rule.charge {
+        Charge::Percentile { .. } => true,
+        Charge::Volume { of, .. } => of.hours.is_some(),
+        Charge::Flat { .. } | Charge::Once { .. } => false,
+    })
+}
+
+/// Adds what was decoded and could not be stored: no bin holds it, it is counted when it arrived.
+fn add_discarded(snapshot: &Snapshot, range: &Range<i64>, usage: &mut Usage) -> Outcome {
+    let mut result = Ok(());
+    snapshot.health(range.clone(), |row| {
+        let (Some(counter), Some(reason)) = row.counter() else { return };
+        let value = u64::try_from(row.value).unwrap_or_default();
+        let sums = match counter {
+            Counter::DiscardedOctets => Sums { octets: value, ..Sums::default() },
+            Counter::DiscardedPackets => Sums { packets: value, ..Sums::default() },
+            Counter::DiscardedFlows => Sums { flows: value, ..Sums::default() },
+            _ => return,
+        };
+        if result.is_ok() {
+            result = usage.add_discarded(reason, row.exporter, sums);
+        }
+    })?;
+    Ok(result?)
+}
+
+fn completeness(snapshot: &Snapshot, range: &Range<i64>, octets: u64) -> Outcome<Completeness> {
+    let mut builder = Completeness::builder();
+    let mut result = Ok(());
+    let (mut first, mut last) = (i64::MAX, i64::MIN);
+    snapshot.health(range.clone(), |row| {
+        first = first.min(row.bin);
+        last = last.max(row.bin);
+        if result.is_ok() {
+            result = builder.add(row);
+        }
+    })?;
+    result?;
+    if first <= last {
+        // Silence is looked for between what there is: before the first and after the last datagram nobody knows.
+        let end = range.end.min(clock::now_ms()).min(last.saturating_add(1));
+        builder = builder.with_silences(first.max(range.start), end);
+    }
+    Ok(builder.finish(octets))
+}

@@ -1,0 +1,137 @@
+//! Statements: what every tenant is told about a period.
+//!
+//! [`prepare`] reads the accounts once for all tenants; [`Prepared::one`] makes a tenant's [`Document`] of it, and
+//! [`Prepared::summary`] the manager's page. What they look like is for [`report::statement`](crate::report::statement);
+//! here is what stands in them. The same accounts and the same configuration give the same bytes, whenever asked
+//! (Invariant 9).
+
+pub(crate) mod account;
+mod document;
+pub(crate) mod language;
+mod summary;
+
+pub(crate) use account::{Account, Level, Wanted};
+#[allow(unused_imports, reason = "quotas give it")]
+pub(crate) use document::QuotaUse;
+pub(crate) use document::{Adjustment, Charges, Document, Style};
+pub(crate) use language::Language;
+pub(crate) use summary::{Line, Summary};
+
+use crate::config::{self, Config};
+use crate::exit::{Failure, Outcome};
+use crate::hosts::Hosts;
+use std::collections::BTreeMap;
+use weir_account::statement::Basis;
+use weir_account::tariff::Tariff;
+use weir_account::{Period, Statement};
+use weir_flow::Addr;
+
+/// All statements of a period.
+pub(crate) struct Prepared {
+    config: Config,
+    period: Period,
+    account: Account,
+    hosts: Hosts,
+    /// What every statement's figures rest on: where the traffic of each exporter heard is counted.
+    counts: Vec<(String, String)>,
+    /// What each exporter heard is called.
+    exporters: BTreeMap<Addr, String>,
+}
+
+/// Reads the accounts of a period, for the statements of all tenants.
+///
+/// # Errors
+/// There is no store, it is damaged, or a sum does not fit.
+pub(crate) fn prepare(config: &Config, period: &Period) -> Outcome<Prepared> {
+    let charged = config
+        .tenants
+        .iter()
+        .filter_map(|tenant| Some((tenant.name.as_str(), tariff(config, &tenant.name)?)));
+    let wanted = Wanted {
+        range: period.from_ms()..period.to_ms(),
+        level: Level::Hosts,
+        days: Some(period),
+        charged: charged.collect(),
+        zone: period.zone(),
+    };
+    let account = Account::read(config, &wanted)?;
+    let attribution = config.attribution();
+    let heard = || account.balance.exporters.iter().map(|(address, _)| *address);
+    let counts = heard().map(|one| (config.exporter_name(one), attribution.count(one).to_string())).collect();
+    let exporters = heard().chain(account.completeness.sources.iter().map(|source| source.exporter));
+    let exporters = exporters.map(|one| (one, config.exporter_name(one))).collect();
+    let hosts = Hosts::of_store(&config.store);
+    Ok(Prepared { config: config.clone(), period: period.clone(), account, hosts, counts, exporters })
+}
+
+/// The tariff of a tenant, if it has one.
+fn tariff<'a>(config: &'a Config, tenant: &str) -> Option<&'a Tariff> {
+    let name = config.tenants.get(tenant)?.tariff.as_ref()?;
+    config.tariffs.iter().find(|tariff| tariff.name == *name)
+}
+
+impl Prepared {
+    /// Whose statements there are: those configured, and those that the accounts name; in the order of names.
+    pub(crate) fn tenants(&self) -> impl Iterator<Item = &str> {
+        self.account.usage.tenants().map(|(name, _)| name)
+    }
+
+    /// A tenant's statement.
+    ///
+    /// # Errors
+    /// There is no such tenant, its tariff cannot be applied, or its parts do not sum to the whole.
+    pub(crate) fn one(&self, tenant: &str) -> Outcome<Document> {
+        let usage = self.account.usage.tenant(tenant).ok_or_else(|| no_tenant(tenant, self.tenants()))?;
+        let account = &self.account;
+        let style = self.config.style(Some(tenant));
+        let networks =
+            self.config.tenants.get(tenant).map(|t| t.networks.iter().map(ToString::to_string).collect());
+        let basis =
+            Basis { counts: self.counts.clone(), networks: networks.unwrap_or_default(), unit: style.unit };
+        let (balance, completeness) = (account.balance.clone(), account.completeness.clone());
+        let days = account.days_of(tenant, &self.period);
+        let statement = Statement::new(tenant, days, usage, balance, completeness, basis)?;
+        let named = statement.hosts.iter().filter_map(|line| line.address);
+        let names = named.filter_map(|host| Some((host, self.hosts.name(host)?))).collect();
+        Ok(Document {
+            statement,
+            charges: self.charges(tenant).transpose()?,
+            names,
+            exporters: self.exporters.clone(),
+            style,
+            adjustments: Vec::new(),
+            quotas: Vec::new(),
+        })
+    }
+
+    /// What a tenant's traffic costs, if it has a tariff.
+    fn charges(&self, tenant: &str) -> Option<Outcome<Charges>> {
+        let (tariff, meter) = (tariff(&self.config, tenant)?, self.account.meter(tenant)?);
+        let bill = tariff.rate(meter).map_err(|error| Failure::new(format!("{tenant}: {error}")));
+        Some(bill.map(|bill| Charges { tariff: tariff.clone(), bill }))
+    }
+
+    /// The manager's page: all tenants in one table. A tenant whose tariff cannot be applied is on it, with why.
+    pub(crate) fn summary(&self) -> Summary {
+        let lines = self.account.usage.tenants().map(|(tenant, usage)| Line {
+            tenant: tenant.to_owned(),
+            used: usage.used,
+            charges: self.charges(tenant).map(|charges| charges.map_err(|failure| failure.to_string())),
+        });
+        Summary {
+            period: self.period.clone(),
+            lines: lines.collect(),
+            balance: self.account.balance.clone(),
+            completeness: self.account.completeness.clone(),
+            exporters: self.exporters.clone(),
+            style: self.config.style(None),
+        }
+    }
+}
+
+/// Nobody of this name is accounted for.
+pub(crate) fn no_tenant<'a>(tenant: &str, known: impl Iterator<Item = &'a str>) -> Failure {
+    let names: Vec<&str> = known.collect();
+    let near = config::nearest(tenant, &names).map_or_else(String::new, |n| format!("did you mean {n}? "));
+    Failure::new(format!("there is no tenant \"{tenant}\"; {near}there are {}", names.join(", ")))
+}
