@@ -60,7 +60,7 @@ def main():
     cpu = usage.ru_utime + usage.ru_stime
     if os.waitstatus_to_exitcode(status) != 0:
         sys.exit(f"weir ended with {status}; see {log.name}")
-    publish(truths, watch.moments, store, begin_ms, cpu, figures)
+    publish(truths, watch, store, begin_ms, cpu, figures)
 
 
 def configuration(store, web):
@@ -110,6 +110,7 @@ class Watch:
 
     def __init__(self, daemon, store):
         self.daemon, self.store, self.moments, self.part = daemon, store, [], 0
+        self.failures = []
         self.ending, self.thread = threading.Event(), threading.Thread(target=self.look, daemon=True)
         self.begin = time.monotonic()
         self.thread.start()
@@ -123,10 +124,10 @@ class Watch:
         while not self.ending.wait(1):
             number += 1
             begin = time.monotonic()
-            ask(self.store, ["usage", "--last", "1h"])
+            self.ask(["usage", "--last", "1h"])
             usage_s = time.monotonic() - begin
             if number % 10 == 0:
-                ask(self.store, ["top", "dst_addr", "--last", "1m"])
+                self.ask(["top", "dst_addr", "--last", "1m"])
             self.moments.append(Moment(time.monotonic() - self.begin, usage_s, rss_mib(self.daemon.pid),
                                        *size(self.store)))
             if number % 60 == 0:
@@ -134,9 +135,19 @@ class Watch:
                 print(f"  {last.at_s:.0f} s: usage {last.usage_s * 1000:.0f} ms, {last.rss_mib:.0f} MiB, store "
                       f"{last.store_bytes / 1e9:.2f} GB in {last.files} files", file=sys.stderr, flush=True)
 
+    def ask(self, question):
+        done = answer(self.store, question)
+        if done.returncode != 0:
+            self.failures.append(done.stderr.strip())
+            print(f"  weir {' '.join(question)} ended with {done.returncode}: {done.stderr}", file=sys.stderr, flush=True)
+
+
+def answer(store, question):
+    return subprocess.run([setting.WEIR, *question, "--store", store, "-o", "json"], capture_output=True, text=True)
+
 
 def ask(store, question):
-    done = subprocess.run([setting.WEIR, *question, "--store", store, "-o", "json"], capture_output=True, text=True)
+    done = answer(store, question)
     if done.returncode != 0:
         sys.exit(f"weir {' '.join(question)} ended with {done.returncode}: {done.stderr}")
     return json.loads(done.stdout)
@@ -170,7 +181,8 @@ def size(store):
     return total, files
 
 
-def publish(truths, moments, store, begin_ms, cpu, figures):
+def publish(truths, watch, store, begin_ms, cpu, figures):
+    moments = watch.moments
     span = ["usage", "--from", stamp(begin_ms - 600_000), "--to", stamp(int(time.time() * 1000) + 600_000)]
     said = ask(store, span)
     balance, complete = said["balance"], said["completeness"]
@@ -192,6 +204,7 @@ def publish(truths, moments, store, begin_ms, cpu, figures):
         ["CPU s a million flows", f"{cpu / sent['flows'] * 1e6:.2f}"],
         ["`usage --last 1h`, ms: median, p99, most",
          f"{usage[len(usage) // 2]:.0f}, {usage[int(len(usage) * 0.99)]:.0f}, {usage[-1]:.0f} of {len(usage)}"],
+        ["questions that were not answered", f"{len(watch.failures):,}"],
         ["resident memory, MiB: most in the first half, most in the second", f"{max(rss[:half]):.0f}, {max(rss[half:]):.0f}"],
         ["store, GB: most", f"{max(m.store_bytes for m in moments) / 1e9:.2f}"],
         ["flows whose detail was retired for the budget", f"{figures['weir_store_retired_flows_total']:,.0f}"],

@@ -1,8 +1,12 @@
-"""Questions over what is stored: `weir top` and nfdump, the same data, the same questions, answers compared. A process
-for each question, files in the page cache."""
+"""Questions over what is stored: `weir top`, nfdump, and ClickHouse's own engine over weir's files (`chdb`, where it is
+installed): the same data, the same questions, answers compared. Of weir and nfdump a process for each question; files in
+the page cache."""
 
+import dataclasses
+import ipaddress
 import json
 
+import clickhouse
 import data
 import imports
 import measure
@@ -10,15 +14,42 @@ import peer
 import setting
 import table
 
-NET, HOST = "net 192.168.31.0/24", "host 192.168.31.63"
-# What it is called, weir's keys and filter, nfdump's options and filter. TENANT is the capture's first tenant.
+PROTOCOL = ["-s", "proto/bytes"]
+
+
+@dataclasses.dataclass
+class Question:
+    """One question, as each side is asked it. In filters stand NET, HOST, STRANGER, TENANT, and for nfdump NETWORKS."""
+
+    name: str
+    keys: str
+    filter: str
+    nfdump: list
+    nfdump_filter: str
+    # What ClickHouse groups by, and its condition.
+    columns: str
+    where: str = "true"
+
+
+OF_NET = "length({0}) = 4 and substring({0}, 1, 3) = unhex('NETHEX')"
+OF_HOST = "src_addr = unhex('HOSTHEX') or dst_addr = unhex('HOSTHEX')"
+OF_TENANT = "tenant = 'TENANT' or peer_tenant = 'TENANT'"
 QUESTIONS = [
-    ("top 20 destinations", "dst_addr", "", ["-s", "dstip/bytes"], ""),
-    ("top 20 source–destination pairs", "src_addr,dst_addr", "", ["-A", "srcip,dstip", "-O", "bytes"], ""),
-    ("by protocol", "proto", "", ["-s", "proto/bytes"], ""),
-    ("one /24, by protocol", "proto", NET, ["-s", "proto/bytes"], NET),
-    ("one host, by protocol", "proto", HOST, ["-s", "proto/bytes"], HOST),
-    ("one tenant (a /24 and a /64), by protocol", "proto", "tenant TENANT", ["-s", "proto/bytes"], "NETWORKS"),
+    Question("top 20 destinations", "dst_addr", "", ["-s", "dstip/bytes"], "", "dst_addr"),
+    Question("top 20 source–destination pairs", "src_addr,dst_addr", "", ["-A", "srcip,dstip", "-O", "bytes"], "",
+             "src_addr, dst_addr"),
+    Question("by protocol", "proto", "", PROTOCOL, "", "proto"),
+    Question("top 20 destination ports", "dst_port", "", ["-s", "dstport/bytes"], "", "ifNull(dst_port, 0)"),
+    Question("port 443, flows above 100 kB, by protocol", "proto", "port 443 and octets > 100000", PROTOCOL,
+             "port 443 and bytes > 100000", "proto", "(src_port = 443 or dst_port = 443) and octets > 100000"),
+    Question("one /24, by protocol", "proto", "net NET", PROTOCOL, "net NET", "proto",
+             f"({OF_NET.format('src_addr')}) or ({OF_NET.format('dst_addr')})"),
+    Question("one host, by protocol", "proto", "host HOST", PROTOCOL, "host HOST", "proto", OF_HOST),
+    Question("who spoke with one outside address", "src_addr", "host STRANGER", ["-s", "srcip/bytes"], "host STRANGER",
+             "src_addr", OF_HOST.replace("HOST", "STRANGER")),
+    Question("one tenant (a /24 and a /64), by protocol", "proto", "tenant TENANT", PROTOCOL, "NETWORKS", "proto", OF_TENANT),
+    Question("one tenant's top 20 destinations", "dst_addr", "tenant TENANT", ["-s", "dstip/bytes"], "NETWORKS", "dst_addr",
+             OF_TENANT),
 ]
 
 
@@ -29,18 +60,21 @@ def main():
         return table.skipped("top", "there is neither flowgen nor a capture")
     measure_store = imports.weir(pcap)
     peers = [one for one in peer.versions() if prepare(one, pcap)]
+    engine = clickhouse.engine(setting.WORK / "weir")
+    words = subjects(pcap)
     rows, lines = [], []
     for question in QUESTIONS:
-        done = measure.alternately(sides(question, pcap, peers))
-        compare(question[0], done)
-        lines.append(f"- {question[0]}: {measure.disturbance(done)}")
-        rows.append(row(question[0], done))
+        done = measure.alternately(sides(question, words, pcap, peers, engine))
+        compare(question.name, done)
+        lines.append(f"- {question.name}: {measure.disturbance(done)}")
+        rows.append(row(question.name, done))
     names = list(done)
     head = ["question"] + [f"{name}, wall s: median (range); CPU s" for name in names]
     head += [f"{name} ÷ weir" for name in names[1:]] + ["records weir looked at"]
+    note = f" {engine.note}" if engine else ""
     table.publish("top", f"Questions over {flows:,} flows", table.markdown(head, rows),
                   f"{setting.RUNS} runs each, alternately; v9, seed {setting.SEED}; the same answers, compared. "
-                  f"Stored by weir in {sum(measure_store.value) / 1e6:.0f} MB.", "\n".join(lines))
+                  f"Stored by weir in {sum(measure_store.value) / 1e6:.0f} MB.{note}", "\n".join(lines))
 
 
 def row(name, done):
@@ -66,28 +100,53 @@ def prepare(one, pcap):
     return True
 
 
-def sides(question, pcap, peers):
-    _, keys, weir_filter, options, peer_filter = question
+def subjects(pcap):
+    """What the words of the questions stand for: the capture's first tenant, its network and one of its hosts, and the
+    1,000th of the outside addresses by octets."""
     tenant = next(iter(data.truth(pcap).get("tenants", [])), {"name": "none", "prefixes": ["192.0.2.0/24"]})
+    net = next(prefix for prefix in tenant["prefixes"] if ":" not in prefix)
+    host = str(ipaddress.ip_network(net)[63])
+    said = json.loads(weir_top(pcap, "remote", "", 2000).value)
+    outside = [one["remote"] for one in said["rows"] if one["remote"] and ":" not in one["remote"]]
+    stranger = outside[min(1000, len(outside) - 1)]
     networks = " or ".join(f"net {prefix}" for prefix in tenant["prefixes"])
-    weir_filter = weir_filter.replace("TENANT", tenant["name"])
-    peer_filter = peer_filter.replace("NETWORKS", networks)
-    configuration = data.configuration(pcap)
 
+    def octets(addr):
+        return ipaddress.ip_address(addr).packed.hex()
+
+    return {"NETWORKS": networks, "NETHEX": octets(net.split("/")[0])[:6], "NET": net, "HOSTHEX": octets(host), "HOST": host,
+            "STRANGERHEX": octets(stranger), "STRANGER": stranger, "TENANT": tenant["name"]}
+
+
+def spoken(text, words):
+    for word, meaning in words.items():
+        text = text.replace(word, meaning)
+    return text
+
+
+def weir_top(pcap, keys, condition, count):
+    return measure.command([setting.WEIR, "top", "-c", data.configuration(pcap), "--store", setting.WORK / "weir", "-n",
+                            str(count), "-o", "json", keys, *condition.split()])
+
+
+def sides(question, words, pcap, peers, engine):
     def weir():
-        run = measure.command([setting.WEIR, "top", "-c", configuration, "--store", setting.WORK / "weir", "-n", "20",
-                               "-o", "json", keys, *weir_filter.split()])
+        run = weir_top(pcap, question.keys, spoken(question.filter, words), 20)
         said = json.loads(run.value)
         run.value = ([r["octets"] for r in said["rows"]], said["scanned_records"])
         return run
 
     def nfdump(one):
-        run = measure.command([one.nfdump, "-R", setting.WORK / "nfdump", *options, "-n", "20", "-o", "csv",
-                               *([peer_filter] if peer_filter else [])])
+        condition = spoken(question.nfdump_filter, words)
+        run = measure.command([one.nfdump, "-R", setting.WORK / "nfdump", *question.nfdump, "-n", "20", "-o", "csv",
+                               *([condition] if condition else [])])
         run.value = (peer.octets(run.value), None)
         return run
 
-    return {"weir": weir} | {f"nfdump {one.version}": lambda one=one: nfdump(one) for one in peers}
+    both = {"weir": weir} | {f"nfdump {one.version}": lambda one=one: nfdump(one) for one in peers}
+    if engine:
+        both[engine.name] = lambda: engine.top(question.columns, spoken(question.where, words), 20)
+    return both
 
 
 def compare(name, done):

@@ -1,7 +1,7 @@
 //! What is to be read for a question, and in which parts.
 //!
-//! A part is a row group of a segment, less the rows that cannot match, or a batch of the journal that is not in
-//! a segment yet. Parts are independent of each other; threads take them one by one from a [`Queue`], which opens
+//! A part is a row group of a segment, or a piece of a large one, less the rows that cannot match; or a batch of the
+//! journal that is not in a segment yet. Parts are independent of each other; threads take them one by one from a [`Queue`], which opens
 //! a segment only when its turn comes, so that a year of segments needs no more open files than a day.
 
 use crate::error::Error;
@@ -21,6 +21,9 @@ pub(crate) enum Source<'a> {
     /// A batch of the journal.
     Tail(&'a TailEntry),
 }
+
+/// Of a row group at most so many rows are read in one go: thirty pages, whose columns fit in a processor's cache.
+const PART_ROWS_MAX: usize = 30 * 8 * 1024;
 
 /// Rows that are read in one go.
 #[derive(Clone, Debug)]
@@ -48,19 +51,19 @@ pub(crate) fn of_segment(
     let reader = Arc::new(segment.open()?);
     let mut parts = Vec::new();
     for (at, group) in reader.row_groups().iter().enumerate() {
-        let left = pruner.left(&reader, at, group);
+        let left = pruner.left(&reader, at, group)?;
         statistics.row_groups += 1;
         statistics.pages += left.pages;
         statistics.pages_read += left.pages_left;
         if !left.rows.is_empty() {
             statistics.row_groups_read += 1;
-            parts.push(Part {
+            parts.extend(left.rows.cut(PART_ROWS_MAX).into_iter().map(|rows| Part {
                 source: Source::Group(Arc::clone(&reader), at),
-                rows: left.rows,
+                rows,
                 absent: left.absent,
                 start_min: group.start_min,
                 start_max: group.start_max,
-            });
+            }));
         }
     }
     if !parts.is_empty() {

@@ -1,15 +1,17 @@
 //! Leaving unread what cannot match.
 //!
 //! The time span and the filter's necessary conditions are held against what is known of a segment without
-//! reading it: its span of time in the manifest, the same of each row group in its footer, and the least and
-//! greatest value of each page in its page index. What remains may match; rows are still tested.
+//! reading it: its span of time in the manifest, the same of each row group in its footer, the least and
+//! greatest value of each page in its page index, and the networks that occur in its rows. What remains may match;
+//! rows are still tested.
 
+use crate::error::Error;
 use crate::query::Condition;
 use crate::span::Spans;
 use std::ops::Range;
 use weir_flow::Column;
 use weir_flow::filter;
-use weir_store::segment::{Bound, PageBounds, Reader, RowGroup};
+use weir_store::segment::{Blocks, Bound, NETWORK_COLUMNS, PageBounds, Reader, RowGroup};
 
 /// A value of `column` lies between `low` and `high`, both included.
 #[derive(Clone, Debug)]
@@ -66,10 +68,14 @@ impl Pruner {
     }
 
     /// The rows of a row group that may match.
-    pub(crate) fn left(&self, reader: &Reader, at: usize, group: &RowGroup) -> Left {
+    ///
+    /// # Errors
+    /// What is known of it cannot be read.
+    pub(crate) fn left(&self, reader: &Reader, at: usize, group: &RowGroup) -> Result<Left, Error> {
         if !self.may_overlap(group.start_min, group.end_max.max(group.start_max)) {
-            return Left::default();
+            return Ok(Left::default());
         }
+        let networks = if self.asks_networks() { reader.networks(at)? } else { None };
         let mut left = Left { rows: Spans::all(group.rows), ..Left::default() };
         let mut seen: Vec<(Column, Option<Vec<PageBounds>>)> = Vec::new();
         for bounds in self.conjuncts.iter().flatten() {
@@ -83,7 +89,8 @@ impl Pruner {
             }
         }
         for conjunct in &self.conjuncts {
-            let held: Option<Vec<Spans>> = conjunct.iter().map(|bounds| held(bounds, &seen)).collect();
+            let held: Option<Vec<Spans>> =
+                conjunct.iter().map(|bounds| held(bounds, &seen, networks.as_ref())).collect();
             if let Some(held) = held {
                 left.rows = left.rows.intersect(&Spans::union(&held));
             }
@@ -92,12 +99,32 @@ impl Pruner {
             left.pages += 1;
             left.pages_left += u64::from(left.rows.touches(&page.rows));
         }
-        left
+        Ok(left)
+    }
+
+    /// Whether any condition is about addresses that networks are known of.
+    fn asks_networks(&self) -> bool {
+        self.conjuncts.iter().flatten().any(|bounds| NETWORK_COLUMNS & bounds.column.bit() != 0)
     }
 }
 
+/// The rows that may have a value within the bounds; `None` if the file has no index of the column.
+fn held(
+    bounds: &Bounds,
+    seen: &[(Column, Option<Vec<PageBounds>>)],
+    networks: Option<&Blocks>,
+) -> Option<Spans> {
+    let rows = in_pages(bounds, seen)?;
+    let (Bound::Addr(low), Bound::Addr(high)) = (&bounds.low, &bounds.high) else { return Some(rows) };
+    let networks = networks.filter(|_| NETWORK_COLUMNS & bounds.column.bit() != 0);
+    let Some(blocks) = networks.and_then(|networks| networks.rows(*low, *high)) else { return Some(rows) };
+    let mut inside = Spans::default();
+    blocks.into_iter().for_each(|block| inside.push(block));
+    Some(rows.intersect(&inside))
+}
+
 /// The rows of the pages that may hold a value within the bounds; `None` if the file has no index of them.
-fn held(bounds: &Bounds, seen: &[(Column, Option<Vec<PageBounds>>)]) -> Option<Spans> {
+fn in_pages(bounds: &Bounds, seen: &[(Column, Option<Vec<PageBounds>>)]) -> Option<Spans> {
     let (_, pages) = seen.iter().find(|(column, _)| *column == bounds.column)?;
     let mut rows = Spans::default();
     for page in pages.as_ref()?.iter().filter(|page| page.may_hold(&bounds.low, &bounds.high)) {

@@ -61,6 +61,28 @@ impl Spans {
         both
     }
 
+    /// The same rows in sets of at most so many, one after the other.
+    pub(crate) fn cut(self, rows_max: usize) -> Vec<Self> {
+        let mut sets = Vec::new();
+        let (mut set, mut room) = (Self::default(), rows_max);
+        for mut span in self.0 {
+            while !span.is_empty() {
+                let end = span.end.min(span.start.saturating_add(room));
+                set.push(span.start..end);
+                room -= end - span.start;
+                span.start = end;
+                if room == 0 {
+                    sets.push(std::mem::take(&mut set));
+                    room = rows_max;
+                }
+            }
+        }
+        if !set.is_empty() {
+            sets.push(set);
+        }
+        sets
+    }
+
     /// How many rows there are.
     pub(crate) fn rows(&self) -> usize {
         self.0.iter().map(Range::len).sum()
@@ -110,6 +132,10 @@ mod tests {
             prop_assert_eq!(each(&intersection), both);
             let any: Vec<usize> = (0..30).filter(|i| a.contains(i) || b.contains(i)).collect();
             prop_assert_eq!(each(&Spans::union(&[mine.clone(), theirs])), any);
+            let pieces = mine.clone().cut(length + 1);
+            prop_assert_eq!(pieces.iter().flat_map(each).collect::<Vec<_>>(), each(&mine));
+            prop_assert!(pieces.iter().rev().skip(1).all(|piece| piece.rows() == length + 1));
+            prop_assert!(pieces.iter().all(|piece| !piece.is_empty()));
             let span = from..from + length;
             prop_assert_eq!(mine.touches(&span), a.iter().any(|i| span.contains(i)));
         }

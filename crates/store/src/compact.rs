@@ -261,7 +261,9 @@ impl Merge {
         if let Some(first) = first(&old.health) {
             let mut rows = Vec::new();
             for file in &old.health {
-                health::read(&disk.path(&file.name), file, &always, &mut |row| rows.push(row.clone()))?;
+                health::read(&disk.path(&file.name).into(), file, &always, &mut |row| {
+                    rows.push(row.clone());
+                })?;
             }
             let name = format!("{HEALTH}/{}/{prefix}-0.parquet", day::folder(first));
             files.health.push(health::write(disk, &name, &health::sum(rows))?);
@@ -269,7 +271,9 @@ impl Merge {
         if let Some(first) = first(&old.counters) {
             let mut samples = Vec::new();
             for file in &old.counters {
-                counter::read(&disk.path(&file.name), file, &always, &mut |sample| samples.push(sample))?;
+                counter::read(&disk.path(&file.name).into(), file, &always, &mut |sample| {
+                    samples.push(sample);
+                })?;
             }
             let name = format!("{COUNTERS}/{}/{prefix}-0.parquet", day::folder(first));
             files.counters.push(counter::write(disk, &name, samples)?);
@@ -291,7 +295,7 @@ impl Merge {
             }
             for file in &files.bins {
                 let mut add = |row: &BinRow<'_>| accounts.carry(row);
-                bins::read(&disk.path(&file.name), file, &(i64::MIN..i64::MAX), &mut add)?;
+                bins::read(&disk.path(&file.name).into(), file, &(i64::MIN..i64::MAX), &mut add)?;
             }
         }
         Ok((accounts, self.units.len()))

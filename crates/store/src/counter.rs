@@ -3,9 +3,9 @@
 use crate::Error;
 use crate::disk::Disk;
 use crate::manifest::BinsFile;
+use crate::source::Source;
 use crate::table::{self, Definition, Table, nullable, required};
 use std::ops::Range;
-use std::path::Path;
 use weir_flow::counter::{Sample, Side};
 use weir_flow::schema::Kind;
 use weir_flow::{Addr, Values};
@@ -82,12 +82,12 @@ pub(crate) fn write(disk: &Disk, name: &str, mut samples: Vec<Sample>) -> Result
 
 /// Calls `f` with every sample of the file that arrived in the range.
 pub(crate) fn read(
-    path: &Path,
+    source: &Source,
     entry: &BinsFile,
     range: &Range<i64>,
     f: &mut dyn FnMut(Sample),
 ) -> Result<(), Error> {
-    let table = table::read(path, entry, &COLUMNS)?;
+    let table = table::read(source, entry, &COLUMNS)?;
     let [
         Values::Time(received),
         Values::Addr(exporter),
@@ -96,7 +96,7 @@ pub(crate) fn read(
         rest @ ..,
     ] = &table.columns[..]
     else {
-        return Err(Error::damaged(path, "it has other columns"));
+        return Err(Error::damaged(source.path(), "it has other columns"));
     };
     let rows = received.iter().zip(exporter).zip(domain.iter().zip(interface)).zip(&table.present);
     for (row, (((received, exporter), (domain, interface)), mask)) in rows.enumerate() {

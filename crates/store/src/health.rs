@@ -4,11 +4,11 @@ use crate::Error;
 use crate::disk::Disk;
 use crate::journal::known_name;
 use crate::manifest::BinsFile;
+use crate::source::Source;
 use crate::table::{self, Definition, Table, required, signed};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::path::Path;
 use weir_flow::health::Row;
 use weir_flow::schema::Kind;
 use weir_flow::{Addr, Values};
@@ -64,12 +64,12 @@ pub(crate) fn write(disk: &Disk, name: &str, rows: &[Row]) -> Result<BinsFile, E
 
 /// Calls `f` with every count of the file whose bin lies in the range.
 pub(crate) fn read(
-    path: &Path,
+    source: &Source,
     entry: &BinsFile,
     range: &Range<i64>,
     f: &mut dyn FnMut(&Row),
 ) -> Result<(), Error> {
-    let table = table::read(path, entry, &COLUMNS)?;
+    let table = table::read(source, entry, &COLUMNS)?;
     let [
         Values::Time(bin),
         Values::Addr(exporter),
@@ -78,7 +78,7 @@ pub(crate) fn read(
         Values::Time(value),
     ] = &table.columns[..]
     else {
-        return Err(Error::damaged(path, "it has other columns"));
+        return Err(Error::damaged(source.path(), "it has other columns"));
     };
     let names: Vec<Cow<'static, str>> = table.names.iter().map(|n| known_name(n)).collect();
     for ((((bin, exporter), domain), what), value) in

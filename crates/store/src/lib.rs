@@ -50,6 +50,7 @@ mod seal;
 pub mod segment;
 mod settle;
 mod snapshot;
+mod source;
 mod table;
 #[cfg(test)]
 mod tests;

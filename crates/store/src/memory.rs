@@ -8,9 +8,8 @@ use crate::Error;
 use crate::disk::Disk;
 use crate::journal::Frame;
 use crate::manifest::{Hex, MemoryFile};
-use std::fs;
+use crate::source::Source;
 use std::io::Write;
-use std::path::Path;
 use weir_flow::memory::{Change, Memory};
 
 /// The folder of these files.
@@ -40,7 +39,8 @@ pub(crate) fn advance(
     if fresh().next().is_none() {
         return Ok(None);
     }
-    let mut memory = before.map(|file| read(disk.root(), file)).transpose()?.unwrap_or_default();
+    let mut memory =
+        before.map(|file| read(&disk.path(&file.name).into(), file)).transpose()?.unwrap_or_default();
     for frame in fresh() {
         apply(&mut memory, &frame.summary.memory());
     }
@@ -71,13 +71,12 @@ pub(crate) fn write(disk: &Disk, name: &str, memory: &Memory, sequence: u64) -> 
 }
 
 /// Reads the file that the manifest names, checked by its checksums.
-pub(crate) fn read(root: &Path, file: &MemoryFile) -> Result<Memory, Error> {
-    let path = root.join(&file.name);
-    let bytes = fs::read(&path).map_err(Error::doing(&path, "read"))?;
+pub(crate) fn read(source: &Source, file: &MemoryFile) -> Result<Memory, Error> {
+    let (path, bytes) = (source.path(), source.read()?);
     if crc32c::crc32c(&bytes) != file.crc32c.0 || bytes.len() as u64 != file.bytes {
-        return Err(Error::damaged(&path, "its length or checksum is not the one in the manifest"));
+        return Err(Error::damaged(path, "its length or checksum is not the one in the manifest"));
     }
-    parse(&bytes).ok_or_else(|| Error::damaged(&path, "it is not what sessions remember"))
+    parse(&bytes).ok_or_else(|| Error::damaged(path, "it is not what sessions remember"))
 }
 
 fn parse(bytes: &[u8]) -> Option<Memory> {
@@ -115,16 +114,16 @@ mod tests {
             memory.apply(&Change::Put { key: key.into(), value: value.into() });
         }
         let file = write(&disk, "memory/7.bin", &memory, 7).unwrap();
-        assert_eq!(read(folder.path(), &file).unwrap(), memory);
+        assert_eq!(read(&folder.path().join(&file.name).into(), &file).unwrap(), memory);
         let path = folder.path().join("memory/7.bin");
-        let bytes = fs::read(&path).unwrap();
+        let bytes = std::fs::read(&path).unwrap();
         for at in 0..bytes.len() {
             let mut flipped = bytes.clone();
             flipped[at] ^= 1;
             assert!(parse(&flipped).is_none(), "byte {at}");
             assert!(parse(&bytes[..at]).is_none(), "cut to {at}");
         }
-        fs::write(&path, &bytes[1..]).unwrap();
-        assert_eq!(read(folder.path(), &file).unwrap_err().path, path);
+        std::fs::write(&path, &bytes[1..]).unwrap();
+        assert_eq!(read(&folder.path().join(&file.name).into(), &file).unwrap_err().path, path);
     }
 }

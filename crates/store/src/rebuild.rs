@@ -170,9 +170,9 @@ fn one(
     let always = i64::MIN..i64::MAX;
     for file in &unit.files.bins {
         let mut add = |row: &BinRow<'_>| comparison.add(row, false);
-        let hosts = bins::read(&disk.path(&file.name), file, &always, &mut add);
+        let hosts = bins::read(&disk.path(&file.name).into(), file, &always, &mut add);
         let mut add = |row: &BinRow<'_>| tenants.add(row, false);
-        for read in [hosts, bins::read_tenants(disk.root(), file, &always, &mut add)] {
+        for read in [hosts, bins::read_tenants(|name| disk.path(name).into(), file, &always, &mut add)] {
             match read {
                 Ok(()) => {}
                 Err(error) if error.is_damaged() => {

@@ -147,7 +147,7 @@ pub(crate) fn read_journal(
     let mut journaled = Journaled { last: sealed, ..Journaled::default() };
     let mut known = 0;
     if let Some(file) = &manifest.memory {
-        match memory::read(disk.root(), file) {
+        match memory::read(&disk.path(&file.name).into(), file) {
             Ok(memory) => journaled.memory = memory,
             Err(error) if error.is_damaged() => {
                 journaled.lost_memory = Some(file.clone());

@@ -127,7 +127,7 @@ impl Rewrite {
         counts.retain(|row| row.bin.saturating_add(BIN_MS) > *accounts_before);
         for file in &unit.files.health {
             let mut keep = |row: &Row| counts.push(row.clone());
-            health::read(&disk.path(&file.name), file, &(i64::MIN..i64::MAX), &mut keep)?;
+            health::read(&disk.path(&file.name).into(), file, &(i64::MIN..i64::MAX), &mut keep)?;
         }
         let parts = Parts { counts, ..Parts::default() };
         written.files.health = parts.write(disk, prefix)?.health;

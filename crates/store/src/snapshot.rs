@@ -9,8 +9,10 @@ use crate::error::What;
 use crate::journal::{self, Accounts, Damage, Outline, totals};
 use crate::manifest::{Files, Manifest, MemoryFile, SegmentFile};
 use crate::segment::Reader;
+use crate::source::{Open, Source};
 use crate::unit::Late;
 use crate::{Error, Totals, counter, health, memory, rescale};
+use std::fs::File;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -31,6 +33,7 @@ pub struct Snapshot {
     /// What is journaled and not yet sealed, in the order it was appended.
     pub tail: Vec<TailEntry>,
     files: Files,
+    open: Open,
     memory: Option<MemoryFile>,
     imports: Vec<Imported>,
     retired_before: Option<i64>,
@@ -57,6 +60,7 @@ pub struct SegmentEntry {
     /// Latest end.
     pub end_max: i64,
     entry: SegmentFile,
+    open: Option<Arc<File>>,
 }
 
 impl SegmentEntry {
@@ -71,6 +75,7 @@ impl SegmentEntry {
             end_min: entry.end.0,
             end_max: entry.end.1,
             entry: entry.clone(),
+            open: None,
         }
     }
 
@@ -79,7 +84,7 @@ impl SegmentEntry {
     /// # Errors
     /// It cannot be read, is damaged, or has been retired meanwhile ([`Error::is_vanished`]).
     pub fn open(&self) -> Result<Reader, Error> {
-        Reader::open_checked(&self.path, &self.entry)
+        Reader::open_checked(&self.path, self.open.clone(), &self.entry)
     }
 
     pub(crate) fn entry(&self) -> &SegmentFile {
@@ -201,6 +206,44 @@ impl Snapshot {
         Ok(last)
     }
 
+    /// Takes a snapshot and opens what it has of this span (ms since 1970), so that it can be read however long that
+    /// takes: of a store that is written meanwhile, files of another snapshot may be replaced or given up at any time.
+    ///
+    /// # Errors
+    /// As [`Snapshot::open`]; or files vanish faster than they can be opened ([`Error::is_vanished`]).
+    pub fn open_span(path: &Path, range: &Range<i64>) -> Result<Self, Error> {
+        let mut taken = Self::open(path)?;
+        for _ in 1..TRIES {
+            match taken.keep(range) {
+                Err(error) if error.is_vanished() => taken = Self::open(path)?,
+                done => return done.map(|()| taken),
+            }
+        }
+        taken.keep(range).map(|()| taken)
+    }
+
+    /// Opens the files that have anything of this span.
+    fn keep(&mut self, range: &Range<i64>) -> Result<(), Error> {
+        let is_in = |s: &&SegmentFile| s.start.0 < range.end && s.end.1.max(s.start.1) >= range.start;
+        let segments = self.files.segments.iter().filter(is_in).map(|file| file.name.as_str());
+        let bins = self.files.bins.iter().filter(|file| file.overlaps(range));
+        let tables = self.files.health.iter().chain(&self.files.counters).filter(|file| file.overlaps(range));
+        let tables = bins.flat_map(|file| [Some(file), file.tenants.as_deref()]).flatten().chain(tables);
+        let memory = self.memory.iter().map(|file| file.name.as_str());
+        // What is replaced most often comes first.
+        let names = memory.chain(tables.map(|file| file.name.as_str())).chain(segments);
+        self.open = Open::new(&self.root, names)?;
+        for segment in &mut self.segments {
+            segment.open = self.open.get(&segment.entry.name);
+        }
+        Ok(())
+    }
+
+    /// A file of the store.
+    fn source(&self, name: &str) -> Source {
+        self.open.source(&self.root, name)
+    }
+
     /// It, and how long the manifest is that it was taken from.
     fn take(root: &Path) -> Result<(Self, u64), Error> {
         let mut frames = Vec::new();
@@ -244,6 +287,7 @@ impl Snapshot {
             retired_before: manifest.retired_before,
             memory: manifest.memory,
             files,
+            open: Open::default(),
             damage,
         };
         Ok((snapshot, bytes))
@@ -285,7 +329,7 @@ impl Snapshot {
     /// A file of bins cannot be read, or is damaged.
     pub fn bins(&self, range: Range<i64>, mut f: impl FnMut(&BinRow<'_>)) -> Result<(), Error> {
         for file in self.files.bins.iter().filter(|file| file.overlaps(&range)) {
-            bins::read(&self.root.join(&file.name), file, &range, &mut f)?;
+            bins::read(&self.source(&file.name), file, &range, &mut f)?;
         }
         let mut inside = |row: &BinRow<'_>| {
             if range.contains(&row.bin) {
@@ -312,7 +356,7 @@ impl Snapshot {
     /// A file of accounts cannot be read, or is damaged.
     pub fn tenants(&self, range: Range<i64>, mut f: impl FnMut(&BinRow<'_>)) -> Result<(), Error> {
         for file in self.files.bins.iter().filter(|file| file.overlaps(&range)) {
-            bins::read_tenants(&self.root, file, &range, &mut f)?;
+            bins::read_tenants(|name| self.source(name), file, &range, &mut f)?;
         }
         let mut inside = |row: &BinRow<'_>| {
             if range.contains(&row.bin) {
@@ -345,7 +389,7 @@ impl Snapshot {
     /// A file of counts cannot be read, or is damaged.
     pub fn health(&self, range: Range<i64>, mut f: impl FnMut(&weir_flow::health::Row)) -> Result<(), Error> {
         for file in self.files.health.iter().filter(|file| file.overlaps(&range)) {
-            health::read(&self.root.join(&file.name), file, &range, &mut f)?;
+            health::read(&self.source(&file.name), file, &range, &mut f)?;
         }
         for row in health::sum(self.tail.iter().flat_map(TailEntry::health)) {
             if range.contains(&row.bin) {
@@ -363,7 +407,7 @@ impl Snapshot {
     pub fn counters(&self, range: Range<i64>) -> Result<Vec<Sample>, Error> {
         let mut samples = Vec::new();
         for file in self.files.counters.iter().filter(|file| file.overlaps(&range)) {
-            counter::read(&self.root.join(&file.name), file, &range, &mut |sample| samples.push(sample))?;
+            counter::read(&self.source(&file.name), file, &range, &mut |sample| samples.push(sample))?;
         }
         let tail = self.tail.iter().flat_map(|e| e.frame.summary.counters());
         samples.extend(tail.filter(|sample| range.contains(&sample.received)));
@@ -377,7 +421,8 @@ impl Snapshot {
     /// Its file cannot be read, is damaged, or has been replaced meanwhile ([`Error::is_vanished`]).
     pub fn memory(&self) -> Result<Memory, Error> {
         let file = self.memory.as_ref();
-        let mut memory = file.map(|file| memory::read(&self.root, file)).transpose()?.unwrap_or_default();
+        let read = |file: &MemoryFile| memory::read(&self.source(&file.name), file);
+        let mut memory = file.map(read).transpose()?.unwrap_or_default();
         let known = file.map_or(0, |file| file.sequence);
         for entry in self.tail.iter().filter(|entry| entry.frame.sequence > known) {
             memory::apply(&mut memory, &entry.frame.summary.memory());

@@ -7,14 +7,13 @@ use crate::Error;
 use crate::disk::Disk;
 use crate::manifest::{BinsFile, Hex};
 use crate::segment::parts::{self, Chunk, Encoder, FileWriter, Input, Names, Pick, Present, Slice, Target};
+use crate::source::Source;
 use bytes::Bytes;
 use parquet::basic::{LogicalType, Repetition, Type as Physical};
 use parquet::column::page::{Page, PageReader};
 use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader, SerializedFileReader, SerializedPageReader};
 use parquet::schema::types::{SchemaDescriptor, Type, TypePtr};
-use std::fs;
-use std::path::Path;
 use std::sync::Arc;
 use weir_flow::Values;
 use weir_flow::schema::Kind;
@@ -127,8 +126,8 @@ fn encode(
 }
 
 /// Reads a table that the manifest names, checked by its checksum.
-pub(crate) fn read(path: &Path, entry: &BinsFile, definitions: &[Definition]) -> Result<Table, Error> {
-    let bytes = Bytes::from(fs::read(path).map_err(Error::doing(path, "read"))?);
+pub(crate) fn read(source: &Source, entry: &BinsFile, definitions: &[Definition]) -> Result<Table, Error> {
+    let (path, bytes) = (source.path(), Bytes::from(source.read()?));
     if crc32c::crc32c(&bytes) != entry.crc32c.0 {
         return Err(Error::damaged(path, "its checksum is not the one in the manifest"));
     }

@@ -422,6 +422,39 @@ fn three_days(disk: &Disk) -> (Writer, Vec<Batch>) {
 }
 
 #[test]
+fn what_is_open_is_read_whatever_becomes_of_the_files() {
+    let folder = TempDir::new().unwrap();
+    let (mut writer, days) = three_days(&Disk::new(folder.path()));
+    let always = i64::MIN..i64::MAX;
+    let open = Snapshot::open_span(folder.path(), &always).unwrap();
+    let last = Snapshot::open_span(folder.path(), &(NOON + 2 * 86_400_000..i64::MAX)).unwrap();
+    let named = Snapshot::open(folder.path()).unwrap();
+    let all = Retention { flows_before: Some(i64::MAX), accounts_before: Some(i64::MAX) };
+    writer.retire(all, NOON).unwrap();
+    // What sessions remember is written anew at every seal.
+    writer.append(&days[0], NOON).unwrap();
+    writer.seal(NOON).unwrap();
+    assert!(named.segments[0].open().unwrap_err().is_vanished());
+    assert!(last.segments[0].open().unwrap_err().is_vanished(), "a day before the span");
+    let rows = |segments: &[crate::SegmentEntry]| -> usize {
+        segments.iter().map(|one| one.open().unwrap().read_all(0, u64::MAX).unwrap().len()).sum()
+    };
+    assert_eq!((rows(&open.segments), rows(&last.segments[2..])), (3, 1));
+    let octets = |snapshot: &Snapshot| {
+        let mut sums = [0, 0];
+        snapshot.bins(always.clone(), |row| sums[0] += row.counts.octets).unwrap();
+        snapshot.tenants(always.clone(), |row| sums[1] += row.counts.octets).unwrap();
+        sums
+    };
+    // 1, 2 and 3 octets went out, and were decoded.
+    assert_eq!(octets(&open), [12, 12]);
+    let mut records = 0;
+    open.health(always.clone(), |row| records += row.value).unwrap();
+    assert_eq!(records, 3);
+    open.memory().unwrap();
+}
+
+#[test]
 fn what_is_old_is_given_up_file_by_file_and_accounts_apart_from_flows() {
     let folder = TempDir::new().unwrap();
     let (mut writer, days) = three_days(&Disk::new(folder.path()));

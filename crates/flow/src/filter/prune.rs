@@ -6,8 +6,9 @@
 use super::expr::{Expr, Set, Test};
 use super::range::Ranges;
 use super::subject::columns;
-use crate::Addr;
+use crate::batch::Value;
 use crate::schema::{Column, Kind};
+use crate::{Addr, Batch};
 use std::net::Ipv6Addr;
 
 /// A condition that every matching row meets: at least one of these bounds holds in it.
@@ -15,6 +16,28 @@ use std::net::Ipv6Addr;
 pub struct Conjunct {
     /// The alternatives; never empty.
     pub any: Vec<Bounds>,
+}
+
+impl Conjunct {
+    /// Whether a row meets it.
+    ///
+    /// This is what statistics of that row alone would say; it decides no question, but it is what those who prune by
+    /// statistics may be tested against.
+    #[must_use]
+    pub fn is_met(&self, batch: &Batch, row: usize) -> bool {
+        self.any.iter().any(|bounds| {
+            let value = match batch.get(row, bounds.column) {
+                Some(Value::Time(ms)) => Bound::Time(ms),
+                Some(Value::Addr(addr)) => Bound::Addr(addr),
+                Some(Value::Mac(mac)) => Bound::Unsigned(mac.0),
+                Some(Value::Unsigned(number)) => Bound::Unsigned(number),
+                Some(Value::Word(text) | Value::Name(text) | Value::Text(text)) => Bound::Text(text.into()),
+                // No filter compares elements.
+                Some(Value::Elements(_)) | None => return false,
+            };
+            bounds.low <= value && value <= bounds.high
+        })
+    }
 }
 
 /// The row has a value in this column, and it lies between two bounds. A row without a value does not meet it,

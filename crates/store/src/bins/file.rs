@@ -7,6 +7,7 @@ use crate::Error;
 use crate::disk::Disk;
 use crate::manifest::BinsFile;
 use crate::seal::TENANTS;
+use crate::source::Source;
 use crate::table::{self, Definition, Table, nullable, required};
 use std::ops::Range;
 use std::path::Path;
@@ -113,29 +114,29 @@ impl Columns {
 
 /// Calls `f` with every account of the file whose bin lies in the range.
 pub(crate) fn read(
-    path: &Path,
+    source: &Source,
     entry: &BinsFile,
     range: &Range<i64>,
     f: &mut dyn FnMut(&BinRow<'_>),
 ) -> Result<(), Error> {
-    each(path, &table::read(path, entry, &COLUMNS)?, range, f)
+    each(source.path(), &table::read(source, entry, &COLUMNS)?, range, f)
 }
 
 /// The same without hosts: from the file beside it, or, if it has none, from itself.
 pub(crate) fn read_tenants(
-    root: &Path,
+    source: impl Fn(&str) -> Source,
     entry: &BinsFile,
     range: &Range<i64>,
     f: &mut dyn FnMut(&BinRow<'_>),
 ) -> Result<(), Error> {
     let Some(beside) = &entry.tenants else {
-        return read(&root.join(&entry.name), entry, range, &mut |row| f(&BinRow { host: None, ..*row }));
+        return read(&source(&entry.name), entry, range, &mut |row| f(&BinRow { host: None, ..*row }));
     };
-    let path = root.join(&beside.name);
-    let mut table = table::read(&path, beside, &tenant_columns())?;
+    let source = source(&beside.name);
+    let mut table = table::read(&source, beside, &tenant_columns())?;
     // No row has a host.
     table.columns.insert(HOST_PLACE, Values::Addr(Vec::new()));
-    each(&path, &table, range, f)
+    each(source.path(), &table, range, f)
 }
 
 fn each(path: &Path, table: &Table, range: &Range<i64>, f: &mut dyn FnMut(&BinRow<'_>)) -> Result<(), Error> {

@@ -82,7 +82,7 @@ fn through_a_file(bins: &Accumulator, range: Range<i64>) -> BTreeMap<Account, Su
     let disk = crate::disk::Disk::new(folder.path());
     let entry = write(&disk, "bins/day/1-0.parquet", bins).unwrap();
     let mut sums = BTreeMap::new();
-    read(&disk.path(&entry.name), &entry, &range, &mut |row| collect(&mut sums, row)).unwrap();
+    read(&disk.path(&entry.name).into(), &entry, &range, &mut |row| collect(&mut sums, row)).unwrap();
     sums
 }
 

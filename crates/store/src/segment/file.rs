@@ -86,6 +86,13 @@ impl<W: Write + Send> FileWriter<W> {
         Ok(())
     }
 
+    /// Adds bytes that belong to no column, and says where they lie. Readers of Parquet pass over them.
+    pub(crate) fn append(&mut self, bytes: &[u8]) -> Result<i64> {
+        let at = self.place()?;
+        self.sink.write_all(bytes).map_err(io)?;
+        Ok(at)
+    }
+
     /// Where the next byte comes to lie.
     fn place(&self) -> Result<i64> {
         i64::try_from(self.sink.bytes_written())

@@ -4,7 +4,7 @@
 //! (`address` makes small numbers of addresses, `order` sorts), `dense` brings a column of all frames together,
 //! `present` picks a row group's values out of it, `chunk` encodes them (`dictionary`, `pack`, `delta`, `pages`),
 //! `write` has it done and `file` puts the file together. It is read by [`Reader`], which brings in only the
-//! pages that a question needs (`bound` says what each page may hold) and decodes them itself (`page`,
+//! pages that a question needs (`bound` says what each page may hold, `networks` whose traffic) and decodes them itself (`page`,
 //! `hybrid`, `delta`) into the columns of a batch. Every page has a checksum in the file's footer, and the
 //! footer has one in the manifest, so a flipped bit is an error and never another number.
 
@@ -18,6 +18,7 @@ mod dictionary;
 mod file;
 mod hybrid;
 mod measure;
+mod networks;
 mod order;
 mod pack;
 mod page;
@@ -36,6 +37,7 @@ mod tests;
 pub use bound::{Bound, PageBounds};
 #[doc(hidden)]
 pub use measure::{Ordered, Sealing};
+pub use networks::{Blocks, COLUMNS as NETWORK_COLUMNS};
 pub use read::{Reader, RowGroup};
 pub(crate) use rows::Rows;
 pub(crate) use write::{is_complete, write};

@@ -58,7 +58,7 @@ fn the_parquet_crate_reads_what_we_write() {
 fn is_read_by_the_parquet_crate(batches: &[Batch]) {
     let folder = TempDir::new().unwrap();
     let (path, file) = segment(&folder, batches);
-    let ours = all(&Reader::open_checked(&path, &file).unwrap(), u64::MAX);
+    let ours = all(&Reader::open_checked(&path, None, &file).unwrap(), u64::MAX);
     let reader = SerializedFileReader::new(File::open(&path).unwrap()).unwrap();
     let mut rows = 0;
     for (row, record) in reader.get_row_iter(None).unwrap().enumerate() {

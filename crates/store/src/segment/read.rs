@@ -1,6 +1,7 @@
 //! Reads a segment: only the columns asked for, and only the pages that the rows asked for lie in.
 
 use super::bound::{self, PageBounds};
+use super::networks::Blocks;
 use super::page::{self, Names, Target};
 use super::write::key;
 use crate::manifest::SegmentFile;
@@ -42,7 +43,7 @@ pub struct RowGroup {
 #[derive(Debug)]
 pub struct Reader {
     path: PathBuf,
-    file: File,
+    file: Arc<File>,
     /// The page index and the footer, and where they begin in the file.
     tail: Bytes,
     tail_at: u64,
@@ -52,7 +53,17 @@ pub struct Reader {
     places: [Option<usize>; COUNT],
     /// CRC-32C of each page, by row group and place; `None` in a file that does not say.
     crcs: Option<Vec<Vec<Vec<u32>>>>,
+    /// Where the blocks of networks lie, by row group; none in a file that has none.
+    networks: Vec<Place>,
     totals: Totals,
+}
+
+/// Bytes of the file with a checksum of their own.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    at: u64,
+    len: u64,
+    crc: u32,
 }
 
 /// The last bytes of every Parquet file: the footer's length and a mark.
@@ -65,7 +76,7 @@ impl Reader {
     /// # Errors
     /// The file cannot be read, or is not a segment.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let (file, len) = open_file(path)?;
+        let (file, len) = open_file(path, None)?;
         let end = read_at(path, &file, len.saturating_sub(FOOTER_END), FOOTER_END)?;
         let footer = end.first_chunk::<4>().map_or(0, |l| u64::from(u32::from_le_bytes(*l)));
         let at = len
@@ -81,9 +92,14 @@ impl Reader {
         Self::new(path, file, tail, tail_at, metadata)
     }
 
-    /// Opens a segment that the manifest names, and checks its length and the checksum of its tail.
-    pub(crate) fn open_checked(path: &Path, entry: &SegmentFile) -> Result<Self, Error> {
-        let (file, len) = open_file(path)?;
+    /// Opens a segment that the manifest names, or takes it as it is open already, and checks its length and the
+    /// checksum of its tail.
+    pub(crate) fn open_checked(
+        path: &Path,
+        open: Option<Arc<File>>,
+        entry: &SegmentFile,
+    ) -> Result<Self, Error> {
+        let (file, len) = open_file(path, open)?;
         if len != entry.bytes {
             return Err(Error::damaged(
                 path,
@@ -103,7 +119,7 @@ impl Reader {
 
     fn new(
         path: &Path,
-        file: File,
+        file: Arc<File>,
         tail: Bytes,
         tail_at: u64,
         metadata: ParquetMetaData,
@@ -126,10 +142,15 @@ impl Reader {
             Some(None) => return Err(Error::damaged(path, "its page checksums cannot be read")),
             other => other.flatten(),
         };
+        let networks = match value(key::NETWORKS).map(parse_places) {
+            Some(None) => return Err(Error::damaged(path, "the places of its networks cannot be read")),
+            other => other.flatten().unwrap_or_default(),
+        };
         let totals = value(key::TOTALS).and_then(|t| serde_json::from_str(t).ok()).unwrap_or_default();
         let groups =
             row_groups(&metadata, &places).ok_or_else(|| Error::damaged(path, "its rows have no times"))?;
-        Ok(Self { path: path.to_path_buf(), file, tail, tail_at, groups, places, crcs, totals, metadata })
+        let path = path.to_path_buf();
+        Ok(Self { path, file, tail, tail_at, groups, places, crcs, networks, totals, metadata })
     }
 
     /// The file.
@@ -160,6 +181,21 @@ impl Reader {
         let columns =
             decode_column_index(self.tail_bytes(chunk.column_index_range()?)?, chunk.column_type()).ok()?;
         bound::pages(column.kind(), rows, &offsets, &columns)
+    }
+
+    /// Which networks occur in which rows of a row group; `None` if the file does not say.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is damaged.
+    pub fn networks(&self, row_group: usize) -> Result<Option<Blocks>, Error> {
+        let Some(Place { at, len, crc }) = self.networks.get(row_group).copied() else { return Ok(None) };
+        let bytes = read_at(&self.path, &self.file, at, len)?;
+        if crc32c::crc32c(&bytes) != crc {
+            return Err(Error::damaged(&self.path, "the checksum of its networks is wrong"));
+        }
+        let rows = self.groups.get(row_group).map_or(0, |group| group.rows);
+        let blocks = Blocks::parse(&bytes, rows);
+        blocks.map(Some).ok_or_else(|| Error::damaged(&self.path, "its networks make no sense"))
     }
 
     /// Reads the columns whose bits are set, of these rows of a row group (ascending, not overlapping; what lies
@@ -264,8 +300,9 @@ fn absent(values: &mut Values, rows: usize) {
     }
 }
 
-fn open_file(path: &Path) -> Result<(File, u64), Error> {
-    let file = File::open(path).map_err(Error::doing(path, "read"))?;
+fn open_file(path: &Path, open: Option<Arc<File>>) -> Result<(Arc<File>, u64), Error> {
+    let open = open.map_or_else(|| File::open(path).map(Arc::new), Ok);
+    let file = open.map_err(Error::doing(path, "read"))?;
     let len = file.metadata().map_err(Error::doing(path, "read"))?.len();
     Ok((file, len))
 }
@@ -315,6 +352,15 @@ fn parse_crcs(text: &str) -> Option<Vec<Vec<Vec<u32>>>> {
     let page = |hex: &[u8]| u32::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok();
     let column = |text: &str| text.as_bytes().chunks(8).map(page).collect::<Option<Vec<_>>>();
     text.split(';').map(|group| group.split(',').map(column).collect()).collect()
+}
+
+fn parse_places(text: &str) -> Option<Vec<Place>> {
+    let place = |text: &str| {
+        let mut parts = text.split(',');
+        let (at, len) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+        Some(Place { at, len, crc: u32::from_str_radix(parts.next()?, 16).ok()? })
+    };
+    text.split(';').filter(|text| !text.is_empty()).map(place).collect()
 }
 
 fn row_groups(metadata: &ParquetMetaData, places: &[Option<usize>; COUNT]) -> Option<Vec<RowGroup>> {

@@ -1,9 +1,10 @@
 //! The rows of a seal in the order they are written.
 //!
 //! Rows are first cut into partitions of contiguous start times (the row groups), and sorted inside each by
-//! tenant, host, direction and start, so that a question about a time, a tenant or a host touches few pages, and
-//! what goes one way lies together: there one side is the same host in every row, and compresses to nothing. Rows
-//! without a tenant come last, by source address. Rows that are equal in all that keep the order they came in.
+//! direction, tenant, host and start, so that a question about a time, a tenant or a host touches few pages. What goes
+//! one way lies together: there the tenants' side rises from page to page, is the same host in every row of a run and
+//! compresses to nothing; and no row but local ones, which are few, has a second tenant. Rows without a tenant come
+//! last in their direction, by source address. Rows that are equal in all that keep the order they came in.
 
 use super::address::Addresses;
 use super::dense;
@@ -16,7 +17,7 @@ use weir_flow::names::Direction;
 use weir_flow::schema::Column;
 
 /// A row group has at most so many rows.
-pub(crate) const GROUP_ROWS_MAX: usize = 256 * 1024;
+pub(crate) const GROUP_ROWS_MAX: usize = if cfg!(test) { 256 * 1024 } else { 1024 * 1024 };
 
 /// Frames, and the order of their rows.
 pub(crate) struct Rows {
@@ -121,7 +122,7 @@ impl Rows {
         self.groups = groups.into_iter().map(group).collect();
     }
 
-    /// What rows are sorted by before their start, as one number: the tenant's place, the host's, and the direction;
+    /// What rows are sorted by before their start, as one number: the direction, the tenant's place and the host's;
     /// without a tenant, a place after all, and the source's. Numbers are as small as they can be.
     fn keys(&self, present: &[u64]) -> Vec<u64> {
         let mut tenant = Vec::new();
@@ -143,13 +144,14 @@ impl Rows {
         let mut by: Vec<u32> = by.collect();
         let hosts = squeeze(&mut by, self.addresses.list.len() + 2);
         let host_bits = u32::from(width(hosts));
-        let direction_bits = u32::from(width(Direction::WORDS.len() as u64));
         let last = self.names.len() as u64;
+        let tenant_bits = u32::from(width(last));
+        let none = u8::try_from(Direction::WORDS.len()).unwrap_or(u8::MAX);
         let sides = by.iter().zip(tenant.iter().zip(&direction));
         let key = |(mask, (host, (tenant, direction))): (&u64, (&u32, (&u32, &u8)))| {
             let tenant = if mask & Column::Tenant.bit() != 0 { u64::from(*tenant) } else { last };
-            let direction = if mask & Column::Direction.bit() != 0 { *direction } else { 0 };
-            (tenant << host_bits | u64::from(*host)) << direction_bits | u64::from(direction)
+            let direction = if mask & Column::Direction.bit() != 0 { *direction } else { none };
+            (u64::from(direction) << tenant_bits | tenant) << host_bits | u64::from(*host)
         };
         present.iter().zip(sides).map(key).collect()
     }

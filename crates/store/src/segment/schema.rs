@@ -7,7 +7,7 @@ use weir_flow::batch::ALWAYS;
 use weir_flow::schema::{COLUMNS, Definition, Kind};
 
 /// A page holds at most so many rows (unless all rows of the row group are alike), so that the page index leads to few of them.
-pub(crate) const PAGE_ROWS: usize = 20 * 1024;
+pub(crate) const PAGE_ROWS: usize = 8 * 1024;
 
 /// What this program calls itself in the files it writes.
 pub(crate) const CREATED_BY: &str = concat!("weir ", env!("CARGO_PKG_VERSION"));

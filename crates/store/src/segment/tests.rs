@@ -90,7 +90,7 @@ proptest! {
     fn rows_come_back_as_they_were(batches in prop::collection::vec(sample::batch(30), 1..4)) {
         let folder = TempDir::new().unwrap();
         let (path, file) = segment(&folder, &batches);
-        let reader = Reader::open_checked(&path, &file).unwrap();
+        let reader = Reader::open_checked(&path, None, &file).unwrap();
         prop_assert_eq!(sample::sorted(&all(&reader, u64::MAX)), sample::sorted(&batches));
         let rows: u64 = batches.iter().map(|b| b.len() as u64).sum();
         let sum = |column: Column| batches.iter().flat_map(|b| (0..b.len()).filter_map(move |r| b.get(r, column))).map(|v| match v {
@@ -107,11 +107,11 @@ proptest! {
 }
 
 #[test]
-fn row_groups_are_cut_by_time_and_sorted_by_tenant_host_and_direction() {
+fn row_groups_are_cut_by_time_and_sorted_by_direction_tenant_and_host() {
     let folder = TempDir::new().unwrap();
     let batch = large(300_000);
     let (path, file) = segment(&folder, std::slice::from_ref(&batch));
-    let reader = Reader::open_checked(&path, &file).unwrap();
+    let reader = Reader::open_checked(&path, None, &file).unwrap();
     let groups = reader.row_groups();
     assert_eq!(groups.iter().map(|g| g.rows).collect::<Vec<_>>(), [150_000, 150_000]);
     assert!(groups[0].start_max <= groups[1].start_min);
@@ -126,7 +126,7 @@ fn row_groups_are_cut_by_time_and_sorted_by_tenant_host_and_direction() {
             let by = if tenant.0 { Column::SrcAddr } else { Column::Host };
             let addr = batch.is_present(row, by).then(|| batch.addrs(by)[row]);
             let direction = batch.get(row, Column::Direction).map(|_| batch.u8s(Column::Direction)[row]);
-            (tenant, addr, direction, batch.times(Column::Start)[row])
+            (direction.is_none(), direction, tenant, addr, batch.times(Column::Start)[row])
         };
         assert!((1..group.rows).all(|row| key(row - 1) <= key(row)));
     }
@@ -159,10 +159,10 @@ pub(super) fn alike(rows: usize) -> Batch {
 fn columns_that_are_the_same_and_columns_of_one_value_come_back() {
     let folder = TempDir::new().unwrap();
     // No row, one, a page's, and one more.
-    for rows in [0, 1, 7, 20_480, 20_481] {
+    for rows in [0, 1, 7, 8_192, 8_193] {
         let batch = alike(rows);
         let (path, file) = segment(&folder, std::slice::from_ref(&batch));
-        let reader = Reader::open_checked(&path, &file).unwrap();
+        let reader = Reader::open_checked(&path, None, &file).unwrap();
         assert_eq!(sample::sorted(&all(&reader, u64::MAX)), sample::sorted([&batch]), "{rows} rows");
         let sum = |column: Column| {
             let there = (0..rows).filter(|row| batch.is_present(*row, column));
@@ -176,15 +176,15 @@ fn columns_that_are_the_same_and_columns_of_one_value_come_back() {
 fn any_ranges_read_what_a_whole_read_has_there() {
     let folder = TempDir::new().unwrap();
     let (path, file) = segment(&folder, &[large(50_000)]);
-    let reader = Reader::open_checked(&path, &file).unwrap();
+    let reader = Reader::open_checked(&path, None, &file).unwrap();
     let whole = reader.read_all(0, u64::MAX).unwrap();
     let cases: &[&[Range<usize>]] = &[
         &[],
         &[0..1],
         &[49_999..50_000],
         &[20_479..20_481],
-        &[5..5, 7..9, 20_480..20_480, 30_000..30_001],
-        &[0..20_480, 40_960..50_000],
+        &[5..5, 7..9, 8_192..8_192, 30_000..30_001],
+        &[0..8_192, 16_384..50_000],
         &[100..200, 200..300, 45_000..99_999],
         &[60_000..70_000],
     ];
@@ -208,7 +208,7 @@ fn any_ranges_read_what_a_whole_read_has_there() {
 fn page_bounds_hold_every_value_and_are_tight() {
     let folder = TempDir::new().unwrap();
     let (path, file) = segment(&folder, &[large(50_000)]);
-    let reader = Reader::open_checked(&path, &file).unwrap();
+    let reader = Reader::open_checked(&path, None, &file).unwrap();
     let batch = reader.read_all(0, u64::MAX).unwrap();
     for definition in &COLUMNS {
         let column = definition.column;
@@ -220,7 +220,7 @@ fn page_bounds_hold_every_value_and_are_tight() {
         // A column whose rows are all alike is one page.
         let alike = pages.len() == 1 && pages[0].min == pages[0].max;
         assert!(
-            alike || pages.len() == 3 && pages.iter().all(|p| p.rows.len() <= 20_480),
+            alike || pages.len() == 7 && pages.iter().all(|p| p.rows.len() <= 8_192),
             "{}",
             definition.name
         );
@@ -267,7 +267,7 @@ fn long_strings_are_cut_into_small_pages_and_come_back() {
         row.push(&mut batch);
     }
     let (path, file) = segment(&folder, std::slice::from_ref(&batch));
-    let reader = Reader::open_checked(&path, &file).unwrap();
+    let reader = Reader::open_checked(&path, None, &file).unwrap();
     assert_eq!(sample::sorted(&all(&reader, u64::MAX)), sample::sorted([&batch]));
     let some = [150..160, 2_900..2_950];
     let rows: Vec<u32> = (150..160).chain(2_900..2_950).collect();
@@ -309,12 +309,14 @@ fn a_flipped_bit_anywhere_is_an_error_or_changes_nothing() {
     let folder = TempDir::new().unwrap();
     let (path, file) = segment(&folder, &[sample::tiny(1, 5), sample::tiny(2, 6)]);
     let bytes = std::fs::read(&path).unwrap();
-    let truth = all(&Reader::open_checked(&path, &file).unwrap(), u64::MAX);
+    let truth = all(&Reader::open_checked(&path, None, &file).unwrap(), u64::MAX);
     let mut seen = 0;
     let on_disk = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
     for (at, byte) in bytes.iter().enumerate() {
         on_disk.write_all_at(&[byte ^ 1 << (at % 8)], at as u64).unwrap();
-        match Reader::open_checked(&path, &file).and_then(|r| r.read_all(0, u64::MAX)) {
+        match Reader::open_checked(&path, None, &file)
+            .and_then(|r| r.networks(0).and_then(|_| r.read_all(0, u64::MAX)))
+        {
             // Only the mark at the file's beginning is never read.
             Ok(batch) => assert!(at < 4 && sample::rows(&batch) == sample::rows(&truth[0]), "byte {at}"),
             Err(error) => {
@@ -328,7 +330,7 @@ fn a_flipped_bit_anywhere_is_an_error_or_changes_nothing() {
     assert_eq!(seen, bytes.len() - 4);
     for len in (0..bytes.len()).rev() {
         on_disk.set_len(len as u64).unwrap();
-        assert!(Reader::open_checked(&path, &file).is_err());
+        assert!(Reader::open_checked(&path, None, &file).is_err());
         assert!(Reader::open(&path).is_err(), "cut to {len}");
     }
 }
@@ -348,4 +350,25 @@ fn a_footer_with_any_byte_changed_is_no_panic_without_the_manifest_either() {
             COLUMNS.iter().for_each(|d| drop(reader.page_ranges(0, d.column)));
         }
     }
+}
+
+#[test]
+fn every_address_is_in_the_rows_that_the_networks_say() {
+    let folder = TempDir::new().unwrap();
+    let batch = large(70_000);
+    let (path, file) = segment(&folder, std::slice::from_ref(&batch));
+    let reader = Reader::open_checked(&path, None, &file).unwrap();
+    let (blocks, rows) = (reader.networks(0).unwrap().unwrap(), reader.read_all(0, u64::MAX).unwrap());
+    let columns = [Column::SrcAddr, Column::DstAddr, Column::NatSrcAddr, Column::NatDstAddr, Column::Host];
+    assert_eq!(columns.iter().fold(0, |mask, column| mask | column.bit()), crate::segment::NETWORK_COLUMNS);
+    let mut held = 0;
+    for row in (0..rows.len()).step_by(101) {
+        for column in columns.into_iter().filter(|column| rows.is_present(row, *column)) {
+            let addr = rows.addrs(column)[row];
+            let spans = blocks.rows(addr, addr).unwrap();
+            assert!(spans.iter().any(|span| span.contains(&row)), "{addr} of {} in {spans:?}", column.name());
+            held += 1;
+        }
+    }
+    assert!(held > 1_000);
 }

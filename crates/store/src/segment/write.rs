@@ -3,6 +3,7 @@
 use super::chunk::{Encoder, Input, Pick, Slice};
 use super::dense::Dense;
 use super::file::FileWriter;
+use super::networks::Networks;
 use super::pages::Chunk;
 use super::present::Present;
 use super::rows::{Group, Rows};
@@ -29,6 +30,8 @@ pub(crate) mod key {
     pub(crate) const TOTALS: &str = "weir.totals";
     /// CRC-32C of every page: row groups separated by `;`, columns by `,`, eight hexadecimal digits a page.
     pub(crate) const PAGE_CRCS: &str = "weir.page_crc32c";
+    /// Where the blocks of networks are: place, length and CRC-32C (hexadecimal), row groups separated by `;`.
+    pub(crate) const NETWORKS: &str = "weir.networks";
 }
 
 /// The version of the segment format that this program writes.
@@ -48,10 +51,9 @@ pub(crate) fn write(disk: &Disk, name: &str, rows: &Rows) -> Result<SegmentFile,
     let written = disk.create(name, |sink, path| {
         let failed = |e: ParquetError| parquet_error(path, e);
         let descriptor = schema::descriptor().map_err(failed)?;
-        let mut encoded = encode_all(rows, &descriptor).map_err(failed)?;
-        let chunks = std::mem::take(&mut encoded.chunks);
-        tail = write_file(sink, chunks, descriptor, &encoded.summary).map_err(failed)?;
+        let encoded = encode_all(rows, &descriptor).map_err(failed)?;
         sums = encoded.summary;
+        tail = write_file(sink, encoded, descriptor).map_err(failed)?;
         Ok(())
     })?;
     Ok(SegmentFile {
@@ -116,6 +118,8 @@ type Chunks = Vec<Vec<Option<Chunk>>>;
 #[derive(Default)]
 struct Encoded {
     chunks: Chunks,
+    /// The blocks of networks, by row group.
+    networks: Vec<Vec<u8>>,
     summary: Summary,
 }
 
@@ -144,7 +148,15 @@ fn encode_all(rows: &Rows, descriptor: &SchemaDescriptor) -> Result<Encoded, Par
             Err(error) => return fail(&done, error),
         };
         let mut dense = Dense::default();
-        while let Some(definition) = COLUMNS.get(next.fetch_add(1, Ordering::Relaxed)) {
+        loop {
+            let place = next.fetch_add(1, Ordering::Relaxed);
+            let Some(definition) = COLUMNS.get(place) else {
+                // After the last column come the networks, once.
+                if place == COLUMNS.len() {
+                    take_networks(rows, &done);
+                }
+                return;
+            };
             let column = definition.column;
             // A twin's chunks come with those it is the same as.
             let chunks = match twins.contains(&column) {
@@ -173,6 +185,21 @@ fn encode_all(rows: &Rows, descriptor: &SchemaDescriptor) -> Result<Encoded, Par
         work();
     });
     done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// Adds the blocks of networks.
+fn take_networks(rows: &Rows, done: &Mutex<Result<Encoded, ParquetError>>) {
+    let networks = Networks::new(&rows.addresses.list);
+    match rows.groups.iter().map(|group| networks.blocks(rows, group)).collect() {
+        Ok(blocks) => {
+            if let Ok(mut done) = done.lock()
+                && let Ok(encoded) = &mut *done
+            {
+                encoded.networks = blocks;
+            }
+        }
+        Err(error) => fail(done, error),
+    }
 }
 
 /// The chunks of the column that holds the same as these, if one does.
@@ -225,24 +252,34 @@ fn fail<T>(done: &Mutex<Result<T, ParquetError>>, error: ParquetError) {
     }
 }
 
-/// Writes the chunks and the footer; returns the length and checksum of what follows the chunks.
+/// Writes the chunks, the networks and the footer; returns the length and checksum of what follows them.
 fn write_file(
     sink: &mut Sink,
-    chunks: Chunks,
+    encoded: Encoded,
     descriptor: SchemaDescriptor,
-    summary: &Summary,
 ) -> Result<(u64, u32), ParquetError> {
     let mut tail = Tail { sink, counting: None };
     let mut file = FileWriter::new(&mut tail, Arc::new(descriptor))?;
     let mut crcs = Vec::new();
-    for group in chunks {
+    for group in encoded.chunks {
         let chunks: Vec<Chunk> = group.into_iter().flatten().collect();
         let column = |chunk: &Chunk| chunk.page_crcs.iter().map(|c| format!("{c:08x}")).collect::<String>();
         crcs.push(chunks.iter().map(column).collect::<Vec<_>>().join(","));
         file.group(chunks)?;
     }
-    let totals = serde_json::to_string(&summary.totals).map_err(|e| ParquetError::General(e.to_string()))?;
-    let pairs = [(key::FORMAT, FORMAT.to_owned()), (key::TOTALS, totals), (key::PAGE_CRCS, crcs.join(";"))];
+    let mut networks = Vec::new();
+    for blocks in &encoded.networks {
+        let place = file.append(blocks)?;
+        networks.push(format!("{place},{},{:08x}", blocks.len(), crc32c::crc32c(blocks)));
+    }
+    let totals = serde_json::to_string(&encoded.summary.totals);
+    let totals = totals.map_err(|e| ParquetError::General(e.to_string()))?;
+    let pairs = [
+        (key::FORMAT, FORMAT.to_owned()),
+        (key::TOTALS, totals),
+        (key::PAGE_CRCS, crcs.join(";")),
+        (key::NETWORKS, networks.join(";")),
+    ];
     let pairs = pairs.map(|(key, value)| KeyValue::new(key.to_owned(), value));
     file.finish(pairs.into(), |tail| tail.counting = Some((0, 0)))?;
     Ok(tail.counting.unwrap_or_default())

@@ -80,7 +80,7 @@ impl Which {
         Ok(if self.reads_files() {
             said(&self.batches(config)?)
         } else if weir_store::exists(&config.store) {
-            Labels::new(&snapshot(config)?.memory()?)
+            Labels::new(&snapshot(config, Some(&(0..0)))?.memory()?)
         } else {
             none
         })
@@ -120,7 +120,7 @@ impl Which {
         Ok(if self.reads_files() {
             Source::Files(self.batches(config)?)
         } else {
-            Source::Store(Box::new(snapshot(config)?))
+            Source::Store(Box::new(snapshot(config, self.range(config)?.as_ref())?))
         })
     }
 
@@ -267,9 +267,11 @@ pub(super) fn bucket_for(length_ms: i64, steps: i64) -> Bucket {
     }
 }
 
-/// The store as it is now.
-pub(crate) fn snapshot(config: &Config) -> Outcome<Snapshot> {
-    let snapshot = Snapshot::open(&config.store)?;
+/// The store as it is now. What it has of the span (of all time, if there is none) is opened at once: a daemon may replace
+/// or give up any file while the question is answered.
+pub(crate) fn snapshot(config: &Config, range: Option<&Range<i64>>) -> Outcome<Snapshot> {
+    allow_open_files();
+    let snapshot = Snapshot::open_span(&config.store, range.unwrap_or(&(i64::MIN..i64::MAX)))?;
     for damage in snapshot.damage() {
         eprintln!(
             "weir: the journal is damaged, its whole records are used: {} in {}",
@@ -278,6 +280,15 @@ pub(crate) fn snapshot(config: &Config) -> Outcome<Snapshot> {
         );
     }
     Ok(snapshot)
+}
+
+/// Raises the limit of open files to what this process may have: a shell's usual 1,024 are a few months of a store.
+fn allow_open_files() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    // Where that is refused, what cannot be kept open is opened when its turn comes.
+    let _ = setrlimit(Resource::Nofile, limit);
 }
 
 #[cfg(test)]

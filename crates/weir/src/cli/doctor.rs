@@ -45,7 +45,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     };
     let kinds = kinds(arguments)?;
     let form = arguments.common.form.text("doctor")?;
-    let snapshot = ask::snapshot(&config)?;
+    let snapshot = ask::snapshot(&config, Some(&span.range()))?;
     let mut checkup = doctor::checkup(&snapshot, &config, span.range(), now)?;
     if let Some(name) = &arguments.exporter {
         let is_meant = |address| config.exporter_name(address) == *name || address.to_string() == *name;

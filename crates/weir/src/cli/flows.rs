@@ -284,7 +284,7 @@ impl Following {
             filter: Some(asked.map_or(late.clone(), |asked| asked.and(late))),
             ..self.listing.clone()
         };
-        let source = Source::Store(Box::new(ask::snapshot(config)?));
+        let source = Source::Store(Box::new(ask::snapshot(config, self.listing.range.as_ref())?));
         let names = Names::new(source.labels()?, config);
         let exporter = |address| config.exporter_name(address);
         let mut writer = Writer::new(self.form, self.all, &config.zone, &exporter, &names);

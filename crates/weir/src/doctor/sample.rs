@@ -63,11 +63,7 @@ pub(super) fn newest(snapshot: &Snapshot, window: &Range<i64>) -> Outcome<Sample
             break;
         }
         let before = sample.rows.records;
-        let reader = match segment.open() {
-            // Given up by the retention since the snapshot was taken.
-            Err(error) if error.is_vanished() => continue,
-            other => other?,
-        };
+        let reader = segment.open()?;
         for group in 0..reader.row_groups().len() {
             sample.take(&reader.read_all(group, columns)?, window);
         }

@@ -60,7 +60,7 @@ impl Account {
     /// # Errors
     /// There is no store, it is damaged, or a sum does not fit.
     pub(crate) fn read(config: &Config, wanted: &Wanted<'_>) -> Outcome<Self> {
-        let snapshot = snapshot(config)?;
+        let snapshot = snapshot(config, Some(&wanted.range))?;
         let mut sum = Sum {
             usage: Usage::new(config.tenants.iter().map(|tenant| tenant.name.as_str())),
             days: wanted.days.map(DailyByTenant::new),
