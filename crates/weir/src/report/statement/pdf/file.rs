@@ -16,6 +16,9 @@ pub(super) struct About<'a> {
 const BOOK: Name<'static> = Name(b"Book");
 const BOLD: Name<'static> = Name(b"Bold");
 
+/// Pages are packed for each tenant anew: more effort makes them little smaller.
+const QUICK: u32 = 3;
+
 /// What an element holds, in the order it is read.
 #[derive(Clone, Copy)]
 enum Child {
@@ -68,7 +71,7 @@ pub(super) fn write(sheets: &Sheets, fonts: &Fonts, about: &About<'_>) -> Outcom
         else {
             continue;
         };
-        pdf.stream(*content_id, &deflated(&content)?).filter(Filter::FlateDecode);
+        pdf.stream(*content_id, &deflated(&content, QUICK)?).filter(Filter::FlateDecode);
         let of = parts.iter().filter_map(|element| elements.get(*element).copied());
         pdf.indirect(*parents_id).array().items(of);
         let mut one = pdf.page(*page_id);

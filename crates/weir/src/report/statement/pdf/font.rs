@@ -18,6 +18,9 @@ const UNKNOWN: char = '\u{fffd}';
 const SYSTEM: SystemInfo<'static> =
     SystemInfo { registry: Str(b"Adobe"), ordering: Str(b"Identity"), supplement: 0 };
 
+/// What is packed once is packed well.
+const BEST: u32 = 9;
+
 /// Which style.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Weight {
@@ -145,9 +148,11 @@ struct Base {
 
 /// A part of a font, as a file has it.
 struct Part {
-    /// How long it is unpacked.
+    /// How long the font is unpacked.
     size: usize,
     packed: Vec<u8>,
+    /// Which letter each glyph is, packed.
+    map: Vec<u8>,
 }
 
 impl Base {
@@ -158,7 +163,7 @@ impl Base {
             let (c, glyph, advance) = font.glyph(c);
             letters.entry(remapper.remap(glyph)).or_insert((c, advance));
         }
-        let part = Part::cut(font, &remapper)?;
+        let part = Part::cut(font, &remapper, &letters)?;
         Ok(Self { remapper, letters, part })
     }
 
@@ -176,10 +181,15 @@ impl Base {
 }
 
 impl Part {
-    fn cut(font: &Font, remapper: &GlyphRemapper) -> Outcome<Self> {
+    fn cut(font: &Font, remapper: &GlyphRemapper, letters: &BTreeMap<u16, (char, u16)>) -> Outcome<Self> {
         let data = subsetter::subset(font.data, 0, remapper)
             .map_err(|error| Failure::new(format!("the font for PDF files cannot be cut: {error}")))?;
-        Ok(Self { size: data.len(), packed: deflated(&data)? })
+        let mut map = UnicodeCmap::<u16>::new(Name(b"Letters"), SYSTEM);
+        for (number, (c, _)) in letters {
+            map.pair(*number, *c);
+        }
+        let map = deflated(map.finish().as_slice(), BEST)?;
+        Ok(Self { size: data.len(), packed: deflated(&data, BEST)?, map })
     }
 }
 
@@ -222,19 +232,14 @@ impl<'a> Used<'a> {
         cid.widths().consecutive(0, widths);
         cid.finish();
         self.font.describe(pdf, descriptor_id, data_id);
-        let mut map = UnicodeCmap::<u16>::new(Name(b"Letters"), SYSTEM);
-        for (number, (c, _)) in &self.letters {
-            map.pair(*number, *c);
-        }
-        let map = deflated(map.finish().as_slice())?;
-        pdf.cmap(map_id, &map).name(Name(b"Letters")).system_info(SYSTEM).filter(Filter::FlateDecode);
         let own;
         let part = if self.letters.len() == self.base.letters.len() {
             &self.base.part
         } else {
-            own = Part::cut(self.font, &self.remapper)?;
+            own = Part::cut(self.font, &self.remapper, &self.letters)?;
             &own
         };
+        pdf.cmap(map_id, &part.map).name(Name(b"Letters")).system_info(SYSTEM).filter(Filter::FlateDecode);
         let mut stream = pdf.stream(data_id, &part.packed);
         stream.filter(Filter::FlateDecode);
         stream.pair(Name(b"Length1"), i32::try_from(part.size).unwrap_or(i32::MAX));
@@ -248,9 +253,9 @@ fn whole_number(n: i32) -> f32 {
     n as f32
 }
 
-/// Packed as PDF packs streams. The same bytes give the same bytes.
-pub(super) fn deflated(bytes: &[u8]) -> Outcome<Vec<u8>> {
-    let mut encoder = ZlibEncoder::new(Vec::with_capacity(bytes.len() / 2), Compression::new(6));
+/// Packed as PDF packs streams, with so much effort (1 to 9). The same bytes give the same bytes.
+pub(super) fn deflated(bytes: &[u8], effort: u32) -> Outcome<Vec<u8>> {
+    let mut encoder = ZlibEncoder::new(Vec::with_capacity(bytes.len() / 2), Compression::new(effort));
     let packed = encoder.write_all(bytes).and_then(|()| encoder.finish());
     packed.map_err(|error| Failure::new(format!("a page of a PDF cannot be packed: {error}")))
 }
