@@ -28,8 +28,8 @@ const WORDS_MAX: usize = 500;
 /// What others may not do with a password's file: read it, or write it. A group may read it: so services are let in
 /// (`root:weir`, mode 640), and so systemd hands over its credentials.
 const FOR_OTHERS: u32 = 0o027;
-/// Answers to a letter that are about us and not about it: no password, a wrong one, no encryption, a bad sequence.
-const NOT_LET_IN: [u16; 6] = [454, 503, 530, 534, 535, 538];
+/// Answers to a letter that are about us and not about it: not now, no password, a wrong one, no encryption, a bad sequence.
+const NOT_LET_IN: [u16; 7] = [421, 454, 503, 530, 534, 535, 538];
 
 /// The client of a server.
 pub(super) struct Client<'a> {
