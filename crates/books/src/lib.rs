@@ -9,9 +9,12 @@
 
 mod audit;
 mod error;
+mod outbox;
+mod schedule;
 
 pub use audit::Entry;
 pub use error::{Error, Result};
+pub use outbox::{About, Delivery, Fate, Letter, Parcel, State};
 
 use rusqlite::{Connection, OpenFlags};
 use std::path::{Path, PathBuf};
@@ -24,7 +27,7 @@ pub const FILE: &str = "books.sqlite";
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The tables, of each module its own. All are made when the file is opened for writing.
-const TABLES: &[&str] = &[audit::TABLES];
+const TABLES: &[&str] = &[audit::TABLES, outbox::TABLES, schedule::TABLES];
 
 /// The open books.
 #[derive(Debug)]

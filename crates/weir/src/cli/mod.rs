@@ -4,6 +4,7 @@ mod ask;
 mod doctor;
 mod exporter_config;
 mod flows;
+mod mail;
 mod manage;
 mod plot;
 mod rate;
@@ -49,6 +50,8 @@ enum Command {
     Usage(usage::Arguments),
     /// A tenant's statement of a period: text, HTML, PDF, CSV, JSON; of all tenants; the manager's page
     Statement(statement::Arguments),
+    /// Sends each tenant's statement of a period by mail, once, and the manager a summary
+    Mail(mail::Arguments),
     /// What a period's traffic costs, by the tenants' tariffs or by another one
     Rate(rate::Arguments),
     /// Plays the datagrams of a capture to a collector
@@ -123,6 +126,7 @@ pub(crate) fn run() -> Outcome {
         Command::Plot(arguments) => plot::run(&arguments),
         Command::Usage(arguments) => usage::run(&arguments),
         Command::Statement(arguments) => statement::run(&arguments),
+        Command::Mail(arguments) => mail::run(&arguments),
         Command::Rate(arguments) => rate::run(&arguments),
         Command::Send(arguments) => manage::send(&arguments),
         Command::Check(arguments) => manage::check(&arguments),

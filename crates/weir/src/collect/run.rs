@@ -20,6 +20,7 @@ use crate::exit::Outcome;
 use crate::metrics::Hub;
 use crate::metrics::door::Door;
 use crate::relay::Relays;
+use crate::schedule::Clockwork;
 use crate::web::Web;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -49,6 +50,8 @@ pub(crate) fn run(config: Config, reread: &(dyn Fn() -> Outcome<Config> + Sync))
     let attic = Arc::new(Attic::new(writer.memory(), Realm::Live));
     let (outbox, inbox) = share::channel(config.memory.queue_batches(), &hub);
     let share = Arc::new(Share::new(Arc::new(config), attic, Arc::clone(&hub)));
+    let current = Arc::clone(&share);
+    let clockwork = Clockwork::start(move || current.config().1, &hub)?;
     let is_done = AtomicBool::new(false);
     thread::scope(|scope| {
         let manager = Systemd::of_environment();
@@ -63,7 +66,7 @@ pub(crate) fn run(config: Config, reread: &(dyn Fn() -> Outcome<Config> + Sync))
         // If the store failed, the listeners must not wait for it for ever.
         share.stop();
         drop(inbox);
-        drop((web, door));
+        drop((web, door, clockwork));
         is_done.store(true, Ordering::Relaxed);
         result
     })

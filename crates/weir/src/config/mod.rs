@@ -6,10 +6,12 @@
 mod collect;
 mod dump;
 mod listen;
+mod mail;
 pub(crate) mod memory;
 mod mistake;
 mod read;
 mod relay;
+mod schedule;
 mod statement;
 mod store;
 mod tariff;
@@ -20,10 +22,12 @@ mod web;
 use crate::exit::{self, Failure, Outcome};
 pub(crate) use collect::Collect;
 pub(crate) use listen::{Identity, Listen, Transport};
+pub(crate) use mail::{Attach, Login, Mail, Security, Server, Way};
 pub(crate) use memory::Memory;
 pub(crate) use mistake::{nearest, zone_meant};
 pub(crate) use read::read;
 pub(crate) use relay::{Format, Mode, Relay, Source};
+pub(crate) use schedule::{Act, Schedule};
 pub(crate) use statement::Statements;
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -73,6 +77,10 @@ pub(crate) struct Config {
     pub(crate) tariffs: Vec<Tariff>,
     /// How statements look.
     pub(crate) statement: Statements,
+    /// How statements are sent, if they are.
+    pub(crate) mail: Option<Mail>,
+    /// What the daemon does by itself.
+    pub(crate) schedules: Vec<Schedule>,
     /// Networks that are ours without being a tenant's.
     pub(crate) own: Vec<Prefix>,
     /// The sampling interval of exporters that say nothing.
@@ -98,6 +106,8 @@ impl Default for Config {
             tenants: Tenants::default(),
             tariffs: Vec::new(),
             statement: Statements::default(),
+            mail: None,
+            schedules: Vec::new(),
             own: own_networks_default(),
             sampling_default: None,
             zone: Zone::utc(),

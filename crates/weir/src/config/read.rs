@@ -62,6 +62,8 @@ impl Reader {
                 "accounting",
                 "billing",
                 "statement",
+                "mail",
+                "schedule",
             ],
         );
         if let Some(store) = self.table(root, "store") {
@@ -91,6 +93,12 @@ impl Reader {
         config.tariffs = self.tariffs(root, &config.zone);
         config.tenants = self.tenants(root, &config.tariffs);
         config.statement = self.statement(root);
+        if let (Some(mail), Some(value)) = (self.table(root, "mail"), root.get("mail")) {
+            config.mail = self.mail(mail, value.span());
+        }
+        let schedules = self.tables(root, "schedule").into_iter();
+        config.schedules =
+            schedules.filter_map(|(table, at)| self.schedule(table, at, root.contains_key("mail"))).collect();
         config
     }
 
@@ -235,7 +243,7 @@ impl Reader {
                     network_places.push(place);
                 }
             }
-            let mail = self.strings(table, "mail").into_iter().map(|(m, _)| m.to_owned()).collect();
+            let mail = self.mailboxes(table, "mail").iter().map(ToString::to_string).collect();
             let nested = self.boolean(table, "nested");
             let tariff = self.tariff_of(table, tariffs);
             let Some(name) = name else { continue };

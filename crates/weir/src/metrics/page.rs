@@ -58,6 +58,13 @@ pub(crate) fn page(hub: &Hub, served: &Served, name: &dyn Fn(Addr) -> String, no
     page.one(&m::MEMORY_LIMIT, hub.memory);
     page.one(&m::MEMORY_PRESSURE, hub.early_seals.load(Ordering::Relaxed));
     page.one(&m::MEMORY_REFUSED, hub.status().memory_refused);
+    for (outcome, times) in hub.post.jobs() {
+        page.sample(&m::SCHEDULE_JOBS, &[outcome], times);
+    }
+    for (outcome, times) in hub.post.letters() {
+        page.sample(&m::MAIL_LETTERS, &[outcome], times);
+    }
+    page.one(&m::MAIL_WAITING, hub.post.waiting());
     for ((path, code), times) in served.counts() {
         page.sample(&m::HTTP_REQUESTS, &[path, code.as_str()], times);
     }

@@ -9,6 +9,7 @@ pub(crate) mod completeness;
 pub(crate) mod doctor;
 pub(crate) mod flows;
 pub(crate) mod import;
+pub(crate) mod mail;
 pub(crate) mod name;
 pub(crate) mod number;
 pub(crate) mod other;

@@ -17,6 +17,7 @@
 //! | `stream` | IPFIX over TCP and TLS: framing, certificates, who may speak and how much |
 //! | `health` | what a running daemon says of itself over HTTP, and to bad clients |
 //! | `packaging` | the units as systemd reads them |
+//! | `mail` | statements as mail: to a real server, to servers that fail, once each |
 //! | `rate` | what traffic costs, to the cent |
 //! | `statement` | what a building's tenants are told of a month, by hand |
 //! | `relay` | what goes onward: untouched, balanced, from the exporter's address, in another format |
@@ -31,7 +32,7 @@
 //! | `duckdb` | the files, read by DuckDB |
 //!
 //! Beside them: `run` runs the program, `daemon` keeps one running, `netflow` makes datagrams, `flowgen` is the
-//! generator, `dice` a seeded source of numbers.
+//! generator, `dice` a seeded source of numbers, `smtp` a mail server that fails as asked.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail loudly")]
 
@@ -55,6 +56,7 @@ mod health;
 mod import;
 mod kill;
 mod listen;
+mod mail;
 mod names;
 mod netflow;
 mod nfdump;
@@ -65,6 +67,7 @@ mod rate;
 mod relay;
 mod remember;
 mod run;
+mod smtp;
 mod statement;
 mod stream;
 mod supervise;
