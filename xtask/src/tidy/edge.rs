@@ -12,7 +12,8 @@ pub(super) const ROOMS: &[(&str, &[&str])] = &[
     ("store", &["flow"]),
     ("query", &["flow", "store"]),
     ("account", &["flow"]),
-    ("weir", &["wire", "flow", "store", "query", "account"]),
+    ("books", &[]),
+    ("weir", &["wire", "flow", "store", "query", "account", "books"]),
     ("sim", &["wire", "flow", "store", "query", "account"]),
     ("testkit", &[]),
 ];

@@ -1,0 +1,78 @@
+//! The books: what must not change any more, and what must not be done twice.
+//!
+//! One SQLite file in the store's folder (`books.sqlite`), apart from the traffic: closed statements in a chain of
+//! digests, the audit trail, mail that was sent, quotas that were passed. It is a file of its own because these are few,
+//! are changed in transactions, and outlive the traffic they were made from. Several processes may have it open (the
+//! daemon, a command): SQLite's write-ahead log lets one write while others read, and a second writer waits.
+//!
+//! This crate knows nothing of traffic or money: documents are bytes, amounts are text, and time is an argument.
+
+mod audit;
+mod error;
+
+pub use audit::Entry;
+pub use error::{Error, Result};
+
+use rusqlite::{Connection, OpenFlags};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The file's name in the store's folder.
+pub const FILE: &str = "books.sqlite";
+
+/// How long one process waits for another's transaction. Transactions are short; this is for a slow disk.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The tables, of each module its own. All are made when the file is opened for writing.
+const TABLES: &[&str] = &[audit::TABLES];
+
+/// The open books.
+#[derive(Debug)]
+pub struct Books {
+    db: Connection,
+    path: PathBuf,
+}
+
+impl Books {
+    /// Opens the books of a store for writing, and makes them if there are none.
+    ///
+    /// # Errors
+    /// [`Error`] with the file's name if it cannot be opened or is no file of books.
+    pub fn open(folder: &Path) -> Result<Self> {
+        let path = folder.join(FILE);
+        let failed = |error| Error::new(&path, "open", error);
+        let mut db = Connection::open(&path).map_err(failed)?;
+        db.busy_timeout(PATIENCE).map_err(failed)?;
+        db.pragma_update(None, "journal_mode", "wal").map_err(failed)?;
+        // A statement that was said to be closed is on the disk.
+        db.pragma_update(None, "synchronous", "full").map_err(failed)?;
+        db.pragma_update(None, "foreign_keys", true).map_err(failed)?;
+        let tables = db.transaction().map_err(failed)?;
+        for statement in TABLES {
+            tables.execute_batch(statement).map_err(failed)?;
+        }
+        tables.commit().map_err(failed)?;
+        Ok(Self { db, path })
+    }
+
+    /// Opens the books of a store for reading; `None` if there are none.
+    ///
+    /// # Errors
+    /// As [`Books::open`].
+    pub fn read(folder: &Path) -> Result<Option<Self>> {
+        let path = folder.join(FILE);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let failed = |error| Error::new(&path, "open", error);
+        let db = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(failed)?;
+        db.busy_timeout(PATIENCE).map_err(failed)?;
+        Ok(Some(Self { db, path }))
+    }
+
+    /// An error of this file.
+    fn failed(&self, doing: &'static str) -> impl Fn(rusqlite::Error) -> Error + use<> {
+        let path = self.path.clone();
+        move |error| Error::new(&path, doing, error)
+    }
+}
