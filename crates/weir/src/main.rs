@@ -25,6 +25,7 @@ mod plot;
 mod progress;
 mod relay;
 mod report;
+mod statement;
 mod top;
 mod web;
 

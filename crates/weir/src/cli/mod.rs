@@ -11,7 +11,7 @@ mod rebuild;
 mod top;
 mod usage;
 
-pub(crate) use usage::{print_period, usage_of};
+pub(crate) use usage::{print_period, statement_in_forms, usage_of};
 
 use crate::config::{self, Config};
 use crate::exit::{Failure, Outcome};

@@ -237,25 +237,37 @@ fn completeness(snapshot: &Snapshot, range: &Range<i64>, octets: u64) -> Outcome
 pub(super) fn statement(arguments: &StatementArguments) -> Outcome {
     let config = arguments.common.config()?;
     let period = period(&arguments.period, &config)?;
+    let form = arguments.common.form.text("statement")?;
+    report::print(&rendered(&config, &period, &arguments.tenant, |sheet| sheet.render(form))?)
+}
+
+/// A statement as JSON, text and CSV.
+pub(crate) fn statement_in_forms(config: &Config, period: &Period, tenant: &str) -> Outcome<[String; 3]> {
+    use report::Form::{Csv, Json, Table};
+    rendered(config, period, tenant, |sheet| [Json, Table, Csv].map(|form| sheet.render(form)))
+}
+
+fn rendered<T>(
+    config: &Config,
+    period: &Period,
+    tenant: &str,
+    render: impl FnOnce(&Sheet<'_>) -> T,
+) -> Outcome<T> {
     let range = period.from_ms()..period.to_ms();
-    let mut daily = Daily::new(&period);
-    let account = Account::read(&config, &range, Level::Hosts, |tenant, bin, (kind, sums)| {
-        if tenant == arguments.tenant { Ok(daily.add(bin, kind, sums)?) } else { Ok(()) }
+    let mut daily = Daily::new(period);
+    let account = Account::read(config, &range, Level::Hosts, |name, bin, (kind, sums)| {
+        if name == tenant { Ok(daily.add(bin, kind, sums)?) } else { Ok(()) }
     })?;
-    let usage = account
-        .usage
-        .tenant(&arguments.tenant)
-        .ok_or_else(|| no_tenant(&arguments.tenant, &account.usage))?;
-    let basis = basis(&config, &arguments.tenant, &account.balance);
-    let statement =
-        Statement::new(&arguments.tenant, daily, usage, account.balance, account.completeness, basis)?;
+    let usage = account.usage.tenant(tenant).ok_or_else(|| no_tenant(tenant, &account.usage))?;
+    let basis = basis(config, tenant, &account.balance);
+    let statement = Statement::new(tenant, daily, usage, account.balance, account.completeness, basis)?;
     let hosts = Hosts::of_store(&config.store);
     let sheet = Sheet {
         statement: &statement,
         exporter: &|address| config.exporter_name(address),
         host_name: &|address| hosts.name(address),
     };
-    report::print(&sheet.render(arguments.common.form.text("statement")?))
+    Ok(render(&sheet))
 }
 
 /// What the figures rest on: the tenant's networks, and the counting rule of every exporter heard.
