@@ -7,11 +7,12 @@
 //! `cli` reads what a person typed and calls one function a command; `collect` gets datagrams in (and out),
 //! `relay` sends them onward, `config` understands the file, `top` puts tables of the query engine together, `report` is
 //! the one place that formats answers and `plot` draws them, `advice` knows exporters and their cures, `name` what has
-//! names, `doctor` looks how they are, `metrics` and `web` say how the daemon is, `demo` is an office to try it all on.
+//! names, `closing` makes statements stand and proves them, `doctor` looks how exporters are, `metrics` and `web` say how the daemon is, `demo` is an office to try it all on.
 
 mod advice;
 mod cli;
 mod clock;
+mod closing;
 mod collect;
 mod config;
 mod demo;

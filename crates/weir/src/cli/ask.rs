@@ -269,7 +269,7 @@ pub(super) fn bucket_for(length_ms: i64, steps: i64) -> Bucket {
 
 /// The store as it is now. What it has of the span (of all time, if there is none) is opened at once: a daemon may replace
 /// or give up any file while the question is answered.
-pub(super) fn snapshot(config: &Config, range: Option<&Range<i64>>) -> Outcome<Snapshot> {
+pub(crate) fn snapshot(config: &Config, range: Option<&Range<i64>>) -> Outcome<Snapshot> {
     allow_open_files();
     let snapshot = Snapshot::open_span(&config.store, range.unwrap_or(&(i64::MIN..i64::MAX)))?;
     for damage in snapshot.damage() {

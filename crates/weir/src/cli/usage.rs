@@ -238,6 +238,9 @@ pub(super) fn statement(arguments: &StatementArguments) -> Outcome {
     let config = arguments.common.config()?;
     let period = period(&arguments.period, &config)?;
     let form = arguments.common.form.text("statement")?;
+    if let Some(closed) = crate::closing::kept(&config, &arguments.tenant, &period)? {
+        return closed.print(form);
+    }
     report::print(&rendered(&config, &period, &arguments.tenant, |sheet| sheet.render(form))?)
 }
 

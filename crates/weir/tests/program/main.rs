@@ -18,6 +18,7 @@
 //! | `health` | what a running daemon says of itself over HTTP, and to bad clients |
 //! | `packaging` | the units as systemd reads them |
 //! | `rate` | what traffic costs, to the cent |
+//! | `closing` | statements that stand: closed, adjusted, tampered with, explained, proved |
 //! | `relay` | what goes onward: untouched, balanced, from the exporter's address, in another format |
 //! | `garbage` | thousands of forged addresses beside an exporter |
 //! | `bad_input` | wrong datagrams among good ones |
@@ -40,6 +41,7 @@ mod bad_input;
 mod captures;
 mod check;
 mod cli;
+mod closing;
 mod daemon;
 mod demo;
 mod dice;
