@@ -8,15 +8,21 @@
 //! This crate knows nothing of traffic or money: documents are bytes, amounts are text, and time is an argument.
 
 mod audit;
+mod chain;
+mod check;
+pub mod digest;
 mod error;
 mod outbox;
 mod schedule;
 
 pub use audit::Entry;
+pub use chain::{Adjustment, Begun, Closed, Closing, Draft, Kept, Statement};
+pub use check::{Checked, Flaw};
+pub use digest::Digest;
 pub use error::{Error, Result};
 pub use outbox::{About, Delivery, Fate, Letter, Parcel, State};
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -27,7 +33,15 @@ pub const FILE: &str = "books.sqlite";
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The tables, of each module its own. All are made when the file is opened for writing.
-const TABLES: &[&str] = &[audit::TABLES, outbox::TABLES, schedule::TABLES];
+const TABLES: &[&str] = &[digest::TABLES, audit::TABLES, chain::TABLES, outbox::TABLES, schedule::TABLES];
+
+/// Where the file says how many of them it has: a reader makes none.
+const MADE: &str = "user_version";
+
+/// How many there are now.
+fn made() -> i64 {
+    i64::try_from(TABLES.len()).unwrap_or(i64::MAX)
+}
 
 /// The open books.
 #[derive(Debug)]
@@ -50,15 +64,17 @@ impl Books {
         // A statement that was said to be closed is on the disk.
         db.pragma_update(None, "synchronous", "full").map_err(failed)?;
         db.pragma_update(None, "foreign_keys", true).map_err(failed)?;
-        let tables = db.transaction().map_err(failed)?;
+        let tables = db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
         for statement in TABLES {
             tables.execute_batch(statement).map_err(failed)?;
         }
+        tables.pragma_update(None, MADE, made()).map_err(failed)?;
         tables.commit().map_err(failed)?;
         Ok(Self { db, path })
     }
 
-    /// Opens the books of a store for reading; `None` if there are none.
+    /// Opens the books of a store for reading; `None` if there are none. Books that an earlier version made, without tables
+    /// that this one has, are first completed.
     ///
     /// # Errors
     /// As [`Books::open`].
@@ -70,7 +86,21 @@ impl Books {
         let failed = |error| Error::new(&path, "open", error);
         let db = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(failed)?;
         db.busy_timeout(PATIENCE).map_err(failed)?;
-        Ok(Some(Self { db, path }))
+        match db.pragma_query_value(None, MADE, |row| row.get::<_, i64>(0)).map_err(failed)? {
+            // A file without anything in it: who made it was killed right then.
+            0 => Ok(None),
+            some if some < made() => {
+                drop(db);
+                Self::open(folder).map(Some)
+            }
+            _ => Ok(Some(Self { db, path })),
+        }
+    }
+
+    /// Begins to change something. Who writes says so before it reads, so that a second writer waits here and does not
+    /// fail later.
+    fn begin(&mut self) -> rusqlite::Result<Transaction<'_>> {
+        self.db.transaction_with_behavior(TransactionBehavior::Immediate)
     }
 
     /// An error of this file.

@@ -48,8 +48,8 @@ macro_rules! sentences {
 }
 
 sentences!(
-    weir_store::Error,
     weir_books::Error,
+    weir_store::Error,
     weir_account::Overflow,
     weir_account::UsageError,
     weir_account::StatementError,

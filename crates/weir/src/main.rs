@@ -7,13 +7,14 @@
 //! `cli` reads what a person typed and calls one function a command; `collect` gets datagrams in (and out),
 //! `relay` sends them onward, `config` understands the file, `top` puts tables of the query engine together, `report` is
 //! the one place that formats answers and `plot` draws them,
-//! `statement` is what each tenant is told of a period, `mail` sends it and `schedule` does so by itself, `advice` knows
+//! `statement` is what each tenant is told of a period, `closing` makes it stand and proves it, `mail` sends it and `schedule` does so by itself, `advice` knows
 //! exporters and their cures, `name` what has names, `doctor` looks how they are, `metrics` and `web` say how the daemon
 //! is, `demo` is an office to try it all on.
 
 mod advice;
 mod cli;
 mod clock;
+mod closing;
 mod collect;
 mod config;
 mod demo;

@@ -201,7 +201,7 @@ fn is_over(period: &Period, now_ms: i64) -> Outcome {
 
 /// Mail is kept beside the traffic: where there is none, nothing is to be made.
 fn is_a_store(config: &Config) -> Outcome {
-    super::ask::snapshot(config).map(drop)
+    super::ask::snapshot(config, Some(&(0..0))).map(drop)
 }
 
 /// Who runs the program, for the audit trail: a name is what the environment says, the number is what the system knows.

@@ -20,6 +20,7 @@
 //! | `mail` | statements as mail: to a real server, to servers that fail, once each |
 //! | `rate` | what traffic costs, to the cent |
 //! | `statement` | what a building's tenants are told of a month, by hand |
+//! | `closing` | statements that stand: closed, adjusted, tampered with, explained, proved |
 //! | `relay` | what goes onward: untouched, balanced, from the exporter's address, in another format |
 //! | `garbage` | thousands of forged addresses beside an exporter |
 //! | `bad_input` | wrong datagrams among good ones |
@@ -42,6 +43,7 @@ mod bad_input;
 mod captures;
 mod check;
 mod cli;
+mod closing;
 mod daemon;
 mod demo;
 mod dice;
