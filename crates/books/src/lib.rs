@@ -9,6 +9,7 @@
 
 mod audit;
 mod error;
+pub mod quota;
 
 pub use audit::Entry;
 pub use error::{Error, Result};
@@ -24,7 +25,7 @@ pub const FILE: &str = "books.sqlite";
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The tables, of each module its own. All are made when the file is opened for writing.
-const TABLES: &[&str] = &[audit::TABLES];
+const TABLES: &[&str] = &[audit::TABLES, quota::TABLES];
 
 /// The open books.
 #[derive(Debug)]
