@@ -8,7 +8,8 @@
 //! `relay` sends them onward, `config` understands the file, `top` puts tables of the query engine together, `report` is
 //! the one place that formats answers and `plot` draws them,
 //! `statement` is what each tenant is told of a period, `advice` knows exporters and their cures, `name` what has
-//! names, `doctor` looks how they are, `metrics` and `web` say how the daemon is, `demo` is an office to try it all on.
+//! names, `doctor` looks how they are, `quota` acts when somebody used too much, `metrics` and `web` say how the daemon
+//! is, `demo` is an office to try it all on.
 
 mod advice;
 mod cli;
@@ -24,6 +25,7 @@ mod metrics;
 mod name;
 mod plot;
 mod progress;
+mod quota;
 mod relay;
 mod report;
 mod statement;

@@ -6,6 +6,7 @@ mod exporter_config;
 mod flows;
 mod manage;
 mod plot;
+mod quota;
 mod rate;
 mod rebuild;
 mod statement;
@@ -51,6 +52,8 @@ enum Command {
     Statement(statement::Arguments),
     /// What a period's traffic costs, by the tenants' tariffs or by another one
     Rate(rate::Arguments),
+    /// How far quotas are used, who is blocked, and blocks taken back
+    Quota(quota::Arguments),
     /// Plays the datagrams of a capture to a collector
     Send(manage::SendArguments),
     /// Reads the configuration and says every mistake
@@ -124,6 +127,7 @@ pub(crate) fn run() -> Outcome {
         Command::Usage(arguments) => usage::run(&arguments),
         Command::Statement(arguments) => statement::run(&arguments),
         Command::Rate(arguments) => rate::run(&arguments),
+        Command::Quota(arguments) => quota::run(&arguments),
         Command::Send(arguments) => manage::send(&arguments),
         Command::Check(arguments) => manage::check(&arguments),
         Command::Rebuild(arguments) => rebuild::run(&arguments),

@@ -64,6 +64,7 @@ impl Config {
         }
         super::tariff::write(&self.tariffs, &self.zone, out)?;
         self.statement.write(out)?;
+        self.quotas.write(out)?;
         let own: Vec<String> = self.own.iter().map(ToString::to_string).collect();
         writeln!(out, "\n[accounting]\nown = {}", list(&own))?;
         if let Some(sampling) = self.sampling_default {

@@ -8,6 +8,7 @@ mod dump;
 mod listen;
 pub(crate) mod memory;
 mod mistake;
+pub(crate) mod quota;
 mod read;
 mod relay;
 mod statement;
@@ -22,6 +23,7 @@ pub(crate) use collect::Collect;
 pub(crate) use listen::{Identity, Listen, Transport};
 pub(crate) use memory::Memory;
 pub(crate) use mistake::{nearest, zone_meant};
+pub(crate) use quota::Quotas;
 pub(crate) use read::read;
 pub(crate) use relay::{Format, Mode, Relay, Source};
 pub(crate) use statement::Statements;
@@ -73,6 +75,8 @@ pub(crate) struct Config {
     pub(crate) tariffs: Vec<Tariff>,
     /// How statements look.
     pub(crate) statement: Statements,
+    /// What may be used, and what happens when it was.
+    pub(crate) quotas: Quotas,
     /// Networks that are ours without being a tenant's.
     pub(crate) own: Vec<Prefix>,
     /// The sampling interval of exporters that say nothing.
@@ -98,6 +102,7 @@ impl Default for Config {
             tenants: Tenants::default(),
             tariffs: Vec::new(),
             statement: Statements::default(),
+            quotas: Quotas::default(),
             own: own_networks_default(),
             sampling_default: None,
             zone: Zone::utc(),

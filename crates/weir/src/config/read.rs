@@ -59,6 +59,8 @@ impl Reader {
                 "relay",
                 "tenant",
                 "tariff",
+                "quota",
+                "quotas",
                 "accounting",
                 "billing",
                 "statement",
@@ -91,6 +93,7 @@ impl Reader {
         config.tariffs = self.tariffs(root, &config.zone);
         config.tenants = self.tenants(root, &config.tariffs);
         config.statement = self.statement(root);
+        config.quotas = self.quotas(root, &config.tenants);
         config
     }
 

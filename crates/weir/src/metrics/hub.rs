@@ -7,6 +7,7 @@ use super::process::Process;
 use super::pulse::{Ear, Pulse};
 use crate::clock;
 use crate::config::Config;
+use crate::quota::figure::Figures;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -89,6 +90,8 @@ pub(crate) struct Hub {
     pub(crate) early_seals: AtomicU64,
     /// Connections that the web refused.
     pub(crate) http_refused: AtomicU64,
+    /// What was done about quotas.
+    pub(crate) quota: Figures,
 }
 
 impl Hub {
@@ -120,6 +123,7 @@ impl Hub {
             outage: Mutex::default(),
             early_seals: AtomicU64::new(0),
             http_refused: AtomicU64::new(0),
+            quota: Figures::default(),
         }
     }
 

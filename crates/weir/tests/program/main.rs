@@ -19,6 +19,7 @@
 //! | `packaging` | the units as systemd reads them |
 //! | `rate` | what traffic costs, to the cent |
 //! | `statement` | what a building's tenants are told of a month, by hand |
+//! | `quota` | who used too much cannot send, by the kernel's counters |
 //! | `relay` | what goes onward: untouched, balanced, from the exporter's address, in another format |
 //! | `garbage` | thousands of forged addresses beside an exporter |
 //! | `bad_input` | wrong datagrams among good ones |
@@ -61,6 +62,7 @@ mod nfdump;
 mod office;
 mod packaging;
 mod plot;
+mod quota;
 mod rate;
 mod relay;
 mod remember;
