@@ -13,6 +13,7 @@ mod check;
 pub mod digest;
 mod error;
 mod outbox;
+pub mod quota;
 mod schedule;
 
 pub use audit::Entry;
@@ -33,7 +34,8 @@ pub const FILE: &str = "books.sqlite";
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The tables, of each module its own. All are made when the file is opened for writing.
-const TABLES: &[&str] = &[digest::TABLES, audit::TABLES, chain::TABLES, outbox::TABLES, schedule::TABLES];
+const TABLES: &[&str] =
+    &[digest::TABLES, audit::TABLES, chain::TABLES, outbox::TABLES, schedule::TABLES, quota::TABLES];
 
 /// Where the file says how many of them it has: a reader makes none.
 const MADE: &str = "user_version";

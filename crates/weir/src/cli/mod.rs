@@ -10,6 +10,7 @@ mod flows;
 mod mail;
 mod manage;
 mod plot;
+mod quota;
 mod rate;
 mod rebuild;
 mod statement;
@@ -65,6 +66,8 @@ enum Command {
     Explain(explain::Arguments),
     /// Puts a tenant's flow records, accounts and statement of a period into a folder, for a dispute
     Evidence(evidence::Arguments),
+    /// How far quotas are used, who is blocked, and blocks taken back
+    Quota(quota::Arguments),
     /// Plays the datagrams of a capture to a collector
     Send(manage::SendArguments),
     /// Reads the configuration and says every mistake
@@ -143,6 +146,7 @@ pub(crate) fn run() -> Outcome {
         Command::Verify(arguments) => close::verify(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Evidence(arguments) => evidence::run(&arguments),
+        Command::Quota(arguments) => quota::run(&arguments),
         Command::Send(arguments) => manage::send(&arguments),
         Command::Check(arguments) => manage::check(&arguments),
         Command::Rebuild(arguments) => rebuild::run(&arguments),

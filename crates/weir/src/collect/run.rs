@@ -7,7 +7,7 @@
 //! always a number with a reason.
 //!
 //! The `supervisor` has a thread beside them: it hears signals, reads the configuration again, and tells the service
-//! manager that all live.
+//! manager that all live. Quotas have one more, which reads what is committed.
 
 use super::activation::{self, Inherited};
 use super::deliver;
@@ -19,6 +19,7 @@ use crate::config::{Config, Listen};
 use crate::exit::Outcome;
 use crate::metrics::Hub;
 use crate::metrics::door::Door;
+use crate::quota;
 use crate::relay::Relays;
 use crate::schedule::Clockwork;
 use crate::web::Web;
@@ -61,6 +62,8 @@ pub(crate) fn run(config: Config, reread: &(dyn Fn() -> Outcome<Config> + Sync))
         }
         let is_done = &is_done;
         scope.spawn(move || supervisor.supervise(signals, reread, is_done));
+        let quotas = &share;
+        scope.spawn(move || quota::watch(&|| quotas.config().1, &quotas.hub, is_done));
         hub.is_up();
         let result = deliver::write(writer, &inbox, relays, &share);
         // If the store failed, the listeners must not wait for it for ever.

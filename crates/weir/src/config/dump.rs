@@ -70,6 +70,7 @@ impl Config {
         for schedule in &self.schedules {
             schedule.write(out)?;
         }
+        self.quotas.write(out)?;
         let own: Vec<String> = self.own.iter().map(ToString::to_string).collect();
         writeln!(out, "\n[accounting]\nown = {}", list(&own))?;
         if let Some(sampling) = self.sampling_default {

@@ -9,6 +9,7 @@ mod listen;
 mod mail;
 pub(crate) mod memory;
 mod mistake;
+pub(crate) mod quota;
 mod read;
 mod relay;
 mod schedule;
@@ -25,6 +26,7 @@ pub(crate) use listen::{Identity, Listen, Transport};
 pub(crate) use mail::{Attach, Login, Mail, Security, Server, Way};
 pub(crate) use memory::Memory;
 pub(crate) use mistake::{nearest, zone_meant};
+pub(crate) use quota::Quotas;
 pub(crate) use read::read;
 pub(crate) use relay::{Format, Mode, Relay, Source};
 pub(crate) use schedule::{Act, Schedule};
@@ -81,6 +83,8 @@ pub(crate) struct Config {
     pub(crate) mail: Option<Mail>,
     /// What the daemon does by itself.
     pub(crate) schedules: Vec<Schedule>,
+    /// What may be used, and what happens when it was.
+    pub(crate) quotas: Quotas,
     /// Networks that are ours without being a tenant's.
     pub(crate) own: Vec<Prefix>,
     /// The sampling interval of exporters that say nothing.
@@ -108,6 +112,7 @@ impl Default for Config {
             statement: Statements::default(),
             mail: None,
             schedules: Vec::new(),
+            quotas: Quotas::default(),
             own: own_networks_default(),
             sampling_default: None,
             zone: Zone::utc(),

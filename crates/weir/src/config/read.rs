@@ -27,7 +27,7 @@ pub(crate) fn read(text: &str) -> Result<Config, Vec<Mistake>> {
             )]);
         }
     };
-    let mut reader = Reader { mistakes: Vec::new() };
+    let mut reader = Reader { mistakes: Vec::new(), has_mail: false };
     let config = reader.config(document.get_ref());
     reader.mistakes.sort_by_key(|m| m.place.start);
     if reader.mistakes.is_empty() { Ok(config) } else { Err(reader.mistakes) }
@@ -41,11 +41,14 @@ pub(super) type Table<'a> = &'a DeTable<'a>;
 /// What has been found wrong so far.
 pub(super) struct Reader {
     pub(super) mistakes: Vec<Mistake>,
+    /// Whether it is said how mail is sent.
+    pub(super) has_mail: bool,
 }
 
 impl Reader {
     fn config(&mut self, root: &DeTable<'_>) -> Config {
         let mut config = Config::default();
+        self.has_mail = root.contains_key("mail");
         self.keys(
             root,
             "the configuration",
@@ -59,6 +62,8 @@ impl Reader {
                 "relay",
                 "tenant",
                 "tariff",
+                "quota",
+                "quotas",
                 "accounting",
                 "billing",
                 "statement",
@@ -99,6 +104,7 @@ impl Reader {
         let schedules = self.tables(root, "schedule").into_iter();
         config.schedules =
             schedules.filter_map(|(table, at)| self.schedule(table, at, root.contains_key("mail"))).collect();
+        config.quotas = self.quotas(root, &config.tenants);
         config
     }
 

@@ -7,6 +7,7 @@ use super::process::Process;
 use super::pulse::{Ear, Pulse};
 use crate::clock;
 use crate::config::Config;
+use crate::quota::figure::Figures;
 use crate::schedule::Tally;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -92,6 +93,8 @@ pub(crate) struct Hub {
     pub(crate) http_refused: AtomicU64,
     /// What the schedule and its letters have come to.
     pub(crate) post: Tally,
+    /// What was done about quotas.
+    pub(crate) quota: Figures,
 }
 
 impl Hub {
@@ -124,6 +127,7 @@ impl Hub {
             early_seals: AtomicU64::new(0),
             http_refused: AtomicU64::new(0),
             post: Tally::default(),
+            quota: Figures::default(),
         }
     }
 

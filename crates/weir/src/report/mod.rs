@@ -15,6 +15,7 @@ pub(crate) mod number;
 pub(crate) mod other;
 pub(crate) mod outlook;
 pub(crate) mod parquet;
+pub(crate) mod quota;
 pub(crate) mod sheet;
 pub(crate) mod statement;
 pub(crate) mod table;

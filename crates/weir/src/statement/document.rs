@@ -95,12 +95,6 @@ impl Document {
         Self { adjustments, ..self }
     }
 
-    /// The same with what was used of quotas.
-    #[allow(dead_code, reason = "quotas give them")]
-    pub(crate) fn with_quotas(self, quotas: Vec<QuotaUse>) -> Self {
-        Self { quotas, ..self }
-    }
-
     /// What is stated, for programs: the same figures give the same bytes. Hosts' names are not in it, nor anything
     /// else of how it looks.
     pub(crate) fn json(&self) -> serde_json::Value {

@@ -21,6 +21,7 @@
 //! | `rate` | what traffic costs, to the cent |
 //! | `statement` | what a building's tenants are told of a month, by hand |
 //! | `closing` | statements that stand: closed, adjusted, tampered with, explained, proved |
+//! | `quota` | who used too much cannot send, by the kernel's counters |
 //! | `relay` | what goes onward: untouched, balanced, from the exporter's address, in another format |
 //! | `garbage` | thousands of forged addresses beside an exporter |
 //! | `bad_input` | wrong datagrams among good ones |
@@ -65,6 +66,7 @@ mod nfdump;
 mod office;
 mod packaging;
 mod plot;
+mod quota;
 mod rate;
 mod relay;
 mod remember;
