@@ -2,6 +2,7 @@
 
 use super::{Common, usage};
 use crate::clock;
+use crate::closing;
 use crate::config::Config;
 use crate::exit::{self, Failure, Outcome};
 use crate::mail::letter::file_name;
@@ -96,7 +97,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
 
 /// Hands over what is due; false if another process is at it.
 fn send(config: &Config, books: &mut Books) -> Outcome<bool> {
-    let who = who();
+    let who = closing::who();
     let mut postman = Postman { config, books, who: &who, now_ms: &clock::now_ms, is_stopping: &|| false };
     let is_ours = postman.go_round()?.is_some();
     if !is_ours {
@@ -202,14 +203,4 @@ fn is_over(period: &Period, now_ms: i64) -> Outcome {
 /// Mail is kept beside the traffic: where there is none, nothing is to be made.
 fn is_a_store(config: &Config) -> Outcome {
     super::ask::snapshot(config, Some(&(0..0))).map(drop)
-}
-
-/// Who runs the program, for the audit trail: a name is what the environment says, the number is what the system knows.
-fn who() -> String {
-    let number = rustix::process::getuid().as_raw();
-    let name = ["SUDO_USER", "LOGNAME", "USER"].iter().find_map(|name| std::env::var(name).ok());
-    match name.filter(|name| !name.is_empty()) {
-        Some(name) => format!("{name} (user {number})"),
-        None => format!("user {number}"),
-    }
 }

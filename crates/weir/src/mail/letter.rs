@@ -4,11 +4,13 @@
 //! its date is the moment it was queued, not the period's end, because a mail from last month would be filed there, and
 //! is what filters of spam look for.
 
+use crate::closing::Paper;
 use crate::config::{Attach, Mail};
 use crate::exit::{Failure, Outcome};
 use crate::statement::{Document, Language, Summary};
 use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
 use lettre::message::{Attachment, Body as MessageBody, Mailbox, Message, MultiPart, SinglePart};
+use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 use std::time::{Duration, UNIX_EPOCH};
@@ -41,7 +43,7 @@ pub(crate) struct Attached {
 }
 
 impl Body {
-    /// A tenant's statement.
+    /// A tenant's statement as the accounts say now.
     ///
     /// # Errors
     /// It cannot be set as PDF.
@@ -62,11 +64,40 @@ impl Body {
             });
         }
         Ok(Self {
-            subject: subject(document),
+            subject: subject(document, document.is_empty(), document.is_incomplete()),
             text: document.text(),
             html: mail.html.then(|| document.html()),
             attached,
             digest: Sha256::digest(stated.to_string()).into(),
+        })
+    }
+
+    /// A tenant's statement as it was closed: every form is the one that was kept then. What was not kept is not attached.
+    ///
+    /// # Errors
+    /// The books cannot be read.
+    pub(crate) fn closed(mail: &Mail, document: &Document, period: &str, paper: &Paper) -> Outcome<Self> {
+        let name = format!("{}-{}", file_name(document.tenant()), file_name(period));
+        let text =
+            |form: &str| -> Outcome<String> { Ok(String::from_utf8_lossy(&paper.bytes(form)?).into_owned()) };
+        let mut attached = Vec::new();
+        for form in &mail.attach {
+            match paper.bytes(form.word()) {
+                Ok(bytes) => {
+                    let name = format!("{name}.{}", form.word());
+                    attached.push(Attached { name, kind: media_type(*form), bytes });
+                }
+                Err(failure) => tracing::warn!("{}: not attached: {failure}", document.tenant()),
+            }
+        }
+        let stated = paper.bytes("json")?;
+        let (is_empty, is_incomplete) = notices(&stated);
+        Ok(Self {
+            subject: subject(document, is_empty, is_incomplete),
+            text: text("text")?,
+            html: if mail.html { Some(text("html")?) } else { None },
+            attached,
+            digest: Sha256::digest(stated).into(),
         })
     }
 
@@ -137,15 +168,24 @@ fn words(language: Language) -> Words {
 }
 
 /// The statement's subject; who used nothing, or whose data is incomplete, sees it there already.
-fn subject(document: &Document) -> String {
+fn subject(document: &Document, is_empty: bool, is_incomplete: bool) -> String {
     let words = words(document.style.language);
-    let notices: Vec<&str> =
-        [(document.is_empty(), words.nothing_used), (document.is_incomplete(), words.incomplete)]
-            .into_iter()
-            .filter_map(|(is_so, notice)| is_so.then_some(notice))
-            .collect();
+    let notices = [(is_empty, words.nothing_used), (is_incomplete, words.incomplete)].into_iter();
+    let notices: Vec<&str> = notices.filter_map(|(is_so, notice)| is_so.then_some(notice)).collect();
     let subject = one_line(&document.subject());
     if notices.is_empty() { subject } else { format!("{subject} ({})", notices.join(", ")) }
+}
+
+/// Whether nothing was used, and whether something is missing, by a statement that was closed.
+fn notices(stated: &[u8]) -> (bool, bool) {
+    let stated: Json = serde_json::from_slice(stated).unwrap_or_default();
+    let ways = ["in", "out", "local_in", "local_out"];
+    let is_empty = ways.iter().all(|way| {
+        let sums = stated.get(way).and_then(Json::as_object);
+        sums.is_some_and(|sums| sums.values().all(|sum| sum.as_u64() == Some(0)))
+    });
+    let percent = stated.pointer("/completeness/percent").and_then(Json::as_str);
+    (is_empty, percent != Some("100.00 %"))
 }
 
 fn media_type(form: Attach) -> &'static str {

@@ -4,6 +4,7 @@
 
 use super::letter::{Body, Head, STATEMENT, SUMMARY};
 use super::settings;
+use crate::closing;
 use crate::config::{Config, Mail, nearest};
 use crate::exit::{Failure, Outcome};
 use crate::statement::{self, Prepared};
@@ -195,8 +196,9 @@ fn write(
     let name = period.name();
     let mut failed = Vec::new();
     for line in lines {
-        let body = match body(mail, &prepared, &line, &name, unreached) {
-            Ok(body) => body,
+        let body = match body(config, mail, &prepared, &line, period, unreached) {
+            Ok(Some(body)) => body,
+            Ok(None) => continue,
             // One who cannot be written to holds up nobody.
             Err(failure) => {
                 failed.push(failure.to_string());
@@ -212,9 +214,27 @@ fn write(
     Ok(failed)
 }
 
-fn body(mail: &Mail, prepared: &Prepared, line: &Line, period: &str, unreached: &[String]) -> Outcome<Body> {
+/// What a letter says; `None` if there is nothing to say.
+fn body(
+    config: &Config,
+    mail: &Mail,
+    prepared: &Prepared,
+    line: &Line,
+    period: &Period,
+    unreached: &[String],
+) -> Outcome<Option<Body>> {
+    let name = period.name();
     if line.kind == SUMMARY {
-        return Body::summary(mail, &prepared.summary(), period, unreached);
+        return Body::summary(mail, &prepared.summary(), &name, unreached).map(Some);
     }
-    Body::statement(mail, &prepared.one(&line.about)?, period)
+    let document = prepared.one(&line.about)?;
+    match closing::kept(config, &line.about, period) {
+        Ok(Some(paper)) => Body::closed(mail, &document, &name, &paper).map(Some),
+        Ok(None) => Body::statement(mail, &document, &name).map(Some),
+        // Who came after it was closed has none.
+        Err(failure) => {
+            tracing::warn!("no letter: {failure}");
+            Ok(None)
+        }
+    }
 }

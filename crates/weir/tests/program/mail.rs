@@ -496,11 +496,13 @@ fn a_server_that_is_not_there_is_waited_for_by_the_daemon() {
 #[test]
 fn the_schedule_catches_up_what_was_missed_once() {
     let server = Server::start(|_, _| Answer::Take);
-    let mail =
-        format!("{}\n\n[[schedule]]\ndo = \"mail\"\nperiod = \"last\"\nafter = \"0m\"", plain(&server));
+    let mail = format!(
+        "{}\n\n[[schedule]]\ndo = \"close, mail\"\nperiod = \"last\"\nafter = \"0m\"",
+        plain(&server)
+    );
     let (place, _) = building_with_traffic(&mail, &[]);
     let daemon = Daemon::start(&place);
-    until("the schedule", || daemon.log().contains("schedule: mail of last after 0m; next at "));
+    until("the schedule", || daemon.log().contains("schedule: close, mail of last after 0m; next at "));
     daemon.stop();
     assert_eq!(server.tries().len(), 0, "the last month was over before anybody asked for this");
     // As if the daemon had been down since before the month ended.
@@ -516,7 +518,7 @@ fn the_schedule_catches_up_what_was_missed_once() {
     }
     assert_eq!(place.weir("mail --period last").code, Some(0));
     assert_eq!(server.tries().len(), 9);
-    assert_eq!(trail(&place, "schedule"), 1);
+    assert_eq!((trail(&place, "schedule"), trail(&place, "close")), (1, 1));
 }
 
 #[test]
@@ -529,6 +531,25 @@ fn what_is_missing_is_said_in_the_subject() {
     assert!(letters[0].header("Subject").contains("(data is missing)"), "{}", letters[0].text);
     let first = format!("Total incoming: {}", megabytes(came(&truth, "34")));
     assert!(letters[0].text.contains(&first), "{}", letters[0].text);
+}
+
+#[test]
+fn a_closed_statement_is_sent_as_it_was_closed() {
+    let server = Server::start(|_, _| Answer::Take);
+    let late = 99;
+    let (place, truth) = building_with_traffic(&plain(&server), &[late]);
+    place.done("close --period last");
+    // Then the datagram comes after all: eight records of tenant 34.
+    let days = last_month().1;
+    let others: Vec<usize> = (0..days.len() * 24 * 8).filter(|n| *n != late).collect();
+    let (capture, came_late) = export(&days, &others);
+    place.write("late.pcap", capture);
+    assert_eq!(place.json("import -o json late.pcap")["records"], 8);
+    assert!(came(&came_late, "34") > 1_000_000);
+    place.done("mail 34 --period last");
+    let text = server.letters().remove(0).text;
+    assert!(text.contains(&format!("Total incoming: {}", megabytes(came(&truth, "34")))), "{text}");
+    assert!(text.contains("(data is missing)"), "{text}");
 }
 
 #[test]
