@@ -10,6 +10,7 @@ mod tally;
 pub(crate) use tally::Tally;
 
 use crate::clock;
+use crate::closing;
 use crate::config::{Act, Config, Schedule};
 use crate::exit::{Failure, Outcome};
 use crate::mail::order::{self, Order};
@@ -190,7 +191,12 @@ fn act(config: &Config, books: &mut Books, schedule: &Schedule, due: &Due, now_m
     let mut words = Vec::new();
     for act in &schedule.acts {
         words.push(match act {
-            Act::Close => return Err(Failure::new("closing is not there yet")),
+            Act::Close => {
+                let order = closing::Order { period: &due.period, is_early: false, without_pdf: false };
+                let done = closing::close(config, &order)?;
+                let how = if done.is_known { "closed before" } else { "closed" };
+                format!("{how}: {} statements from number {}", done.closed.statements, done.closed.first)
+            }
             Act::Mail => {
                 let order = Order { period: &due.period, tenants: &[], to: &[], again: false };
                 let queued = order::queue(config, books, &order, now_ms)?;
