@@ -194,7 +194,8 @@ fn act(config: &Config, books: &mut Books, schedule: &Schedule, due: &Due, now_m
             Act::Close => {
                 let order = closing::Order { period: &due.period, is_early: false, without_pdf: false };
                 let done = closing::close(config, &order)?;
-                if done.is_known { "was closed before".to_owned() } else { "closed".to_owned() }
+                let how = if done.is_known { "closed before" } else { "closed" };
+                format!("{how}: {} statements from number {}", done.closed.statements, done.closed.first)
             }
             Act::Mail => {
                 let order = Order { period: &due.period, tenants: &[], to: &[], again: false };

@@ -256,6 +256,27 @@ fn late_records_are_adjusted_once() {
     place.done("verify");
 }
 
+/// A percentile is of the whole: what comes late below it changes nothing, though alone it would cost.
+#[test]
+fn late_records_below_a_percentile_cost_nothing() {
+    let (before, after) = CONFIGURATION.split_once("name = \"traffic\"").unwrap();
+    let after = &after[after.find("[billing]").unwrap()..];
+    let percentile = "percentile = \"100\"\nprice = \"2.00\"\nreading = \"in\"";
+    let place = Place::with(&format!("{before}name = \"traffic\"\n{percentile}\n\n{after}"));
+    let (october, november) = ([flow(PEER, ACME, 800_000_000, 10)], [flow(PEER, ACME, 2000, 2)]);
+    import(&place, "first.pcap", &[(OCTOBER_S, 0, &october), (NOVEMBER_S, 1, &november)]);
+    // 800,000,000 octets in five minutes are 21.333 Mbit/s: 42.67, with the line 67.67, and 19 % of it are 12.8573.
+    let october = place.json("close --period 2025-10 -o json");
+    let bill = &named(&october["statements"], "tenant", "acme")["bill"];
+    assert_eq!((&bill["net"], &bill["gross"]), (&json!("67.67"), &json!("80.53")));
+    // Five minutes later.
+    import(&place, "late.pcap", &[(OCTOBER_S + 300, 2, &[flow(PEER, ACME, 700_000_000, 7)])]);
+    let adjusted = &place.json("close --period 2025-11 -o json")["adjustments"][0];
+    assert_eq!(adjusted["in"], sums(700_000_000, 7, 1));
+    assert_eq!((&adjusted["bill"]["net"], &adjusted["bill"]["gross"]), (&json!("0.00"), &json!("0.00")));
+    place.done("verify");
+}
+
 #[test]
 fn what_cannot_be_closed_is_refused() {
     let place = place();
@@ -417,7 +438,7 @@ fn a_figure_is_explained_down_to_its_records() {
     assert_eq!(rule["lines"][0]["line"], "in");
     let text = place.done("explain 1 in");
     for part in [
-        "800,000,000 octets, 10 packets, 1 flows as closed",
+        "800,000,000 octets, 10 packets, 1 flow as closed",
         "core",
         "the same",
         "800.000 MB in tier 1 at 0.10 a GB",

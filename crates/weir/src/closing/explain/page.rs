@@ -71,7 +71,7 @@ impl Explained {
         // Writing into a string does not fail.
         let _ = write!(
             out,
-            "\nthe period's records are in {}, with {} more in the journal\n",
+            "\nthe period's records are in {}, and {} in the journal\n",
             things(records.len() as u64, "file"),
             things(self.journaled, "record")
         );
@@ -183,6 +183,7 @@ impl Records {
 }
 
 fn counted([octets, packets, flows]: [i128; 3]) -> String {
-    let n = |n: i128| format!("{}{}", if n < 0 { "−" } else { "" }, grouped(n.unsigned_abs()));
-    format!("{} octets, {} packets, {} flows", n(octets), n(packets), n(flows))
+    let n =
+        |n: i128, thing: &str| format!("{}{}", if n < 0 { "−" } else { "" }, things(n.unsigned_abs(), thing));
+    format!("{}, {}, {}", n(octets, "octet"), n(packets, "packet"), n(flows, "flow"))
 }
