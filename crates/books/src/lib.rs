@@ -45,6 +45,15 @@ fn made() -> i64 {
     i64::try_from(TABLES.len()).unwrap_or(i64::MAX)
 }
 
+/// How many of them a file has.
+fn tables(db: &Connection) -> rusqlite::Result<i64> {
+    db.pragma_query_value(None, MADE, |row| row.get(0))
+}
+
+fn is_read_only(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(rusqlite::ErrorCode::ReadOnly)
+}
+
 /// The open books.
 #[derive(Debug)]
 pub struct Books {
@@ -86,9 +95,24 @@ impl Books {
             return Ok(None);
         }
         let failed = |error| Error::new(&path, "open", error);
-        let db = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(failed)?;
-        db.busy_timeout(PATIENCE).map_err(failed)?;
-        match db.pragma_query_value(None, MADE, |row| row.get::<_, i64>(0)).map_err(failed)? {
+        let reader = || {
+            let db = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+            db.busy_timeout(PATIENCE)?;
+            let made = tables(&db)?;
+            Ok((db, made))
+        };
+        let (db, there) = match reader() {
+            // Who wrote was killed. What that left half done is undone by the next who may write.
+            Err(error) if is_read_only(&error) => {
+                let db = Connection::open(&path).map_err(failed)?;
+                db.busy_timeout(PATIENCE).map_err(failed)?;
+                tables(&db).map_err(failed)?;
+                drop(db);
+                reader().map_err(failed)?
+            }
+            read => read.map_err(failed)?,
+        };
+        match there {
             // A file without anything in it: who made it was killed right then.
             0 => Ok(None),
             some if some < made() => {
@@ -109,5 +133,33 @@ impl Books {
     fn failed(&self, doing: &'static str) -> impl Fn(rusqlite::Error) -> Error + use<> {
         let path = self.path.clone();
         move |error| Error::new(&path, doing, error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn what_a_killed_writer_left_half_done_is_undone_by_who_reads() {
+        let (there, here) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        Books::open(there.path()).unwrap();
+        let db = Connection::open(there.path().join(FILE)).unwrap();
+        // As a file is before it has a write-ahead log.
+        db.pragma_update(None, "journal_mode", "delete").unwrap();
+        db.pragma_update(None, "cache_size", 10).unwrap();
+        db.execute_batch("begin immediate").unwrap();
+        for place in 0..2_000 {
+            let row = (place, "x".repeat(500));
+            db.execute("insert into audit values (?1, 0, 'me', ?2, '', '', x'')", row).unwrap();
+        }
+        // What is on the disk now is what a kill leaves.
+        let journal = format!("{FILE}-journal");
+        for file in [FILE, &journal] {
+            fs::copy(there.path().join(file), here.path().join(file)).unwrap();
+        }
+        let books = Books::read(here.path()).unwrap().unwrap();
+        assert_eq!(books.audit().unwrap(), []);
     }
 }
