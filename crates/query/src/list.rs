@@ -237,8 +237,10 @@ impl<'a, F: FnMut(&Batch) -> ControlFlow<()>> Sweep<'a, F> {
             }
         }
         self.floor = found.last().copied().or(self.floor);
+        if self.left == 0 {
+            return Ok(ControlFlow::Break(()));
+        }
         match self.ceiling.take() {
-            Some(_) if self.left == 0 => return Ok(ControlFlow::Break(())),
             Some(ceiling) => self.active.retain(|_, part| part.start_max >= ceiling.start),
             None => self.active.clear(),
         }

@@ -101,14 +101,23 @@ fn segments_that_overlap_are_listed_as_one() {
     let parts = [(batch(&[0, 20, 40]), true), (batch(&[10, 30, 30]), true), (batch(&[5, 50]), false)];
     let snapshot = store(&folder.path().join("store"), &parts);
     let listing = Listing { range: None, filter: None, columns: Column::Start.bit(), limit: None };
-    for limit in [None, Some(5)] {
+    let listed = |snapshot: &Snapshot, limit: Option<usize>| {
         let mut starts = Vec::new();
-        list(&snapshot, &Listing { limit, ..listing.clone() }, &Options::default(), |batch| {
+        list(snapshot, &Listing { limit, ..listing.clone() }, &Options::default(), |batch| {
             starts.extend_from_slice(batch.times(Column::Start));
             ControlFlow::Continue(())
         })
         .unwrap();
+        starts
+    };
+    for limit in (0..9).map(Some).chain([None]) {
         let expected = [0, 5, 10, 20, 30, 30, 40, 50];
-        assert_eq!(starts, expected[..limit.unwrap_or(8)]);
+        assert_eq!(listed(&snapshot, limit), expected[..limit.unwrap_or(8).min(8)]);
+    }
+    // One after the other, and the limit ends where one does.
+    let parts = [(batch(&[0, 1]), true), (batch(&[10, 20]), true), (batch(&[30, 31]), false)];
+    let snapshot = store(&folder.path().join("other"), &parts);
+    for limit in 0..7 {
+        assert_eq!(listed(&snapshot, Some(limit)), [0, 1, 10, 20, 30, 31][..limit.min(6)]);
     }
 }
