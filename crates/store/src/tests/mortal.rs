@@ -56,6 +56,11 @@ impl Fate for Mortal {
                 Verdict::Noted
             }
             Kind::SyncFolder => Verdict::Noted,
+            Kind::Remove => {
+                // A file of the same name that is made later has nothing flushed yet.
+                self.synced.lock().unwrap().remove(step.path);
+                Verdict::Pass
+            }
             Kind::Rename => {
                 let mut synced = self.synced.lock().unwrap();
                 if let (Some(len), Some(to)) = (synced.remove(step.path), step.to) {
