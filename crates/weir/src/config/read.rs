@@ -20,11 +20,12 @@ pub(crate) fn read(text: &str) -> Result<Config, Vec<Mistake>> {
         Ok(document) => document,
         Err(error) => {
             let place = error.span().unwrap_or_default();
-            return Err(vec![Mistake::new(
-                place,
-                error.message().trim(),
-                "see https://toml.io for the syntax",
-            )]);
+            let mut message = error.message().trim().to_owned();
+            // Which key it is, the parser shows by its place only.
+            if let ("duplicate key", Some(key)) = (&*message, text.get(place.clone())) {
+                message = format!("{message} \"{key}\"");
+            }
+            return Err(vec![Mistake::new(place, message, "see https://toml.io for the syntax")]);
         }
     };
     let mut reader = Reader { mistakes: Vec::new(), has_mail: false };

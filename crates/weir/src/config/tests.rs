@@ -234,6 +234,12 @@ fn a_broken_file_names_its_line() {
 }
 
 #[test]
+fn a_key_said_twice_is_named() {
+    let found = mistakes("[billing]\nzone = \"Europe/Berlin\"\nzone = \"UTC\"\n");
+    assert_eq!(found, ["w:3: duplicate key \"zone\"; see https://toml.io for the syntax"]);
+}
+
+#[test]
 fn mistakes_about_listeners_and_relays() {
     let text = r#"[[listen]]
 tcp = "4739"
