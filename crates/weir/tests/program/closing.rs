@@ -3,7 +3,8 @@
 //! The traffic is made octet by octet, and what it costs is worked by hand. The tests change bytes on disk and rows of the
 //! books as somebody would who has something to hide.
 
-use crate::netflow::{self, Flow, Octets};
+use crate::capture::Capture;
+use crate::netflow::{self, Flow};
 use crate::run::{Place, named, number};
 use rusqlite::Connection;
 use serde_json::{Value, json};
@@ -58,40 +59,13 @@ fn flow(src: [u8; 4], dst: [u8; 4], octets: u32, packets: u32) -> Flow {
 
 /// A capture of v9 datagrams from 192.0.2.1: when, the datagram's number, and its flows.
 fn capture(datagrams: &[(u32, u32, &[Flow])]) -> Vec<u8> {
-    let mut file = Vec::new();
-    // pcap of Ethernet, little-endian: libpcap's own paper.
-    for word in [0xa1b2_c3d4u32, 0x0004_0002, 0, 0, 65_535, 1] {
-        file.extend(word.to_le_bytes());
-    }
+    let mut file = Capture::new();
     for (at_s, sequence, flows) in datagrams {
-        let mut payload = netflow::v9(
-            u16::try_from(flows.len()).unwrap() + 1,
-            *sequence,
-            &[netflow::templates(0), netflow::data(flows)],
-        );
-        payload[8..12].copy_from_slice(&at_s.to_be_bytes());
-        let udp = u16::try_from(payload.len()).unwrap() + 8;
-        let frame = Octets::default()
-            .all(&[2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2])
-            .u16(0x0800)
-            .u16(0x4500)
-            .u16(udp + 20)
-            .u32(0)
-            .u16(0x4011)
-            .u16(0)
-            .all(&[192, 0, 2, 1, 192, 0, 2, 2])
-            .u16(40_000)
-            .u16(2055)
-            .u16(udp)
-            .u16(0)
-            .all(&payload);
-        let length = u32::try_from(frame.0.len()).unwrap();
-        for word in [*at_s, 0, length, length] {
-            file.extend(word.to_le_bytes());
-        }
-        file.extend(frame.0);
+        let records = u16::try_from(flows.len()).unwrap() + 1;
+        let sets = [netflow::templates(0), netflow::data(flows)];
+        file.add(*at_s, [192, 0, 2, 1], &netflow::v9_at(*at_s, records, *sequence, &sets));
     }
-    file
+    file.0
 }
 
 fn import(place: &Place, name: &str, datagrams: &[(u32, u32, &[Flow])]) {

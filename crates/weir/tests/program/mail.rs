@@ -2,8 +2,9 @@
 //! before; each tenant's mail is received by a real mail server, read by Python, and held against what the test itself put
 //! into the export. Then what servers do that are busy, picky or die.
 
+use crate::capture::Capture;
 use crate::daemon::{Daemon, until};
-use crate::netflow::Octets;
+use crate::netflow::{self, Flow};
 use crate::run::Place;
 use crate::smtp::{Answer, Server};
 use jiff::Timestamp;
@@ -43,31 +44,15 @@ fn last_month() -> (String, Vec<Date>) {
     (format!("{:04}-{:02}", last.year(), last.month()), days)
 }
 
-/// One v5 record: interface 255 is the way out, the tenants' are their networks' numbers.
-fn record(out: Octets, src: [u8; 4], dst: [u8; 4], octets: u32, packets: u32, uptime_ms: u32) -> Octets {
-    let interface = |address: [u8; 4]| if address[..2] == [192, 168] { u16::from(address[2]) } else { 255 };
-    out.all(&src)
-        .all(&dst)
-        .u32(0)
-        .u16(interface(src))
-        .u16(interface(dst))
-        .u32(packets)
-        .u32(octets)
-        .u32(uptime_ms - 10_000)
-        .u32(uptime_ms - 1000)
-        .u16(443)
-        .u16(50_000)
-        .u16(0x0018)
-        .u16(0x0600)
-        .u32(0)
-        .u32(0x1818_0000)
+fn flow(src: [u8; 4], dst: [u8; 4], octets: u64, packets: u64) -> Flow {
+    let [octets, packets] = [octets, packets].map(|n| u32::try_from(n).unwrap());
+    Flow { src, dst, src_port: 443, dst_port: 50_000, octets, packets }
 }
 
 /// A capture of what the router sent in that month, a datagram an hour for each network, and what is in it. `lost`: of these
 /// datagrams nobody captured anything.
 fn export(days: &[Date], lost: &[usize]) -> (Vec<u8>, Truth) {
-    // pcap, octets in network order, no link header: raw IPv4.
-    let mut capture = Octets::default().u32(0xa1b2_c3d4).u16(2).u16(4).u32(0).u32(0).u32(65_535).u32(101).0;
+    let mut capture = Capture::new();
     let mut truth = Truth::new();
     let (mut sequence, mut datagrams, mut rest) = (0u32, 0usize, TOTAL_31);
     let hours = days.len() * 24;
@@ -75,10 +60,9 @@ fn export(days: &[Date], lost: &[usize]) -> (Vec<u8>, Truth) {
         let midnight = days[hour / 24].to_zoned(jiff::tz::TimeZone::UTC).unwrap().timestamp();
         let at_s =
             u32::try_from(midnight.as_second()).unwrap() + u32::try_from(hour % 24).unwrap() * 3600 + 1800;
-        let uptime_ms = u32::try_from(hour + 1).unwrap() * 3_600_000;
         for (tenant, networks) in TENANTS.into_iter().filter(|(tenant, _)| *tenant != EMPTY) {
             for network in networks {
-                let mut records = Octets::default();
+                let mut flows = Vec::new();
                 for host in 1..=HOSTS {
                     let address = [192, 168, *network, host];
                     let n = u64::from(*network) * 1_000 + u64::from(host) * 77_777 + hour as u64;
@@ -92,49 +76,23 @@ fn export(days: &[Date], lost: &[usize]) -> (Vec<u8>, Truth) {
                         rest -= octets;
                     }
                     let packets = octets / 1000 + 1;
-                    let [octets32, packets32] = [octets, packets].map(|n| u32::try_from(n).unwrap());
-                    records = record(records, [203, 0, 113, host], address, octets32, packets32, uptime_ms);
-                    records =
-                        record(records, address, [203, 0, 113, host], octets32 / 20, packets32, uptime_ms);
+                    let outside = [203, 0, 113, host];
+                    flows.push(flow(outside, address, octets, packets));
+                    flows.push(flow(address, outside, octets / 20, packets));
                     if !lost.contains(&datagrams) {
                         let sum = truth.entry(tenant).or_default().entry(address).or_default();
                         *sum = [sum[0] + octets, sum[1] + packets, sum[2] + 1];
                     }
                 }
-                let count = u32::from(HOSTS) * 2;
-                let head = Octets::default()
-                    .u16(5)
-                    .u16(u16::try_from(count).unwrap())
-                    .u32(uptime_ms)
-                    .u32(at_s)
-                    .u32(0);
-                let datagram = head.u32(sequence).u32(0).all(&records.0).0;
                 if !lost.contains(&datagrams) {
-                    capture.extend(packet(at_s, &datagram));
+                    capture.add(at_s, [192, 168, 255, 1], &netflow::v5_at(at_s, sequence, &flows));
                 }
-                sequence += count;
+                sequence += u32::from(HOSTS) * 2;
                 datagrams += 1;
             }
         }
     }
-    (capture, truth)
-}
-
-/// A packet of the capture: from the router to the collector, UDP without a checksum.
-fn packet(at_s: u32, datagram: &[u8]) -> Vec<u8> {
-    let udp = u16::try_from(8 + datagram.len()).unwrap();
-    let all = 20 + udp;
-    let ip = Octets::default()
-        .u16(0x4500)
-        .u16(all)
-        .u32(0)
-        .u16(0x4011)
-        .u16(0)
-        .all(&[192, 168, 255, 1])
-        .all(&[192, 168, 255, 2]);
-    let packet = ip.u16(50_000).u16(3000).u16(udp).u16(0).all(datagram).0;
-    let size = u32::try_from(packet.len()).unwrap();
-    Octets::default().u32(at_s).u32(0).u32(size).u32(size).all(&packet).0
+    (capture.0, truth)
 }
 
 /// The building: its tenants and who is written to, as the document's `cron.monthly/rent-acc` says, and a manager.

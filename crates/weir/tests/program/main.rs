@@ -41,6 +41,7 @@
 mod answers;
 mod archives;
 mod bad_input;
+mod capture;
 mod captures;
 mod check;
 mod cli;

@@ -50,10 +50,15 @@ pub(crate) fn now_s() -> u32 {
     u32::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()).unwrap()
 }
 
-/// A v5 datagram; `sequence` is how many flows its exporter sent before.
+/// A v5 datagram of now; `sequence` is how many flows its exporter sent before.
 pub(crate) fn v5(sequence: u32, flows: &[Flow]) -> Vec<u8> {
+    v5_at(now_s(), sequence, flows)
+}
+
+/// One that was sent at this time.
+pub(crate) fn v5_at(sent_s: u32, sequence: u32, flows: &[Flow]) -> Vec<u8> {
     let count = u16::try_from(flows.len()).unwrap();
-    let head = Octets::default().u16(5).u16(count).u32(UPTIME_MS).u32(now_s()).u32(0).u32(sequence).u32(0);
+    let head = Octets::default().u16(5).u16(count).u32(UPTIME_MS).u32(sent_s).u32(0).u32(sequence).u32(0);
     let datagram = flows.iter().fold(head, |out, flow| {
         out.all(&flow.src)
             .all(&flow.dst)
@@ -100,9 +105,14 @@ pub(crate) fn data(flows: &[Flow]) -> Vec<u8> {
     set(TEMPLATE_ID, &records.0)
 }
 
-/// A v9 datagram: how many records it has, how many datagrams its exporter sent before.
+/// A v9 datagram of now: how many records it has, how many datagrams its exporter sent before.
 pub(crate) fn v9(records: u16, sequence: u32, sets: &[Vec<u8>]) -> Vec<u8> {
-    let head = Octets::default().u16(9).u16(records).u32(UPTIME_MS).u32(now_s()).u32(sequence).u32(0);
+    v9_at(now_s(), records, sequence, sets)
+}
+
+/// One that was sent at this time.
+pub(crate) fn v9_at(sent_s: u32, records: u16, sequence: u32, sets: &[Vec<u8>]) -> Vec<u8> {
+    let head = Octets::default().u16(9).u16(records).u32(UPTIME_MS).u32(sent_s).u32(sequence).u32(0);
     head.all(&sets.concat()).0
 }
 

@@ -4,7 +4,8 @@
 //! month's end); the figures are made up here. Once an hour the router tells what went through since it told last, so
 //! that no hour is silent. October 2026 has 745 hours in Berlin: the 25th has 25.
 
-use crate::netflow::Octets;
+use crate::capture::Capture;
+use crate::netflow::{self, Flow};
 use crate::run::{Place, named, number};
 use serde_json::{Value, json};
 use std::process::Command;
@@ -12,8 +13,6 @@ use std::process::Command;
 /// 2026-10-01T00:00:00+02:00, seconds since 1970.
 const BEGIN_S: u32 = 1_790_805_600;
 const HOURS: u32 = 745;
-/// What the router says its uptime is whenever it tells.
-const UPTIME_MS: u32 = 3_600_000;
 
 const CONFIGURATION: &str = r#"
 [billing]
@@ -108,57 +107,27 @@ const HOURLY: [([u8; 4], [u8; 4], u32); 9] = [
 /// And once, in the first hour: so that the first tenant's total is the one of the article.
 const ONCE: ([u8; 4], [u8; 4], u32) = (OUTSIDE, [192, 168, 31, 4], 623_187_000);
 
-/// A v5 datagram of these flows, which were in the ten seconds before it was sent.
-fn v5(sent_s: u32, sequence: u32, flows: &[([u8; 4], [u8; 4], u32)]) -> Vec<u8> {
-    let count = u16::try_from(flows.len()).unwrap();
-    let head = Octets::default().u16(5).u16(count).u32(UPTIME_MS).u32(sent_s).u32(0).u32(sequence).u32(0);
-    let whole = flows.iter().fold(head, |out, (src, dst, octets)| {
-        let out = out.all(src).all(dst).u32(0).u16(1).u16(2).u32(octets.div_ceil(1000)).u32(*octets);
-        let times = out.u32(UPTIME_MS - 10_000).u32(UPTIME_MS - 1000);
-        times.u16(443).u16(50_000).u16(0x0018).u16(0x0600).u32(0).u32(0x1818_0000)
-    });
-    whole.0
+/// Such a flow: a packet has 1000 octets.
+fn flow((src, dst, octets): ([u8; 4], [u8; 4], u32)) -> Flow {
+    Flow { src, dst, src_port: 443, dst_port: 50_000, octets, packets: octets.div_ceil(1000) }
 }
 
-/// A capture of a month of them: bare IPv4 packets, as libpcap's link type 101 says.
+/// A capture of a month of them.
 fn capture(skip: impl Fn(u32) -> bool) -> Vec<u8> {
-    let mut file: Vec<u8> = Vec::new();
-    for word in [0xa1b2_c3d4u32, 0x0004_0002, 0, 0, 65_535, 101] {
-        file.extend(word.to_le_bytes());
-    }
+    let mut file = Capture::new();
     let mut sequence = 0;
     for hour in 0..HOURS {
-        let mut flows = HOURLY.to_vec();
+        let mut flows = HOURLY.map(flow).to_vec();
         if hour == 0 {
-            flows.push(ONCE);
+            flows.push(flow(ONCE));
         }
         let sent_s = BEGIN_S + hour * 3600 + 600;
-        let datagram = v5(sent_s, sequence, &flows);
+        if !skip(hour) {
+            file.add(sent_s, [10, 255, 0, 1], &netflow::v5_at(sent_s, sequence, &flows));
+        }
         sequence += u32::try_from(flows.len()).unwrap();
-        if skip(hour) {
-            continue;
-        }
-        let udp_len = u16::try_from(datagram.len() + 8).unwrap();
-        let packet = Octets::default()
-            .u16(0x4500)
-            .u16(udp_len + 20)
-            .u32(0)
-            .u16(0x4011) // 64 hops, UDP
-            .u16(0)
-            .all(&[10, 255, 0, 1])
-            .all(&[10, 255, 0, 2])
-            .u16(40_000)
-            .u16(2055)
-            .u16(udp_len)
-            .u16(0)
-            .all(&datagram);
-        let len = u32::try_from(packet.0.len()).unwrap();
-        for word in [sent_s, 0, len, len] {
-            file.extend(word.to_le_bytes());
-        }
-        file.extend(packet.0);
     }
-    file
+    file.0
 }
 
 /// The building, with a month imported.
