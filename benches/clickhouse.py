@@ -47,8 +47,8 @@ class Engine:
 
     def top(self, columns, where, count):
         """The greatest sums of octets by these columns."""
-        question = (f"select {columns}, sum(octets) as octets from {self.files} where {where} group by {columns} "
-                    f"order by octets desc limit {count}")
+        question = (f"select {columns}, sum(octets) as summed from {self.files} where {where} group by {columns} "
+                    f"order by summed desc limit {count}")
         before = measure.Before()
         self.child.stdin.write(json.dumps(question) + "\n")
         self.child.stdin.flush()

@@ -135,9 +135,14 @@ def weir(offer):
     port, store = free_port(), peer.fresh(setting.WORK / "receive-weir")
     run = hear(offer, port, [setting.WEIR, "run", "-c", offer.configuration, "--store", store,
                              "--listen", f"127.0.0.1:{port}"])
-    said = json.loads(measure.command([setting.WEIR, "top", "--store", store, "-o", "json", "proto"]).value)
-    run.value = lost(offer, said["total"]["octets"])
+    run.value = lost(offer, octets(store))
     return run
+
+
+def octets(store):
+    """What a store of weir's holds."""
+    said = json.loads(measure.command([setting.WEIR, "top", "--store", store, "-o", "json", "proto"]).value)
+    return said["total"]["octets"]
 
 
 def nfcapd(offer, one):

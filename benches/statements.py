@@ -35,12 +35,12 @@ def records(tenant, hour):
                           UPTIME_MS - 1000, 443, 50_000, 0, 0x18, 6, 0, 0, 0, 24, 24, 0)
 
 
-def capture(path):
+def capture(path, tenants):
     """A capture of IPv4 packets without a link (101). The records of an hour differ from those five hours later only in the
     header's time."""
     bodies = []
     for hour in range(HOSTS):
-        flows = [record for tenant in range(TENANTS) for record in records(tenant, hour)]
+        flows = [record for tenant in range(tenants) for record in records(tenant, hour)]
         bodies.append([flows[at:at + A_DATAGRAM] for at in range(0, len(flows), A_DATAGRAM)])
     sequence = 0
     with open(path, "wb") as out:
@@ -58,19 +58,19 @@ def capture(path):
             out.write(b"".join(packets))
 
 
-def prepare():
-    """A folder with a store of the month and a configuration, made once."""
-    folder = setting.WORK / f"statements-{TENANTS}"
+def prepare(count=TENANTS):
+    """A folder with a store of the month and a configuration of so many tenants, made once."""
+    folder = setting.WORK / f"statements-{count}"
     done = folder / "done"
     if done.exists():
         return folder
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    tenants = "".join(f'[[tenant]]\nname = "t{n:05}"\nnetworks = ["{address(network(n))}/28"]\ntariff = "plan"\n' for n in range(TENANTS))
+    tenants = "".join(f'[[tenant]]\nname = "t{n:05}"\nnetworks = ["{address(network(n))}/28"]\ntariff = "plan"\n' for n in range(count))
     tariff = ('[[tariff]]\nname = "plan"\ncurrency = "EUR"\n[[tariff.rule]]\nname = "line"\nflat = "25.00"\n'
               '[[tariff.rule]]\nname = "traffic"\nper = "GB"\nprice = "0.08"\n')
     (folder / "weir.toml").write_text(f'[store]\npath = "{folder}/store"\n{tenants}{tariff}')
-    capture(folder / "month.pcap")
+    capture(folder / "month.pcap", count)
     run = measure.command([setting.WEIR, "import", "-c", folder / "weir.toml", folder / "month.pcap"])
     (folder / "month.pcap").unlink()
     done.write_text(f"{run.wall_s:.0f} s\n")
