@@ -90,11 +90,15 @@ impl Values {
         }
     }
 
+    pub(crate) fn clear(&mut self) {
+        self.truncate(0);
+    }
+
     fn truncate(&mut self, len: usize) {
         each!(self, v => v.truncate(len));
     }
 
-    fn reserve(&mut self, rows: usize) {
+    pub(crate) fn reserve(&mut self, rows: usize) {
         each!(self, v => v.reserve(rows));
     }
 
@@ -235,6 +239,11 @@ impl Batch {
         batch
     }
 
+    /// The presence masks and the vectors of all columns, by their place.
+    pub(crate) fn into_columns(self) -> (Vec<u64>, [Values; COUNT]) {
+        (self.present, self.columns)
+    }
+
     /// How many rows there are.
     #[inline]
     #[must_use]
@@ -270,6 +279,12 @@ impl Batch {
     #[must_use]
     pub fn present(&self) -> &[u64] {
         &self.present
+    }
+
+    /// The presence masks alone.
+    #[must_use]
+    pub fn into_present(self) -> Vec<u64> {
+        self.present
     }
 
     /// The presence masks, to be changed where values are taken away or added.

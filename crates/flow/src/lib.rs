@@ -31,6 +31,7 @@ pub mod quirk;
 pub mod rescale;
 pub mod schema;
 pub mod session;
+pub mod spare;
 pub mod time;
 
 pub use addr::{Addr, Mac};
@@ -38,3 +39,4 @@ pub use batch::{Batch, Values};
 pub use bytes::Bytes;
 pub use rescale::Rescale;
 pub use schema::Column;
+pub use spare::Spare;

@@ -7,7 +7,7 @@ use crate::rows::Rows;
 use crate::select::Selector;
 use crate::span::Spans;
 use weir_flow::schema::{COLUMNS, Kind};
-use weir_flow::{Batch, Column, Values};
+use weir_flow::{Batch, Column, Spare, Values};
 
 /// Gaps of fewer rows than this between rows that matched are read over.
 const GAP_ROWS: usize = 64;
@@ -34,7 +34,7 @@ impl Found {
     }
 }
 
-/// Reads what matches of a part, in these columns (and perhaps others). `None` if nothing does.
+/// Reads what matches of a part, in these columns (and perhaps others), into memory to spare. `None` if nothing does.
 ///
 /// # Errors
 /// The part's file cannot be read.
@@ -43,16 +43,18 @@ pub(crate) fn matching(
     condition: &Condition<'_>,
     columns: u64,
     selector: &mut Selector,
+    spare: &mut Spare,
 ) -> Result<Option<Found>, Error> {
     let columns = columns & !part.absent;
     let deciding = condition.columns() & !part.absent;
     if !condition.asks() {
-        let batch = read(part, columns, &part.rows)?;
+        let batch = read_into(part, columns, &part.rows, spare)?;
         return Ok((!batch.is_empty()).then_some(Found { batch, places: None }));
     }
-    let first = read(part, deciding, &part.rows)?;
+    let first = read_into(part, deciding, &part.rows, spare)?;
     let rows = selector.select(&first, condition);
     if rows.len() == 0 {
+        spare.put(first);
         return Ok(None);
     }
     let missing = missing(columns, deciding);
@@ -63,7 +65,7 @@ pub(crate) fn matching(
     let tail = matches!(part.source, Source::Tail(_));
     if tail || rows.len().saturating_mul(DENSE) >= first.len() {
         let places = picked(rows, first.len());
-        let second = read(part, missing, &part.rows)?;
+        let second = read_into(part, missing, &part.rows, spare)?;
         return Ok(Some(Found { batch: join(first, second, missing), places }));
     }
     let places: Vec<u32> = rows.places().collect();
@@ -94,9 +96,14 @@ pub(crate) fn rows_at(part: &Part<'_>, columns: u64, numbers: &[usize]) -> Resul
 /// # Errors
 /// The part's file cannot be read.
 pub(crate) fn read(part: &Part<'_>, columns: u64, rows: &Spans) -> Result<Batch, Error> {
+    read_into(part, columns, rows, &mut Spare::default())
+}
+
+/// The same, into memory to spare.
+fn read_into(part: &Part<'_>, columns: u64, rows: &Spans, spare: &mut Spare) -> Result<Batch, Error> {
     let columns = columns & !part.absent;
     match &part.source {
-        Source::Group(reader, group) => Ok(reader.read(*group, columns, rows.as_slice())?),
+        Source::Group(reader, group) => Ok(reader.read_into(*group, columns, rows.as_slice(), spare)?),
         Source::Tail(entry) => Ok(entry.read(columns)?),
     }
 }
@@ -124,10 +131,10 @@ fn join(mut first: Batch, mut second: Batch, added: u64) -> Batch {
             joined.push((column, std::mem::replace(from.values_mut(column), Values::new(column.kind()))));
         }
     }
-    let present = first.present().iter().zip(second.present()).map(|(a, b)| a | b).collect();
+    first.present_mut().iter_mut().zip(second.present()).for_each(|(a, b)| *a |= b);
     let names_added = COLUMNS.iter().any(|d| d.kind == Kind::Name && added & d.column.bit() != 0);
     let names = if names_added { second.names() } else { first.names() }.clone();
-    Batch::from_columns(present, joined, names)
+    Batch::from_columns(first.into_present(), joined, names)
 }
 
 /// The row numbers at these places of a set of rows, both rising.

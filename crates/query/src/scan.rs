@@ -13,6 +13,7 @@ use crate::select::Selector;
 use crate::table::{Statistics, Table};
 use crate::{Options, accounts, fetch};
 use foldhash::fast::RandomState;
+use weir_flow::Spare;
 use weir_store::Snapshot;
 
 /// If the groups do not fit in memory at once, they are tried again in so many shares, one after the other, each
@@ -103,6 +104,8 @@ struct Worker<'a> {
     columns: u64,
     grouping: Grouping<'a>,
     selector: Selector,
+    /// What the part before was read into.
+    spare: Spare,
     statistics: Statistics,
 }
 
@@ -113,6 +116,7 @@ impl<'a> Worker<'a> {
             columns: query.value_columns(),
             grouping: Grouping::new(shared),
             selector: Selector::default(),
+            spare: Spare::default(),
             statistics: Statistics::default(),
         }
     }
@@ -127,10 +131,13 @@ impl<'a> Worker<'a> {
 
     fn part(&mut self, part: &Part<'_>) -> Result<(), Error> {
         self.statistics.scanned_records += part.rows.rows() as u64;
-        let Some(found) = fetch::matching(part, &self.condition, self.columns, &mut self.selector)? else {
+        let Self { condition, columns, selector, spare, .. } = self;
+        let Some(found) = fetch::matching(part, condition, *columns, selector, spare)? else {
             return Ok(());
         };
         self.statistics.matched_records += found.rows().len() as u64;
-        self.grouping.add(&found.batch, found.rows())
+        self.grouping.add(&found.batch, found.rows())?;
+        self.spare.put(found.batch);
+        Ok(())
     }
 }

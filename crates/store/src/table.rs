@@ -167,6 +167,7 @@ fn parse(bytes: Bytes, definitions: &[Definition]) -> Result<Table, String> {
                 values,
                 present,
                 bit: 1 << place,
+                dictionary: None,
                 names: &mut names,
             };
             parts::decode(definition.kind(), pages.into_iter().map(Ok), &wanted, target)?;

@@ -17,6 +17,7 @@ mod dense;
 mod dictionary;
 mod file;
 mod hybrid;
+mod known;
 mod measure;
 mod networks;
 mod order;

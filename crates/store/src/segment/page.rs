@@ -27,6 +27,8 @@ pub(crate) struct Target<'a> {
     pub bit: u64,
     /// The names met so far, which values of name columns point into.
     pub names: &'a mut Names,
+    /// The dictionary, if it was decoded before: then there is no page of it.
+    pub dictionary: Option<&'a Values>,
 }
 
 /// Names, each once.
@@ -52,63 +54,82 @@ impl Names {
 type Plain<'a, T> = &'a mut dyn FnMut(&[u8], usize, &mut Vec<T>) -> Option<()>;
 
 /// Decodes pages into the target. `pages` gives the dictionary page, if any, and then for each of `wanted` its
-/// page; `wanted` says how many rows each page has, and which of them (counted in the page) are wanted.
+/// page; `wanted` says how many rows each page has, and which of them (counted in the page) are wanted. Returns the
+/// dictionary that was decoded.
 pub(crate) fn decode(
     kind: Kind,
     pages: impl Iterator<Item = Result<Page, How>>,
     wanted: &[(usize, Vec<Range<usize>>)],
     target: Target<'_>,
-) -> Result<(), How> {
-    let Target { nullable, values, present, bit, names } = target;
+) -> Result<Values, How> {
+    let Target { nullable, values, present, bit, names, dictionary } = target;
+    macro_rules! known {
+        ($variant:ident) => {
+            match dictionary {
+                Some(Values::$variant(known)) => Some(known.as_slice()),
+                _ => None,
+            }
+        };
+    }
     let mut rows = Rows { nullable, present, bit, at: 0, pages: wanted.iter() };
-    match (values, kind) {
+    Ok(match (values, kind) {
         (Values::U8(out), Kind::Word(words)) => {
             let code = |text: &[u8]| {
                 let place = words.iter().position(|w| w.as_bytes() == text)?;
                 u8::try_from(place).ok()
             };
-            rows.decode(pages, out, &mut |b, n, out| slices(b, n, out, code), &mut none)
+            let plain: Plain<'_, u8> = &mut |b, n, out| slices(b, n, out, code);
+            Values::U8(rows.decode(pages, out, known!(U8), plain, &mut none)?)
         }
         (Values::U8(out), _) => {
-            rows.decode(pages, out, &mut |b, n, out| narrow(b, n, out, |v| u8::try_from(v).ok()), &mut none)
+            let plain: Plain<'_, u8> = &mut |b, n, out| narrow(b, n, out, |v| u8::try_from(v).ok());
+            Values::U8(rows.decode(pages, out, known!(U8), plain, &mut none)?)
         }
         (Values::U16(out), _) => {
-            rows.decode(pages, out, &mut |b, n, out| narrow(b, n, out, |v| u16::try_from(v).ok()), &mut none)
+            let plain: Plain<'_, u16> = &mut |b, n, out| narrow(b, n, out, |v| u16::try_from(v).ok());
+            Values::U16(rows.decode(pages, out, known!(U16), plain, &mut none)?)
         }
         (Values::U32(out), Kind::Name) => {
             let mut place = |text: &[u8]| names.place(std::str::from_utf8(text).ok()?);
-            rows.decode(pages, out, &mut |b, n, out| slices(b, n, out, &mut place), &mut none)
+            let plain: Plain<'_, u32> = &mut |b, n, out| slices(b, n, out, &mut place);
+            Values::U32(rows.decode(pages, out, None, plain, &mut none)?)
         }
         (Values::U32(out), _) => {
-            rows.decode(pages, out, &mut |b, n, out| fixed(b, n, out, u32::from_le_bytes), &mut none)
+            let plain: Plain<'_, u32> = &mut |b, n, out| fixed(b, n, out, u32::from_le_bytes);
+            Values::U32(rows.decode(pages, out, known!(U32), plain, &mut none)?)
         }
         (Values::U64(out), Kind::Mac) => {
             let mac = |octets: &[u8]| Some(Mac::from_octets(octets.try_into().ok()?).0);
-            rows.decode(pages, out, &mut |b, n, out| slices(b, n, out, mac), &mut none)
+            let plain: Plain<'_, u64> = &mut |b, n, out| slices(b, n, out, mac);
+            Values::U64(rows.decode(pages, out, known!(U64), plain, &mut none)?)
         }
         (Values::U64(out), _) => {
-            rows.decode(pages, out, &mut |b, n, out| fixed(b, n, out, u64::from_le_bytes), &mut none)
+            let plain: Plain<'_, u64> = &mut |b, n, out| fixed(b, n, out, u64::from_le_bytes);
+            Values::U64(rows.decode(pages, out, known!(U64), plain, &mut none)?)
         }
         (Values::Time(out), _) => {
             let plain: Plain<'_, i64> = &mut |b, n, out| fixed(b, n, out, i64::from_le_bytes);
-            rows.decode(pages, out, plain, &mut delta::decode)
+            Values::Time(rows.decode(pages, out, known!(Time), plain, &mut delta::decode)?)
         }
         (Values::Addr(out), _) => {
-            rows.decode(pages, out, &mut |b, n, out| slices(b, n, out, Addr::from_slice), &mut none)
+            let plain: Plain<'_, Addr> = &mut |b, n, out| slices(b, n, out, Addr::from_slice);
+            Values::Addr(rows.decode(pages, out, known!(Addr), plain, &mut none)?)
         }
         (Values::Bytes(out), kind) => {
             let mut strings = Strings::new(kind);
             let mut places = Vec::new();
-            rows.decode(
-                pages,
-                &mut places,
-                &mut |b, n, out| slices(b, n, out, |s| strings.place(s)),
-                &mut none,
-            )?;
+            let plain: Plain<'_, u32> = &mut |b, n, out| slices(b, n, out, |s| strings.place(s));
+            rows.decode(pages, &mut places, None, plain, &mut none)?;
             *out = strings.in_order(&places).ok_or("it has more than 4 GiB of strings")?;
-            Ok(())
+            Values::Bytes(Bytes::new())
         }
-    }
+    })
+}
+
+/// Whether a dictionary of such values means the same in another batch: not if its values are places among what this one
+/// met.
+pub(crate) fn is_lasting(kind: Kind) -> bool {
+    !matches!(kind, Kind::Name | Kind::Text | Kind::Elements)
 }
 
 /// Strings of a column chunk as they are decoded: the empty one, which stands where there is none, and those of the
@@ -210,10 +231,11 @@ impl Rows<'_> {
         &mut self,
         pages: impl Iterator<Item = Result<Page, How>>,
         out: &mut Vec<T>,
+        known: Option<&[T]>,
         plain: Plain<'_, T>,
         delta: Plain<'_, T>,
-    ) -> Result<(), How> {
-        let mut dictionary: Vec<T> = Vec::new();
+    ) -> Result<Vec<T>, How> {
+        let mut decoded: Vec<T> = Vec::new();
         // Of a page of which not all is wanted, or that has gaps, the values are decoded here first.
         let (mut dense, mut spread) = (Vec::new(), Vec::new());
         for page in pages {
@@ -222,14 +244,15 @@ impl Rows<'_> {
                 if !matches!(encoding, Encoding::PLAIN | Encoding::PLAIN_DICTIONARY) {
                     return Err(format!("its dictionary has the encoding {encoding}"));
                 }
-                plain(buf, *num_values as usize, &mut dictionary).ok_or("its dictionary ends too early")?;
+                plain(buf, *num_values as usize, &mut decoded).ok_or("its dictionary ends too early")?;
                 continue;
             }
+            let dictionary = known.unwrap_or(&decoded);
             let (rows, wanted) = self.pages.next().ok_or("it has more pages than its index names")?;
             let data = take_apart(&page, *rows, self.nullable)?;
             let whole = matches!(wanted.as_slice(), [all] if *all == (0..*rows));
             if whole && data.validity == Validity::All {
-                decode_values(&data, *rows, &dictionary, out, plain, delta)?;
+                decode_values(&data, *rows, dictionary, out, plain, delta)?;
                 self.mark(*rows, |_| true);
                 continue;
             }
@@ -237,7 +260,7 @@ impl Rows<'_> {
             spread.clear();
             let source = match &data.validity {
                 Validity::All => {
-                    decode_values(&data, *rows, &dictionary, &mut dense, plain, delta)?;
+                    decode_values(&data, *rows, dictionary, &mut dense, plain, delta)?;
                     &dense
                 }
                 Validity::None => {
@@ -245,7 +268,7 @@ impl Rows<'_> {
                     &spread
                 }
                 Validity::Some(each, valid) => {
-                    decode_values(&data, *valid, &dictionary, &mut dense, plain, delta)?;
+                    decode_values(&data, *valid, dictionary, &mut dense, plain, delta)?;
                     let mut values = dense.iter();
                     let next =
                         |here: &bool| if *here { values.next().copied() } else { None }.unwrap_or_default();
@@ -269,7 +292,7 @@ impl Rows<'_> {
         if self.pages.next().is_some() {
             Err("it has fewer pages than its index names".to_owned())
         } else {
-            Ok(())
+            Ok(decoded)
         }
     }
 

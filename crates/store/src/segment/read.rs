@@ -1,6 +1,7 @@
 //! Reads a segment: only the columns asked for, and only the pages that the rows asked for lie in.
 
 use super::bound::{self, PageBounds};
+use super::known::Known;
 use super::networks::Blocks;
 use super::page::{self, Names, Target};
 use super::write::key;
@@ -22,7 +23,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use weir_flow::schema::{COLUMNS, COUNT, Column};
-use weir_flow::{Batch, Values};
+use weir_flow::{Batch, Spare, Values};
 
 /// A part of a segment whose rows start within a span of time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +57,7 @@ pub struct Reader {
     /// Where the blocks of networks lie, by row group; none in a file that has none.
     networks: Vec<Place>,
     totals: Totals,
+    dictionaries: Known,
 }
 
 /// Bytes of the file with a checksum of their own.
@@ -150,7 +152,8 @@ impl Reader {
         let groups =
             row_groups(&metadata, &places).ok_or_else(|| Error::damaged(path, "its rows have no times"))?;
         let path = path.to_path_buf();
-        Ok(Self { path, file, tail, tail_at, groups, places, crcs, networks, totals, metadata })
+        let dictionaries = Known::default();
+        Ok(Self { path, file, tail, tail_at, groups, places, crcs, networks, totals, metadata, dictionaries })
     }
 
     /// The file.
@@ -205,15 +208,30 @@ impl Reader {
     /// # Errors
     /// The file cannot be read, or is damaged.
     pub fn read(&self, row_group: usize, columns: u64, rows: &[Range<usize>]) -> Result<Batch, Error> {
+        self.read_into(row_group, columns, rows, &mut Spare::default())
+    }
+
+    /// The same, into memory that another batch had.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn read_into(
+        &self,
+        row_group: usize,
+        columns: u64,
+        rows: &[Range<usize>],
+        spare: &mut Spare,
+    ) -> Result<Batch, Error> {
         let count = self.groups.get(row_group).map_or(0, |g| g.rows);
         let rows: Vec<_> =
             rows.iter().map(|r| r.start.min(count)..r.end.min(count)).filter(|r| !r.is_empty()).collect();
-        let mut present = vec![0u64; rows.iter().map(Range::len).sum()];
+        let mut present = spare.present(rows.iter().map(Range::len).sum());
         let mut names = Names::default();
         let mut loaded = Vec::new();
         for column in COLUMNS.iter().map(|d| d.column).filter(|c| columns & c.bit() != 0) {
-            let values = self.read_column(row_group, column, &rows, &mut present, &mut names);
-            loaded.push((column, values?));
+            let mut values = spare.values(column, present.len());
+            self.read_column(row_group, column, &rows, &mut values, &mut present, &mut names)?;
+            loaded.push((column, values));
         }
         Ok(Batch::from_columns(present, loaded, names.list.into()))
     }
@@ -232,13 +250,13 @@ impl Reader {
         row_group: usize,
         column: Column,
         rows: &[Range<usize>],
+        values: &mut Values,
         present: &mut [u64],
         names: &mut Names,
-    ) -> Result<Values, Error> {
-        let mut values = Values::new(column.kind());
-        let Some(chunk) = self.chunk(row_group, column) else {
-            absent(&mut values, present.len());
-            return Ok(values);
+    ) -> Result<(), Error> {
+        let (Some(place), Some(chunk)) = (self.place(column), self.chunk(row_group, column)) else {
+            absent(values, present.len());
+            return Ok(());
         };
         let damaged = |how: String| Error::damaged(&self.path, format!("column {}: {how}", column.name()));
         let index = chunk.offset_index_range().and_then(|r| self.tail_bytes(r));
@@ -247,35 +265,48 @@ impl Reader {
         let count = self.groups.get(row_group).map_or(0, |g| g.rows);
         let wanted = wanted_pages(offsets.page_locations(), count, rows)
             .ok_or_else(|| damaged("its page index is out of order".to_owned()))?;
+        // Who reads all of it at once needs its dictionary once.
+        let is_part = present.len() < count && page::is_lasting(column.kind());
+        let known = if is_part { self.dictionaries.get(row_group, place) } else { None };
         let fetch = Fetch {
             reader: self,
             chunk,
             crcs: self.page_crcs(row_group, column),
             locations: offsets.page_locations(),
+            is_dictionary_known: known.is_some(),
         };
         let pages = fetch.pages(&wanted, &damaged)?;
         let target = Target {
             nullable: chunk.column_descr().max_def_level() > 0,
-            values: &mut values,
+            values: &mut *values,
             bit: column.bit(),
-            present,
+            present: &mut *present,
             names,
+            dictionary: known.as_deref(),
         };
         let rows: Vec<_> = wanted.into_iter().map(|w| (w.rows, w.ranges)).collect();
-        page::decode(column.kind(), pages, &rows, target).map_err(damaged)?;
+        let dictionary = page::decode(column.kind(), pages, &rows, target).map_err(damaged)?;
+        if is_part && known.is_none() && !dictionary.is_empty() {
+            self.dictionaries.put(row_group, place, dictionary);
+        }
         if values.len() != present.len() {
             return Err(damaged("it has another number of rows".to_owned()));
         }
-        Ok(values)
+        Ok(())
+    }
+
+    /// Where a column lies among those of the file.
+    fn place(&self, column: Column) -> Option<usize> {
+        *self.places.get(column.index())?
     }
 
     fn chunk(&self, row_group: usize, column: Column) -> Option<&ColumnChunkMetaData> {
-        let place = (*self.places.get(column.index())?)?;
+        let place = self.place(column)?;
         self.metadata.row_groups().get(row_group)?.columns().get(place)
     }
 
     fn page_crcs(&self, row_group: usize, column: Column) -> Option<&[u32]> {
-        let place = (*self.places.get(column.index())?)?;
+        let place = self.place(column)?;
         Some(self.crcs.as_ref()?.get(row_group)?.get(place)?)
     }
 
@@ -424,10 +455,12 @@ struct Fetch<'a> {
     chunk: &'a ColumnChunkMetaData,
     crcs: Option<&'a [u32]>,
     locations: &'a [PageLocation],
+    /// Whether the dictionary need not be brought.
+    is_dictionary_known: bool,
 }
 
 impl Fetch<'_> {
-    /// The dictionary page, if there is one, and the wanted pages, decompressed one after the other.
+    /// The dictionary page, if there is one and it is not known, and the wanted pages, decompressed one after the other.
     fn pages(
         &self,
         wanted: &[Wanted],
@@ -458,7 +491,8 @@ impl Fetch<'_> {
         };
         let (start, _) = self.chunk.byte_range();
         let first = self.locations.first().and_then(range).ok_or_else(bad)?.0;
-        let dictionary = first.checked_sub(start).ok_or_else(bad)?;
+        let before = first.checked_sub(start).ok_or_else(bad)?;
+        let dictionary = if self.is_dictionary_known { 0 } else { before };
         // (place in the file, length, number among the checksums)
         let mut parts = Vec::with_capacity(wanted.len() + 1);
         if dictionary > 0 {
@@ -466,7 +500,7 @@ impl Fetch<'_> {
         }
         for want in wanted {
             let (at, len) = self.locations.get(want.page).and_then(range).ok_or_else(bad)?;
-            parts.push((at, len, want.page + usize::from(dictionary > 0)));
+            parts.push((at, len, want.page + usize::from(before > 0)));
         }
         let mut out = Vec::new();
         for run in parts.chunk_by(|a, b| a.0 + a.1 == b.0) {

@@ -17,7 +17,7 @@ use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use tempfile::TempDir;
 use weir_flow::schema::{COLUMNS, Column};
-use weir_flow::{Addr, Batch};
+use weir_flow::{Addr, Batch, Spare};
 
 /// Writes batches as a segment.
 pub(super) fn segment(folder: &TempDir, batches: &[Batch]) -> (PathBuf, SegmentFile) {
@@ -188,11 +188,14 @@ fn any_ranges_read_what_a_whole_read_has_there() {
         &[100..200, 200..300, 45_000..99_999],
         &[60_000..70_000],
     ];
+    // Each into the memory of the one before, by the dictionaries that the one before met.
+    let mut spare = Spare::default();
     for ranges in cases {
-        let part = reader.read(0, u64::MAX, ranges).unwrap();
+        let part = reader.read_into(0, u64::MAX, ranges, &mut spare).unwrap();
         let rows: Vec<u32> =
             ranges.iter().flat_map(|r| r.start.min(50_000) as u32..r.end.min(50_000) as u32).collect();
         assert_eq!(sample::rows(&part), sample::rows(&whole.gather(&rows)), "{ranges:?}");
+        spare.put(part);
     }
     let some = Column::DstAddr.bit() | Column::Octets.bit();
     let part = reader.read(0, some, &[30_000..30_010]).unwrap();
