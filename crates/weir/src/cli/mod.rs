@@ -9,6 +9,7 @@ mod exporter_config;
 mod flows;
 mod mail;
 mod manage;
+mod memory;
 mod plot;
 mod quota;
 mod rate;
@@ -80,6 +81,27 @@ enum Command {
     ExporterConfig(exporter_config::Arguments),
 }
 
+/// How far questions stand back behind the daemon, in the steps of nice(2).
+const NICE: i32 = 10;
+
+impl Command {
+    /// Whether it reads what is stored, and nobody waits for it but who asked.
+    fn is_question(&self) -> bool {
+        matches!(
+            self,
+            Self::Flows(_)
+                | Self::Top(_)
+                | Self::Plot(_)
+                | Self::Usage(_)
+                | Self::Statement(_)
+                | Self::Rate(_)
+                | Self::Verify(_)
+                | Self::Explain(_)
+                | Self::Evidence(_)
+        )
+    }
+}
+
 /// Options of every command that reads a configuration.
 #[derive(Args, Debug, Clone)]
 pub(crate) struct Common {
@@ -131,7 +153,12 @@ fn parse_zone(text: &str) -> Outcome<Zone> {
 /// # Errors
 /// What could not be done, in one sentence. Wrong usage does not come back: clap prints it and ends with 2.
 pub(crate) fn run() -> Outcome {
-    match Cli::parse().command {
+    let command = Cli::parse().command;
+    if command.is_question() {
+        // However many ask: what is not heard is lost, and an answer only comes later. Refused, it is as before.
+        let _ = rustix::process::nice(NICE);
+    }
+    match command {
         Command::Demo(arguments) => crate::demo::run(&arguments),
         Command::Run(arguments) => manage::run(&arguments),
         Command::Import(arguments) => manage::import(&arguments),

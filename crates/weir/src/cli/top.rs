@@ -1,7 +1,7 @@
 //! `weir top`: groups of flows, the largest first.
 
-use super::Common;
 use super::ask::{self, Asked, Source};
+use super::{Common, memory};
 use crate::config::Config;
 use crate::exit::{Failure, Outcome};
 use crate::report;
@@ -84,9 +84,9 @@ pub(super) struct Arguments {
     /// No bars on a terminal
     #[arg(long)]
     no_bars: bool,
-    /// The memory for groups: 512M, 4G
-    #[arg(long, value_name = "SIZE", default_value = "1G", value_parser = memory)]
-    memory: usize,
+    /// The memory for groups: 512M, 4G [default: a quarter of what is left]
+    #[arg(long, value_name = "SIZE", value_parser = memory::parse)]
+    memory: Option<usize>,
     #[command(flatten)]
     common: Common,
 }
@@ -99,8 +99,8 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         widen(&mut query);
     }
     let source = arguments.which.source(&config)?;
-    let asked =
-        Asked { source: &source, options: Options { memory_bytes: arguments.memory, ..Options::default() } };
+    let memory_bytes = arguments.memory.unwrap_or_else(memory::unasked);
+    let asked = Asked { source: &source, options: Options { memory_bytes, ..Options::default() } };
     let span = asked.span(query.range.as_ref());
     let before = arguments.compare.as_deref().map(|when| earlier(when, &query)).transpose()?;
     let mut answer = asked.answer(arguments, &query, before.as_ref())?;
@@ -236,21 +236,6 @@ fn earlier(when: &str, query: &Query) -> Outcome<Range<i64>> {
             Err(Failure::usage(format!("--compare {when}: write previous, or how much earlier: 6h, 1d, 1w")))
         }
     }
-}
-
-/// `512M`, `4G`, `1000000`: bytes, in binary units.
-fn memory(text: &str) -> Result<usize, String> {
-    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at_checked(split).unwrap_or((text, ""));
-    let scale = match unit.trim().trim_end_matches(['B', 'b', 'i']) {
-        "" => 1usize,
-        "k" | "K" => 1 << 10,
-        "m" | "M" => 1 << 20,
-        "g" | "G" => 1 << 30,
-        _ => return Err("write bytes, or 512M, or 4G".to_owned()),
-    };
-    let bytes = number.parse::<usize>().ok().and_then(|number| number.checked_mul(scale));
-    bytes.ok_or_else(|| "write bytes, or 512M, or 4G".to_owned())
 }
 
 impl Asked<'_> {
