@@ -2,14 +2,16 @@
 
 use super::Common;
 use super::ask::{self, Source};
+use crate::clock::Moment;
 use crate::config::Config;
 use crate::exit::{self, Failure, Outcome};
-use crate::report::flows::{Writer, columns};
+use crate::name::{Book, Glossary};
+use crate::report::flows::{Writer, addresses, columns};
 use crate::report::name::Names;
 use crate::report::{self, Form, parquet};
 use clap::Args;
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io::Write;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -28,6 +30,7 @@ use weir_query::{Listing, Options};
     weir flows --follow 'dst port 22'\n  \
     weir flows --last 7d -o parquet > week.parquet\n  \
     weir flows -r capture.pcap 'proto udp'\n  \
+    weir flows --names 'tenant avtotrade and dst port 443' -n 20\n  \
     weir flows -r capture.pcap --all -o ndjson")]
 pub(super) struct Arguments {
     #[command(flatten)]
@@ -44,8 +47,18 @@ pub(super) struct Arguments {
     /// Show also the elements of each record that have no column of their own, by name (in `other`)
     #[arg(long)]
     all: bool,
+    /// Beside addresses what is known of them: names (files, DNS), countries, networks
+    #[arg(long)]
+    names: bool,
     #[command(flatten)]
     common: Common,
+}
+
+impl Arguments {
+    /// What knows names, if they are asked for.
+    fn book(&self, config: &Config) -> Outcome<Option<Book>> {
+        self.names.then(|| Book::open(config, Moment::now())).transpose()
+    }
 }
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
@@ -67,7 +80,9 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let source = arguments.which.source(&config)?;
     let names = Names::new(source.labels()?, &config);
     let writer = Writer::new(form, all, &config.zone, &exporter, &names);
-    let mut out = Out::new(writer, form)?;
+    let book = arguments.book(&config)?;
+    let writer = if book.is_some() { writer.with_addresses() } else { writer };
+    let mut out = Out::new(writer, form, book)?;
     match &arguments.sort {
         Some(by) => {
             let by = Sorted::by(by)?;
@@ -101,6 +116,7 @@ fn list(source: &Source, listing: &Listing, each: impl FnMut(&Batch) -> ControlF
 /// Where records go: text as they come, or row groups of a Parquet file.
 struct Out<'a> {
     writer: Writer<'a>,
+    book: Option<Book>,
     text: std::io::BufWriter<std::io::Stdout>,
     file: Option<parquet::File<std::io::Stdout>>,
     /// The reader went away (`| head`).
@@ -108,13 +124,14 @@ struct Out<'a> {
 }
 
 impl<'a> Out<'a> {
-    fn new(writer: Writer<'a>, form: Form) -> Outcome<Self> {
+    fn new(writer: Writer<'a>, form: Form, book: Option<Book>) -> Outcome<Self> {
         let file = match form {
             Form::Parquet => Some(parquet::File::new(report::binary_output()?, &writer.heads())?),
             _ => None,
         };
         let head = writer.head();
-        let mut out = Self { writer, text: std::io::BufWriter::new(std::io::stdout()), file, closed: false };
+        let text = std::io::BufWriter::new(std::io::stdout());
+        let mut out = Self { writer, book, text, file, closed: false };
         out.print(&head)?;
         Ok(out)
     }
@@ -130,6 +147,9 @@ impl<'a> Out<'a> {
     }
 
     fn batch(&mut self, batch: &Batch) -> Outcome {
+        if let Some(book) = &mut self.book {
+            self.writer.learn(known(book, batch, 0..batch.len()));
+        }
         if let Some(file) = &mut self.file {
             return file.write(&self.writer.sheet(batch));
         }
@@ -144,6 +164,9 @@ impl<'a> Out<'a> {
     }
 
     fn finish(mut self) -> Outcome {
+        if let Some(book) = &self.book {
+            super::name::remark(book);
+        }
         if let Some(file) = self.file {
             return file.finish();
         }
@@ -153,6 +176,11 @@ impl<'a> Out<'a> {
         }
         if self.closed { Ok(()) } else { self.text.flush().or_else(|error| exit::output(&error)) }
     }
+}
+
+/// What is known of the addresses in these rows.
+fn known(book: &mut Book, batch: &Batch, rows: impl Iterator<Item = usize>) -> Glossary {
+    book.look_up(&addresses(batch, rows), &BTreeSet::new(), Moment::now())
 }
 
 /// What records are sorted by.
@@ -247,6 +275,7 @@ fn follow(arguments: &Arguments, config: &Config, listing: Listing) -> Outcome {
         form,
         all: arguments.all,
         left: arguments.limit.unwrap_or(usize::MAX),
+        book: arguments.book(config)?,
         seen: HashMap::new(),
         since: crate::clock::now_ms().saturating_sub(LATE_MS),
         headed: false,
@@ -267,6 +296,7 @@ struct Following {
     all: bool,
     /// How many records may still be shown.
     left: usize,
+    book: Option<Book>,
     /// Records shown, as text: when they were received, and how many of them there are.
     seen: HashMap<String, (i64, u64)>,
     /// What was received before is not looked for any more.
@@ -288,6 +318,9 @@ impl Following {
         let names = Names::new(source.labels()?, config);
         let exporter = |address| config.exporter_name(address);
         let mut writer = Writer::new(self.form, self.all, &config.zone, &exporter, &names);
+        if self.book.is_some() {
+            writer = writer.with_addresses();
+        }
         let mut plain = Writer::new(Form::Ndjson, self.all, &config.zone, &exporter, &names);
         let mut counted: HashMap<String, u64> = HashMap::new();
         let (mut out, mut rows, mut latest) = (writer.head(), 0, self.since);
@@ -295,6 +328,7 @@ impl Following {
             out.clear();
         }
         list(&source, &listing, |batch| {
+            let mut new = Vec::new();
             for row in 0..batch.len() {
                 let text = plain.row(batch, row);
                 let received = batch.times(Column::Received).get(row).copied().unwrap_or_default();
@@ -304,12 +338,16 @@ impl Following {
                 let known = self.seen.entry(text).or_insert((received, 0));
                 if *count > known.1 {
                     known.1 = *count;
-                    if show && rows < self.left {
-                        out.push_str(&writer.row(batch, row));
-                        rows += 1;
+                    if show && rows + new.len() < self.left {
+                        new.push(row);
                     }
                 }
             }
+            if let Some(book) = self.book.as_mut().filter(|_| !new.is_empty()) {
+                writer.learn(known(book, batch, new.iter().copied()));
+            }
+            rows += new.len();
+            out.extend(new.into_iter().map(|row| writer.row(batch, row)));
             ControlFlow::Continue(())
         })?;
         self.since = self.since.max(latest.saturating_sub(LATE_MS));

@@ -10,6 +10,7 @@ mod flows;
 mod mail;
 mod manage;
 mod memory;
+mod name;
 mod plot;
 mod quota;
 mod rate;
@@ -77,6 +78,8 @@ enum Command {
     Rebuild(rebuild::Arguments),
     /// Asks how every exporter is: templates, sampling, clocks, loss, double counting; each with its cure
     Doctor(doctor::Arguments),
+    /// Says what is known of addresses: names, countries, networks
+    Name(name::Arguments),
     /// Prints how a router or probe is told to export to weir
     ExporterConfig(exporter_config::Arguments),
 }
@@ -178,6 +181,7 @@ pub(crate) fn run() -> Outcome {
         Command::Check(arguments) => manage::check(&arguments),
         Command::Rebuild(arguments) => rebuild::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
+        Command::Name(arguments) => name::run(&arguments),
         Command::ExporterConfig(arguments) => exporter_config::run(&arguments),
     }
 }

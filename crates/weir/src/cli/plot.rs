@@ -201,7 +201,7 @@ fn layers(
 /// What the groups are called.
 fn named(asked: &Asked<'_>, query: &Query, answer: &Answer, config: &Config) -> Outcome<Vec<String>> {
     let names = Names::new(asked.source.labels()?, config);
-    let beside = Beside { names: &names, span: query.range.clone(), seen: Seen::new() };
+    let beside = Beside { names: &names, span: query.range.clone(), seen: Seen::new(), glossary: None };
     let reading = Reading {
         zone: &config.zone,
         civil: &query.civil,

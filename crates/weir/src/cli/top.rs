@@ -2,14 +2,17 @@
 
 use super::ask::{self, Asked, Source};
 use super::{Common, memory};
+use crate::clock::Moment;
 use crate::config::Config;
 use crate::exit::{Failure, Outcome};
+use crate::name::{Book, Glossary};
 use crate::report;
 use crate::report::Form;
 use crate::report::name::{Names, named};
-use crate::report::top::{Beside, Reading, Seen};
+use crate::report::top::{Beside, Reading, Seen, is_address, is_system};
 use crate::top::{Answer, Series, compare, is_pair, merge};
 use clap::Args;
+use std::collections::BTreeSet;
 use std::ops::Range;
 use weir_flow::schema::Column;
 use weir_flow::time::{BIN_MS, bin};
@@ -26,6 +29,7 @@ const EXAMPLES: &str = "Examples:
   weir top conversation --bi --last 1h --averages
   weir top tenant --last 30d --percentile 95
   weir top host -r capture.pcap
+  weir top remote,dst_as --last 1d --names
 
 Keys:
   any column            src_addr, dst_port, proto, tenant, host, exporter, src_as, ... (docs/columns.md)
@@ -78,6 +82,9 @@ pub(super) struct Arguments {
     /// Of flows that overlap the span in part, only what falls into it, as in the accounts
     #[arg(long)]
     inside: bool,
+    /// Beside addresses what is known of them: names (files, DNS), countries, networks; beside AS numbers who runs them
+    #[arg(long)]
+    names: bool,
     /// Say on standard error what was read for the answer, and why
     #[arg(long)]
     explain: bool,
@@ -114,7 +121,8 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     }
     let names = Names::new(source.labels()?, &config);
     let seen = seen(&asked, &query, &names)?;
-    let beside = Beside { names: &names, span: query.range.clone(), seen };
+    let glossary = glossary(arguments, &config, &answer)?;
+    let beside = Beside { names: &names, span: query.range.clone(), seen, glossary: glossary.as_ref() };
     let exporter = |address| config.exporter_name(address);
     let reading = Reading {
         zone: &config.zone,
@@ -133,6 +141,27 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         Form::Parquet => report::print_parquet(&report::top::sheet(&answer, &reading)),
         form => report::print(&report::top::render(&answer, form, &reading)),
     }
+}
+
+/// What is known of the addresses and systems shown, if that was asked for.
+fn glossary(arguments: &Arguments, config: &Config, answer: &Answer) -> Outcome<Option<Glossary>> {
+    if !arguments.names {
+        return Ok(None);
+    }
+    let (mut addresses, mut systems) = (Vec::new(), BTreeSet::new());
+    for line in &answer.lines {
+        for (key, cell) in answer.keys.iter().zip(&line.keys) {
+            match cell {
+                Some(Cell::Addr(address)) if is_address(*key) => addresses.push(*address),
+                Some(Cell::Unsigned(n)) if is_system(*key) => systems.extend(u32::try_from(*n).ok()),
+                _ => {}
+            }
+        }
+    }
+    let mut book = Book::open(config, Moment::now())?;
+    let glossary = book.look_up(&addresses, &systems, Moment::now());
+    super::name::remark(&book);
+    Ok(Some(glossary))
 }
 
 /// The question that was typed.

@@ -66,7 +66,7 @@ fn print_usage(
     {
         return Err(statement::no_tenant(tenant, account.usage.tenants().map(|(name, _)| name)));
     }
-    let hosts = Hosts::of_store(&config.store);
+    let hosts = Hosts::given(config)?;
     let report = Report {
         span,
         zone: &config.zone,

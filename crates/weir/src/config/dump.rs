@@ -23,6 +23,7 @@ impl Config {
             web.write(out)?;
         }
         self.memory.write(out)?;
+        self.names.write(out)?;
         for exporter in &self.exporters {
             writeln!(
                 out,

@@ -9,6 +9,7 @@ mod listen;
 mod mail;
 pub(crate) mod memory;
 mod mistake;
+mod name;
 pub(crate) mod quota;
 mod read;
 mod relay;
@@ -26,6 +27,7 @@ pub(crate) use listen::{Identity, Listen, Transport};
 pub(crate) use mail::{Attach, Login, Mail, Security, Server, Way};
 pub(crate) use memory::Memory;
 pub(crate) use mistake::{nearest, zone_meant};
+pub(crate) use name::Names;
 pub(crate) use quota::Quotas;
 pub(crate) use read::read;
 pub(crate) use relay::{Format, Mode, Relay, Source};
@@ -72,6 +74,8 @@ pub(crate) struct Config {
     /// Where the daemon is asked over HTTP, if anywhere.
     pub(crate) web: Option<Web>,
     pub(crate) memory: Memory,
+    /// Where the names of addresses are known.
+    pub(crate) names: Names,
     pub(crate) exporters: Vec<Exporter>,
     pub(crate) relays: Vec<Relay>,
     pub(crate) tenants: Tenants,
@@ -105,6 +109,7 @@ impl Default for Config {
             collect: Collect::default(),
             web: None,
             memory: Memory::default(),
+            names: Names::default(),
             exporters: Vec::new(),
             relays: Vec::new(),
             tenants: Tenants::default(),

@@ -59,6 +59,7 @@ impl Reader {
                 "collect",
                 "limits",
                 "web",
+                "names",
                 "exporter",
                 "relay",
                 "tenant",
@@ -87,6 +88,9 @@ impl Reader {
             self.limits(limits, &mut config);
         }
         config.web = self.table(root, "web").and_then(|web| self.web(web));
+        if let Some(names) = self.table(root, "names") {
+            config.names = self.names(names);
+        }
         for (table, at) in self.tables(root, "relay") {
             config.relays.push(self.relay(table, at, &config.exporters, &config.listen));
         }

@@ -1,6 +1,6 @@
 //! Files and hosts that a filter names.
 //!
-//! A host is looked up once a run: in the store's own file of names, then as the system does it (`/etc/hosts`, the
+//! A host is looked up once a run: in the configuration's file of names and the store's own, then as the system does it (`/etc/hosts`, the
 //! resolver). Files are found from the working directory, as the shell would.
 
 use crate::config::Config;
@@ -22,6 +22,8 @@ const FILE_BYTES_MAX: u64 = 32 << 20;
 /// What lies outside of a filter.
 #[derive(Debug)]
 struct World {
+    /// The configuration's file of names.
+    names: Option<PathBuf>,
     /// The store, which may bring a file of names along.
     store: PathBuf,
     /// What was found of hosts, so that each is asked for once.
@@ -31,8 +33,13 @@ struct World {
 /// Who reads the files and finds the hosts that a filter names: one for the whole run of the program.
 pub(crate) fn outside(config: &Config) -> Arc<dyn Outside> {
     static WORLD: OnceLock<Arc<World>> = OnceLock::new();
-    let world =
-        WORLD.get_or_init(|| Arc::new(World { store: config.store.clone(), found: Mutex::default() }));
+    let world = WORLD.get_or_init(|| {
+        Arc::new(World {
+            names: config.names.hosts.clone(),
+            store: config.store.clone(),
+            found: Mutex::default(),
+        })
+    });
     Arc::clone(world) as Arc<dyn Outside>
 }
 
@@ -52,13 +59,19 @@ impl Outside for World {
 
     fn addresses(&self, host: &str) -> Result<Vec<Addr>, String> {
         let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
-        found.entry(host.to_lowercase()).or_insert_with(|| find(&self.store, host)).clone()
+        found.entry(host.to_lowercase()).or_insert_with(|| self.find(host)).clone()
     }
 }
 
-fn find(store: &std::path::Path, host: &str) -> Result<Vec<Addr>, String> {
-    let own = Hosts::of_store(store).addresses(host);
-    if own.is_empty() { ask_system(host) } else { Ok(own) }
+impl World {
+    fn find(&self, host: &str) -> Result<Vec<Addr>, String> {
+        let own = match &self.names {
+            Some(path) => Hosts::read(path).map_err(|failure| failure.to_string())?.addresses(host),
+            None => Vec::new(),
+        };
+        let own = if own.is_empty() { Hosts::of_store(&self.store).addresses(host) } else { own };
+        if own.is_empty() { ask_system(host) } else { Ok(own) }
+    }
 }
 
 /// What the system knows of a host. It may take as long as it likes, so it is asked in a thread of its own, which

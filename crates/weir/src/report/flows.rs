@@ -4,12 +4,13 @@ use super::name::{NAMED, Names};
 use super::number::{duration, grouped};
 use super::sheet::{Head, Kind, Sheet, Value as Cell};
 use super::table::{Align, Columns};
-use super::{Form, csv_line, value};
+use super::{Form, address, csv_line, value};
+use crate::name::Glossary;
 use serde_json::{Map, Value as Json};
 use weir_account::Zone;
-use weir_flow::Batch;
 use weir_flow::batch::Value;
 use weir_flow::schema::{self, COLUMNS, Column};
+use weir_flow::{Addr, Batch};
 
 /// What the table for people shows; the other forms show every column.
 const SHOWN: u64 = Column::Start.bit()
@@ -30,6 +31,20 @@ const SHOWN: u64 = Column::Start.bit()
     | Column::IngressIf.bit()
     | Column::EgressIf.bit();
 
+/// The columns of addresses beside which stands what is known of them.
+const ADDRESSES: [Column; 4] = [Column::SrcAddr, Column::DstAddr, Column::NatSrcAddr, Column::NatDstAddr];
+
+/// The addresses in these rows beside which something may stand.
+pub(crate) fn addresses(batch: &Batch, rows: impl Iterator<Item = usize>) -> Vec<Addr> {
+    let of_row = |row| {
+        ADDRESSES.iter().filter_map(move |column| match batch.get(row, *column) {
+            Some(Value::Addr(address)) => Some(address),
+            _ => None,
+        })
+    };
+    rows.flat_map(of_row).collect()
+}
+
 /// The columns a form shows, in their order: with `all`, also the elements that have no column.
 fn shown(all: bool) -> impl Iterator<Item = Column> {
     COLUMNS.iter().map(|d| d.column).filter(move |column| all || *column != Column::Other)
@@ -45,8 +60,10 @@ pub(crate) struct Writer<'a> {
     form: Form,
     all: bool,
     zone: &'a Zone,
-    exporter: &'a dyn Fn(weir_flow::Addr) -> String,
+    exporter: &'a dyn Fn(Addr) -> String,
     names: &'a Names,
+    /// What is known of addresses, where that was asked for.
+    glossary: Option<Glossary>,
     table: Option<Columns>,
     rows: usize,
 }
@@ -60,16 +77,46 @@ impl<'a> Writer<'a> {
         form: Form,
         all: bool,
         zone: &'a Zone,
-        exporter: &'a dyn Fn(weir_flow::Addr) -> String,
+        exporter: &'a dyn Fn(Addr) -> String,
         names: &'a Names,
     ) -> Self {
-        Self { form, all, zone, exporter, names, table: None, rows: 0 }
+        Self { form, all, zone, exporter, names, glossary: None, table: None, rows: 0 }
+    }
+
+    /// The same with columns for what is known of addresses; [`Writer::learn`] says what that is.
+    pub(crate) fn with_addresses(self) -> Self {
+        Self { glossary: Some(Glossary::default()), ..self }
+    }
+
+    /// What is known of the addresses of the rows to come.
+    pub(crate) fn learn(&mut self, glossary: Glossary) {
+        self.glossary = Some(glossary);
+    }
+
+    /// The columns of what is known of addresses.
+    fn known_heads(&self) -> Vec<Head> {
+        let columns = ADDRESSES.iter().filter(|_| self.glossary.is_some());
+        columns.flat_map(|column| address::heads(column.name())).collect()
+    }
+
+    /// What is known of an address of a row; nothing where that was not asked for.
+    fn known(&self, batch: &Batch, row: usize, column: Column) -> Option<[Cell; 4]> {
+        let glossary = self.glossary.as_ref().filter(|_| ADDRESSES.contains(&column))?;
+        Some(match batch.get(row, column) {
+            Some(Value::Addr(addr)) => address::values(glossary.address(addr)),
+            _ => address::values(None),
+        })
+    }
+
+    /// All that is known of a row's, in the order of the columns.
+    fn known_values(&self, batch: &Batch, row: usize) -> impl Iterator<Item = Cell> {
+        ADDRESSES.iter().filter_map(move |column| self.known(batch, row, *column)).flatten()
     }
 
     /// What comes before the first record.
     pub(crate) fn head(&self) -> String {
         match self.form {
-            Form::Csv => csv_line(shown(self.all).map(Column::name).chain(NAMED.iter().map(|(_, n, _)| *n))),
+            Form::Csv => csv_line(self.heads().iter().map(|head| head.name.as_str())),
             Form::Json => "[".to_owned(),
             Form::Table | Form::Ndjson | Form::Parquet => String::new(),
         }
@@ -99,7 +146,8 @@ impl<'a> Writer<'a> {
     /// The columns of a [`Writer::sheet`].
     pub(crate) fn heads(&self) -> Vec<Head> {
         let columns = shown(self.all).map(|column| Head::new(column.name(), kind(column)));
-        columns.chain(NAMED.iter().map(|(_, name, _)| Head::optional(*name))).collect()
+        let named = NAMED.iter().map(|(_, name, _)| Head::optional(*name));
+        columns.chain(named).chain(self.known_heads()).collect()
     }
 
     /// Records as plain columns: the same as in CSV.
@@ -108,7 +156,8 @@ impl<'a> Writer<'a> {
             let values = shown(self.all).map(|column| plain(batch.get(row, column)));
             let name =
                 |column| self.names.of(batch, row, column).map_or(Cell::Null, |n| Cell::Text(n.to_owned()));
-            values.chain(NAMED.iter().map(|(column, ..)| name(*column))).collect()
+            let names = NAMED.iter().map(|(column, ..)| name(*column));
+            values.chain(names).chain(self.known_values(batch, row)).collect()
         };
         Sheet { heads: self.heads(), rows: (0..batch.len()).map(row).collect() }
     }
@@ -117,7 +166,8 @@ impl<'a> Writer<'a> {
     fn csv_row(&self, batch: &Batch, row: usize) -> String {
         let values = shown(self.all).map(|column| value::plain(batch.get(row, column)));
         let names = NAMED.iter().map(|(column, ..)| self.names.of(batch, row, *column));
-        csv_line(values.chain(names.map(|name| name.unwrap_or_default().to_owned())))
+        let names = names.map(|name| name.unwrap_or_default().to_owned());
+        csv_line(values.chain(names).chain(self.known_values(batch, row).map(|known| known.plain())))
     }
 
     /// The columns, a name beside its number where there is one.
@@ -130,6 +180,10 @@ impl<'a> Writer<'a> {
             {
                 members.insert((*member).to_owned(), Json::from(name));
             }
+            if let Some(known) = self.known(batch, row, column) {
+                let known = address::heads(column.name()).zip(known).filter(|(_, v)| *v != Cell::Null);
+                members.extend(known.map(|(head, value)| (head.name, value.json())));
+            }
         }
         Json::Object(members)
     }
@@ -141,6 +195,13 @@ impl<'a> Writer<'a> {
             (Some(Value::Unsigned(index)), None) => index.to_string(),
             _ => "–".to_owned(),
         }
+    }
+
+    /// An address with its port, and what is known of it.
+    fn end(&self, batch: &Batch, row: usize, column: Column, text: String) -> String {
+        let Some(Value::Addr(addr)) = batch.get(row, column) else { return text };
+        let known = self.glossary.as_ref().and_then(|glossary| address::beside(glossary.address(addr)?));
+        known.map_or(text.clone(), |known| format!("{text} {known}"))
     }
 
     fn table_row(&mut self, batch: &Batch, row: usize) -> String {
@@ -185,8 +246,8 @@ impl<'a> Writer<'a> {
             readable(Column::Start),
             duration,
             readable(Column::Proto),
-            end(batch, row, Column::SrcAddr, Column::SrcPort),
-            destination(batch, row),
+            self.end(batch, row, Column::SrcAddr, end(batch, row, Column::SrcAddr, Column::SrcPort)),
+            self.end(batch, row, Column::DstAddr, destination(batch, row)),
             unsigned(Column::Octets),
             unsigned(Column::Packets),
             readable(Column::Direction),

@@ -3,6 +3,7 @@
 //! Every answer has the same figures in every [`Form`]: exact integers in JSON and CSV, units that people read
 //! in tables, with the exact figures under the balance. Nothing here reads a clock or a file.
 
+pub(crate) mod address;
 pub(crate) mod balance;
 pub(crate) mod bill;
 pub(crate) mod completeness;

@@ -66,7 +66,7 @@ impl Value {
     }
 
     /// As plain text: unknown is empty.
-    fn plain(&self) -> String {
+    pub(crate) fn plain(&self) -> String {
         match self {
             Self::Null => String::new(),
             Self::Text(text) => text.clone(),

@@ -61,7 +61,7 @@ pub(crate) fn prepare(config: &Config, period: &Period) -> Outcome<Prepared> {
     let counts = heard().map(|one| (config.exporter_name(one), attribution.count(one).to_string())).collect();
     let exporters = heard().chain(account.completeness.sources.iter().map(|source| source.exporter));
     let exporters = exporters.map(|one| (one, config.exporter_name(one))).collect();
-    let hosts = Hosts::of_store(&config.store);
+    let hosts = Hosts::given(config)?;
     Ok(Prepared { config: config.clone(), period: period.clone(), account, hosts, counts, exporters })
 }
 

@@ -76,7 +76,7 @@ fn import(place: &Place, name: &str, datagrams: &[(u32, u32, &[Flow])]) {
 }
 
 /// October: acme has 800,000,000 in and 100,000,000 out, bolt 5000 in, and acme sent bolt 7000. November: acme has 2000 in.
-fn place() -> Place {
+pub(crate) fn place() -> Place {
     let place = Place::with(CONFIGURATION);
     let october = [
         flow(PEER, ACME, 800_000_000, 10),

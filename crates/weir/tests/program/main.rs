@@ -10,6 +10,7 @@
 //! | `office` | softflowd exports to `weir run`: to the byte, and what is lost on purpose |
 //! | `kill` | `kill -9`, twenty times under load |
 //! | `remember` | killed or stopped while sets wait and sampling is unknown |
+//! | `name` | addresses by files of names, a name server, and files in MaxMind's format |
 //! | `names` | interfaces by the names that exporters say |
 //! | `nfdump` | 150 filters, beside nfdump's answers over the same datagrams |
 //! | `listen` | ports, protocols, families, and a collector that is held up |
@@ -61,6 +62,8 @@ mod import;
 mod kill;
 mod listen;
 mod mail;
+mod mmdb;
+mod name;
 mod names;
 mod netflow;
 mod nfdump;

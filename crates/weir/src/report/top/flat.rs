@@ -12,6 +12,7 @@ pub(crate) fn sheet(answer: &Answer, reading: &Reading<'_>) -> Sheet {
     heads.extend(answer.measures.iter().map(|measure| Head::new(measure.name(), Kind::Unsigned)));
     let names = reading.beside.places(&answer.keys);
     heads.extend(names.iter().map(|(_, name)| Head::optional(name)));
+    heads.extend(reading.beside.known_heads(&answer.keys));
     heads.extend(extra_heads(answer, reading));
     if answer.others.is_some() {
         heads.push(Head::new("row", Kind::Text));
@@ -23,6 +24,7 @@ pub(crate) fn sheet(answer: &Answer, reading: &Reading<'_>) -> Sheet {
         row.extend(line.sums.iter().map(|sum| Value::Unsigned(*sum)));
         let name = |at| reading.beside.name(&answer.keys, &line.keys, at, reading);
         row.extend(names.iter().map(|(at, _)| name(*at).map_or(Value::Null, Value::Text)));
+        row.extend(reading.beside.known_values(&answer.keys, &line.keys));
         row.extend(extras(line, what == "group", answer, reading));
         if answer.others.is_some() {
             row.push(Value::Text(what.to_owned()));

@@ -5,6 +5,8 @@ mod people;
 
 use super::Form;
 use super::name::{Names, named};
+use super::{address, sheet::Head, sheet::Value};
+use crate::name::Glossary;
 use crate::top::{Answer, Group};
 use serde_json::{Map, Value as Json, json};
 use std::collections::{BTreeSet, HashMap};
@@ -13,7 +15,7 @@ use weir_account::Zone;
 use weir_account::statement::Unit;
 use weir_flow::Addr;
 use weir_flow::filter::service_of;
-use weir_flow::schema::Column;
+use weir_flow::schema::{self, Column};
 use weir_query::{Cell, Civil, Key, Measure};
 
 pub(crate) use flat::sheet;
@@ -49,6 +51,8 @@ pub(crate) struct Beside<'a> {
     /// The time that the sums are of, ms since 1970; a name must have held throughout.
     pub(crate) span: Option<Range<i64>>,
     pub(crate) seen: Seen,
+    /// What is known of addresses and autonomous systems, where that was asked for.
+    pub(crate) glossary: Option<&'a Glossary>,
 }
 
 impl Beside<'_> {
@@ -76,6 +80,49 @@ impl Beside<'_> {
         self.names.shared(exporters, column, number, &span)
     }
 
+    /// The columns of what is known of the addresses and systems among the keys.
+    fn known_heads(&self, keys: &[Key]) -> Vec<Head> {
+        let mut heads = Vec::new();
+        for key in keys.iter().filter(|_| self.glossary.is_some()) {
+            if is_address(*key) {
+                heads.extend(address::heads(&key.to_string()));
+            } else if is_system(*key) {
+                heads.push(Head::optional(format!("{key}_name")));
+            }
+        }
+        heads
+    }
+
+    /// What is known of a row's, in the order of the columns.
+    fn known_values(&self, keys: &[Key], cells: &Group) -> Vec<Value> {
+        let Some(glossary) = self.glossary else { return Vec::new() };
+        let mut values = Vec::new();
+        for (key, cell) in keys.iter().zip(cells) {
+            match cell {
+                Some(Cell::Addr(addr)) if is_address(*key) => {
+                    values.extend(address::values(glossary.address(*addr)));
+                }
+                _ if is_address(*key) => values.extend(address::values(None)),
+                Some(Cell::Unsigned(number)) if is_system(*key) => {
+                    let name = glossary.system(*number);
+                    values.push(name.map_or(Value::Null, |name| Value::Text(name.to_owned())));
+                }
+                _ if is_system(*key) => values.push(Value::Null),
+                _ => {}
+            }
+        }
+        values
+    }
+
+    /// What people read beside an address or a system.
+    fn known(&self, key: Key, cell: Option<&Cell>) -> Option<String> {
+        match cell? {
+            Cell::Addr(addr) if is_address(key) => address::beside(self.glossary?.address(*addr)?),
+            Cell::Unsigned(number) if is_system(key) => self.glossary?.system(*number).map(str::to_owned),
+            _ => None,
+        }
+    }
+
     /// The keys that may have names: their place, and what the name is called.
     fn places(&self, keys: &[Key]) -> Vec<(usize, String)> {
         let name = |key: &Key| match key {
@@ -85,6 +132,20 @@ impl Beside<'_> {
         };
         keys.iter().enumerate().filter_map(|(at, key)| Some((at, name(key)?))).collect()
     }
+}
+
+/// Whether the values of a key are single addresses.
+pub(crate) fn is_address(key: Key) -> bool {
+    match key {
+        Key::Remote => true,
+        Key::Column(column) => column.kind() == schema::Kind::Addr,
+        _ => false,
+    }
+}
+
+/// Whether the values of a key are numbers of autonomous systems.
+pub(crate) fn is_system(key: Key) -> bool {
+    matches!(key, Key::Column(Column::SrcAs | Column::DstAs))
 }
 
 /// The answer in a form of text; the others are made from its [`sheet`].

@@ -150,7 +150,10 @@ fn key(answer: &Answer, line: &Line, at: usize, reading: &Reading<'_>) -> String
     let shown = readable(*key, cell.as_ref(), reading);
     match reading.beside.name(&answer.keys, &line.keys, at, reading) {
         Some(name) if !matches!(key, Key::Time(_)) => format!("{shown} {}", text::printable(&name)),
-        _ => shown,
+        _ => match reading.beside.known(*key, cell.as_ref()).filter(|known| *known != shown) {
+            Some(known) => format!("{shown} {}", text::printable(&known)),
+            None => shown,
+        },
     }
 }
 
