@@ -322,6 +322,14 @@ impl Snapshot {
         &self.damage
     }
 
+    /// From the first to behind the last bin, or arrival of a counter, that is sealed: for who reads piece by piece.
+    #[must_use]
+    pub fn sealed_span(&self) -> Option<Range<i64>> {
+        let files = self.files.bins.iter().chain(&self.files.health).chain(&self.files.counters);
+        let spans = files.filter(|file| file.rows > 0).map(|file| file.bin.0..file.bin.1.saturating_add(1));
+        spans.reduce(|all, one| all.start.min(one.start)..all.end.max(one.end))
+    }
+
     /// Calls `f` with every account whose bin begins in the range (ms since 1970), sealed or not. Accounts of the
     /// same key may come several times; they add up.
     ///
