@@ -6,9 +6,9 @@
 //!
 //! `cli` reads what a person typed and calls one function a command; `collect` gets datagrams in (and out),
 //! `relay` sends them onward, `config` understands the file, `top` puts tables of the query engine together, `report` is
-//! the one place that formats answers and `plot` draws them,
-//! `statement` is what each tenant is told of a period, `advice` knows exporters and their cures, `name` what has
-//! names, `doctor` looks how they are, `metrics` and `web` say how the daemon is, `demo` is an office to try it all on.
+//! the one place that formats answers and `plot` draws them, `statement` is what each tenant is told of a period,
+//! `advice` knows exporters and their cures, `name` what has names, `doctor` looks how they are, `metrics` and `web` say
+//! how the daemon is, `demo` is an office to try it all on. With the feature `sql`, `sql` answers questions in SQL.
 
 mod advice;
 mod cli;
@@ -26,6 +26,8 @@ mod plot;
 mod progress;
 mod relay;
 mod report;
+#[cfg(feature = "sql")]
+mod sql;
 mod statement;
 mod top;
 mod web;

@@ -8,6 +8,7 @@ mod manage;
 mod plot;
 mod rate;
 mod rebuild;
+mod sql;
 mod statement;
 mod top;
 mod usage;
@@ -47,6 +48,8 @@ enum Command {
     Plot(plot::Arguments),
     /// Octets, packets and flows in and out, by tenant, with the trial balance
     Usage(usage::Arguments),
+    /// Any question at all, in SQL
+    Sql(sql::Arguments),
     /// A tenant's statement of a period: text, HTML, PDF, CSV, JSON; of all tenants; the manager's page
     Statement(statement::Arguments),
     /// What a period's traffic costs, by the tenants' tariffs or by another one
@@ -122,6 +125,7 @@ pub(crate) fn run() -> Outcome {
         Command::Top(arguments) => top::run(&arguments),
         Command::Plot(arguments) => plot::run(&arguments),
         Command::Usage(arguments) => usage::run(&arguments),
+        Command::Sql(arguments) => sql::run(&arguments),
         Command::Statement(arguments) => statement::run(&arguments),
         Command::Rate(arguments) => rate::run(&arguments),
         Command::Send(arguments) => manage::send(&arguments),

@@ -40,6 +40,7 @@ pub(crate) fn run(config: Config, reread: &(dyn Fn() -> Outcome<Config> + Sync))
     let hub = Arc::new(Hub::new(&config));
     // Before the store: opening it may take a while, and who asks is told so.
     let web = Web::start(&config, &hub)?;
+    let sql = answer_sql(&config)?;
     let (mut writer, recovery) = Writer::open(&config.store, config.memory.store_options())?;
     writer.set_budget(config.budget);
     let door = Door::open(&hub);
@@ -63,10 +64,26 @@ pub(crate) fn run(config: Config, reread: &(dyn Fn() -> Outcome<Config> + Sync))
         // If the store failed, the listeners must not wait for it for ever.
         share.stop();
         drop(inbox);
-        drop((web, door));
+        drop((web, door, sql));
         is_done.store(true, Ordering::Relaxed);
         result
     })
+}
+
+/// Answers SQL where the configuration says so.
+#[cfg(feature = "sql")]
+fn answer_sql(config: &Config) -> Outcome<impl Sized + use<>> {
+    crate::sql::start(config)
+}
+
+/// This program has no SQL in it.
+#[cfg(not(feature = "sql"))]
+fn answer_sql(config: &Config) -> Outcome<()> {
+    if config.sql.is_some() {
+        let cure = "take [sql] out, or take weir from a package, or build it with: cargo install --path crates/weir --features sql";
+        return Err(crate::exit::Failure::new(format!("this weir was built without SQL: {cure}")));
+    }
+    Ok(())
 }
 
 /// Where nobody said where to listen, we listen where we were given sockets.

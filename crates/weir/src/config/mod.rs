@@ -10,6 +10,7 @@ pub(crate) mod memory;
 mod mistake;
 mod read;
 mod relay;
+mod sql;
 mod statement;
 mod store;
 mod tariff;
@@ -24,6 +25,7 @@ pub(crate) use memory::Memory;
 pub(crate) use mistake::{nearest, zone_meant};
 pub(crate) use read::read;
 pub(crate) use relay::{Format, Mode, Relay, Source};
+pub(crate) use sql::Sql;
 pub(crate) use statement::Statements;
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -65,6 +67,8 @@ pub(crate) struct Config {
     pub(crate) collect: Collect,
     /// Where the daemon is asked over HTTP, if anywhere.
     pub(crate) web: Option<Web>,
+    /// Where the daemon is asked in SQL, if anywhere.
+    pub(crate) sql: Option<Sql>,
     pub(crate) memory: Memory,
     pub(crate) exporters: Vec<Exporter>,
     pub(crate) relays: Vec<Relay>,
@@ -92,6 +96,7 @@ impl Default for Config {
             listens_by_default: true,
             collect: Collect::default(),
             web: None,
+            sql: None,
             memory: Memory::default(),
             exporters: Vec::new(),
             relays: Vec::new(),
