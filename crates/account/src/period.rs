@@ -211,6 +211,12 @@ impl Period {
         self.stretch.to_string()
     }
 
+    /// Whether it is a month as bills have it, from the billing day on.
+    #[must_use]
+    pub fn is_billing_month(&self) -> bool {
+        matches!(self.stretch, Stretch::Month(..))
+    }
+
     /// Its first instant, ms since 1970.
     #[must_use]
     pub fn from_ms(&self) -> i64 {

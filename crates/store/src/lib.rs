@@ -24,6 +24,7 @@
 
 pub mod bins;
 mod budget;
+mod committed;
 mod compact;
 mod counter;
 mod day;
@@ -61,6 +62,7 @@ mod worker;
 mod writer;
 
 pub use budget::{Budget, Forecast, Space};
+pub use committed::{Committed, Holds};
 pub use disk::Disk;
 pub use error::{Error, What};
 pub use fate::{Fate, Kind, Step, Verdict};

@@ -37,6 +37,7 @@ pub struct Snapshot {
     memory: Option<MemoryFile>,
     imports: Vec<Imported>,
     retired_before: Option<i64>,
+    accounts_before: Option<i64>,
     damage: Vec<Damage>,
 }
 
@@ -285,6 +286,7 @@ impl Snapshot {
             tail,
             imports: manifest.imports.iter().map(Imported::new).collect(),
             retired_before: manifest.retired_before,
+            accounts_before: manifest.accounts_before,
             memory: manifest.memory,
             files,
             open: Open::default(),
@@ -314,6 +316,12 @@ impl Snapshot {
     #[must_use]
     pub fn retired_before(&self) -> Option<i64> {
         self.retired_before
+    }
+
+    /// Accounts and counts of bins that ended before this, ms since 1970, may have been given up; `None` if none ever were.
+    #[must_use]
+    pub fn accounts_before(&self) -> Option<i64> {
+        self.accounts_before
     }
 
     /// Parts of the journal that cannot be read and were passed over.

@@ -47,7 +47,13 @@ macro_rules! sentences {
     };
 }
 
-sentences!(weir_store::Error, weir_account::Overflow, weir_account::UsageError, weir_account::StatementError);
+sentences!(
+    weir_books::Error,
+    weir_store::Error,
+    weir_account::Overflow,
+    weir_account::UsageError,
+    weir_account::StatementError,
+);
 
 impl From<weir_query::Error> for Failure {
     fn from(error: weir_query::Error) -> Self {

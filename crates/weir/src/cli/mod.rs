@@ -1,11 +1,16 @@
 //! What a person types: the commands and their options, and one function a command.
 
 mod ask;
+mod close;
 mod doctor;
+mod evidence;
+mod explain;
 mod exporter_config;
 mod flows;
+mod mail;
 mod manage;
 mod plot;
+mod quota;
 mod rate;
 mod rebuild;
 mod sql;
@@ -52,8 +57,20 @@ enum Command {
     Sql(sql::Arguments),
     /// A tenant's statement of a period: text, HTML, PDF, CSV, JSON; of all tenants; the manager's page
     Statement(statement::Arguments),
+    /// Sends each tenant's statement of a period by mail, once, and the manager a summary
+    Mail(mail::Arguments),
     /// What a period's traffic costs, by the tenants' tariffs or by another one
     Rate(rate::Arguments),
+    /// Makes the statements of a period stand for ever: numbered, chained, with what they were made from
+    Close(close::Arguments),
+    /// Computes everything again, closed periods too, and names the first thing that is not as it was
+    Verify(close::VerifyArguments),
+    /// From a figure on a closed statement to the records, sampling intervals, sources and rules behind it
+    Explain(explain::Arguments),
+    /// Puts a tenant's flow records, accounts and statement of a period into a folder, for a dispute
+    Evidence(evidence::Arguments),
+    /// How far quotas are used, who is blocked, and blocks taken back
+    Quota(quota::Arguments),
     /// Plays the datagrams of a capture to a collector
     Send(manage::SendArguments),
     /// Reads the configuration and says every mistake
@@ -127,7 +144,13 @@ pub(crate) fn run() -> Outcome {
         Command::Usage(arguments) => usage::run(&arguments),
         Command::Sql(arguments) => sql::run(&arguments),
         Command::Statement(arguments) => statement::run(&arguments),
+        Command::Mail(arguments) => mail::run(&arguments),
         Command::Rate(arguments) => rate::run(&arguments),
+        Command::Close(arguments) => close::run(&arguments),
+        Command::Verify(arguments) => close::verify(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
+        Command::Evidence(arguments) => evidence::run(&arguments),
+        Command::Quota(arguments) => quota::run(&arguments),
         Command::Send(arguments) => manage::send(&arguments),
         Command::Check(arguments) => manage::check(&arguments),
         Command::Rebuild(arguments) => rebuild::run(&arguments),

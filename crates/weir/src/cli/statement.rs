@@ -1,11 +1,14 @@
 //! `weir statement`: what tenants are told of a period, one or all of them, and the manager's page.
 
 use super::{Common, usage};
+use crate::closing;
+use crate::config::Config;
 use crate::exit::{self, Failure, Outcome};
 use crate::report::number::things;
 use crate::report::{self, Form};
 use crate::statement::{self, Document, Prepared, Summary};
 use clap::{Args, ValueEnum};
+use serde_json::Value as Json;
 use std::collections::HashSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -78,15 +81,22 @@ impl Paper {
     }
 }
 
-/// What can be put on paper: a tenant's statement, and the manager's page.
+/// What can be put on paper: a tenant's statement, one that was closed, and the manager's page.
 enum Sheet {
     Statement(Box<Document>),
+    Closed(Box<closing::Paper>),
     Summary(Box<Summary>),
 }
 
 impl Sheet {
     fn paper(&self, paper: Paper) -> Outcome<Vec<u8>> {
         Ok(match (self, paper) {
+            // As it was closed, byte for byte.
+            (Self::Closed(one), Paper::Text) => one.bytes("text")?,
+            (Self::Closed(one), Paper::Html) => one.bytes("html")?,
+            (Self::Closed(one), Paper::Pdf) => one.bytes("pdf")?,
+            (Self::Closed(one), Paper::Csv) => one.bytes("csv")?,
+            (Self::Closed(one), Paper::Json) => one.bytes("json")?,
             (Self::Statement(one), Paper::Text) => one.text().into_bytes(),
             (Self::Statement(one), Paper::Html) => one.html().into_bytes(),
             (Self::Statement(one), Paper::Pdf) => one.pdf()?,
@@ -100,17 +110,38 @@ impl Sheet {
         })
     }
 
-    /// As an answer on standard output.
-    fn answer(&self, form: Form) -> String {
-        match (self, form) {
-            (Self::Statement(one), Form::Table | Form::Parquet) => one.text(),
-            (Self::Statement(one), Form::Csv) => one.csv(),
-            (Self::Statement(one), Form::Json) => format!("{:#}\n", one.named_json()),
-            (Self::Statement(one), Form::Ndjson) => format!("{}\n", one.named_json()),
-            (Self::Summary(all), Form::Table | Form::Parquet) => all.text(),
-            (Self::Summary(all), Form::Csv) => all.csv(),
-            (Self::Summary(all), Form::Json) => format!("{:#}\n", all.json()),
-            (Self::Summary(all), Form::Ndjson) => format!("{}\n", all.json()),
+    /// A tenant's: as it was closed, if the period is; else as it is now.
+    fn of(config: &Config, period: &Period, prepared: &Prepared, tenant: &str) -> Outcome<Self> {
+        Ok(match closing::kept(config, tenant, period)? {
+            Some(closed) => Self::Closed(Box::new(closed)),
+            None => Self::Statement(Box::new(prepared.one(tenant)?)),
+        })
+    }
+
+    /// Prints it as an answer.
+    fn print(&self, form: Form) -> Outcome {
+        match self {
+            Self::Closed(one) => one.print(form),
+            Self::Statement(one) => {
+                report::print(&Self::answer(form, || one.text(), || one.csv(), || one.named_json()))
+            }
+            Self::Summary(all) => {
+                report::print(&Self::answer(form, || all.text(), || all.csv(), || all.json()))
+            }
+        }
+    }
+
+    fn answer(
+        form: Form,
+        text: impl FnOnce() -> String,
+        csv: impl FnOnce() -> String,
+        json: impl FnOnce() -> Json,
+    ) -> String {
+        match form {
+            Form::Table | Form::Parquet => text(),
+            Form::Csv => csv(),
+            Form::Json => format!("{:#}\n", json()),
+            Form::Ndjson => format!("{}\n", json()),
         }
     }
 }
@@ -121,10 +152,10 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let period = usage::period(&arguments.period, &config)?;
     let prepared = statement::prepare(&config, &period)?;
     if let Some(folder) = &arguments.out {
-        return write_all(&prepared, &period, arguments, folder);
+        return write_all(&config, &prepared, &period, arguments, folder);
     }
     let sheet = match &arguments.tenant {
-        Some(tenant) => Sheet::Statement(Box::new(prepared.one(tenant)?)),
+        Some(tenant) => Sheet::of(&config, &period, &prepared, tenant)?,
         None => Sheet::Summary(Box::new(prepared.summary())),
     };
     let files = [(&arguments.html, Paper::Html), (&arguments.pdf, Paper::Pdf)];
@@ -136,7 +167,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     if files.iter().any(|(path, _)| path.is_some()) {
         return Ok(());
     }
-    report::print(&sheet.answer(form))
+    sheet.print(form)
 }
 
 /// Writes a file, or standard output.
@@ -149,7 +180,13 @@ fn put(path: &Path, bytes: &[u8]) -> Outcome {
 }
 
 /// Writes every tenant's statement, by as many threads as there are processors, and the manager's page if it is asked for.
-fn write_all(prepared: &Prepared, period: &Period, arguments: &Arguments, folder: &Path) -> Outcome {
+fn write_all(
+    config: &Config,
+    prepared: &Prepared,
+    period: &Period,
+    arguments: &Arguments,
+    folder: &Path,
+) -> Outcome {
     std::fs::create_dir_all(folder).map_err(|error| exit::io("cannot make the folder", folder, &error))?;
     let tenants: Vec<&str> = prepared.tenants().collect();
     let names = file_names(&tenants, &period.name());
@@ -164,9 +201,8 @@ fn write_all(prepared: &Prepared, period: &Period, arguments: &Arguments, folder
     let written = std::thread::scope(|scope| {
         let parts = work.chunks(work.len().div_ceil(threads).max(1)).map(|part| {
             scope.spawn(|| {
-                part.iter().try_for_each(|(tenant, name)| {
-                    write(&Sheet::Statement(Box::new(prepared.one(tenant)?)), name)
-                })
+                part.iter()
+                    .try_for_each(|(tenant, name)| write(&Sheet::of(config, period, prepared, tenant)?, name))
             })
         });
         let parts: Vec<_> = parts.collect();

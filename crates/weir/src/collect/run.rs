@@ -7,7 +7,7 @@
 //! always a number with a reason.
 //!
 //! The `supervisor` has a thread beside them: it hears signals, reads the configuration again, and tells the service
-//! manager that all live.
+//! manager that all live. Quotas have one more, which reads what is committed.
 
 use super::activation::{self, Inherited};
 use super::deliver;
@@ -19,7 +19,9 @@ use crate::config::{Config, Listen};
 use crate::exit::Outcome;
 use crate::metrics::Hub;
 use crate::metrics::door::Door;
+use crate::quota;
 use crate::relay::Relays;
+use crate::schedule::Clockwork;
 use crate::web::Web;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -50,6 +52,8 @@ pub(crate) fn run(config: Config, reread: &(dyn Fn() -> Outcome<Config> + Sync))
     let attic = Arc::new(Attic::new(writer.memory(), Realm::Live));
     let (outbox, inbox) = share::channel(config.memory.queue_batches(), &hub);
     let share = Arc::new(Share::new(Arc::new(config), attic, Arc::clone(&hub)));
+    let current = Arc::clone(&share);
+    let clockwork = Clockwork::start(move || current.config().1, &hub)?;
     let is_done = AtomicBool::new(false);
     thread::scope(|scope| {
         let manager = Systemd::of_environment();
@@ -59,12 +63,14 @@ pub(crate) fn run(config: Config, reread: &(dyn Fn() -> Outcome<Config> + Sync))
         }
         let is_done = &is_done;
         scope.spawn(move || supervisor.supervise(signals, reread, is_done));
+        let quotas = &share;
+        scope.spawn(move || quota::watch(&|| quotas.config().1, &quotas.hub, is_done));
         hub.is_up();
         let result = deliver::write(writer, &inbox, relays, &share);
         // If the store failed, the listeners must not wait for it for ever.
         share.stop();
         drop(inbox);
-        drop((web, door, sql));
+        drop((web, door, clockwork, sql));
         is_done.store(true, Ordering::Relaxed);
         result
     })

@@ -67,6 +67,13 @@ impl Config {
         }
         super::tariff::write(&self.tariffs, &self.zone, out)?;
         self.statement.write(out)?;
+        if let Some(mail) = &self.mail {
+            mail.write(out)?;
+        }
+        for schedule in &self.schedules {
+            schedule.write(out)?;
+        }
+        self.quotas.write(out)?;
         let own: Vec<String> = self.own.iter().map(ToString::to_string).collect();
         writeln!(out, "\n[accounting]\nown = {}", list(&own))?;
         if let Some(sampling) = self.sampling_default {

@@ -6,10 +6,13 @@
 mod collect;
 mod dump;
 mod listen;
+mod mail;
 pub(crate) mod memory;
 mod mistake;
+pub(crate) mod quota;
 mod read;
 mod relay;
+mod schedule;
 mod sql;
 mod statement;
 mod store;
@@ -21,10 +24,13 @@ mod web;
 use crate::exit::{self, Failure, Outcome};
 pub(crate) use collect::Collect;
 pub(crate) use listen::{Identity, Listen, Transport};
+pub(crate) use mail::{Attach, Login, Mail, Security, Server, Way};
 pub(crate) use memory::Memory;
 pub(crate) use mistake::{nearest, zone_meant};
+pub(crate) use quota::Quotas;
 pub(crate) use read::read;
 pub(crate) use relay::{Format, Mode, Relay, Source};
+pub(crate) use schedule::{Act, Schedule};
 pub(crate) use sql::Sql;
 pub(crate) use statement::Statements;
 use std::collections::HashMap;
@@ -77,6 +83,12 @@ pub(crate) struct Config {
     pub(crate) tariffs: Vec<Tariff>,
     /// How statements look.
     pub(crate) statement: Statements,
+    /// How statements are sent, if they are.
+    pub(crate) mail: Option<Mail>,
+    /// What the daemon does by itself.
+    pub(crate) schedules: Vec<Schedule>,
+    /// What may be used, and what happens when it was.
+    pub(crate) quotas: Quotas,
     /// Networks that are ours without being a tenant's.
     pub(crate) own: Vec<Prefix>,
     /// The sampling interval of exporters that say nothing.
@@ -103,6 +115,9 @@ impl Default for Config {
             tenants: Tenants::default(),
             tariffs: Vec::new(),
             statement: Statements::default(),
+            mail: None,
+            schedules: Vec::new(),
+            quotas: Quotas::default(),
             own: own_networks_default(),
             sampling_default: None,
             zone: Zone::utc(),

@@ -27,7 +27,7 @@ pub(crate) fn read(text: &str) -> Result<Config, Vec<Mistake>> {
             )]);
         }
     };
-    let mut reader = Reader { mistakes: Vec::new() };
+    let mut reader = Reader { mistakes: Vec::new(), has_mail: false };
     let config = reader.config(document.get_ref());
     reader.mistakes.sort_by_key(|m| m.place.start);
     if reader.mistakes.is_empty() { Ok(config) } else { Err(reader.mistakes) }
@@ -41,11 +41,14 @@ pub(super) type Table<'a> = &'a DeTable<'a>;
 /// What has been found wrong so far.
 pub(super) struct Reader {
     pub(super) mistakes: Vec<Mistake>,
+    /// Whether it is said how mail is sent.
+    pub(super) has_mail: bool,
 }
 
 impl Reader {
     fn config(&mut self, root: &DeTable<'_>) -> Config {
         let mut config = Config::default();
+        self.has_mail = root.contains_key("mail");
         self.keys(
             root,
             "the configuration",
@@ -60,9 +63,13 @@ impl Reader {
                 "relay",
                 "tenant",
                 "tariff",
+                "quota",
+                "quotas",
                 "accounting",
                 "billing",
                 "statement",
+                "mail",
+                "schedule",
             ],
         );
         if let Some(store) = self.table(root, "store") {
@@ -94,6 +101,13 @@ impl Reader {
         config.tariffs = self.tariffs(root, &config.zone);
         config.tenants = self.tenants(root, &config.tariffs);
         config.statement = self.statement(root);
+        if let (Some(mail), Some(value)) = (self.table(root, "mail"), root.get("mail")) {
+            config.mail = self.mail(mail, value.span());
+        }
+        let schedules = self.tables(root, "schedule").into_iter();
+        config.schedules =
+            schedules.filter_map(|(table, at)| self.schedule(table, at, root.contains_key("mail"))).collect();
+        config.quotas = self.quotas(root, &config.tenants);
         config
     }
 
@@ -238,7 +252,7 @@ impl Reader {
                     network_places.push(place);
                 }
             }
-            let mail = self.strings(table, "mail").into_iter().map(|(m, _)| m.to_owned()).collect();
+            let mail = self.mailboxes(table, "mail").iter().map(ToString::to_string).collect();
             let nested = self.boolean(table, "nested");
             let tariff = self.tariff_of(table, tariffs);
             let Some(name) = name else { continue };

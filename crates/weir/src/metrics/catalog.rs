@@ -133,6 +133,17 @@ metrics! {
     MEMORY_PRESSURE = Counter "weir_memory_early_seals_total" [] "Times that the journal was sealed early because memory was short.";
     MEMORY_REFUSED = Counter "weir_memory_refused_total" [] "Templates, names and waiting sets that will not survive a restart, because the memory of sessions is full.";
 
+    SCHEDULE_JOBS = Counter "weir_schedule_jobs_total" ["outcome"] "Jobs of the schedule, by outcome: `done`, or `failed` and to be tried again.";
+    MAIL_LETTERS = Counter "weir_mail_letters_total" ["outcome"]
+        "Letters that the daemon handed over, by outcome: `sent`, `deferred` to a later try, or `failed` for good.";
+    MAIL_WAITING = Gauge "weir_mail_waiting" [] "Letters that wait to be sent.";
+    QUOTA_AGE = Gauge "weir_quota_look_age_seconds" [] "Time since quotas were last looked at; absent before the first time and without quotas.";
+    QUOTA_BLOCKED = Gauge "weir_quota_blocked" [] "Tenants and hosts that are blocked because of a quota.";
+    QUOTA_FAILING = Gauge "weir_quota_failing" [] "Addresses and networks that are to be blocked or unblocked, and could not be so far; it is tried again.";
+    QUOTA_UNWATCHED = Gauge "weir_quota_unwatched" [] "Hosts over a threshold about which nothing is done, because 10,000 of the quota are watched.";
+    QUOTA_ACTIONS = Counter "weir_quota_actions_total" ["action", "result"]
+        "What was done because of quotas, by result: `failed` counts every try, `refused` is the fuse or the allow list, `dry` a dry run.";
+
     HTTP_REQUESTS = Counter "weir_http_requests_total" ["path", "code"] "Requests answered over HTTP.";
     HTTP_REFUSED = Counter "weir_http_connections_refused_total" [] "Connections turned away because as many were open as may be.";
 

@@ -7,6 +7,8 @@ use super::process::Process;
 use super::pulse::{Ear, Pulse};
 use crate::clock;
 use crate::config::Config;
+use crate::quota::figure::Figures;
+use crate::schedule::Tally;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -89,6 +91,10 @@ pub(crate) struct Hub {
     pub(crate) early_seals: AtomicU64,
     /// Connections that the web refused.
     pub(crate) http_refused: AtomicU64,
+    /// What the schedule and its letters have come to.
+    pub(crate) post: Tally,
+    /// What was done about quotas.
+    pub(crate) quota: Figures,
 }
 
 impl Hub {
@@ -120,6 +126,8 @@ impl Hub {
             outage: Mutex::default(),
             early_seals: AtomicU64::new(0),
             http_refused: AtomicU64::new(0),
+            post: Tally::default(),
+            quota: Figures::default(),
         }
     }
 

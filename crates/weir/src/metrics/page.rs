@@ -7,6 +7,7 @@ use super::memory;
 use super::process::Process;
 use super::pulse::Ear;
 use super::text::{Page, Thousandths};
+use crate::quota::figure::{ACTIONS, Figures, Result};
 use crate::web::Served;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -58,6 +59,14 @@ pub(crate) fn page(hub: &Hub, served: &Served, name: &dyn Fn(Addr) -> String, no
     page.one(&m::MEMORY_LIMIT, hub.memory);
     page.one(&m::MEMORY_PRESSURE, hub.early_seals.load(Ordering::Relaxed));
     page.one(&m::MEMORY_REFUSED, hub.status().memory_refused);
+    for (outcome, times) in hub.post.jobs() {
+        page.sample(&m::SCHEDULE_JOBS, &[outcome], times);
+    }
+    for (outcome, times) in hub.post.letters() {
+        page.sample(&m::MAIL_LETTERS, &[outcome], times);
+    }
+    page.one(&m::MAIL_WAITING, hub.post.waiting());
+    quota(&hub.quota, now_ms, &mut page);
     for ((path, code), times) in served.counts() {
         page.sample(&m::HTTP_REQUESTS, &[path, code.as_str()], times);
     }
@@ -236,6 +245,18 @@ fn room(outlook: &Outlook, page: &mut Page) {
     page.one(&m::STORE_OVER, u8::from(*is_over_budget));
     page.one(&m::STORE_RETIRED_FLOWS, retired.rows);
     page.one(&m::STORE_RETIRED_BYTES, retired.bytes);
+}
+
+fn quota(figures: &Figures, now_ms: i64, page: &mut Page) {
+    page.known(&m::QUOTA_AGE, figures.age_ms(now_ms).map(Thousandths));
+    page.one(&m::QUOTA_BLOCKED, figures.blocked.load(Ordering::Relaxed));
+    page.one(&m::QUOTA_FAILING, figures.failing.load(Ordering::Relaxed));
+    page.one(&m::QUOTA_UNWATCHED, figures.unwatched.load(Ordering::Relaxed));
+    for action in ACTIONS {
+        for result in Result::ALL {
+            page.sample(&m::QUOTA_ACTIONS, &[action, result.word()], figures.times(action, result));
+        }
+    }
 }
 
 fn process(hub: &Hub, page: &mut Page) {

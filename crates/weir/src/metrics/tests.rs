@@ -39,6 +39,7 @@ fn full_page() -> String {
     }
     hub.note(&batch, weir_store::Taken::Held, None, 1);
     hub.set_outlook(outlook());
+    hub.quota.looked(1);
     let served = Served::default();
     served.count("/metrics", hyper::StatusCode::OK);
     page(&hub, &served, &|_| "a \"core\" \\ router\n".to_owned(), 2)

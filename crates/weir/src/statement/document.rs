@@ -75,7 +75,6 @@ pub(crate) struct QuotaUse {
 
 impl Document {
     /// Whose it is.
-    #[allow(dead_code, reason = "closing and mail ask for it")]
     pub(crate) fn tenant(&self) -> &str {
         &self.statement.tenant
     }
@@ -92,20 +91,12 @@ impl Document {
     }
 
     /// The same with what was found of earlier periods.
-    #[allow(dead_code, reason = "closing gives them")]
     pub(crate) fn with_adjustments(self, adjustments: Vec<Adjustment>) -> Self {
         Self { adjustments, ..self }
     }
 
-    /// The same with what was used of quotas.
-    #[allow(dead_code, reason = "quotas give them")]
-    pub(crate) fn with_quotas(self, quotas: Vec<QuotaUse>) -> Self {
-        Self { quotas, ..self }
-    }
-
     /// What is stated, for programs: the same figures give the same bytes. Hosts' names are not in it, nor anything
     /// else of how it looks.
-    #[allow(dead_code, reason = "closing keeps it")]
     pub(crate) fn json(&self) -> serde_json::Value {
         paper::json::document(self)
     }
@@ -139,7 +130,6 @@ impl Document {
     }
 
     /// The subject of a mail.
-    #[allow(dead_code, reason = "mail has it")]
     pub(crate) fn subject(&self) -> String {
         paper::subject(self)
     }

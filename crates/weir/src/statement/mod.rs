@@ -11,18 +11,19 @@ pub(crate) mod language;
 mod summary;
 
 pub(crate) use account::{Account, Level, Wanted};
-#[allow(unused_imports, reason = "quotas give it")]
-pub(crate) use document::QuotaUse;
-pub(crate) use document::{Adjustment, Charges, Document, Style};
+
+pub(crate) use document::{Adjustment, Charges, Document, QuotaUse, Style};
 pub(crate) use language::Language;
 pub(crate) use summary::{Line, Summary};
 
+use crate::config::quota::{Cycle, Each, Quota};
 use crate::config::{self, Config};
 use crate::exit::{Failure, Outcome};
 use crate::hosts::Hosts;
 use std::collections::BTreeMap;
 use weir_account::statement::Basis;
 use weir_account::tariff::Tariff;
+use weir_account::usage::Used;
 use weir_account::{Period, Statement};
 use weir_flow::Addr;
 
@@ -100,8 +101,23 @@ impl Prepared {
             exporters: self.exporters.clone(),
             style,
             adjustments: Vec::new(),
-            quotas: Vec::new(),
+            quotas: self.quotas(tenant, usage.used),
         })
+    }
+
+    /// What a tenant used of its quotas, if the statement is of a cycle of theirs.
+    fn quotas(&self, tenant: &str, used: Used) -> Vec<QuotaUse> {
+        let is_cycle = |quota: &&Quota| {
+            quota.each == Each::Tenant && quota.cycle == Cycle::Month && self.period.is_billing_month()
+        };
+        let own = self.config.quotas.list.iter().filter(|quota| quota.is_of(tenant)).filter(is_cycle);
+        let used = |quota: &Quota| quota.direction.of((used.r#in.octets, used.out.octets));
+        own.map(|quota| QuotaUse {
+            name: quota.name.clone(),
+            used_octets: u64::try_from(used(quota)).unwrap_or(u64::MAX),
+            limit_octets: quota.rule.limit,
+        })
+        .collect()
     }
 
     /// What a tenant's traffic costs, if it has a tariff.

@@ -59,7 +59,6 @@ impl Summary {
     }
 
     /// The subject of a mail.
-    #[allow(dead_code, reason = "mail gives it to the manager")]
     pub(crate) fn subject(&self) -> String {
         paper::summary::subject(self)
     }

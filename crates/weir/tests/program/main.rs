@@ -17,8 +17,11 @@
 //! | `stream` | IPFIX over TCP and TLS: framing, certificates, who may speak and how much |
 //! | `health` | what a running daemon says of itself over HTTP, and to bad clients |
 //! | `packaging` | the units as systemd reads them |
+//! | `mail` | statements as mail: to a real server, to servers that fail, once each |
 //! | `rate` | what traffic costs, to the cent |
 //! | `statement` | what a building's tenants are told of a month, by hand |
+//! | `closing` | statements that stand: closed, adjusted, tampered with, explained, proved |
+//! | `quota` | who used too much cannot send, by the kernel's counters |
 //! | `relay` | what goes onward: untouched, balanced, from the exporter's address, in another format |
 //! | `garbage` | thousands of forged addresses beside an exporter |
 //! | `bad_input` | wrong datagrams among good ones |
@@ -32,7 +35,7 @@
 //! | `sql` | questions in SQL, beside DuckDB; psql, Grafana and pandas at a running daemon (feature `sql`) |
 //!
 //! Beside them: `run` runs the program, `daemon` keeps one running, `netflow` makes datagrams, `flowgen` is the
-//! generator, `dice` a seeded source of numbers.
+//! generator, `dice` a seeded source of numbers, `smtp` a mail server that fails as asked.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail loudly")]
 
@@ -42,6 +45,7 @@ mod bad_input;
 mod captures;
 mod check;
 mod cli;
+mod closing;
 mod daemon;
 mod demo;
 mod dice;
@@ -57,16 +61,19 @@ mod import;
 mod kill;
 mod layout;
 mod listen;
+mod mail;
 mod names;
 mod netflow;
 mod nfdump;
 mod office;
 mod packaging;
 mod plot;
+mod quota;
 mod rate;
 mod relay;
 mod remember;
 mod run;
+mod smtp;
 #[cfg(feature = "sql")]
 mod sql;
 mod statement;

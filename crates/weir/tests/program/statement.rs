@@ -63,6 +63,18 @@ networks = ["192.168.38.0/24"]
 language = "ru"
 unit = 1024
 
+[[quota]]
+name = "fair use"
+tenants = ["rent3233"]
+limit = "1490 MB"
+direction = "in"
+
+[[quota]]
+name = "a day's"
+tenants = ["rent3233"]
+limit = "1 GB"
+cycle = "day"
+
 [[tariff]]
 name = "standard"
 currency = "EUR"
@@ -239,6 +251,12 @@ fn programs_are_told_the_same() {
     let other = place.json("statement rent3233 --period 2026-10 -o json");
     assert_eq!(other["basis"]["networks"], json!(["192.168.32.0/24", "192.168.33.0/24"]));
     assert!(other.get("charges").is_none());
+    // 1,117.5 of 1,490 MB are 75 %; what a day may have is no matter of a month.
+    assert_eq!(
+        other["quotas"],
+        json!([{"quota": "fair use", "used_octets": 1_117_500_000, "limit_octets": 1_490_000_000}])
+    );
+    assert!(place.done("statement rent3233 --period 2026-10").contains("75.0 %"));
 
     let csv = place.done("statement avtotrade --period 2026-10 -o csv");
     let line = |start: &str| {

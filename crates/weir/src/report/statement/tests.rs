@@ -85,7 +85,8 @@ fn adjustments_and_quotas_stand_on_it_and_in_what_is_to_pay() {
         amount: Some(Money { minor: -150 }),
     };
     let quota = QuotaUse { name: "monthly".into(), used_octets: 800_000_000, limit_octets: 1_000_000_000 };
-    let document = charged(document("a", 2, 0)).with_adjustments(vec![adjustment]).with_quotas(vec![quota]);
+    let document = charged(document("a", 2, 0)).with_adjustments(vec![adjustment]);
+    let document = Document { quotas: vec![quota], ..document };
     let text = document.text();
     for part in ["2026-0007", "records that came late", "+5,000,000", "−1,000", "80.0 %", "4.50 EUR"] {
         assert!(text.contains(part), "{part}\n{text}");

@@ -1,0 +1,210 @@
+//! What is closed, read.
+
+use super::draft::as_digest;
+use super::{Adjustment, Closed, Closing, Kept};
+use crate::{Books, Result};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+const CLOSING: &str = "select place, period, zone, from_ms, to_ms, at_ms, is_early, version, configuration, made_from, first, \
+                       statements, adjustments, digest from closing";
+const STATEMENT: &str = "select number, closing, tenant, period, document, figures, digest from statement";
+const ADJUSTMENT: &str =
+    "select adjusts, statement, tenant, figures, amount, currency, place, closing, digest from adjustment";
+
+impl Books {
+    /// All that is closed, in the order it was.
+    ///
+    /// # Errors
+    /// [`Error`](crate::Error) if it cannot be read; so for all of these.
+    pub fn closings(&self) -> Result<Vec<Closed>> {
+        let mut all = Vec::new();
+        each_closing(&self.db, |closed| all.push(closed)).map_err(self.failed("read closings of"))?;
+        Ok(all)
+    }
+
+    /// The closing that a part of this span lies in.
+    ///
+    /// # Errors
+    /// As [`Books::closings`].
+    pub fn overlapping(&self, from_ms: i64, to_ms: i64) -> Result<Option<Closed>> {
+        overlapping(&self.db, from_ms, to_ms).map_err(self.failed("read closings of"))
+    }
+
+    /// Calls `f` with every statement of a closing, in the order of their numbers.
+    ///
+    /// # Errors
+    /// As [`Books::closings`].
+    pub fn statements(&self, closing: i64, mut f: impl FnMut(Kept)) -> Result<()> {
+        let each = |kept| {
+            f(kept);
+            Ok(())
+        };
+        each_statement(&self.db, closing, each).map_err(self.failed("read statements of"))
+    }
+
+    /// The statement of this number.
+    ///
+    /// # Errors
+    /// As [`Books::closings`].
+    pub fn statement(&self, number: i64) -> Result<Option<Kept>> {
+        let select = format!("{STATEMENT} where number = ?");
+        let found = self.db.query_row(&select, [number], kept).optional();
+        found.map_err(self.failed("read a statement of"))
+    }
+
+    /// A tenant's statement in a closing.
+    ///
+    /// # Errors
+    /// As [`Books::closings`].
+    pub fn statement_of(&self, closing: i64, tenant: &str) -> Result<Option<Kept>> {
+        let select = format!("{STATEMENT} where closing = ? and tenant = ?");
+        let found = self.db.query_row(&select, params![closing, tenant], kept).optional();
+        found.map_err(self.failed("read a statement of"))
+    }
+
+    /// The closing of this number.
+    ///
+    /// # Errors
+    /// As [`Books::closings`].
+    pub fn closing(&self, place: i64) -> Result<Option<Closed>> {
+        let select = format!("{CLOSING} where place = ?");
+        self.db.query_row(&select, [place], closed).optional().map_err(self.failed("read a closing of"))
+    }
+
+    /// A statement in a form for people.
+    ///
+    /// # Errors
+    /// As [`Books::closings`].
+    pub fn rendering(&self, number: i64, form: &str) -> Result<Option<Vec<u8>>> {
+        let select = "select bytes from rendering where number = ? and form = ?";
+        let found = self.db.query_row(select, params![number, form], |row| row.get(0)).optional();
+        found.map_err(self.failed("read a statement of"))
+    }
+
+    /// The adjustments that a closing charges.
+    ///
+    /// # Errors
+    /// As [`Books::closings`].
+    pub fn adjustments(&self, closing: i64) -> Result<Vec<Adjustment>> {
+        self.adjustments_where("closing", closing)
+    }
+
+    /// The adjustments that were made to a closing, later.
+    ///
+    /// # Errors
+    /// As [`Books::closings`].
+    pub fn adjustments_to(&self, closing: i64) -> Result<Vec<Adjustment>> {
+        self.adjustments_where("adjusts", closing)
+    }
+
+    fn adjustments_where(&self, column: &str, closing: i64) -> Result<Vec<Adjustment>> {
+        let read = || {
+            let mut select = self.db.prepare(&format!("{ADJUSTMENT} where {column} = ? order by place"))?;
+            let rows = select.query_map([closing], adjustment)?;
+            rows.collect::<rusqlite::Result<Vec<_>>>()
+        };
+        read().map_err(self.failed("read adjustments of"))
+    }
+}
+
+pub(super) fn overlapping(db: &Connection, from_ms: i64, to_ms: i64) -> rusqlite::Result<Option<Closed>> {
+    let select = format!("{CLOSING} where from_ms < ? and to_ms > ? order by place limit 1");
+    db.query_row(&select, params![to_ms, from_ms], closed).optional()
+}
+
+pub(super) fn each_closing(db: &Connection, mut f: impl FnMut(Closed)) -> rusqlite::Result<()> {
+    let mut select = db.prepare(&format!("{CLOSING} order by place"))?;
+    let mut rows = select.query([])?;
+    while let Some(row) = rows.next()? {
+        f(closed(row)?);
+    }
+    Ok(())
+}
+
+pub(super) fn each_statement(
+    db: &Connection,
+    closing: i64,
+    mut f: impl FnMut(Kept) -> rusqlite::Result<()>,
+) -> rusqlite::Result<()> {
+    let mut select = db.prepare(&format!("{STATEMENT} where closing = ? order by number"))?;
+    let mut rows = select.query([closing])?;
+    while let Some(row) = rows.next()? {
+        f(kept(row)?)?;
+    }
+    Ok(())
+}
+
+/// Calls `f` with every adjustment that a closing charges, its number, and the digest beside it.
+pub(super) fn each_adjustment(
+    db: &Connection,
+    closing: i64,
+    mut f: impl FnMut(i64, Adjustment, Vec<u8>),
+) -> rusqlite::Result<()> {
+    let mut select = db.prepare(&format!("{ADJUSTMENT} where closing = ? order by place"))?;
+    let mut rows = select.query([closing])?;
+    while let Some(row) = rows.next()? {
+        f(row.get(6)?, adjustment(row)?, row.get(8)?);
+    }
+    Ok(())
+}
+
+/// The renderings of a statement, in the order of their forms.
+pub(super) fn renderings(db: &Connection, number: i64) -> rusqlite::Result<Vec<(String, Vec<u8>)>> {
+    let mut select = db.prepare_cached("select form, bytes from rendering where number = ? order by form")?;
+    let rows = select.query_map([number], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    rows.collect()
+}
+
+fn closed(row: &Row<'_>) -> rusqlite::Result<Closed> {
+    let closing = Closing {
+        period: row.get(1)?,
+        zone: row.get(2)?,
+        from_ms: row.get(3)?,
+        to_ms: row.get(4)?,
+        at_ms: row.get(5)?,
+        is_early: truth(row, 6)?,
+        version: row.get(7)?,
+        configuration: row.get(8)?,
+        made_from: row.get(9)?,
+    };
+    Ok(Closed {
+        place: row.get(0)?,
+        closing,
+        first: row.get(10)?,
+        statements: row.get(11)?,
+        adjustments: row.get(12)?,
+        digest: as_digest(row.get(13)?),
+    })
+}
+
+/// A yes or no; SQLite has numbers only, and another number than these was not written by us.
+fn truth(row: &Row<'_>, column: usize) -> rusqlite::Result<bool> {
+    match row.get(column)? {
+        0 => Ok(false),
+        1 => Ok(true),
+        other => Err(rusqlite::Error::IntegralValueOutOfRange(column, other)),
+    }
+}
+
+fn kept(row: &Row<'_>) -> rusqlite::Result<Kept> {
+    Ok(Kept {
+        number: row.get(0)?,
+        closing: row.get(1)?,
+        tenant: row.get(2)?,
+        period: row.get(3)?,
+        document: row.get(4)?,
+        figures: row.get(5)?,
+        digest: as_digest(row.get(6)?),
+    })
+}
+
+fn adjustment(row: &Row<'_>) -> rusqlite::Result<Adjustment> {
+    Ok(Adjustment {
+        adjusts: row.get(0)?,
+        statement: row.get(1)?,
+        tenant: row.get(2)?,
+        figures: row.get(3)?,
+        amount: row.get(4)?,
+        currency: row.get(5)?,
+    })
+}

@@ -1,0 +1,206 @@
+//! `weir mail`: statements by mail, once each.
+
+use super::{Common, usage};
+use crate::clock;
+use crate::closing;
+use crate::config::Config;
+use crate::exit::{self, Failure, Outcome};
+use crate::mail::letter::file_name;
+use crate::mail::order::{self, Draft, Order, Queued};
+use crate::mail::postman::Postman;
+use crate::report::mail::{Mailbag, mbox};
+use crate::report::{self, number::things};
+use crate::{log, mail};
+use clap::Args;
+use lettre::message::Mailbox;
+use std::fs;
+use std::path::{Path, PathBuf};
+use weir_account::Period;
+use weir_books::{Books, Delivery, State};
+
+/// What `--preview` says without a folder.
+const STANDARD_OUTPUT: &str = "-";
+/// `--status` shows what was queued in so many days, and all that waits.
+const STATUS_DAYS: i64 = 62;
+const DAY_MS: i64 = 86_400_000;
+
+#[derive(Args)]
+#[command(after_help = "Examples:\n  \
+    weir mail --period last                     the last month's, to everybody who has not had it yet\n  \
+    weir mail --period last --preview           writes the messages and sends nothing; add > preview.mbox\n  \
+    weir mail avtotrade --period 2026-10 --to me@example.org\n  \
+    weir mail avtotrade --period 2026-10 --again\n  \
+    weir mail --status                          what was sent, what waits, what failed and why\n\n\
+    Who was sent a period's statement is not sent it again, however often this is called: cron may do so every hour.\n\
+    What cannot be sent now is tried again by the daemon, or by the next call that it is due at. See docs/mail.md.")]
+pub(super) struct Arguments {
+    /// Only these tenants, and no summary
+    #[arg(value_name = "TENANT")]
+    tenants: Vec<String>,
+    /// A period that is over: last (the default), 2026-10, last-week, 2026-W41
+    #[arg(long, value_name = "PERIOD")]
+    period: Option<String>,
+    /// To this address, instead of those of the configuration
+    #[arg(long, value_name = "ADDRESS")]
+    to: Vec<String>,
+    /// Writes the messages into this folder, or to standard output as an mbox, and sends nothing
+    #[arg(long, value_name = "FOLDER", num_args = 0..=1, default_missing_value = STANDARD_OUTPUT, require_equals = true)]
+    preview: Option<PathBuf>,
+    /// Sends it again to who was sent it before, as a new message
+    #[arg(long, conflicts_with = "preview")]
+    again: bool,
+    /// Only queues: the daemon sends
+    #[arg(long, conflicts_with_all = ["preview", "status"])]
+    queue: bool,
+    /// Queues nothing: tries now what waits for another try, and what failed
+    #[arg(long, conflicts_with_all = ["tenants", "period", "to", "preview", "again", "queue", "status"])]
+    retry: bool,
+    /// Says what has become of all mail, and sends nothing
+    #[arg(long, conflicts_with_all = ["tenants", "to", "preview", "again"])]
+    status: bool,
+    #[command(flatten)]
+    common: Common,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Outcome {
+    let form = arguments.common.form.text("mail")?;
+    let config = arguments.common.config()?;
+    if arguments.status {
+        return status(arguments, &config, form);
+    }
+    log::start();
+    let to = addresses(&arguments.to)?;
+    let text = arguments.period.as_deref().unwrap_or("last");
+    let period = usage::period(text, &config)?;
+    let order = Order { period: &period, tenants: &arguments.tenants, to: &to, again: arguments.again };
+    if let Some(folder) = &arguments.preview {
+        return preview(&config, &order, folder);
+    }
+    mail::settings(&config)?;
+    is_a_store(&config)?;
+    let mut books = Books::open(&config.store)?;
+    let since_ms = clock::now_ms();
+    let queued = if arguments.retry {
+        books.retry(since_ms)?;
+        Queued::default()
+    } else {
+        is_over(&period, since_ms)?;
+        order::queue(&config, &mut books, &order, since_ms)?
+    };
+    let is_left = arguments.queue || !send(&config, &mut books)?;
+    let all = books.deliveries_since(since_ms.saturating_sub(STATUS_DAYS * DAY_MS))?;
+    let touched = all.into_iter().filter(|one| one.at_ms >= since_ms || one.queued_ms >= since_ms).collect();
+    tell(&config, &queued, arguments.retry, &period);
+    conclude(&config, touched, is_left, form)?;
+    queued.check()
+}
+
+/// Hands over what is due; false if another process is at it.
+fn send(config: &Config, books: &mut Books) -> Outcome<bool> {
+    let who = closing::who();
+    let mut postman = Postman { config, books, who: &who, now_ms: &clock::now_ms, is_stopping: &|| false };
+    let is_ours = postman.go_round()?.is_some();
+    if !is_ours {
+        eprintln!("weir: another weir is sending the mail of this store, and takes what was queued along");
+    }
+    Ok(is_ours)
+}
+
+/// Says on standard error who was not written to.
+fn tell(config: &Config, queued: &Queued, is_retry: bool, period: &Period) {
+    if queued.before > 0 {
+        let letters = things(count(queued.before), "letter");
+        eprintln!(
+            "weir: {letters} of {period} written before: --status says what became of them, --again writes anew"
+        );
+    }
+    if !queued.unreached.is_empty() {
+        eprintln!("weir: no mail = […] in [[tenant]]: {}", queued.unreached.join(", "));
+    }
+    if !is_retry && config.tenants.iter().next().is_none() {
+        eprintln!("weir: the configuration has no [[tenant]]");
+    }
+}
+
+fn count(n: usize) -> u128 {
+    u128::try_from(n).unwrap_or(u128::MAX)
+}
+
+/// Prints what became of the letters; a failure if one was tried and not sent. `is_left`: to somebody else to send.
+fn conclude(config: &Config, touched: Vec<Delivery>, is_left: bool, form: report::Form) -> Outcome {
+    let unsent = touched.iter().filter(|one| one.state != State::Sent).count();
+    let all = touched.len();
+    report::print(&Mailbag { zone: &config.zone, deliveries: touched }.render(form))?;
+    if unsent == 0 || is_left {
+        return Ok(());
+    }
+    Err(Failure::new(format!(
+        "{unsent} of {} not sent: see weir mail --status",
+        things(count(all), "letter")
+    )))
+}
+
+fn status(arguments: &Arguments, config: &Config, form: report::Form) -> Outcome {
+    is_a_store(config)?;
+    let Some(books) = Books::read(&config.store)? else {
+        return report::print(&Mailbag { zone: &config.zone, deliveries: Vec::new() }.render(form));
+    };
+    let deliveries = match &arguments.period {
+        None => books.deliveries_since(clock::now_ms().saturating_sub(STATUS_DAYS * DAY_MS))?,
+        Some(text) => {
+            let name = usage::period(text, config)?.name();
+            books.deliveries_since(i64::MIN)?.into_iter().filter(|one| one.period == name).collect()
+        }
+    };
+    report::print(&Mailbag { zone: &config.zone, deliveries }.render(form))
+}
+
+/// Writes every message, and sends none.
+fn preview(config: &Config, order: &Order<'_>, folder: &Path) -> Outcome {
+    let now_ms = clock::now_ms();
+    let queued = if folder == Path::new(STANDARD_OUTPUT) {
+        order::preview(config, order, now_ms, &mut |draft| report::print(&mbox(&draft.message, now_ms)))?
+    } else {
+        fs::create_dir_all(folder).map_err(|error| exit::io("cannot make the folder", folder, &error))?;
+        order::preview(config, order, now_ms, &mut |draft| {
+            let path = folder.join(name(draft, order.period));
+            fs::write(&path, &draft.message).map_err(|error| exit::io("cannot write", &path, &error))?;
+            let to: Vec<String> = draft.to.iter().map(ToString::to_string).collect();
+            report::print(&format!("{}: {} to {}\n", path.display(), draft.body.subject, to.join(", ")))
+        })?
+    };
+    tell(config, &queued, false, order.period);
+    queued.check()
+}
+
+/// The name of a letter's file.
+fn name(draft: &Draft, period: &Period) -> String {
+    let about = if draft.about.is_empty() { draft.kind } else { &draft.about };
+    format!("{}-{}.eml", file_name(about), file_name(&period.name()))
+}
+
+fn addresses(texts: &[String]) -> Outcome<Vec<Mailbox>> {
+    let address = |text: &String| {
+        text.parse().map_err(|_| {
+            let cure = "write name@example.org, or \"A Name <name@example.org>\"";
+            Failure::usage(format!("\"{text}\" is no address that mail can be sent to; {cure}"))
+        })
+    };
+    texts.iter().map(address).collect()
+}
+
+/// What is sent once must not be sent of a period that still runs.
+fn is_over(period: &Period, now_ms: i64) -> Outcome {
+    if period.to_ms() <= now_ms {
+        return Ok(());
+    }
+    Err(Failure::new(format!(
+        "{period} is not over before {}, and a statement is sent once: send it then, or look at it now with --preview",
+        period.to()
+    )))
+}
+
+/// Mail is kept beside the traffic: where there is none, nothing is to be made.
+fn is_a_store(config: &Config) -> Outcome {
+    super::ask::snapshot(config, Some(&(0..0))).map(drop)
+}

@@ -1,0 +1,288 @@
+//! `weir close`: the statements of a period, made to stand.
+
+use super::adjust::{self, Due};
+use super::basis;
+use super::figure::{Amounts, Figures};
+use super::recount::{Charged, Origin, Recount, Span, charged};
+use super::{VERSION, who};
+use crate::cli::snapshot;
+use crate::clock;
+use crate::config::Config;
+use crate::exit::{Failure, Outcome};
+use crate::statement::{self, Document, Prepared};
+use std::collections::{BTreeMap, BTreeSet};
+use weir_account::Period;
+use weir_account::money::Currency;
+use weir_books::{Adjustment, Begun, Books, Closed, Closing, Draft, Entry, Statement, digest};
+use weir_store::Snapshot;
+
+/// How often it is begun anew when records come in, or somebody else closes, meanwhile.
+const TRIES: usize = 5;
+
+/// So many statements are made before they are written: their papers are in memory meanwhile.
+const TOGETHER: usize = 256;
+
+/// What to close, and how.
+pub(crate) struct Order<'a> {
+    pub(crate) period: &'a Period,
+    /// Though it is not over.
+    pub(crate) is_early: bool,
+    /// Keep no PDF: of ten thousand tenants they take time and room.
+    pub(crate) without_pdf: bool,
+}
+
+/// What came of it.
+pub(crate) struct Done {
+    pub(crate) books: Books,
+    pub(crate) closed: Closed,
+    /// Whether it was closed before.
+    pub(crate) is_known: bool,
+    /// Adjustments of tenants who have no statement in this period: they wait for one.
+    pub(crate) waiting: Vec<String>,
+}
+
+/// What one try gave.
+enum Tried {
+    Done(Box<Closed>, Vec<String>),
+    /// By somebody else, meanwhile.
+    Known(Box<Closed>),
+    /// Something changed while it was looked at.
+    Again,
+}
+
+/// Closes a period, or finds that it is closed.
+///
+/// # Errors
+/// It is not over, overlaps what is closed in part, or its statements cannot be made. Then nothing is closed.
+pub(crate) fn close(config: &Config, order: &Order<'_>) -> Outcome<Done> {
+    let period = order.period;
+    // Says that there is no store, before books are made in it.
+    Snapshot::open(&config.store)?;
+    let known =
+        |books, closed| -> Outcome<Done> { Ok(Done { books, closed, is_known: true, waiting: Vec::new() }) };
+    if let Some(books) = Books::read(&config.store)?
+        && let Some(closed) = books.overlapping(period.from_ms(), period.to_ms())?
+    {
+        same(&closed, period)?;
+        return known(books, closed);
+    }
+    let now_ms = clock::now_ms();
+    if now_ms < period.to_ms() && !order.is_early {
+        return Err(Failure::new(format!(
+            "{period} is not over before {}: close it then, or now with --early, and what comes until then will be an \
+             adjustment of the next period",
+            period.to()
+        )));
+    }
+    let mut books = Books::open(&config.store)?;
+    for _ in 0..TRIES {
+        match attempt(config, order, &mut books, now_ms)? {
+            Tried::Done(closed, waiting) => {
+                return Ok(Done { books, closed: *closed, is_known: false, waiting });
+            }
+            Tried::Known(closed) => {
+                same(&closed, period)?;
+                return known(books, *closed);
+            }
+            Tried::Again => {}
+        }
+    }
+    Err(Failure::new(format!(
+        "records of {period} came in each of {TRIES} times while its statements were made: nothing is closed, try again later"
+    )))
+}
+
+/// Whether it is this very period that is closed.
+fn same(closed: &Closed, period: &Period) -> Outcome {
+    let closing = &closed.closing;
+    let is_same = (closing.from_ms, closing.to_ms) == (period.from_ms(), period.to_ms())
+        && closing.period == period.name()
+        && closing.zone == period.zone().name();
+    if is_same {
+        return Ok(());
+    }
+    let zone = super::zone(&closing.zone)?;
+    Err(Failure::new(format!(
+        "{period} in {} overlaps {}, which is closed, from {} to {} in {}: periods that are closed follow each other",
+        period.zone().name(),
+        closing.period,
+        zone.rfc3339(closing.from_ms),
+        zone.rfc3339(closing.to_ms),
+        closing.zone
+    )))
+}
+
+fn attempt(config: &Config, order: &Order<'_>, books: &mut Books, now_ms: i64) -> Outcome<Tried> {
+    let (period, span) = (order.period, Span::from(order.period));
+    let prepared = statement::prepare(config, period)?;
+    let snapshot = snapshot(config, None)?;
+    let charged = charged(config);
+    let recount = Recount::of(&snapshot, &span, &charged, Origin::Accounts)?;
+    let tenants: Vec<&str> = prepared.tenants().collect();
+    let stated: BTreeSet<&str> = tenants.iter().copied().collect();
+    if let Some(tenant) = recount.tenants().find(|tenant| recount.has(tenant) && !stated.contains(tenant)) {
+        return Err(Failure::new(format!(
+            "there is traffic of \"{tenant}\" in {period}, and no statement for it"
+        )));
+    }
+    let end = books.end()?;
+    let (due, waiting): (Vec<Due>, Vec<Due>) = adjust::due(books, &snapshot, span.from_ms)?
+        .into_iter()
+        .partition(|due| stated.contains(due.tenant.as_str()));
+    let waiting = waiting.into_iter().map(|due| due.tenant).collect();
+    let mut draft = match books.draft(&period.name(), span.from_ms, span.to_ms, &end)? {
+        Begun::Draft(draft) => draft,
+        Begun::Overlaps(closed) => return Ok(Tried::Known(closed)),
+        Begun::Moved => return Ok(Tried::Again),
+    };
+    let mut by_tenant: BTreeMap<String, Vec<&Due>> = BTreeMap::new();
+    for one in &due {
+        draft.adjust(&row(one))?;
+        by_tenant.entry(one.tenant.clone()).or_default().push(one);
+    }
+    let making = Making { order, recount: &recount, charged: &charged, due: &by_tenant, prepared: &prepared };
+    for some in tenants.chunks(TOGETHER) {
+        for made in making.statements(some) {
+            let Some(statement) = made? else { return Ok(Tried::Again) };
+            draft.state(&statement)?;
+        }
+    }
+    finish(config, order, *draft, (&snapshot, &recount), now_ms)
+        .map(|closed| Tried::Done(Box::new(closed), waiting))
+}
+
+fn finish(
+    config: &Config,
+    order: &Order<'_>,
+    draft: Draft<'_>,
+    (snapshot, recount): (&Snapshot, &Recount),
+    now_ms: i64,
+) -> Outcome<Closed> {
+    let (period, span) = (order.period, Span::from(order.period));
+    let configuration = basis::configuration(config)?;
+    let made_from = basis::made_from(snapshot, &span, recount, &configuration).to_string();
+    let is_early = now_ms < span.to_ms;
+    let closing = Closing {
+        period: period.name(),
+        zone: period.zone().name().to_owned(),
+        from_ms: span.from_ms,
+        to_ms: span.to_ms,
+        at_ms: now_ms,
+        is_early,
+        version: VERSION.to_owned(),
+        configuration,
+        made_from,
+    };
+    let entry = |closed: &Closed| Entry {
+        at_ms: now_ms,
+        who: who(),
+        what: "close".to_owned(),
+        subject: period.name(),
+        why: format!(
+            "{}statements {} to {}, {} adjustments; the chain ends in {}",
+            if is_early { "before its end; " } else { "" },
+            closed.first,
+            closed.first.saturating_add(closed.statements).saturating_sub(1),
+            closed.adjustments,
+            digest::hex(&closed.digest)
+        ),
+    };
+    Ok(draft.finish(&closing, entry)?)
+}
+
+/// An adjustment as the books keep it.
+fn row(due: &Due) -> Adjustment {
+    let difference = due.difference();
+    let bill = difference.bill.as_ref();
+    Adjustment {
+        adjusts: due.closing,
+        statement: due.statement,
+        tenant: due.tenant.clone(),
+        figures: difference.text(),
+        amount: bill.map_or_else(String::new, |bill| bill.currency.text(bill.gross)),
+        currency: bill.map_or_else(String::new, |bill| bill.currency.code().to_owned()),
+    }
+}
+
+/// Making statements.
+struct Making<'a> {
+    order: &'a Order<'a>,
+    recount: &'a Recount,
+    charged: &'a Charged<'a>,
+    due: &'a BTreeMap<String, Vec<&'a Due>>,
+    prepared: &'a Prepared,
+}
+
+impl Making<'_> {
+    /// These tenants' statements, in their order, by as many threads as there are processors.
+    fn statements(&self, tenants: &[&str]) -> Vec<Outcome<Option<Statement>>> {
+        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let one =
+            |tenant: &&str| self.prepared.one(tenant).and_then(|document| self.statement(tenant, document));
+        std::thread::scope(|scope| {
+            let parts = tenants.chunks(tenants.len().div_ceil(threads).max(1));
+            let made: Vec<_> =
+                parts.map(|part| scope.spawn(move || part.iter().map(one).collect::<Vec<_>>())).collect();
+            let ended = made.into_iter().map(|part| {
+                part.join()
+                    .unwrap_or_else(|_| vec![Err(Failure::new("a thread ended badly: this is a defect"))])
+            });
+            ended.flatten().collect()
+        })
+    }
+
+    /// A tenant's statement as the books keep it; `None` if it was made from other accounts than the figures, because
+    /// records came in between.
+    fn statement(&self, tenant: &str, document: Document) -> Outcome<Option<Statement>> {
+        let figures = self.recount.figures(tenant, self.charged.get(tenant).copied())?;
+        if figures.contradicts(&document.json()).is_some() {
+            return Ok(None);
+        }
+        let due = self.due.get(tenant).map(Vec::as_slice).unwrap_or_default();
+        let document = match due {
+            [] => document,
+            due => {
+                let currency = self.charged.get(tenant).map(|tariff| &tariff.currency);
+                document.with_adjustments(due.iter().map(|due| told(due, currency)).collect())
+            }
+        };
+        let mut renderings = vec![
+            ("text".to_owned(), document.text().into_bytes()),
+            ("html".to_owned(), document.html().into_bytes()),
+            ("csv".to_owned(), document.csv().into_bytes()),
+        ];
+        if !self.order.without_pdf {
+            renderings.push(("pdf".to_owned(), document.pdf()?));
+        }
+        let json = format!("{:#}\n", document.json());
+        let statement = Statement {
+            tenant: tenant.to_owned(),
+            document: json.into_bytes(),
+            figures: figures.text(),
+            renderings,
+        };
+        Ok(Some(statement))
+    }
+}
+
+/// An adjustment as the tenant is told, whose amounts are in this currency now: an amount of another one is said in words.
+fn told(due: &Due, currency: Option<&Currency>) -> statement::Adjustment {
+    let Figures { used: [came, went, ..], bill } = due.difference();
+    let octets = |[octets, ..]: [i128; 3]| octets;
+    let mut reason = "records of this period came, or were scaled, after it was closed".to_owned();
+    let (same, other): (Option<Amounts>, Option<Amounts>) = match bill {
+        Some(bill) if currency == Some(&bill.currency) => (Some(bill), None),
+        other => (None, other),
+    };
+    if let Some(other) = other {
+        reason.push_str(&format!("; to pay for them: {}", other.to_pay()));
+    }
+    statement::Adjustment {
+        statement: due.statement.map_or_else(|| "none".to_owned(), |number| number.to_string()),
+        period: due.period.clone(),
+        reason,
+        in_octets: octets(came),
+        out_octets: octets(went),
+        amount: same.map(|bill| bill.gross),
+    }
+}

@@ -1,0 +1,258 @@
+//! `weir explain`: from a figure on a closed statement to what is behind it.
+//!
+//! A figure is a sum of accounts of five minutes; an account is a sum of shares of records; a record's octets are what an
+//! exporter measured times a sampling interval, which has a source. What a sum costs is said by rules. Each step is shown
+//! with its own sum, so that one can see where they part.
+
+mod page;
+
+use super::adjust::Again;
+use super::figure::{Figures, WAYS};
+use super::recount::{Origin, Recount};
+use crate::cli::snapshot;
+use crate::config::Config;
+use crate::exit::{Failure, Outcome};
+use crate::report::bill::{Charged, Report};
+use crate::report::{self, Form};
+use serde_json::Value as Json;
+use std::collections::{BTreeMap, BTreeSet};
+use weir_account::Period;
+use weir_account::percentile::Reading;
+use weir_account::tariff::{Charge, Direction, Tariff};
+use weir_books::{Books, Kept};
+use weir_flow::filter::Filter;
+use weir_flow::{Addr, Column};
+use weir_query::{Cell, Count, Key, Measure, Options, Order, Query};
+use weir_store::{Committed, Snapshot};
+
+/// A statement, and what is behind its figures.
+pub(crate) struct Explained {
+    pub(crate) kept: Kept,
+    pub(crate) again: Again,
+    pub(crate) ways: Vec<Way>,
+    /// The files that there are now.
+    pub(crate) files: Vec<Committed>,
+    pub(crate) journaled: u64,
+    /// What of the document says how complete it is.
+    pub(crate) completeness: Json,
+    /// The bill as computed now, rule by rule, for people and for programs.
+    pub(crate) bill: Option<(String, Json)>,
+}
+
+/// What is behind the traffic of one way.
+pub(crate) struct Way {
+    /// Its place among [`WAYS`].
+    pub(crate) at: usize,
+    /// Octets, packets and flows as they were closed,
+    pub(crate) closed: [i128; 3],
+    /// with what was adjusted since.
+    pub(crate) stands: [i128; 3],
+    pub(crate) accounts: Accounts,
+    /// `None` if some were given up.
+    pub(crate) records: Option<Records>,
+}
+
+/// The accounts behind a figure.
+#[derive(Default)]
+pub(crate) struct Accounts {
+    /// How many there are.
+    pub(crate) rows: u64,
+    /// Of so many stretches of five minutes,
+    pub(crate) bins: BTreeSet<i64>,
+    /// hosts,
+    pub(crate) hosts: BTreeSet<Option<Addr>>,
+    /// and exporters.
+    pub(crate) exporters: BTreeSet<Addr>,
+    pub(crate) sums: [i128; 3],
+}
+
+/// The records behind a figure.
+pub(crate) struct Records {
+    /// How many have a share in it.
+    pub(crate) matched: u64,
+    pub(crate) sources: Vec<Sampled>,
+}
+
+/// Records of one exporter with one sampling interval from one source.
+pub(crate) struct Sampled {
+    pub(crate) exporter: Option<Addr>,
+    /// 1 in so many; `None` is unknown.
+    pub(crate) interval: Option<u64>,
+    /// Where it comes from.
+    pub(crate) source: Option<String>,
+    pub(crate) octets: u128,
+    pub(crate) packets: u128,
+    pub(crate) flows: u128,
+    pub(crate) measured_octets: u128,
+}
+
+/// Finds what is behind a statement: its number, or `TENANT/PERIOD`; and of it one line, if any is named: a way or a
+/// rule of the tariff.
+///
+/// # Errors
+/// There is no such statement or line, or the store cannot be read.
+pub(crate) fn explain(config: &Config, statement: &str, line: Option<&str>) -> Outcome<Explained> {
+    let Some(books) = Books::read(&config.store)? else {
+        return Err(Failure::new(format!(
+            "nothing is closed in {}: run `weir close` first",
+            config.store.display()
+        )));
+    };
+    let kept = find(&books, statement)?;
+    let closed = books.closing(kept.closing)?;
+    let again = Again::of(closed.ok_or_else(|| Failure::new("its closing is gone: run `weir verify`"))?)?;
+    let snapshot = snapshot(config, Some(&again.span.range()))?;
+    let charged = again.charged();
+    let tariff = charged.get(kept.tenant.as_str()).copied();
+    let asked = asked(line, tariff)?;
+    let figures = Figures::parse(&kept.figures).ok_or_else(|| {
+        Failure::new(format!("the figures of statement {} cannot be read: run `weir verify`", kept.number))
+    })?;
+    let stands =
+        again.stands(&books)?.remove(&kept.tenant).map_or_else(|| figures.clone(), |(_, stands)| stands);
+    let mut accounts = accounts(&snapshot, &again, &kept.tenant)?;
+    let has_records = Origin::best(&snapshot, &again.span) == Some(Origin::Records);
+    let mut ways = Vec::new();
+    for at in asked {
+        let sums = |figures: &Figures| figures.used.get(at).copied().unwrap_or_default();
+        let records = has_records.then(|| records(&snapshot, &again, &kept.tenant, at)).transpose()?;
+        let (closed, stands) = (sums(&figures), sums(&stands));
+        let accounts = accounts.remove(&at).unwrap_or_default();
+        ways.push(Way { at, closed, stands, accounts, records });
+    }
+    let bill = tariff.map(|tariff| bill(&snapshot, &again, &kept.tenant, tariff)).transpose()?;
+    let document: Json = serde_json::from_slice(&kept.document).unwrap_or_default();
+    let completeness = document.get("completeness").cloned().unwrap_or_default();
+    let (files, journaled) =
+        (snapshot.committed(&again.span.range()), snapshot.journaled(&again.span.range()));
+    Ok(Explained { kept, again, ways, files, journaled, completeness, bill })
+}
+
+fn find(books: &Books, text: &str) -> Outcome<Kept> {
+    let none = |what: String| {
+        Failure::new(format!("{what}; `weir close --period …` of a closed period lists its statements"))
+    };
+    if let Ok(number) = text.parse() {
+        return books.statement(number)?.ok_or_else(|| none(format!("there is no statement {number}")));
+    }
+    let Some((tenant, period)) = text.rsplit_once('/') else {
+        return Err(Failure::usage(format!(
+            "\"{text}\" is no statement: write its number, or TENANT/PERIOD"
+        )));
+    };
+    let closings = books.closings()?;
+    let Some(closed) = closings.iter().find(|closed| closed.closing.period == period) else {
+        return Err(none(format!("{period} is not closed")));
+    };
+    books
+        .statement_of(closed.place, tenant)?
+        .ok_or_else(|| none(format!("\"{tenant}\" has no statement of {period}")))
+}
+
+/// Which ways are meant: the one that is named, or those that a rule of the tariff is about.
+fn asked(line: Option<&str>, tariff: Option<&Tariff>) -> Outcome<Vec<usize>> {
+    let Some(line) = line else { return Ok((0..WAYS.len()).collect()) };
+    if let Some(at) = WAYS.iter().position(|way| *way == line.replace(' ', "_")) {
+        return Ok(vec![at]);
+    }
+    let rules = tariff.map(|tariff| tariff.rules.as_slice()).unwrap_or_default();
+    if let Some(rule) = rules.iter().find(|rule| rule.name == line) {
+        return Ok(match &rule.charge {
+            Charge::Flat { .. } | Charge::Once { .. } => Vec::new(),
+            Charge::Volume { of, .. } => match of.direction {
+                Direction::In => vec![0],
+                Direction::Out => vec![1],
+                Direction::Sum | Direction::Greater => vec![0, 1],
+            },
+            Charge::Percentile { rule, .. } => match rule.reading {
+                Reading::In => vec![0],
+                Reading::Out => vec![1],
+                Reading::Greater | Reading::GreaterEachSlot | Reading::Sum => vec![0, 1],
+            },
+        });
+    }
+    let names = WAYS.iter().copied().chain(rules.iter().map(|rule| rule.name.as_str()));
+    let names: Vec<&str> = names.collect();
+    let near = crate::config::nearest(line, &names)
+        .map_or_else(String::new, |near| format!("did you mean {near}? "));
+    Err(Failure::usage(format!("there is no line \"{line}\" on it; {near}there are {}", names.join(", "))))
+}
+
+fn accounts(snapshot: &Snapshot, again: &Again, tenant: &str) -> Outcome<BTreeMap<usize, Accounts>> {
+    let mut all: BTreeMap<usize, Accounts> = BTreeMap::new();
+    snapshot.bins(again.span.range(), |row| {
+        let Some(at) = WAYS.iter().position(|way| *way == row.kind.word()) else { return };
+        if row.tenant != Some(tenant) {
+            return;
+        }
+        let accounts = all.entry(at).or_default();
+        accounts.rows += 1;
+        accounts.bins.insert(row.bin);
+        accounts.hosts.insert(row.host);
+        accounts.exporters.insert(row.exporter);
+        let counts = [row.counts.octets, row.counts.packets, row.counts.flows];
+        accounts.sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += i128::from(count));
+    })?;
+    Ok(all)
+}
+
+/// The records that have a share in a tenant's traffic of a way.
+pub(super) fn filter(tenant: &str, at: usize) -> Outcome<Filter> {
+    let name = format!("\"{}\"", tenant.replace('\\', "\\\\").replace('"', "\\\""));
+    let text = match at {
+        0 => format!("own tenant {name} and direction in"),
+        1 => format!("own tenant {name} and direction out"),
+        2 => format!("peer tenant {name} and direction local"),
+        _ => format!("own tenant {name} and direction local"),
+    };
+    Filter::parse(&text).map_err(|mistake| Failure::new(format!("in {text}: {mistake}")))
+}
+
+fn records(snapshot: &Snapshot, again: &Again, tenant: &str, at: usize) -> Outcome<Records> {
+    let keys = [Column::Exporter, Column::SamplingInterval, Column::SamplingSource].map(Key::Column);
+    let query = Query {
+        range: Some(again.span.range()),
+        count: Count::Inside,
+        filter: Some(filter(tenant, at)?),
+        measures: vec![Measure::Octets, Measure::Packets, Measure::Flows, Measure::MeasuredOctets],
+        order: Order::Key,
+        limit: None,
+        ..Query::top(keys.to_vec(), 0)
+    };
+    let options = Options { accounts: false, ..Options::default() };
+    let table = weir_query::run(snapshot, &query, &options)?;
+    let sources = table.rows().map(|row| {
+        let sum = |at: usize| row.sums.get(at).copied().unwrap_or_default();
+        let key = |at: usize| row.keys.get(at).and_then(Option::as_ref);
+        Sampled {
+            exporter: match key(0) {
+                Some(Cell::Addr(addr)) => Some(*addr),
+                _ => None,
+            },
+            interval: match key(1) {
+                Some(Cell::Unsigned(interval)) => Some(*interval),
+                _ => None,
+            },
+            source: key(2).map(ToString::to_string),
+            octets: sum(0),
+            packets: sum(1),
+            flows: sum(2),
+            measured_octets: sum(3),
+        }
+    });
+    Ok(Records { matched: table.statistics.matched_records, sources: sources.collect() })
+}
+
+/// The bill by the tariff that the period was closed with.
+fn bill(snapshot: &Snapshot, again: &Again, tenant: &str, tariff: &Tariff) -> Outcome<(String, Json)> {
+    let charged = [(tenant, tariff)].into();
+    let recount = Recount::of(snapshot, &again.span, &charged, Origin::Accounts)?;
+    let bill = recount.bill(tenant, tariff)?;
+    let period = Period::parse(&again.closed.closing.period, &again.span.zone, again.config.day)
+        .map_err(|error| Failure::new(error.to_string()))?;
+    let charged = Charged { tenant, tariff, bill };
+    let text = report::bill::text(&charged, again.config.unit, &again.span.zone);
+    let all = Report { period: &period, unit: again.config.unit, bills: vec![charged] }.render(Form::Json);
+    let json: Json = serde_json::from_str(&all).unwrap_or_default();
+    Ok((text, json.pointer("/bills/0").cloned().unwrap_or_default()))
+}

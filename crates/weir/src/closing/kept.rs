@@ -1,0 +1,96 @@
+//! A closed statement, printed as it was closed.
+
+use super::zone;
+use crate::config::Config;
+use crate::exit::{self, Failure, Outcome};
+use crate::report::{self, Form};
+use std::io::Write;
+use weir_account::Period;
+use weir_books::{Books, Closed, Kept, digest};
+
+/// A statement that is closed.
+pub(crate) struct Paper {
+    books: Books,
+    closed: Closed,
+    kept: Kept,
+}
+
+/// A tenant's statement, if its period is closed.
+///
+/// # Errors
+/// The books cannot be read, or the tenant had no statement then.
+pub(crate) fn kept(config: &Config, tenant: &str, period: &Period) -> Outcome<Option<Paper>> {
+    let Some(books) = Books::read(&config.store)? else { return Ok(None) };
+    let Some(closed) = books.overlapping(period.from_ms(), period.to_ms())? else { return Ok(None) };
+    let closing = &closed.closing;
+    if closing.period != period.name()
+        || (closing.from_ms, closing.to_ms) != (period.from_ms(), period.to_ms())
+    {
+        return Ok(None);
+    }
+    match books.statement_of(closed.place, tenant)? {
+        Some(kept) => Ok(Some(Paper { books, closed, kept })),
+        None => Err(Failure::new(format!("\"{tenant}\" had no statement when {period} was closed"))),
+    }
+}
+
+impl Paper {
+    /// The bytes that were closed, in one of `json`, `text`, `html`, `csv`, `pdf`.
+    ///
+    /// # Errors
+    /// The form was not kept.
+    pub(crate) fn bytes(&self, form: &str) -> Outcome<Vec<u8>> {
+        if form == "json" {
+            return Ok(self.kept.document.clone());
+        }
+        self.books.rendering(self.kept.number, form)?.ok_or_else(|| {
+            Failure::new(format!(
+                "statement {} was closed without {form}: ask for another form",
+                self.kept.number
+            ))
+        })
+    }
+
+    /// What is said beside it.
+    ///
+    /// # Errors
+    /// The books cannot be read.
+    pub(crate) fn note(&self) -> Outcome<String> {
+        let Closed { closing, place, .. } = &self.closed;
+        let zone = zone(&closing.zone)?;
+        let later =
+            self.books.adjustments_to(*place)?.into_iter().filter(|one| one.tenant == self.kept.tenant);
+        let later = match later.count() {
+            0 => String::new(),
+            n => format!("; adjusted since, on {n} later statement{}", if n == 1 { "" } else { "s" }),
+        };
+        Ok(format!(
+            "statement {} of {}, {}, closed {}{later}; SHA-256 of its JSON {}",
+            self.kept.number,
+            self.kept.tenant,
+            closing.period,
+            zone.rfc3339(closing.at_ms),
+            digest::hex(&digest::of(&self.kept.document))
+        ))
+    }
+
+    /// Prints it, and beside it that it is closed.
+    ///
+    /// # Errors
+    /// The form was not kept, or cannot be written.
+    pub(crate) fn print(&self, form: Form) -> Outcome {
+        eprintln!("weir: {}", self.note()?);
+        let bytes = match form {
+            Form::Json => self.bytes("json")?,
+            Form::Csv => self.bytes("csv")?,
+            Form::Ndjson => {
+                let json: serde_json::Value = serde_json::from_slice(&self.kept.document)
+                    .map_err(|error| Failure::new(format!("statement {}: {error}", self.kept.number)))?;
+                return report::print(&format!("{json}\n"));
+            }
+            Form::Table | Form::Parquet => self.bytes("text")?,
+        };
+        let mut out = std::io::stdout().lock();
+        out.write_all(&bytes).and_then(|()| out.flush()).or_else(|error| exit::output(&error))
+    }
+}

@@ -1,0 +1,240 @@
+//! Who is to be written to about a period, and the letters for them.
+//!
+//! Statements are prepared only if somebody is to be written to: asking every hour costs nothing.
+
+use super::letter::{Body, Head, STATEMENT, SUMMARY};
+use super::settings;
+use crate::closing;
+use crate::config::{Config, Mail, nearest};
+use crate::exit::{Failure, Outcome};
+use crate::statement::{self, Prepared};
+use lettre::message::Mailbox;
+use weir_account::Period;
+use weir_books::{About, Books, Letter};
+
+/// What is to be sent.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Order<'a> {
+    pub(crate) period: &'a Period,
+    /// Of these tenants; empty: of all, with the manager's summary.
+    pub(crate) tenants: &'a [String],
+    /// To these addresses instead of the configuration's.
+    pub(crate) to: &'a [Mailbox],
+    /// Whether who was written to is written to again.
+    pub(crate) again: bool,
+}
+
+/// A letter, written and not yet queued.
+#[derive(Debug, Clone)]
+pub(crate) struct Draft {
+    pub(crate) kind: &'static str,
+    /// The tenant; empty for the summary.
+    pub(crate) about: String,
+    pub(crate) edition: u32,
+    pub(crate) to: Vec<Mailbox>,
+    pub(crate) message_id: String,
+    pub(crate) body: Body,
+    pub(crate) message: Vec<u8>,
+}
+
+/// What came of an order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Queued {
+    /// Letters that were queued, each for one recipient.
+    pub(crate) deliveries: usize,
+    /// Recipients who had been written to before.
+    pub(crate) before: usize,
+    /// Tenants without an address.
+    pub(crate) unreached: Vec<String>,
+    /// Why letters could not be written, each a sentence.
+    pub(crate) failed: Vec<String>,
+}
+
+impl Queued {
+    /// A failure if a letter could not be written.
+    ///
+    /// # Errors
+    /// The first one's, and how many there are.
+    pub(crate) fn check(&self) -> Outcome {
+        match (self.failed.len(), self.failed.first()) {
+            (_, None) => Ok(()),
+            (1, Some(first)) => Err(Failure::new(first.clone())),
+            (n, Some(first)) => {
+                Err(Failure::new(format!("{n} letters cannot be written; the first: {first}")))
+            }
+        }
+    }
+}
+
+impl Draft {
+    /// The address of each who gets it.
+    fn recipients(&self) -> Vec<String> {
+        self.to.iter().map(|mailbox| mailbox.email.to_string()).collect()
+    }
+}
+
+/// Queues a letter for everybody who is to have one and was not written to.
+///
+/// # Errors
+/// There is no such tenant, mail is not configured, or the statements or the books cannot be had.
+pub(crate) fn queue(config: &Config, books: &mut Books, order: &Order<'_>, now_ms: i64) -> Outcome<Queued> {
+    let mut queued = Queued::default();
+    let period = order.period.name();
+    let mut wanted = Vec::new();
+    for line in addressees(config, order)? {
+        if line.to.is_empty() {
+            queued.unreached.push(line.about);
+            continue;
+        }
+        let about = About { kind: line.kind, about: &line.about, period: &period };
+        let (to, edition) = missing(books, &about, line.to.clone(), order.again)?;
+        queued.before += line.to.len() - to.len();
+        if !to.is_empty() {
+            wanted.push(Line { to, edition, ..line });
+        }
+    }
+    if wanted.is_empty() {
+        return Ok(queued);
+    }
+    let unreached = queued.unreached.clone();
+    let mut deliveries = 0;
+    queued.failed = write(config, order.period, wanted, &unreached, now_ms, &mut |draft| {
+        let letter = Letter {
+            about: About { kind: draft.kind, about: &draft.about, period: &period },
+            edition: draft.edition,
+            digest: draft.body.digest,
+            message_id: &draft.message_id,
+            subject: &draft.body.subject,
+            message: &draft.message,
+        };
+        deliveries += books.queue(&letter, &draft.recipients(), now_ms)?.len();
+        Ok(())
+    })?;
+    queued.deliveries = deliveries;
+    Ok(queued)
+}
+
+/// Writes every letter of an order, whether it was sent before or not, and queues none.
+///
+/// # Errors
+/// As [`queue`].
+pub(crate) fn preview(
+    config: &Config,
+    order: &Order<'_>,
+    now_ms: i64,
+    each: &mut dyn FnMut(&Draft) -> Outcome,
+) -> Outcome<Queued> {
+    let (reached, unreached): (Vec<Line>, Vec<Line>) =
+        addressees(config, order)?.into_iter().partition(|line| !line.to.is_empty());
+    let unreached: Vec<String> = unreached.into_iter().map(|line| line.about).collect();
+    let deliveries = reached.iter().map(|line| line.to.len()).sum();
+    let failed = write(config, order.period, reached, &unreached, now_ms, each)?;
+    Ok(Queued { deliveries, before: 0, unreached, failed })
+}
+
+/// A letter that is to be written.
+#[derive(Debug, Clone)]
+struct Line {
+    kind: &'static str,
+    about: String,
+    edition: u32,
+    to: Vec<Mailbox>,
+}
+
+/// To whom something would go, tenants in the order of the configuration, the manager last.
+fn addressees(config: &Config, order: &Order<'_>) -> Outcome<Vec<Line>> {
+    let mail = settings(config)?;
+    let known: Vec<&str> = config.tenants.iter().map(|tenant| tenant.name.as_str()).collect();
+    for name in order.tenants {
+        if !known.contains(&name.as_str()) {
+            let near =
+                nearest(name, &known).map_or_else(String::new, |near| format!("; did you mean {near}?"));
+            return Err(Failure::new(format!("the configuration has no tenant \"{name}\"{near}")));
+        }
+    }
+    let is_wanted = |name: &String| order.tenants.is_empty() || order.tenants.contains(name);
+    let mut lines = Vec::new();
+    for tenant in config.tenants.iter().filter(|tenant| is_wanted(&tenant.name)) {
+        let to = if order.to.is_empty() { mailboxes(&tenant.mail) } else { order.to.to_vec() };
+        lines.push(Line { kind: STATEMENT, about: tenant.name.clone(), edition: 1, to });
+    }
+    let manager = if order.to.is_empty() { mail.manager.as_slice() } else { order.to };
+    if order.tenants.is_empty() && !mail.manager.is_empty() {
+        lines.push(Line { kind: SUMMARY, about: String::new(), edition: 1, to: manager.to_vec() });
+    }
+    Ok(lines)
+}
+
+/// Addresses of the configuration, which were looked at when it was read.
+fn mailboxes(texts: &[String]) -> Vec<Mailbox> {
+    texts.iter().filter_map(|text| text.parse().ok()).collect()
+}
+
+/// Those who were not written to about it, or everybody in a new edition; and the edition.
+fn missing(books: &Books, about: &About<'_>, to: Vec<Mailbox>, again: bool) -> Outcome<(Vec<Mailbox>, u32)> {
+    let edition = books.deliveries_about(about)?.iter().map(|one| one.edition).max();
+    if again {
+        return Ok((to, edition.map_or(1, |edition| edition.saturating_add(1))));
+    }
+    let addresses: Vec<String> = to.iter().map(|mailbox| mailbox.email.to_string()).collect();
+    let new = books.unwritten(about, &addresses)?;
+    let to = to.into_iter().filter(|mailbox| new.contains(&mailbox.email.to_string())).collect();
+    Ok((to, edition.unwrap_or(1)))
+}
+
+/// Writes the letters, one after the other: ten thousand are not held at once. Why some could not be.
+fn write(
+    config: &Config,
+    period: &Period,
+    lines: Vec<Line>,
+    unreached: &[String],
+    now_ms: i64,
+    each: &mut dyn FnMut(&Draft) -> Outcome,
+) -> Outcome<Vec<String>> {
+    let mail = settings(config)?;
+    let prepared = statement::prepare(config, period)?;
+    let name = period.name();
+    let mut failed = Vec::new();
+    for line in lines {
+        let body = match body(config, mail, &prepared, &line, period, unreached) {
+            Ok(Some(body)) => body,
+            Ok(None) => continue,
+            // One who cannot be written to holds up nobody.
+            Err(failure) => {
+                failed.push(failure.to_string());
+                continue;
+            }
+        };
+        let about = About { kind: line.kind, about: &line.about, period: &name };
+        let head = Head { mail, to: &line.to, about, edition: line.edition, date_ms: now_ms };
+        let (message_id, message) = (head.message_id(&body), head.write(&body)?);
+        let Line { kind, about, edition, to } = line;
+        each(&Draft { kind, about, edition, to, message_id, body, message })?;
+    }
+    Ok(failed)
+}
+
+/// What a letter says; `None` if there is nothing to say.
+fn body(
+    config: &Config,
+    mail: &Mail,
+    prepared: &Prepared,
+    line: &Line,
+    period: &Period,
+    unreached: &[String],
+) -> Outcome<Option<Body>> {
+    let name = period.name();
+    if line.kind == SUMMARY {
+        return Body::summary(mail, &prepared.summary(), &name, unreached).map(Some);
+    }
+    let document = prepared.one(&line.about)?;
+    match closing::kept(config, &line.about, period) {
+        Ok(Some(paper)) => Body::closed(mail, &document, &name, &paper).map(Some),
+        Ok(None) => Body::statement(mail, &document, &name).map(Some),
+        // Who came after it was closed has none.
+        Err(failure) => {
+            tracing::warn!("no letter: {failure}");
+            Ok(None)
+        }
+    }
+}

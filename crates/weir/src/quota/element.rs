@@ -1,0 +1,154 @@
+//! Which networks are blocked when somebody is: the tenant's, less what must never be blocked and less what lies inside
+//! them and is another's.
+
+use crate::config::Config;
+use crate::config::quota::Allow;
+use weir_account::Prefix;
+use weir_flow::Addr;
+
+/// The networks of a tenant, or of one host of it, that may be blocked: none encloses another.
+pub(super) fn elements(config: &Config, tenant: &str, host: Option<Addr>) -> Vec<Prefix> {
+    let is_allowed = |allow: &Allow| matches!(allow, Allow::Tenant(name) if name == tenant);
+    if config.quotas.allow.iter().any(is_allowed) {
+        return Vec::new();
+    }
+    let mut holes: Vec<Prefix> = Vec::new();
+    for allow in &config.quotas.allow {
+        match allow {
+            Allow::Network(network) => holes.push(*network),
+            Allow::Tenant(name) => {
+                holes.extend(config.tenants.get(name).into_iter().flat_map(|t| &t.networks));
+            }
+        }
+    }
+    let mut found = Vec::new();
+    let Some(host) = host else {
+        let Some(own) = config.tenants.get(tenant) else { return found };
+        let others = config.tenants.iter().filter(|other| other.name != tenant);
+        let others: Vec<Prefix> = others.flat_map(|other| other.networks.iter().copied()).collect();
+        for network in &own.networks {
+            // What encloses it is whoever's this one lies in.
+            let inside = others.iter().filter(|other| network.encloses(other) && *other != network).copied();
+            let holes: Vec<Prefix> = holes.iter().copied().chain(inside).collect();
+            without(*network, &holes, &mut found);
+        }
+        return apart(found);
+    };
+    without(Prefix::host(host), &holes, &mut found);
+    found
+}
+
+/// A network less what lies in the holes, in as few networks as can be.
+fn without(network: Prefix, holes: &[Prefix], out: &mut Vec<Prefix>) {
+    if holes.iter().any(|hole| hole.encloses(&network)) {
+        return;
+    }
+    if !holes.iter().any(|hole| network.encloses(hole)) {
+        out.push(network);
+        return;
+    }
+    // A hole lies inside, so there is a half to go on with.
+    let Some(length) = network.length().checked_add(1) else { return };
+    for end in [network.first(), network.last()] {
+        if let Some(half) = Prefix::containing(end, length) {
+            without(half, holes, out);
+        }
+    }
+}
+
+/// Without those that another encloses.
+fn apart(mut networks: Vec<Prefix>) -> Vec<Prefix> {
+    networks.sort_unstable();
+    let mut kept: Vec<Prefix> = Vec::new();
+    for network in networks {
+        if !kept.last().is_some_and(|before| before.encloses(&network)) {
+            kept.push(network);
+        }
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const CONFIGURATION: &str = r#"
+[[tenant]]
+name = "block"
+networks = ["10.0.0.0/16", "10.0.9.0/24", "2001:db8::/32"]
+
+[[tenant]]
+name = "shop"
+networks = ["10.0.1.0/24"]
+nested = true
+
+[[tenant]]
+name = "kiosk"
+networks = ["10.0.1.7"]
+nested = true
+
+[quotas]
+allow = ["10.0.1.5", "10.0.128.0/17", "kiosk"]
+"#;
+
+    fn found(tenant: &str, host: Option<&str>) -> Vec<String> {
+        let config = crate::config::read(CONFIGURATION).unwrap();
+        let host = host.map(|host| host.parse().unwrap());
+        elements(&config, tenant, host).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn what_is_anothers_or_allowed_is_left_out() {
+        assert_eq!(
+            found("block", None),
+            [
+                "10.0.0.0/24",
+                "10.0.2.0/23",
+                "10.0.4.0/22",
+                "10.0.8.0/21",
+                "10.0.16.0/20",
+                "10.0.32.0/19",
+                "10.0.64.0/18",
+                "2001:db8::/32"
+            ]
+        );
+        // .5 is allowed, .7 another's.
+        assert_eq!(
+            found("shop", None),
+            [
+                "10.0.1.0/30",
+                "10.0.1.4/32",
+                "10.0.1.6/32",
+                "10.0.1.8/29",
+                "10.0.1.16/28",
+                "10.0.1.32/27",
+                "10.0.1.64/26",
+                "10.0.1.128/25"
+            ]
+        );
+        assert!(found("kiosk", None).is_empty() && found("nobody", None).is_empty());
+        assert_eq!(found("shop", Some("10.0.1.4")), ["10.0.1.4/32"]);
+        assert!(found("shop", Some("10.0.1.5")).is_empty());
+        assert_eq!(found("block", Some("2001:db8::1")), ["2001:db8::1/128"]);
+    }
+
+    proptest! {
+        /// Every address of the network is in exactly one part, or in a hole.
+        #[test]
+        fn parts_and_holes_make_the_network(
+            holes in prop::collection::vec((any::<u8>(), 24u8..=32), 0..6),
+            address in any::<u8>(),
+        ) {
+            let network: Prefix = "10.0.0.0/24".parse().unwrap();
+            let hole = |(last, length): (u8, u8)| Prefix::containing(Addr::v4([10, 0, 0, last]), length).unwrap();
+            let holes: Vec<Prefix> = holes.into_iter().map(hole).collect();
+            let mut parts = Vec::new();
+            without(network, &holes, &mut parts);
+            let address = Addr::v4([10, 0, 0, address]);
+            let times = parts.iter().filter(|part| part.contains(address)).count();
+            let is_in_hole = holes.iter().any(|hole| hole.contains(address));
+            prop_assert_eq!(times, usize::from(!is_in_hole));
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! What everybody used in the cycle of each quota, how fast of late, and how much more there may be that no exporter has
+//! told yet. From committed accounts, in one pass over the bins of the longest cycle; the same data and the same instant
+//! give the same figures.
+
+use crate::config::Config;
+use crate::config::quota::{Cycle, Each, Quota};
+use crate::exit::{Failure, Outcome};
+use std::collections::HashMap;
+use std::ops::Range;
+use weir_account::quota::{Lately, Seen};
+use weir_account::tariff::Direction;
+use weir_account::usage::Kind;
+use weir_account::{Overflow, Period};
+use weir_flow::Addr;
+use weir_flow::health::Counter;
+use weir_flow::time::bin;
+use weir_store::Snapshot;
+use weir_store::bins::BinRow;
+
+const MINUTE_MS: i64 = 60_000;
+const HOUR_MS: i64 = 60 * MINUTE_MS;
+const DAY_MS: i64 = 24 * HOUR_MS;
+/// An exporter that says nothing for so long beyond its lag is said to be silent.
+const SILENT_MS: i64 = 10 * MINUTE_MS;
+/// Whom nothing was heard of for so long is no exporter any more.
+const FORGOTTEN_MS: i64 = DAY_MS;
+
+/// All that is known at one instant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Reading {
+    pub(crate) now_ms: i64,
+    /// Quota by quota in the order of the configuration; who used most first.
+    pub(crate) metered: Vec<Metered>,
+    /// Exporters that were heard within the last day and are not any more, and since when (ms since 1970).
+    pub(crate) silent: Vec<(Addr, i64)>,
+    /// From when on exporters may not have told all yet, ms since 1970.
+    pub(crate) untold_ms: i64,
+}
+
+/// One subject of one quota.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Metered {
+    /// The quota's place in the configuration.
+    pub(crate) quota: usize,
+    pub(crate) tenant: String,
+    pub(crate) host: Option<Addr>,
+    /// The cycle's name, as 2026-10.
+    pub(crate) cycle: String,
+    pub(crate) seen: Seen,
+    /// Octets that are likely to be told yet: an estimate that decides nothing. `None` if an exporter is silent, or
+    /// nothing was heard.
+    pub(crate) more: Option<u64>,
+}
+
+/// Octets in and out.
+#[derive(Debug, Clone, Copy, Default)]
+struct Ways {
+    came: u64,
+    went: u64,
+}
+
+impl Ways {
+    fn add(&mut self, kind: Kind, octets: u64) -> Result<(), Overflow> {
+        let way = match kind {
+            Kind::In => &mut self.came,
+            Kind::Out => &mut self.went,
+            _ => return Ok(()),
+        };
+        *way = way.checked_add(octets).ok_or(Overflow)?;
+        Ok(())
+    }
+
+    fn by(self, direction: Direction) -> Result<u64, Overflow> {
+        u64::try_from(direction.of((self.came, self.went))).map_err(|_| Overflow)
+    }
+}
+
+/// What a subject used in all that is looked at.
+#[derive(Debug, Clone, Default)]
+struct Sum {
+    /// In the cycle, and of late, by the place of the lens.
+    cycles: Vec<(Ways, Ways)>,
+    /// In the time in which exporters may not have told all,
+    untold: Ways,
+    /// and in the hour before that.
+    before: Ways,
+}
+
+/// One cycle, and the time that its pace is judged by.
+#[derive(Debug)]
+struct Lens {
+    cycle: Cycle,
+    name: String,
+    range: Range<i64>,
+    since_ms: i64,
+    /// Whether there has been enough of the cycle for a pace.
+    has_pace: bool,
+}
+
+impl Lens {
+    fn new(config: &Config, cycle: Cycle, now_ms: i64) -> Outcome<Self> {
+        let period = period(config, cycle, now_ms)?;
+        let window_ms = match cycle {
+            Cycle::Month => DAY_MS,
+            Cycle::Week => 6 * HOUR_MS,
+            Cycle::Day => HOUR_MS,
+        };
+        let since_ms = bin(now_ms.saturating_sub(window_ms)).max(period.from_ms());
+        let has_pace = now_ms.saturating_sub(since_ms) >= window_ms / 4;
+        Ok(Self { cycle, name: period.name(), range: period.from_ms()..period.to_ms(), since_ms, has_pace })
+    }
+}
+
+/// The cycle that an instant lies in.
+fn period(config: &Config, cycle: Cycle, now_ms: i64) -> Outcome<Period> {
+    let (zone, day) = (&config.zone, config.day);
+    let period = match cycle {
+        Cycle::Month => Period::month_of(now_ms, zone, day),
+        Cycle::Week => Period::named("this-week", zone, day, now_ms),
+        Cycle::Day => Period::day_of(now_ms, zone),
+    };
+    period.map_err(|error| Failure::new(error.to_string()))
+}
+
+/// Adds up what the store says.
+struct Meter {
+    lenses: Vec<Lens>,
+    untold: Range<i64>,
+    before: Range<i64>,
+    tenants: HashMap<Box<str>, (Sum, HashMap<Addr, Sum>)>,
+}
+
+impl Meter {
+    /// For the cycles of all quotas, with nothing read yet.
+    fn new(config: &Config, now_ms: i64) -> Outcome<Self> {
+        let mut cycles: Vec<Cycle> = config.quotas.list.iter().map(|quota| quota.cycle).collect();
+        cycles.sort_unstable();
+        cycles.dedup();
+        let lenses = cycles.into_iter().map(|cycle| Lens::new(config, cycle, now_ms));
+        let lenses = lenses.collect::<Outcome<Vec<_>>>()?;
+        let untold_ms = bin(now_ms.saturating_sub(config.quotas.lag_ms));
+        let (untold, before) = (untold_ms..i64::MAX, untold_ms.saturating_sub(HOUR_MS)..untold_ms);
+        Ok(Self { lenses, untold, before, tenants: HashMap::new() })
+    }
+
+    /// What of the accounts is needed.
+    fn span(&self, now_ms: i64) -> Range<i64> {
+        let first = self.lenses.iter().map(|lens| lens.range.start).fold(self.before.start, i64::min);
+        first..self.lenses.iter().map(|lens| lens.range.end).fold(now_ms, i64::max)
+    }
+
+    fn add(&mut self, row: &BinRow<'_>) -> Result<(), Overflow> {
+        let (Some(kind), Some(tenant)) = (Kind::by_name(row.kind.word()), row.tenant) else { return Ok(()) };
+        if !self.tenants.contains_key(tenant) {
+            self.tenants.insert(tenant.into(), Default::default());
+        }
+        let Some((whole, hosts)) = self.tenants.get_mut(tenant) else { return Ok(()) };
+        let host = row.host.map(|host| hosts.entry(host).or_default());
+        for sum in [Some(whole), host].into_iter().flatten() {
+            sum.cycles.resize(self.lenses.len(), Default::default());
+            for (lens, (used, lately)) in self.lenses.iter().zip(&mut sum.cycles) {
+                if lens.range.contains(&row.bin) {
+                    used.add(kind, row.counts.octets)?;
+                    if row.bin >= lens.since_ms {
+                        lately.add(kind, row.counts.octets)?;
+                    }
+                }
+            }
+            if self.untold.contains(&row.bin) {
+                sum.untold.add(kind, row.counts.octets)?;
+            } else if self.before.contains(&row.bin) {
+                sum.before.add(kind, row.counts.octets)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What is known of one subject under one quota.
+    fn metered(
+        &self,
+        quota: (usize, &Quota),
+        tenant: &str,
+        host: Option<Addr>,
+        now_ms: i64,
+    ) -> Outcome<Metered> {
+        let (place, quota) = quota;
+        let found = self.tenants.get(tenant);
+        let sum = match host {
+            None => found.map(|(whole, _)| whole),
+            Some(host) => found.and_then(|(_, hosts)| hosts.get(&host)),
+        };
+        let sum = sum.cloned().unwrap_or_default();
+        let at = self.lenses.iter().position(|lens| lens.cycle == quota.cycle).unwrap_or_default();
+        let Some(lens) = self.lenses.get(at) else { return Err(Failure::new("a quota without a cycle")) };
+        let (used, lately) = sum.cycles.get(at).copied().unwrap_or_default();
+        let octets = lately.by(quota.direction)?;
+        let lately = lens.has_pace.then_some(Lately { since_ms: lens.since_ms, octets });
+        let seen = Seen { cycle: lens.range.clone(), now_ms, used: used.by(quota.direction)?, lately };
+        // As much as in the hour before, less what was told already.
+        let (hour, told) = (sum.before.by(quota.direction)?, sum.untold.by(quota.direction)?);
+        let span = u128::try_from(now_ms.saturating_sub(self.untold.start)).unwrap_or_default();
+        let expected = u128::from(hour).saturating_mul(span) / HOUR_MS.unsigned_abs() as u128;
+        let more = u64::try_from(expected.saturating_sub(told.into())).ok();
+        let cycle = lens.name.clone();
+        Ok(Metered { quota: place, tenant: tenant.to_owned(), host, cycle, seen, more })
+    }
+}
+
+/// What of the store [`read`] reads, ms since 1970: every cycle, and the day in which exporters were heard.
+///
+/// # Errors
+/// There is no calendar for such an instant.
+pub(crate) fn span(config: &Config, now_ms: i64) -> Outcome<Range<i64>> {
+    let span = Meter::new(config, now_ms)?.span(now_ms);
+    Ok(span.start.min(bin(now_ms.saturating_sub(FORGOTTEN_MS)))..span.end)
+}
+
+/// Reads it all: of the tenants, and of their hosts where a quota is each host's.
+///
+/// # Errors
+/// The store cannot be read, or a sum does not fit.
+pub(crate) fn read(config: &Config, snapshot: &Snapshot, now_ms: i64) -> Outcome<Reading> {
+    let quotas = &config.quotas.list;
+    let mut meter = Meter::new(config, now_ms)?;
+    let (Range { start: first, end: last }, untold_ms) = (meter.span(now_ms), meter.untold.start);
+    let mut result = Ok(());
+    let add = |row: &BinRow<'_>| {
+        if result.is_ok() {
+            result = meter.add(row);
+        }
+    };
+    if quotas.iter().any(|quota| quota.each == Each::Host) {
+        snapshot.bins(first..last, add)?;
+    } else {
+        snapshot.tenants(first..last, add)?;
+    }
+    result?;
+    let (silent, is_heard) = silent(snapshot, config.quotas.lag_ms, now_ms)?;
+    let mut metered = Vec::new();
+    for quota in quotas.iter().enumerate() {
+        let mut of_quota = Vec::new();
+        for tenant in config.tenants.iter().filter(|tenant| quota.1.is_of(&tenant.name)) {
+            let hosts =
+                meter.tenants.get(tenant.name.as_str()).into_iter().flat_map(|(_, hosts)| hosts.keys());
+            let hosts: Vec<Option<Addr>> = match quota.1.each {
+                Each::Tenant => vec![None],
+                Each::Host => hosts.map(|host| Some(*host)).collect(),
+            };
+            for host in hosts {
+                let mut one = meter.metered(quota, &tenant.name, host, now_ms)?;
+                one.more = one.more.filter(|_| is_heard && silent.is_empty());
+                of_quota.push(one);
+            }
+        }
+        of_quota.sort_by(|a, b| {
+            b.seen.used.cmp(&a.seen.used).then_with(|| (&a.tenant, a.host).cmp(&(&b.tenant, b.host)))
+        });
+        metered.extend(of_quota);
+    }
+    Ok(Reading { now_ms, metered, silent, untold_ms })
+}
+
+/// Nothing was used by a subject that no bin names any more.
+pub(super) fn nothing(
+    config: &Config,
+    place: usize,
+    quota: &Quota,
+    subject: (&str, Option<Addr>),
+    now_ms: i64,
+) -> Outcome<Metered> {
+    let lenses = vec![Lens::new(config, quota.cycle, now_ms)?];
+    let meter = Meter { lenses, untold: now_ms..now_ms, before: now_ms..now_ms, tenants: HashMap::new() };
+    meter.metered((place, quota), subject.0, subject.1, now_ms)
+}
+
+/// Exporters that fell silent, with the end of the bin in which they were heard last; and whether any was heard.
+fn silent(snapshot: &Snapshot, lag_ms: i64, now_ms: i64) -> Outcome<(Vec<(Addr, i64)>, bool)> {
+    let mut heard: HashMap<Addr, i64> = HashMap::new();
+    snapshot.health(bin(now_ms.saturating_sub(FORGOTTEN_MS))..now_ms, |row| {
+        if row.counter().0 == Some(Counter::Datagrams) && row.value > 0 {
+            let last = heard.entry(row.exporter).or_insert(row.bin);
+            *last = row.bin.max(*last);
+        }
+    })?;
+    let end = |bin: i64| bin.saturating_add(weir_flow::time::BIN_MS);
+    let is_silent = |last: i64| end(last).saturating_add(lag_ms).saturating_add(SILENT_MS) < now_ms;
+    let is_heard = !heard.is_empty();
+    let mut silent: Vec<(Addr, i64)> = heard
+        .into_iter()
+        .filter(|(_, last)| is_silent(*last))
+        .map(|(address, last)| (address, end(last)))
+        .collect();
+    silent.sort_unstable();
+    Ok((silent, is_heard))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,547 @@
+//! Periods that are closed: what stands, what is adjusted, and that nothing is changed unseen.
+//!
+//! The traffic is made octet by octet, and what it costs is worked by hand. The tests change bytes on disk and rows of the
+//! books as somebody would who has something to hide.
+
+use crate::netflow::{self, Flow, Octets};
+use crate::run::{Place, named, number};
+use rusqlite::Connection;
+use serde_json::{Value, json};
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+const CONFIGURATION: &str = r#"
+[[exporter]]
+name = "core"
+address = "192.0.2.1"
+
+[[tenant]]
+name = "acme"
+networks = ["10.31.0.0/24"]
+tariff = "gold"
+
+[[tenant]]
+name = "bolt"
+networks = ["10.32.0.0/24"]
+
+[[tariff]]
+name = "gold"
+currency = "EUR"
+tax = [{ name = "VAT", percent = "19" }]
+
+[[tariff.rule]]
+name = "line"
+flat = "25.00"
+
+[[tariff.rule]]
+name = "traffic"
+per = "GB"
+direction = "in"
+tiers = [{ up_to = "1 GB", price = "0.10" }, { price = "0.05" }]
+
+[billing]
+zone = "Europe/Berlin"
+"#;
+
+/// Noon of the 10th of October and of November 2025, UTC.
+const OCTOBER_S: u32 = 1_760_097_600;
+const NOVEMBER_S: u32 = 1_762_776_000;
+const ACME: [u8; 4] = [10, 31, 0, 5];
+const BOLT: [u8; 4] = [10, 32, 0, 7];
+const PEER: [u8; 4] = [203, 0, 113, 77];
+
+fn flow(src: [u8; 4], dst: [u8; 4], octets: u32, packets: u32) -> Flow {
+    Flow { src, dst, src_port: 443, dst_port: 50_000, octets, packets }
+}
+
+/// A capture of v9 datagrams from 192.0.2.1: when, the datagram's number, and its flows.
+fn capture(datagrams: &[(u32, u32, &[Flow])]) -> Vec<u8> {
+    let mut file = Vec::new();
+    // pcap of Ethernet, little-endian: libpcap's own paper.
+    for word in [0xa1b2_c3d4u32, 0x0004_0002, 0, 0, 65_535, 1] {
+        file.extend(word.to_le_bytes());
+    }
+    for (at_s, sequence, flows) in datagrams {
+        let mut payload = netflow::v9(
+            u16::try_from(flows.len()).unwrap() + 1,
+            *sequence,
+            &[netflow::templates(0), netflow::data(flows)],
+        );
+        payload[8..12].copy_from_slice(&at_s.to_be_bytes());
+        let udp = u16::try_from(payload.len()).unwrap() + 8;
+        let frame = Octets::default()
+            .all(&[2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2])
+            .u16(0x0800)
+            .u16(0x4500)
+            .u16(udp + 20)
+            .u32(0)
+            .u16(0x4011)
+            .u16(0)
+            .all(&[192, 0, 2, 1, 192, 0, 2, 2])
+            .u16(40_000)
+            .u16(2055)
+            .u16(udp)
+            .u16(0)
+            .all(&payload);
+        let length = u32::try_from(frame.0.len()).unwrap();
+        for word in [*at_s, 0, length, length] {
+            file.extend(word.to_le_bytes());
+        }
+        file.extend(frame.0);
+    }
+    file
+}
+
+fn import(place: &Place, name: &str, datagrams: &[(u32, u32, &[Flow])]) {
+    place.write(name, capture(datagrams));
+    let imported = place.json(&format!("import -o json {name}"));
+    assert_eq!(number(&imported, "datagrams"), datagrams.len() as u64);
+    assert_eq!(number(&imported, "records_lost"), 0, "{imported:#}");
+}
+
+/// October: acme has 800,000,000 in and 100,000,000 out, bolt 5000 in, and acme sent bolt 7000. November: acme has 2000 in.
+fn place() -> Place {
+    let place = Place::with(CONFIGURATION);
+    let october = [
+        flow(PEER, ACME, 800_000_000, 10),
+        flow(ACME, PEER, 100_000_000, 4),
+        flow(PEER, BOLT, 5000, 2),
+        flow(ACME, BOLT, 7000, 3),
+    ];
+    let november = [flow(PEER, ACME, 2000, 2)];
+    import(&place, "first.pcap", &[(OCTOBER_S, 0, &october), (NOVEMBER_S, 1, &november)]);
+    place
+}
+
+/// 700,000,000 octets of October more for acme.
+fn late(place: &Place) {
+    import(place, "late.pcap", &[(OCTOBER_S + 60, 2, &[flow(PEER, ACME, 700_000_000, 7)])]);
+}
+
+fn sums(octets: u64, packets: u64, flows: u64) -> Value {
+    json!({"octets": octets, "packets": packets, "flows": flows})
+}
+
+fn books(place: &Place) -> Connection {
+    Connection::open(place.path("store/books.sqlite")).unwrap()
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("bytes");
+    fs::write(&path, bytes).unwrap();
+    let said = Command::new("sha256sum").arg(&path).output().unwrap();
+    String::from_utf8(said.stdout).unwrap().chars().take(64).collect()
+}
+
+#[test]
+fn closing_twice_gives_the_same_bytes() {
+    let place = place();
+    let first = place.done("close --period 2025-10 -o json");
+    let closed: Value = serde_json::from_str(&first).unwrap();
+    assert_eq!(
+        closed["period"],
+        json!({
+            "name": "2025-10", "from": "2025-10-01T00:00:00+02:00", "to": "2025-11-01T00:00:00+01:00", "zone": "Europe/Berlin",
+        })
+    );
+    let acme = named(&closed["statements"], "tenant", "acme");
+    let bolt = named(&closed["statements"], "tenant", "bolt");
+    assert_eq!((&acme["number"], &bolt["number"]), (&json!(1), &json!(2)));
+    assert_eq!([&acme["in"], &acme["out"]], [&sums(800_000_000, 10, 1), &sums(100_000_000, 4, 1)]);
+    assert_eq!([&acme["local_out"], &bolt["local_in"]], [&sums(7000, 3, 1), &sums(7000, 3, 1)]);
+    assert_eq!(bolt["in"], sums(5000, 2, 1));
+    // 25.00 and 0.8 × 0.10; 19 % of 25.08 is 4.7652.
+    assert_eq!(acme["bill"], json!({"tariff": "gold", "currency": "EUR", "net": "25.08", "gross": "29.85"}));
+    assert_eq!(bolt.get("bill"), None);
+    assert_eq!(closed["made_from"]["decoded"], json!({"octets": "900012000", "packets": "19", "flows": "4"}));
+    let files = closed["made_from"]["files"].as_array().unwrap();
+    assert!(files.iter().any(|file| file["holds"] == "records"));
+    for file in files {
+        let length = fs::metadata(place.path("store").join(file["name"].as_str().unwrap())).unwrap().len();
+        assert_eq!(file["bytes"], length);
+    }
+    let again = place.weir("close --period 2025-10 -o json");
+    assert_eq!((again.code, again.out.as_str()), (Some(0), first.as_str()));
+    assert!(again.err.contains("2025-10 was closed before"), "{}", again.err);
+    assert_eq!(place.done("close --period 2025-10"), place.done("close --period 2025-10"));
+    // What is closed is printed as it was, whatever comes.
+    let statement = place.done("statement acme --period 2025-10 -o json");
+    assert_eq!(acme["document_sha256"], sha256(statement.as_bytes()));
+    let forms = |place: &Place| {
+        ["table", "csv", "json"].map(|form| place.done(&format!("statement acme --period 2025-10 -o {form}")))
+    };
+    let before = forms(&place);
+    late(&place);
+    place.write("weir.toml", format!("[store]\npath = \"store\"\n{}", CONFIGURATION.replace("0.10", "9.99")));
+    assert_eq!(forms(&place), before);
+    let said = place.weir("statement acme --period 2025-10").err;
+    assert!(said.contains("statement 1 of acme, 2025-10, closed "), "{said}");
+    assert_eq!(place.done("close --period 2025-10 -o json"), first);
+}
+
+#[test]
+fn late_records_are_adjusted_once() {
+    let place = place();
+    place.done("close --period 2025-10");
+    assert!(place.done("verify").contains("every closed figure stands"));
+    late(&place);
+    let found = place.weir("verify -o json");
+    assert_eq!(found.code, Some(1));
+    let problems: Value = serde_json::from_str(&found.out).unwrap();
+    let first = &problems["problems"][0];
+    assert_eq!(
+        [
+            &first["statement"],
+            &first["tenant"],
+            &first["period"],
+            &first["field"],
+            &first["closed"],
+            &first["now"]
+        ],
+        [
+            &json!(1),
+            &json!("acme"),
+            &json!("2025-10"),
+            &json!("in.octets"),
+            &json!("800000000"),
+            &json!("1500000000")
+        ]
+    );
+    assert!(
+        found.err.contains("statement 1 of acme, 2025-10: in.octets is closed as 800000000"),
+        "{}",
+        found.err
+    );
+
+    // A GB at 0.10 and half of one at 0.05, which rounds to 0.03: 25.13, with 19 % 29.90. The late octets alone, at the first
+    // tier's price, would have been 0.07.
+    let november = place.json("close --period 2025-11 -o json");
+    assert_eq!(
+        november["adjustments"],
+        json!([{
+            "tenant": "acme", "adjusts_statement": 1, "of_period": "2025-10",
+            "in": sums(700_000_000, 7, 1), "out": sums(0, 0, 0), "local_in": sums(0, 0, 0), "local_out": sums(0, 0, 0),
+            "bill": {"tariff": "gold", "currency": "EUR", "net": "0.05", "gross": "0.05"},
+        }])
+    );
+    assert_eq!(named(&november["statements"], "tenant", "acme")["number"], 3);
+    let statement: Value = place.json("statement acme --period 2025-11 -o json");
+    let told = statement["adjustments"].as_array().unwrap();
+    assert_eq!(told.len(), 1, "{statement:#}");
+    assert!(told[0].to_string().contains("700000000"), "{}", told[0]);
+    let bolt = place.json("statement bolt --period 2025-11 -o json");
+    assert!(bolt["adjustments"].as_array().is_none_or(Vec::is_empty), "{bolt:#}");
+    assert!(place.done("statement acme --period 2025-11").contains("2025-10"));
+
+    // Once: it is a part of what stands now.
+    let verified = place.json("verify -o json");
+    assert_eq!(
+        verified["periods"][0],
+        json!({
+            "period": "2025-10", "statements": 2, "adjustments": 1, "computed_from": "records",
+        })
+    );
+    assert_eq!(place.json("close --period 2025-11 -o json"), november);
+    assert_eq!(place.json("close --period 2025-12 -o json")["adjustments"], json!([]));
+    let said = place.weir("statement acme --period 2025-10").err;
+    assert!(said.contains("adjusted since, on 1 later statement"), "{said}");
+    // What is later still is adjusted by what it is more.
+    import(&place, "later.pcap", &[(OCTOBER_S + 120, 3, &[flow(PEER, BOLT, 11, 1)])]);
+    let january = place.json("close --period 2026-01 -o json");
+    assert_eq!(january["adjustments"][0]["in"], sums(11, 1, 1));
+    assert_eq!(january["adjustments"].as_array().unwrap().len(), 1);
+    place.done("verify");
+}
+
+/// A percentile is of the whole: what comes late below it changes nothing, though alone it would cost.
+#[test]
+fn late_records_below_a_percentile_cost_nothing() {
+    let (before, after) = CONFIGURATION.split_once("name = \"traffic\"").unwrap();
+    let after = &after[after.find("[billing]").unwrap()..];
+    let percentile = "percentile = \"100\"\nprice = \"2.00\"\nreading = \"in\"";
+    let place = Place::with(&format!("{before}name = \"traffic\"\n{percentile}\n\n{after}"));
+    let (october, november) = ([flow(PEER, ACME, 800_000_000, 10)], [flow(PEER, ACME, 2000, 2)]);
+    import(&place, "first.pcap", &[(OCTOBER_S, 0, &october), (NOVEMBER_S, 1, &november)]);
+    // 800,000,000 octets in five minutes are 21.333 Mbit/s: 42.67, with the line 67.67, and 19 % of it are 12.8573.
+    let october = place.json("close --period 2025-10 -o json");
+    let bill = &named(&october["statements"], "tenant", "acme")["bill"];
+    assert_eq!((&bill["net"], &bill["gross"]), (&json!("67.67"), &json!("80.53")));
+    // Five minutes later.
+    import(&place, "late.pcap", &[(OCTOBER_S + 300, 2, &[flow(PEER, ACME, 700_000_000, 7)])]);
+    let adjusted = &place.json("close --period 2025-11 -o json")["adjustments"][0];
+    assert_eq!(adjusted["in"], sums(700_000_000, 7, 1));
+    assert_eq!((&adjusted["bill"]["net"], &adjusted["bill"]["gross"]), (&json!("0.00"), &json!("0.00")));
+    place.done("verify");
+}
+
+#[test]
+fn what_cannot_be_closed_is_refused() {
+    let place = place();
+    assert!(place.fails("close --period this", 1).contains("is not over before"));
+    assert!(!place.weir("verify").out.contains("closed period"), "nothing was closed");
+    place.done("close --period 2025-10");
+    for (line, says) in [
+        ("close --period 2025-10-15..2025-11-14", "overlaps 2025-10, which is closed"),
+        ("close --period 2025-10-01..2025-10-31", "overlaps 2025-10, which is closed"),
+        ("close --period 2025", "overlaps 2025-10, which is closed"),
+        ("close --period 2025-10 --zone UTC", "overlaps 2025-10, which is closed"),
+        ("explain 3", "there is no statement 3"),
+        ("explain acme/2025-11", "2025-11 is not closed"),
+        ("evidence nobody --period 2025-10 --out there", "had no statement when"),
+        ("statement nobody --period 2025-10", "had no statement when"),
+    ] {
+        let said = place.fails(line, 1);
+        assert!(said.contains(says), "{line}: {said}");
+    }
+    assert!(place.fails("explain 1 trafic", 2).contains("did you mean traffic?"));
+    assert!(place.fails("explain one", 2).contains("TENANT/PERIOD"));
+    let early = place.json("close --period this --early -o json");
+    assert_eq!((&early["before_its_end"], &early["statements"][0]["number"]), (&json!(true), &json!(3)));
+    let why: String =
+        books(&place).query_row("select why from audit where place = 2", [], |row| row.get(0)).unwrap();
+    assert!(why.starts_with("before its end; statements 3 to 4, 0 adjustments; the chain ends in "), "{why}");
+    // Where there is no store no books are made.
+    let empty = Place::with(CONFIGURATION);
+    assert!(empty.fails("close --period 2025-10", 1).contains("no weir store"));
+    assert!(!empty.path("store").exists());
+}
+
+/// A file of the store whose name contains this.
+fn stored(place: &Place, folder: &str) -> PathBuf {
+    let days = fs::read_dir(place.path("store").join(folder)).unwrap();
+    let mut files: Vec<PathBuf> = days
+        .flat_map(|day| fs::read_dir(day.unwrap().path()).unwrap().map(|file| file.unwrap().path()))
+        .collect();
+    files.sort();
+    files.remove(0)
+}
+
+#[test]
+fn whatever_is_changed_is_found_and_named() {
+    let place = place();
+    place.done("close --period 2025-10");
+    late(&place);
+    place.done("close --period 2025-11");
+    place.done("verify");
+    let path = place.path("store/books.sqlite");
+    let pristine = fs::read(&path).unwrap();
+    for (change, says) in [
+        (
+            "update statement set document = cast(replace(cast(document as text), '800000000', '800000001') as blob) where number = 1",
+            "table statement: number 1 of acme, 2025-10, was changed",
+        ),
+        (
+            "update statement set figures = replace(figures, '5000', '4000') where number = 2",
+            "table statement: number 2 of bolt, 2025-10, was changed",
+        ),
+        (
+            "update statement set tenant = 'zeta' where number = 2",
+            "table statement: number 2 of zeta, 2025-10, was changed",
+        ),
+        (
+            "delete from statement where number = 4",
+            "table closing: number 2 (2025-11) has 1 statements, and 2 were written",
+        ),
+        (
+            "update rendering set bytes = cast('nothing to pay' as blob) where number = 1 and form = 'text'",
+            "table statement: number 1 of acme, 2025-10, was changed",
+        ),
+        ("update adjustment set amount = '0.01'", "table adjustment: number 1 of acme was changed"),
+        ("delete from adjustment", "table closing: number 2 (2025-11) has 0 adjustments, and 1 were written"),
+        (
+            "update closing set configuration = replace(configuration, '25.00', '20.00') where place = 1",
+            "table closing: number 1 (2025-10) was changed",
+        ),
+        (
+            "update audit set who = 'nobody' where place = 1",
+            "table audit: entry 1 (close 2025-10 by nobody) was changed",
+        ),
+        ("delete from audit where place = 1", "table audit: number 1 is missing"),
+        ("delete from audit where place = 2", "table audit: 1 rows are there, and 2 were written"),
+        ("delete from closing where place = 2", "belong to nothing that is closed"),
+    ] {
+        assert_eq!(books(&place).execute(change, []).unwrap(), 1, "{change}");
+        let found = place.weir("verify");
+        assert_eq!(found.code, Some(1), "{change}: {}", found.out);
+        assert!(found.out.contains(says), "{change}: {}", found.out);
+        assert!(found.err.contains("not everything stands: "), "{}", found.err);
+        fs::write(&path, &pristine).unwrap();
+        for log in ["store/books.sqlite-wal", "store/books.sqlite-shm"] {
+            let _ = fs::remove_file(place.path(log));
+        }
+    }
+    place.done("verify");
+    // The store's own files: the records, the accounts.
+    for folder in ["flows", "bins", "tenants", "health"] {
+        let path = stored(&place, folder);
+        let whole = fs::read(&path).unwrap();
+        let mut bytes = whole.clone();
+        bytes[whole.len() / 3] ^= 0x10;
+        fs::write(&path, bytes).unwrap();
+        let found = place.weir("verify");
+        assert_eq!(found.code, Some(1), "{folder}");
+        let name = path.file_name().unwrap().to_str().unwrap();
+        assert!(found.err.contains(name), "{folder}: {}", found.err);
+        fs::write(&path, whole).unwrap();
+    }
+    place.done("verify");
+}
+
+/// Who takes a record away and leaves everything else in order is found by the closed figure.
+#[test]
+fn a_store_that_was_made_anew_without_a_record_does_not_pass() {
+    let place = place();
+    place.done("close --period 2025-10");
+    let kept = fs::read(place.path("store/books.sqlite")).unwrap();
+    fs::remove_dir_all(place.path("store")).unwrap();
+    let october = [flow(PEER, ACME, 800_000_000, 10), flow(PEER, BOLT, 5000, 2), flow(ACME, BOLT, 7000, 3)];
+    import(&place, "forged.pcap", &[(OCTOBER_S, 0, &october)]);
+    fs::write(place.path("store/books.sqlite"), kept).unwrap();
+    let found = place.weir("verify");
+    assert_eq!(found.code, Some(1));
+    let says = "statement 1 of acme, 2025-10: out.octets is closed as 100000000, and the records say 0";
+    assert!(found.out.contains(says), "{}", found.out);
+}
+
+#[test]
+fn a_figure_is_explained_down_to_its_records() {
+    let place = place();
+    place.done("close --period 2025-10");
+    let explained = place.json("explain 1 -o json");
+    let line = |name: &str| named(&explained["lines"], "line", name).clone();
+    let came = line("in");
+    assert_eq!(
+        [&came["closed"], &came["adjusted"], &came["accounts"]["sums"]],
+        [&sums(800_000_000, 10, 1); 3]
+    );
+    assert_eq!(number(&came, "accounts.bins"), 1);
+    assert_eq!(number(&came, "records.records"), 1);
+    let by = &came["records"]["by"][0];
+    assert_eq!((&by["exporter"], &by["name"]), (&json!("192.0.2.1"), &json!("core")));
+    assert_eq!(
+        [number(by, "octets"), number(by, "measured_octets"), number(by, "flows")],
+        [800_000_000, 800_000_000, 1]
+    );
+    for (name, octets) in [("out", 100_000_000), ("local_out", 7000)] {
+        assert_eq!(number(&line(name), "records.by.0.octets"), octets, "{name}");
+    }
+    assert_eq!(line("local_in")["records"]["records"], 0);
+    let local = place.json("explain bolt/2025-10 local_in -o json");
+    assert_eq!(number(&local, "lines.0.records.by.0.octets"), 7000);
+    assert_eq!(explained["bill"]["gross"], "29.85");
+    // A rule is about its own direction only.
+    let rule = place.json("explain acme/2025-10 traffic -o json");
+    assert_eq!(rule["lines"].as_array().unwrap().len(), 1);
+    assert_eq!(rule["lines"][0]["line"], "in");
+    let text = place.done("explain 1 in");
+    for part in [
+        "800,000,000 octets, 10 packets, 1 flow as closed",
+        "core",
+        "the same",
+        "800.000 MB in tier 1 at 0.10 a GB",
+        "CRC-32C",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    late(&place);
+    place.done("close --period 2025-11");
+    let text = place.done("explain 1 in");
+    assert!(text.contains("with adjustments since: 1,500,000,000 octets, 17 packets, 2 flows"), "{text}");
+}
+
+#[test]
+fn evidence_can_be_checked_without_weir() {
+    let place = place();
+    place.done("close --period 2025-10");
+    let put = place.json("evidence acme --period 2025-10 --out pack -o json");
+    assert_eq!(number(&put, "records"), 3);
+    let statement = place.done("statement acme --period 2025-10 -o json");
+    assert_eq!(fs::read_to_string(place.path("pack/statement.json")).unwrap(), statement);
+    let checked = Command::new("sha256sum")
+        .args(["-c", "SHA256SUMS"])
+        .current_dir(place.path("pack"))
+        .output()
+        .unwrap();
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stdout));
+    let readme = fs::read_to_string(place.path("pack/README.md")).unwrap();
+    assert!(
+        readme.contains("| in | 800000000 | 10 | 1 |") && readme.contains("statement 1 of acme"),
+        "{readme}"
+    );
+    let flows = fs::read_to_string(place.path("pack/flows.csv")).unwrap();
+    assert_eq!((flows.lines().count(), flows.contains("203.0.113.77")), (4, true));
+    assert!(place.fails("evidence acme --period 2025-10 --out pack", 1).contains("is not empty"));
+
+    place.done("evidence acme --period 2025-10 --out masked --mask-peers");
+    let masked = fs::read_to_string(place.path("masked/flows.csv")).unwrap();
+    for (address, is_there) in [
+        ("203.0.113.77", false),
+        ("203.0.113.0", true),
+        ("10.32.0.7", false),
+        ("10.32.0.0", true),
+        ("10.31.0.5", true),
+    ] {
+        assert_eq!(masked.contains(address), is_there, "{address}: {masked}");
+    }
+    let Some(python) = weir_testkit::duckdb_python() else {
+        return weir_testkit::skip("evidence_can_be_checked_without_weir", "there is no DuckDB");
+    };
+    // The page's own two questions, to what they are said to give.
+    let script = "
+import duckdb, re
+page = open('README.md').read()
+for sql in re.findall('```sql\\n(.*?)```', page, re.S):
+    for row in sorted(duckdb.sql(sql).fetchall()):
+        print('|', ' | '.join(str(value) for value in row), '|')
+";
+    for folder in ["pack", "masked"] {
+        let said =
+            Command::new(&python).args(["-c", script]).current_dir(place.path(folder)).output().unwrap();
+        let said = String::from_utf8(said.stdout).unwrap() + &String::from_utf8(said.stderr).unwrap();
+        let rows =
+            ["| in | 800000000 | 10 | 1 |", "| local_out | 7000 | 3 | 1 |", "| out | 100000000 | 4 | 1 |"];
+        assert_eq!(said.lines().collect::<Vec<_>>(), [rows, rows].concat());
+    }
+}
+
+/// Killed at any moment, everything is closed or nothing; two at once close once.
+#[test]
+fn a_closing_that_is_killed_is_whole_or_not_there() {
+    let place = place();
+    let mut killed = 0;
+    for pause_ms in [1, 5, 10, 20, 30, 50, 80] {
+        let mut child = place
+            .command("close --period 2025-10")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(pause_ms));
+        let _ = child.kill();
+        killed += u32::from(!child.wait().unwrap().success());
+        let verified = place.json("verify -o json");
+        let statements = verified["books"]["statements"].as_u64().unwrap_or_default();
+        assert!(statements == 0 || statements == 2, "{verified:#}");
+        assert_eq!(verified["books"]["audit_entries"].as_u64().unwrap_or_default(), statements / 2);
+    }
+    assert!(killed > 0);
+    place.done("close --period 2025-10");
+    let both: Vec<_> = (0..2)
+        .map(|_| {
+            place
+                .command("close --period 2025-11 -o json")
+                .stdout(Stdio::piped())
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap()
+        })
+        .collect();
+    let said: Vec<_> = both.into_iter().map(|child| child.wait_with_output().unwrap()).collect();
+    assert!(said.iter().all(|output| output.status.success()));
+    assert_eq!(said[0].stdout, said[1].stdout);
+    let verified = place.json("verify -o json");
+    assert_eq!((number(&verified, "books.closed_periods"), number(&verified, "books.statements")), (2, 4));
+}
