@@ -13,6 +13,7 @@ pub(crate) mod quota;
 mod read;
 mod relay;
 mod schedule;
+mod sql;
 mod statement;
 mod store;
 mod tariff;
@@ -30,6 +31,7 @@ pub(crate) use quota::Quotas;
 pub(crate) use read::read;
 pub(crate) use relay::{Format, Mode, Relay, Source};
 pub(crate) use schedule::{Act, Schedule};
+pub(crate) use sql::Sql;
 pub(crate) use statement::Statements;
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -71,6 +73,8 @@ pub(crate) struct Config {
     pub(crate) collect: Collect,
     /// Where the daemon is asked over HTTP, if anywhere.
     pub(crate) web: Option<Web>,
+    /// Where the daemon is asked in SQL, if anywhere.
+    pub(crate) sql: Option<Sql>,
     pub(crate) memory: Memory,
     pub(crate) exporters: Vec<Exporter>,
     pub(crate) relays: Vec<Relay>,
@@ -104,6 +108,7 @@ impl Default for Config {
             listens_by_default: true,
             collect: Collect::default(),
             web: None,
+            sql: None,
             memory: Memory::default(),
             exporters: Vec::new(),
             relays: Vec::new(),

@@ -58,6 +58,7 @@ impl Reader {
                 "collect",
                 "limits",
                 "web",
+                "sql",
                 "exporter",
                 "relay",
                 "tenant",
@@ -86,6 +87,8 @@ impl Reader {
             self.limits(limits, &mut config);
         }
         config.web = self.table(root, "web").and_then(|web| self.web(web));
+        let at = root.get("sql").map(toml::Spanned::span).unwrap_or_default();
+        config.sql = self.table(root, "sql").and_then(|sql| self.sql(sql, &at));
         for (table, at) in self.tables(root, "relay") {
             config.relays.push(self.relay(table, at, &config.exporters, &config.listen));
         }

@@ -7,4 +7,6 @@ mod forward;
 mod service;
 
 pub(crate) use forward::outside;
+#[cfg(feature = "sql")]
+pub(crate) use service::of_ports;
 pub(crate) use service::services;
