@@ -49,6 +49,7 @@ pub use list::list;
 pub use memory::{list_batches, run_batches};
 pub use query::{Count, Listing, Measure, Order, Query};
 pub use scan::run;
+pub use span::Spans;
 pub use table::{Cell, Row, Statistics, Table};
 
 /// Why records are read for a question, and not the accounts; `None` where the accounts answer it.

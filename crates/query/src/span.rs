@@ -4,11 +4,11 @@ use std::ops::Range;
 
 /// A set of rows.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub(crate) struct Spans(Vec<Range<usize>>);
+pub struct Spans(Vec<Range<usize>>);
 
 impl Spans {
     /// All rows of `0..rows`.
-    pub(crate) fn all(rows: usize) -> Self {
+    pub fn all(rows: usize) -> Self {
         let mut spans = Self::default();
         spans.push(0..rows);
         spans
@@ -16,7 +16,7 @@ impl Spans {
 
     /// The rows at these places, in rising order, and those in gaps of fewer than `gap` rows between them:
     /// stopping and starting again costs more than reading on a little.
-    pub(crate) fn of_places(places: impl Iterator<Item = usize>, gap: usize) -> Self {
+    pub fn of_places(places: impl Iterator<Item = usize>, gap: usize) -> Self {
         let mut spans: Vec<Range<usize>> = Vec::new();
         for place in places {
             match spans.last_mut() {
@@ -28,7 +28,7 @@ impl Spans {
     }
 
     /// Appends a span that begins no earlier than the last one did.
-    pub(crate) fn push(&mut self, span: Range<usize>) {
+    pub fn push(&mut self, span: Range<usize>) {
         match self.0.last_mut() {
             _ if span.is_empty() => {}
             Some(last) if span.start <= last.end => last.end = last.end.max(span.end),
@@ -37,7 +37,7 @@ impl Spans {
     }
 
     /// The rows that are in any of the sets.
-    pub(crate) fn union(sets: &[Self]) -> Self {
+    pub fn union(sets: &[Self]) -> Self {
         let mut all: Vec<Range<usize>> = sets.iter().flat_map(|set| set.0.iter().cloned()).collect();
         all.sort_unstable_by_key(|span| span.start);
         let mut union = Self::default();
@@ -47,7 +47,7 @@ impl Spans {
 
     /// The rows that are in both sets.
     #[must_use]
-    pub(crate) fn intersect(&self, other: &Self) -> Self {
+    pub fn intersect(&self, other: &Self) -> Self {
         let (mut mine, mut theirs) = (self.0.iter().peekable(), other.0.iter().peekable());
         let mut both = Self::default();
         while let (Some(a), Some(b)) = (mine.peek(), theirs.peek()) {
@@ -62,7 +62,7 @@ impl Spans {
     }
 
     /// The same rows in sets of at most so many, one after the other.
-    pub(crate) fn cut(self, rows_max: usize) -> Vec<Self> {
+    pub fn cut(self, rows_max: usize) -> Vec<Self> {
         let mut sets = Vec::new();
         let (mut set, mut room) = (Self::default(), rows_max);
         for mut span in self.0 {
@@ -84,23 +84,23 @@ impl Spans {
     }
 
     /// How many rows there are.
-    pub(crate) fn rows(&self) -> usize {
+    pub fn rows(&self) -> usize {
         self.0.iter().map(Range::len).sum()
     }
 
     /// Whether there are none.
-    pub(crate) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// Whether any row of this span is in the set.
-    pub(crate) fn touches(&self, span: &Range<usize>) -> bool {
+    pub fn touches(&self, span: &Range<usize>) -> bool {
         let at = self.0.partition_point(|mine| mine.end <= span.start);
         !span.is_empty() && self.0.get(at).is_some_and(|mine| mine.start < span.end)
     }
 
     /// The spans.
-    pub(crate) fn as_slice(&self) -> &[Range<usize>] {
+    pub fn as_slice(&self) -> &[Range<usize>] {
         &self.0
     }
 }

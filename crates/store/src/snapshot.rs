@@ -213,18 +213,27 @@ impl Snapshot {
     /// # Errors
     /// As [`Snapshot::open`]; or files vanish faster than they can be opened ([`Error::is_vanished`]).
     pub fn open_span(path: &Path, range: &Range<i64>) -> Result<Self, Error> {
+        Self::open_files(path, range, usize::MAX)
+    }
+
+    /// As [`Snapshot::open_span`], but keeps no more than so many files open: for a process that needs its descriptors for
+    /// other things as well. The rest can still be read by name, if it is there then.
+    ///
+    /// # Errors
+    /// As [`Snapshot::open_span`].
+    pub fn open_files(path: &Path, range: &Range<i64>, files_max: usize) -> Result<Self, Error> {
         let mut taken = Self::open(path)?;
         for _ in 1..TRIES {
-            match taken.keep(range) {
+            match taken.keep(range, files_max) {
                 Err(error) if error.is_vanished() => taken = Self::open(path)?,
                 done => return done.map(|()| taken),
             }
         }
-        taken.keep(range).map(|()| taken)
+        taken.keep(range, files_max).map(|()| taken)
     }
 
-    /// Opens the files that have anything of this span.
-    fn keep(&mut self, range: &Range<i64>) -> Result<(), Error> {
+    /// Opens the files that have anything of this span, so many at most.
+    fn keep(&mut self, range: &Range<i64>, files_max: usize) -> Result<(), Error> {
         let is_in = |s: &&SegmentFile| s.start.0 < range.end && s.end.1.max(s.start.1) >= range.start;
         let segments = self.files.segments.iter().filter(is_in).map(|file| file.name.as_str());
         let bins = self.files.bins.iter().filter(|file| file.overlaps(range));
@@ -233,7 +242,7 @@ impl Snapshot {
         let memory = self.memory.iter().map(|file| file.name.as_str());
         // What is replaced most often comes first.
         let names = memory.chain(tables.map(|file| file.name.as_str())).chain(segments);
-        self.open = Open::new(&self.root, names)?;
+        self.open = Open::new(&self.root, names.take(files_max))?;
         for segment in &mut self.segments {
             segment.open = self.open.get(&segment.entry.name);
         }
@@ -328,6 +337,14 @@ impl Snapshot {
     #[must_use]
     pub fn damage(&self) -> &[Damage] {
         &self.damage
+    }
+
+    /// From the first to behind the last bin, or arrival of a counter, that is sealed: for who reads piece by piece.
+    #[must_use]
+    pub fn sealed_span(&self) -> Option<Range<i64>> {
+        let files = self.files.bins.iter().chain(&self.files.health).chain(&self.files.counters);
+        let spans = files.filter(|file| file.rows > 0).map(|file| file.bin.0..file.bin.1.saturating_add(1));
+        spans.reduce(|all, one| all.start.min(one.start)..all.end.max(one.end))
     }
 
     /// Calls `f` with every account whose bin begins in the range (ms since 1970), sealed or not. Accounts of the

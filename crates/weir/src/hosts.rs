@@ -16,7 +16,12 @@ pub(crate) struct Hosts(HashMap<Addr, String>);
 impl Hosts {
     /// The names that a store brings along; none where it has no such file.
     pub(crate) fn of_store(store: &Path) -> Self {
-        std::fs::read_to_string(store.join(FILE)).map(|text| Self::parse(&text)).unwrap_or_default()
+        Self::of_file(&store.join(FILE))
+    }
+
+    /// The names in a file; none where there is no such file.
+    pub(crate) fn of_file(path: &Path) -> Self {
+        std::fs::read_to_string(path).map(|text| Self::parse(&text)).unwrap_or_default()
     }
 
     /// The names that the operator gave: those of the configuration's file, then those that the store brings along.

@@ -9,7 +9,7 @@
 //! the one place that formats answers and `plot` draws them,
 //! `statement` is what each tenant is told of a period, `closing` makes it stand and proves it, `mail` sends it and `schedule` does so by itself, `quota` acts when
 //! somebody used too much, `advice` knows exporters and their cures, `name` what has names, `doctor` looks how they are, `metrics` and `web` say how the daemon
-//! is, `demo` is an office to try it all on.
+//! is, `demo` is an office to try it all on. With the feature `sql`, `sql` answers questions in SQL.
 
 mod advice;
 mod cli;
@@ -31,6 +31,8 @@ mod quota;
 mod relay;
 mod report;
 mod schedule;
+#[cfg(feature = "sql")]
+mod sql;
 mod statement;
 mod top;
 mod web;

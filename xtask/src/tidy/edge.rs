@@ -13,7 +13,8 @@ pub(super) const ROOMS: &[(&str, &[&str])] = &[
     ("query", &["flow", "store"]),
     ("account", &["flow"]),
     ("books", &[]),
-    ("weir", &["wire", "flow", "store", "query", "account", "books"]),
+    ("sql", &["flow", "store", "query"]),
+    ("weir", &["wire", "flow", "store", "query", "account", "books", "sql"]),
     ("sim", &["wire", "flow", "store", "query", "account"]),
     ("testkit", &[]),
 ];

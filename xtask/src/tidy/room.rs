@@ -5,7 +5,7 @@ use super::source::{code, denies, has_word, inner_attributes};
 use super::tree::Tree;
 
 /// The rooms that contain no `unsafe` at all.
-const SAFE: &[&str] = &["wire", "flow", "account", "store", "query", "testkit"];
+const SAFE: &[&str] = &["wire", "flow", "account", "store", "query", "sql", "testkit"];
 
 /// The files where `unsafe` may stand, for sockets and packet rings. A new one is a decision.
 const UNSAFE: &[&str] = &["crates/weir/src/collect/kernel.rs"];

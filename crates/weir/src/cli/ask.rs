@@ -6,7 +6,7 @@ use crate::exit::{Failure, Outcome};
 use crate::{clock, log, name};
 use clap::Args;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 use weir_account::span::SpanText;
@@ -270,8 +270,16 @@ pub(super) fn bucket_for(length_ms: i64, steps: i64) -> Bucket {
 /// The store as it is now. What it has of the span (of all time, if there is none) is opened at once: a daemon may replace
 /// or give up any file while the question is answered.
 pub(crate) fn snapshot(config: &Config, range: Option<&Range<i64>>) -> Outcome<Snapshot> {
+    Ok(open(&config.store, range.unwrap_or(&(i64::MIN..i64::MAX)))?)
+}
+
+/// The same of the store in this folder.
+///
+/// # Errors
+/// It cannot be read.
+pub(super) fn open(store: &Path, range: &Range<i64>) -> Result<Snapshot, weir_store::Error> {
     allow_open_files();
-    let snapshot = Snapshot::open_span(&config.store, range.unwrap_or(&(i64::MIN..i64::MAX)))?;
+    let snapshot = Snapshot::open_span(store, range)?;
     for damage in snapshot.damage() {
         eprintln!(
             "weir: the journal is damaged, its whole records are used: {} in {}",

@@ -48,7 +48,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         Form::Json => report::print_json(&page.document()?),
         Form::Ndjson => report::print(&format!("{}\n", page.document()?)),
         Form::Csv => report::print(&page.csv()),
-        Form::Table | Form::Parquet => report::print(&page.text(config.unit)?),
+        Form::Table | Form::Parquet | Form::Arrow => report::print(&page.text(config.unit)?),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::exit::{self, Failure, Outcome};
 use crate::name::{Book, Glossary};
 use crate::report::flows::{Writer, addresses, columns};
 use crate::report::name::Names;
-use crate::report::{self, Form, parquet};
+use crate::report::{self, Form, columns};
 use clap::Args;
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
@@ -113,22 +113,19 @@ fn list(source: &Source, listing: &Listing, each: impl FnMut(&Batch) -> ControlF
     Ok(())
 }
 
-/// Where records go: text as they come, or row groups of a Parquet file.
+/// Where records go: text as they come, or pieces of a file of columns.
 struct Out<'a> {
     writer: Writer<'a>,
     book: Option<Book>,
     text: std::io::BufWriter<std::io::Stdout>,
-    file: Option<parquet::File<std::io::Stdout>>,
+    file: Option<columns::File>,
     /// The reader went away (`| head`).
     closed: bool,
 }
 
 impl<'a> Out<'a> {
     fn new(writer: Writer<'a>, form: Form, book: Option<Book>) -> Outcome<Self> {
-        let file = match form {
-            Form::Parquet => Some(parquet::File::new(report::binary_output()?, &writer.heads())?),
-            _ => None,
-        };
+        let file = columns::File::new(form, &writer.heads())?;
         let head = writer.head();
         let text = std::io::BufWriter::new(std::io::stdout());
         let mut out = Self { writer, book, text, file, closed: false };
@@ -260,7 +257,7 @@ const LATE_MS: i64 = 30_000;
 /// Shows what is stored from now on. Records are told apart by what is shown of them, each as often as it is stored.
 fn follow(arguments: &Arguments, config: &Config, listing: Listing) -> Outcome {
     let form = arguments.common.form;
-    if matches!(form, Form::Json | Form::Parquet) {
+    if matches!(form, Form::Json | Form::Parquet | Form::Arrow) {
         return Err(Failure::usage(
             "--follow has no end, which this form needs: use -o table, ndjson or csv",
         ));

@@ -128,7 +128,7 @@ pub(super) fn send(arguments: &SendArguments) -> Outcome {
         Form::Csv => {
             report::print(&format!("datagrams,payload_bytes\n{},{}\n", sent.datagrams, sent.payload_bytes))
         }
-        Form::Table | Form::Parquet => report::print(&sentence(&sent, to)),
+        Form::Table | Form::Parquet | Form::Arrow => report::print(&sentence(&sent, to)),
     }
 }
 

@@ -15,6 +15,7 @@ mod plot;
 mod quota;
 mod rate;
 mod rebuild;
+mod sql;
 mod statement;
 mod top;
 mod usage;
@@ -54,6 +55,8 @@ enum Command {
     Plot(plot::Arguments),
     /// Octets, packets and flows in and out, by tenant, with the trial balance
     Usage(usage::Arguments),
+    /// Any question at all, in SQL
+    Sql(sql::Arguments),
     /// A tenant's statement of a period: text, HTML, PDF, CSV, JSON; of all tenants; the manager's page
     Statement(statement::Arguments),
     /// Sends each tenant's statement of a period by mail, once, and the manager a summary
@@ -169,6 +172,7 @@ pub(crate) fn run() -> Outcome {
         Command::Top(arguments) => top::run(&arguments),
         Command::Plot(arguments) => plot::run(&arguments),
         Command::Usage(arguments) => usage::run(&arguments),
+        Command::Sql(arguments) => sql::run(&arguments),
         Command::Statement(arguments) => statement::run(&arguments),
         Command::Mail(arguments) => mail::run(&arguments),
         Command::Rate(arguments) => rate::run(&arguments),

@@ -138,7 +138,7 @@ impl Sheet {
         json: impl FnOnce() -> Json,
     ) -> String {
         match form {
-            Form::Table | Form::Parquet => text(),
+            Form::Table | Form::Parquet | Form::Arrow => text(),
             Form::Csv => csv(),
             Form::Json => format!("{:#}\n", json()),
             Form::Ndjson => format!("{}\n", json()),

@@ -138,7 +138,9 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         bars: !arguments.no_bars && report::is_terminal(),
     };
     match arguments.common.form {
-        Form::Parquet => report::print_parquet(&report::top::sheet(&answer, &reading)),
+        form @ (Form::Parquet | Form::Arrow) => {
+            report::columns::print(form, &report::top::sheet(&answer, &reading))
+        }
         form => report::print(&report::top::render(&answer, form, &reading)),
     }
 }

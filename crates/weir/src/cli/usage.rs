@@ -80,7 +80,7 @@ fn print_usage(
         host_name: &|address| hosts.name(address),
     };
     match form {
-        report::Form::Parquet => report::print_parquet(&report.sheet()),
+        form @ (report::Form::Parquet | report::Form::Arrow) => report::columns::print(form, &report.sheet()),
         form => report::print(&report.render(form)),
     }
 }

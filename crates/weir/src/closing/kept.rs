@@ -88,7 +88,7 @@ impl Paper {
                     .map_err(|error| Failure::new(format!("statement {}: {error}", self.kept.number)))?;
                 return report::print(&format!("{json}\n"));
             }
-            Form::Table | Form::Parquet => self.bytes("text")?,
+            Form::Table | Form::Parquet | Form::Arrow => self.bytes("text")?,
         };
         let mut out = std::io::stdout().lock();
         out.write_all(&bytes).and_then(|()| out.flush()).or_else(|error| exit::output(&error))

@@ -53,6 +53,7 @@ pub(crate) fn run(config: Config, reread: &(dyn Fn() -> Outcome<Config> + Sync))
     let share = Arc::new(Share::new(Arc::new(config), attic, Arc::clone(&hub)));
     let current = Arc::clone(&share);
     let clockwork = Clockwork::start(move || current.config().1, &hub)?;
+    let sql = answer_sql(&share)?;
     let is_done = AtomicBool::new(false);
     thread::scope(|scope| {
         let manager = Systemd::of_environment();
@@ -69,10 +70,27 @@ pub(crate) fn run(config: Config, reread: &(dyn Fn() -> Outcome<Config> + Sync))
         // If the store failed, the listeners must not wait for it for ever.
         share.stop();
         drop(inbox);
-        drop((web, door, clockwork));
+        drop((web, door, clockwork, sql));
         is_done.store(true, Ordering::Relaxed);
         result
     })
+}
+
+/// Answers SQL where the configuration says so.
+#[cfg(feature = "sql")]
+fn answer_sql(share: &Arc<Share>) -> Outcome<impl Sized + use<>> {
+    let current = Arc::clone(share);
+    crate::sql::start(move || current.config().1)
+}
+
+/// This program has no SQL in it.
+#[cfg(not(feature = "sql"))]
+fn answer_sql(share: &Arc<Share>) -> Outcome<impl Sized + use<>> {
+    if share.config().1.sql.is_some() {
+        let cure = "take [sql] out, or take weir from a package, or build it with: cargo install --path crates/weir --features sql";
+        return Err(crate::exit::Failure::new(format!("this weir was built without SQL: {cure}")));
+    }
+    Ok(())
 }
 
 /// Where nobody said where to listen, we listen where we were given sockets.

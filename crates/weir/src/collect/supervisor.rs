@@ -284,6 +284,9 @@ fn say_what_stays(before: &Config, after: &Config) {
     if before.web != after.web {
         changed.push("[web]".to_owned());
     }
+    if before.sql != after.sql {
+        changed.push("[sql]".to_owned());
+    }
     if before.relays != after.relays {
         changed.push("[[relay]]".to_owned());
     }

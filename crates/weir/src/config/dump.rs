@@ -22,6 +22,9 @@ impl Config {
         if let Some(web) = self.web {
             web.write(out)?;
         }
+        if let Some(sql) = &self.sql {
+            sql.write(out)?;
+        }
         self.memory.write(out)?;
         self.names.write(out)?;
         for exporter in &self.exporters {

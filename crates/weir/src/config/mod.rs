@@ -14,6 +14,7 @@ pub(crate) mod quota;
 mod read;
 mod relay;
 mod schedule;
+mod sql;
 mod statement;
 mod store;
 mod tariff;
@@ -32,6 +33,7 @@ pub(crate) use quota::Quotas;
 pub(crate) use read::read;
 pub(crate) use relay::{Format, Mode, Relay, Source};
 pub(crate) use schedule::{Act, Schedule};
+pub(crate) use sql::Sql;
 pub(crate) use statement::Statements;
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -73,6 +75,8 @@ pub(crate) struct Config {
     pub(crate) collect: Collect,
     /// Where the daemon is asked over HTTP, if anywhere.
     pub(crate) web: Option<Web>,
+    /// Where the daemon is asked in SQL, if anywhere.
+    pub(crate) sql: Option<Sql>,
     pub(crate) memory: Memory,
     /// Where the names of addresses are known.
     pub(crate) names: Names,
@@ -108,6 +112,7 @@ impl Default for Config {
             listens_by_default: true,
             collect: Collect::default(),
             web: None,
+            sql: None,
             memory: Memory::default(),
             names: Names::default(),
             exporters: Vec::new(),

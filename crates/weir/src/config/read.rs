@@ -60,6 +60,7 @@ impl Reader {
                 "limits",
                 "web",
                 "names",
+                "sql",
                 "exporter",
                 "relay",
                 "tenant",
@@ -91,6 +92,8 @@ impl Reader {
         if let Some(names) = self.table(root, "names") {
             config.names = self.names(names);
         }
+        let at = root.get("sql").map(toml::Spanned::span).unwrap_or_default();
+        config.sql = self.table(root, "sql").and_then(|sql| self.sql(sql, &at));
         for (table, at) in self.tables(root, "relay") {
             config.relays.push(self.relay(table, at, &config.exporters, &config.listen));
         }

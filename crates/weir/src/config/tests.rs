@@ -33,6 +33,16 @@ templates_per_exporter = 100
 [web]
 listen = "127.0.0.1:9559"
 
+[sql]
+listen = "127.0.0.1:5432"
+users = { grafana = "/etc/weir/grafana.password" }
+certificate = "/etc/weir/sql.crt"
+key = "/etc/weir/sql.key"
+connections = 4
+memory = "256 MiB"
+spill = "1 GB"
+seconds = 60
+
 [limits]
 memory = "2 GiB"
 
@@ -293,4 +303,36 @@ as = "netflow7"
     assert_eq!(mistakes(text), expected);
     assert_eq!(mistakes("[collect]\nallow = []\n").len(), 1);
     assert_eq!(mistakes("[[relay]]\nto = []\n").len(), 1);
+}
+
+#[test]
+fn mistakes_about_sql() {
+    let users = "users = { grafana = \"/x\" }\n";
+    let sql = |rest: &str| mistakes(&format!("[sql]\n{users}{rest}"));
+    assert_eq!(
+        mistakes("[sql]\n"),
+        [
+            "w:1: [sql] has no listen; add listen = \"127.0.0.1:5432\", or take [sql] out",
+            "w:1: [sql] has no users; add users = { grafana = \"/etc/weir/grafana.password\" }: a file with nothing in it \
+             but the password",
+        ]
+    );
+    assert_eq!(
+        sql("listen = \"192.0.2.9:5432\"\ninsecure = false\n"),
+        [
+            "w:3: 192.0.2.9:5432 is open to others, and answers would go in the clear; add certificate and key, or \
+             listen on 127.0.0.1 behind a tunnel, or write insecure = true"
+        ]
+    );
+    assert_eq!(
+        sql("listen = \"[::1]:5432\"\nkey = \"/k\"\nmemory = \"1 MiB\"\n"),
+        [
+            "w:1: [sql] has no certificate; add certificate = \"/etc/weir/sql.crt\"",
+            "w:5: \"1 MiB\" is no amount, or too little; write memory = \"512 MiB\" for example",
+        ]
+    );
+    for open in ["insecure = true\n", "certificate = \"/c\"\nkey = \"/k\"\n"] {
+        let text = format!("[sql]\n{users}listen = \"[::]:5432\"\n{open}");
+        assert_eq!(read(&text).unwrap().sql.map(|sql| sql.listen.port()), Some(5432));
+    }
 }

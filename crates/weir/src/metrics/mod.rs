@@ -11,7 +11,7 @@ pub(crate) mod door;
 pub(crate) mod hub;
 pub(crate) mod memory;
 pub(crate) mod page;
-mod process;
+pub(crate) mod process;
 pub(crate) mod pulse;
 #[cfg(test)]
 mod tests;

@@ -13,4 +13,6 @@ mod service;
 
 pub(crate) use book::{Book, Glossary, Known};
 pub(crate) use forward::outside;
+#[cfg(feature = "sql")]
+pub(crate) use service::of_ports;
 pub(crate) use service::services;

@@ -35,7 +35,7 @@ impl Report<'_> {
                 self.bills.iter().map(|charged| format!("{}\n", document(charged, zone))).collect()
             }
             Form::Csv => self.csv(),
-            Form::Table | Form::Parquet => self.text(),
+            Form::Table | Form::Parquet | Form::Arrow => self.text(),
         }
     }
 

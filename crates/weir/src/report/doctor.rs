@@ -38,7 +38,7 @@ impl Report<'_> {
             Form::Json => format!("{:#}\n", self.document()),
             Form::Ndjson => self.exporters().map(|exporter| format!("{exporter}\n")).collect(),
             Form::Csv => self.csv(),
-            Form::Table | Form::Parquet => self.text(),
+            Form::Table | Form::Parquet | Form::Arrow => self.text(),
         }
     }
 

@@ -118,7 +118,7 @@ impl<'a> Writer<'a> {
         match self.form {
             Form::Csv => csv_line(self.heads().iter().map(|head| head.name.as_str())),
             Form::Json => "[".to_owned(),
-            Form::Table | Form::Ndjson | Form::Parquet => String::new(),
+            Form::Table | Form::Ndjson | Form::Parquet | Form::Arrow => String::new(),
         }
     }
 
@@ -127,7 +127,7 @@ impl<'a> Writer<'a> {
         let first = self.rows == 0;
         self.rows += 1;
         match self.form {
-            Form::Table | Form::Parquet => self.table_row(batch, row),
+            Form::Table | Form::Parquet | Form::Arrow => self.table_row(batch, row),
             Form::Csv => self.csv_row(batch, row),
             Form::Ndjson => format!("{}\n", self.object(batch, row)),
             Form::Json => format!("{}{}", if first { "\n" } else { ",\n" }, self.object(batch, row)),
@@ -139,7 +139,7 @@ impl<'a> Writer<'a> {
         match self.form {
             Form::Json => "\n]\n".to_owned(),
             Form::Table => self.table.take().map_or_else(|| "no flows match\n".to_owned(), |t| t.render()),
-            Form::Csv | Form::Ndjson | Form::Parquet => String::new(),
+            Form::Csv | Form::Ndjson | Form::Parquet | Form::Arrow => String::new(),
         }
     }
 

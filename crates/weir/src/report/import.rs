@@ -64,7 +64,7 @@ impl Summary {
             Form::Json => format!("{:#}\n", self.document()),
             Form::Ndjson => format!("{}\n", self.document()),
             Form::Csv => self.csv(),
-            Form::Table | Form::Parquet => self.text(unit),
+            Form::Table | Form::Parquet | Form::Arrow => self.text(unit),
         }
     }
 

@@ -21,7 +21,7 @@ impl Mailbag<'_> {
             Form::Json => format!("{:#}\n", json!({ "letters": self.sheet().objects().collect::<Vec<_>>() })),
             Form::Ndjson => self.sheet().ndjson(),
             Form::Csv => self.sheet().csv(),
-            Form::Table | Form::Parquet => self.text(),
+            Form::Table | Form::Parquet | Form::Arrow => self.text(),
         }
     }
 

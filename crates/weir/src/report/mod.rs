@@ -4,8 +4,11 @@
 //! in tables, with the exact figures under the balance. Nothing here reads a clock or a file.
 
 pub(crate) mod address;
+#[cfg(feature = "sql")]
+mod arrow;
 pub(crate) mod balance;
 pub(crate) mod bill;
+pub(crate) mod columns;
 pub(crate) mod completeness;
 pub(crate) mod doctor;
 pub(crate) mod flows;
@@ -40,6 +43,8 @@ pub(crate) enum Form {
     Csv,
     /// A Parquet file, of top, flows and usage.
     Parquet,
+    /// Arrow's stream, of top, flows, usage and sql; weir's packages have it.
+    Arrow,
 }
 
 impl Form {
@@ -49,8 +54,9 @@ impl Form {
     /// It is one of rows of columns.
     pub(crate) fn text(self, command: &str) -> Outcome<Self> {
         match self {
-            Self::Parquet => Err(Failure::usage(format!(
-                "{command} has no answer in columns: use -o table, json, ndjson or csv (Parquet is for top, flows and usage)"
+            Self::Parquet | Self::Arrow => Err(Failure::usage(format!(
+                "{command} has no answer in columns: use -o table, json, ndjson or csv (Parquet and Arrow are for top, flows \
+                 and usage)"
             ))),
             text => Ok(text),
         }
@@ -68,18 +74,13 @@ pub(crate) fn print(text: &str) -> Outcome {
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).or_else(|error| exit::output(&error))
 }
 
-/// Prints columns as a Parquet file; not onto a terminal.
-pub(crate) fn print_parquet(sheet: &sheet::Sheet) -> Outcome {
-    let mut file = parquet::File::new(binary_output()?, &sheet.heads)?;
-    file.write(sheet)?;
-    file.finish()
-}
-
 /// Standard output for what no terminal can show.
-pub(crate) fn binary_output() -> Outcome<std::io::Stdout> {
+pub(crate) fn binary_output(form: Form) -> Outcome<std::io::Stdout> {
     let out = std::io::stdout();
     if out.is_terminal() {
-        return Err(Failure::usage("a Parquet file is nothing for a terminal: add > answer.parquet"));
+        let (what, end) =
+            if form == Form::Arrow { ("Arrow", "arrows") } else { ("a Parquet file", "parquet") };
+        return Err(Failure::usage(format!("{what} is nothing for a terminal: add > answer.{end}")));
     }
     Ok(out)
 }

@@ -43,7 +43,7 @@ impl Report<'_> {
             Form::Json => format!("{:#}\n", self.document()),
             Form::Ndjson => self.lines().map(|line| format!("{}\n", self.object(&line))).collect(),
             Form::Csv => self.sheet().csv(),
-            Form::Table | Form::Parquet => self.text(),
+            Form::Table | Form::Parquet | Form::Arrow => self.text(),
         }
     }
 
@@ -286,7 +286,7 @@ pub(crate) fn history(entries: &[Entry], deeds: &[Deed], config: &Config, form: 
             };
             head + &entries.iter().map(line).collect::<String>()
         }
-        Form::Table | Form::Parquet => {
+        Form::Table | Form::Parquet | Form::Arrow => {
             let heads = ["time", "who", "what", "subject", "why"].map(|head| (head, Align::Left));
             let mut out = Columns::new(heads);
             for Entry { at_ms, who, what, subject, why } in entries {

@@ -44,7 +44,7 @@ impl Report<'_> {
                 self.tenants().map(|(name, usage)| format!("{}\n", self.tenant_object(name, usage))).collect()
             }
             Form::Csv => self.sheet().csv(),
-            Form::Table | Form::Parquet => self.text(),
+            Form::Table | Form::Parquet | Form::Arrow => self.text(),
         }
     }
 

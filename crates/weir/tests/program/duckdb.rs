@@ -125,13 +125,13 @@ const FILTERS: [(&str, &str); 20] = [
 ];
 
 /// A month of the office, a capture beside it, and questions to DuckDB about it. `None` where it is not installed.
-struct Lake {
-    place: Place,
+pub(crate) struct Lake {
+    pub(crate) place: Place,
     python: PathBuf,
 }
 
 impl Lake {
-    fn new(test: &str) -> Option<Self> {
+    pub(crate) fn new(test: &str) -> Option<Self> {
         let Some(python) = weir_testkit::duckdb_python() else {
             weir_testkit::skip(test, "WEIR_DUCKDB_PYTHON names no Python with DuckDB");
             return None;
@@ -147,7 +147,7 @@ impl Lake {
     }
 
     /// The rows that DuckDB answers each question with; `flows` and `bins` stand for the files.
-    fn ask(&self, questions: &[String]) -> Vec<Vec<Vec<Value>>> {
+    pub(crate) fn ask(&self, questions: &[String]) -> Vec<Vec<Vec<Value>>> {
         let mut child = Command::new(&self.python)
             .args(["-c", SCRIPT])
             .current_dir(self.place.path("."))

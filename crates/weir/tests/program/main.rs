@@ -32,7 +32,8 @@
 //! | `top`, `plot` | groups by all that can be grouped by, what stands beside them, and pictures of them |
 //! | `answers`, `demo` | the same figures in every form |
 //! | `disk` | a disk that is full, and has room again; damage, and accounts computed again |
-//! | `duckdb` | the files, read by DuckDB |
+//! | `duckdb`, `layout` | the files, read by DuckDB, and by everything in `docs/parquet.md` |
+//! | `sql` | questions in SQL, beside DuckDB; psql, Grafana and pandas at a running daemon (feature `sql`) |
 //!
 //! Beside them: `run` runs the program, `daemon` keeps one running, `netflow` makes datagrams, `flowgen` is the
 //! generator, `dice` a seeded source of numbers, `smtp` a mail server that fails as asked.
@@ -60,6 +61,7 @@ mod garbage;
 mod health;
 mod import;
 mod kill;
+mod layout;
 mod listen;
 mod mail;
 mod mmdb;
@@ -76,6 +78,8 @@ mod relay;
 mod remember;
 mod run;
 mod smtp;
+#[cfg(feature = "sql")]
+mod sql;
 mod statement;
 mod stream;
 mod supervise;

@@ -154,7 +154,7 @@ pub(crate) fn render(answer: &Answer, form: Form, reading: &Reading<'_>) -> Stri
         Form::Json => format!("{:#}\n", document(answer, reading)),
         Form::Ndjson => sheet(answer, reading).ndjson(),
         Form::Csv => sheet(answer, reading).csv(),
-        Form::Table | Form::Parquet => people::table(answer, reading),
+        Form::Table | Form::Parquet | Form::Arrow => people::table(answer, reading),
     }
 }
 

@@ -1,0 +1,99 @@
+//! One value of an answer, as it is shown.
+
+use crate::column::{ADDR, MAC};
+use crate::error::Error;
+use datafusion::arrow::array::{Array, ArrayRef, AsArray};
+use datafusion::arrow::datatypes::{DataType, Float32Type, Float64Type};
+use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
+use weir_flow::{Addr, Mac};
+
+/// A value of an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cell {
+    /// Unknown.
+    Null,
+    /// True or false.
+    Bool(bool),
+    /// A number, in decimal.
+    Number(String),
+    /// Anything else, as people write it: times by RFC 3339 in UTC, addresses in their usual form, octets in
+    /// hexadecimal.
+    Text(String),
+}
+
+/// What the values of a column are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// Numbers.
+    Number,
+    /// Anything else.
+    Other,
+}
+
+impl Class {
+    pub(crate) fn of(data_type: &DataType) -> Self {
+        if data_type.is_numeric() { Self::Number } else { Self::Other }
+    }
+}
+
+/// How times and durations look.
+const FORMAT: FormatOptions<'static> = FormatOptions::new()
+    .with_timestamp_tz_format(Some("%Y-%m-%dT%H:%M:%S%.3fZ"))
+    .with_timestamp_format(Some("%Y-%m-%dT%H:%M:%S%.3f"));
+
+/// A column of an answer, ready to be shown.
+pub(crate) struct Shown<'a> {
+    array: &'a ArrayRef,
+    formatter: ArrayFormatter<'a>,
+}
+
+impl<'a> Shown<'a> {
+    pub(crate) fn new(array: &'a ArrayRef) -> Result<Self, Error> {
+        Ok(Self { array, formatter: ArrayFormatter::try_new(array.as_ref(), &FORMAT)? })
+    }
+
+    /// The value in this row.
+    pub(crate) fn cell(&self, row: usize) -> Result<Cell, Error> {
+        if row >= self.array.len() || self.array.is_null(row) {
+            return Ok(Cell::Null);
+        }
+        let data_type = self.array.data_type();
+        Ok(match data_type {
+            DataType::Null => Cell::Null,
+            DataType::Boolean => Cell::Bool(self.array.as_boolean().value(row)),
+            DataType::FixedSizeBinary(_) => Cell::Text(octets(self.array, row)),
+            DataType::Float32 => float(self.array.as_primitive::<Float32Type>().value(row).into()),
+            DataType::Float64 => float(self.array.as_primitive::<Float64Type>().value(row)),
+            _ => {
+                let text = self.formatter.value(row).try_to_string()?;
+                if data_type.is_numeric() { Cell::Number(text) } else { Cell::Text(text) }
+            }
+        })
+    }
+}
+
+/// Infinite and undefined numbers are no numbers in JSON: they come as text.
+fn float(value: f64) -> Cell {
+    if value.is_finite() { Cell::Number(value.to_string()) } else { Cell::Text(value.to_string()) }
+}
+
+/// An address, a MAC address, or hexadecimal.
+fn octets(array: &ArrayRef, row: usize) -> String {
+    let octets = array.as_fixed_size_binary().value(row);
+    text(array.data_type(), octets)
+}
+
+/// Octets of a type of fixed length as text.
+pub(crate) fn text(data_type: &DataType, octets: &[u8]) -> String {
+    if *data_type == ADDR
+        && let Some(addr) = Addr::from_slice(octets)
+    {
+        return addr.to_string();
+    }
+    if *data_type == MAC
+        && let Ok(octets) = octets.try_into()
+    {
+        return Mac::from_octets(octets).to_string();
+    }
+    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+}
