@@ -18,7 +18,7 @@ use weir_flow::schema::Column;
 use weir_flow::session::memory::Realm;
 use weir_flow::time::BIN_MS;
 use weir_query::civil::WIDTHS_MS;
-use weir_query::{Bucket, Civil, Options, Query, Table};
+use weir_query::{Bucket, Civil, Options, Query, Spill, Table};
 use weir_store::Snapshot;
 
 /// Which flows.
@@ -32,6 +32,62 @@ pub(super) struct Which {
     /// Read these files, without any store; a filter may follow them
     #[arg(short = 'r', long = "read", value_name = "FILE", num_args = 1..)]
     files: Vec<PathBuf>,
+}
+
+/// What an answer may cost.
+#[derive(Args, Debug, Clone)]
+pub(super) struct Cost {
+    /// The memory for groups: 512M, 4G
+    #[arg(long, value_name = "SIZE", default_value = "1G", value_parser = bytes)]
+    memory: u64,
+    /// Where groups go that do not fit in memory; none: the question is refused [default: $TMPDIR, or /var/tmp]
+    #[arg(long, value_name = "FOLDER")]
+    spill: Option<PathBuf>,
+    /// How much of them there may be
+    #[arg(long, value_name = "SIZE", default_value = "16G", value_parser = bytes)]
+    spill_max: u64,
+}
+
+impl Default for Cost {
+    fn default() -> Self {
+        Self { memory: 1 << 30, spill: None, spill_max: 16 << 30 }
+    }
+}
+
+impl Cost {
+    /// As the query engine takes it. From here on the processor is somebody else's first: a daemon that counts traffic on
+    /// the same machine must not lose datagrams to questions, however many are asked at once.
+    pub(super) fn options(&self) -> Options {
+        // Who may not be modest is not.
+        let _ = rustix::process::nice(MODEST);
+        let usual = || std::env::var_os("TMPDIR").map_or_else(|| PathBuf::from("/var/tmp"), PathBuf::from);
+        let folder = self.spill.clone().unwrap_or_else(usual);
+        let is_none = folder.as_os_str() == "none" || (self.spill.is_none() && !folder.is_dir());
+        Options {
+            memory_bytes: usize::try_from(self.memory).unwrap_or(usize::MAX),
+            spill: (!is_none).then(|| Spill::to(folder, self.spill_max)),
+            ..Options::default()
+        }
+    }
+}
+
+/// The lowest priority there is.
+const MODEST: i32 = 19;
+
+/// `512M`, `4G`, `1000000`: bytes, in binary units.
+fn bytes(text: &str) -> Result<u64, String> {
+    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at_checked(split).unwrap_or((text, ""));
+    let scale = match unit.trim().trim_end_matches(['B', 'b', 'i']) {
+        "" => 1u64,
+        "k" | "K" => 1 << 10,
+        "m" | "M" => 1 << 20,
+        "g" | "G" => 1 << 30,
+        "t" | "T" => 1 << 40,
+        _ => return Err("write bytes, or 512M, or 4G".to_owned()),
+    };
+    let bytes = number.parse::<u64>().ok().and_then(|number| number.checked_mul(scale));
+    bytes.ok_or_else(|| "write bytes, or 512M, or 4G".to_owned())
 }
 
 /// Which time.

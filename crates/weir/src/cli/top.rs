@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use weir_flow::schema::Column;
 use weir_flow::time::{BIN_MS, bin};
-use weir_query::{Bucket, Cell, Count, Key, Measure, Options, Order, Query};
+use weir_query::{Bucket, Cell, Count, Key, Measure, Order, Query};
 
 /// What people read under the options.
 const EXAMPLES: &str = "Examples:
@@ -91,9 +91,8 @@ pub(super) struct Arguments {
     /// No bars on a terminal
     #[arg(long)]
     no_bars: bool,
-    /// The memory for groups: 512M, 4G
-    #[arg(long, value_name = "SIZE", default_value = "1G", value_parser = memory)]
-    memory: usize,
+    #[command(flatten)]
+    cost: ask::Cost,
     #[command(flatten)]
     common: Common,
 }
@@ -106,8 +105,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         widen(&mut query);
     }
     let source = arguments.which.source(&config)?;
-    let asked =
-        Asked { source: &source, options: Options { memory_bytes: arguments.memory, ..Options::default() } };
+    let asked = Asked { source: &source, options: arguments.cost.options() };
     let span = asked.span(query.range.as_ref());
     let before = arguments.compare.as_deref().map(|when| earlier(when, &query)).transpose()?;
     let mut answer = asked.answer(arguments, &query, before.as_ref())?;
@@ -265,21 +263,6 @@ fn earlier(when: &str, query: &Query) -> Outcome<Range<i64>> {
             Err(Failure::usage(format!("--compare {when}: write previous, or how much earlier: 6h, 1d, 1w")))
         }
     }
-}
-
-/// `512M`, `4G`, `1000000`: bytes, in binary units.
-fn memory(text: &str) -> Result<usize, String> {
-    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at_checked(split).unwrap_or((text, ""));
-    let scale = match unit.trim().trim_end_matches(['B', 'b', 'i']) {
-        "" => 1usize,
-        "k" | "K" => 1 << 10,
-        "m" | "M" => 1 << 20,
-        "g" | "G" => 1 << 30,
-        _ => return Err("write bytes, or 512M, or 4G".to_owned()),
-    };
-    let bytes = number.parse::<usize>().ok().and_then(|number| number.checked_mul(scale));
-    bytes.ok_or_else(|| "write bytes, or 512M, or 4G".to_owned())
 }
 
 impl Asked<'_> {
