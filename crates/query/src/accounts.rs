@@ -13,7 +13,7 @@
 
 use crate::Options;
 use crate::error::Error;
-use crate::group::{Grouping, Share, Shared, Shares};
+use crate::group::{self, Grouping, Shared, Shares};
 use crate::key::Key;
 use crate::plan;
 use crate::query::Query;
@@ -110,13 +110,13 @@ pub(crate) fn run(
     plan: &Plan,
     options: &Options,
 ) -> Result<Table, Error> {
-    let shared = Shared::new(query, options.memory_bytes, Share::ALL, &RandomState::default());
+    let shared = Shared::new(query, options, 1);
     let mut reading = Reading {
         query,
-        grouping: Grouping::new(&shared),
+        grouping: Grouping::new(&shared, 0),
         selector: Selector::default(),
         rows: Rows::default(),
-        statistics: Statistics { passes: 1, from_accounts: true, ..plan::stored(snapshot) },
+        statistics: Statistics { from_accounts: true, ..plan::stored(snapshot) },
     };
     let mut result = Ok(());
     let each = |row: &BinRow<'_>| {
@@ -131,8 +131,8 @@ pub(crate) fn run(
     }
     result?;
     reading.group()?;
-    let mut table = reading.grouping.table(query)?.table;
-    table.statistics = reading.statistics;
+    let mut table = group::answer(vec![reading.grouping], query, options.threads())?;
+    table.statistics.add(&reading.statistics);
     Ok(table)
 }
 

@@ -1,6 +1,7 @@
 //! What can go wrong with a question.
 
 use std::fmt;
+use std::path::PathBuf;
 
 /// Why there is no answer. Each displays as one sentence: what, where, what to do.
 #[derive(Debug)]
@@ -15,7 +16,24 @@ pub enum Error {
         of: String,
         /// The memory allowed.
         limit_bytes: usize,
+        /// What to narrow.
+        cure: String,
     },
+    /// The groups that do not fit in memory do not fit on disk either.
+    Disk {
+        /// Where they were to be put.
+        folder: PathBuf,
+        /// How much there may be, bytes.
+        bytes_max: u64,
+        /// What they are: "groups by src_addr".
+        of: String,
+        /// What to narrow.
+        cure: String,
+    },
+    /// The groups that do not fit in memory cannot be put on disk.
+    Spill(PathBuf, std::io::Error),
+    /// It was given up: [`crate::Stop`].
+    Stopped,
     /// Too many keys that are no columns.
     Keys {
         /// How many there may be.
@@ -29,12 +47,20 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Store(error) => error.fmt(f),
-            Self::Memory { count, of, limit_bytes } => write!(
+            Self::Memory { count, of, limit_bytes, cure } => {
+                write!(f, "more than {count} {of} do not fit in {} of memory: {cure}", amount(*limit_bytes as u64))
+            }
+            Self::Disk { folder, bytes_max, of, cure } => write!(
                 f,
-                "more than {count} {of} do not fit in {} MiB of memory: narrow the time span or the filter, ask \
-                 for fewer columns, or allow more memory",
-                limit_bytes >> 20
+                "{of} do not fit in memory, nor on the disk of {}, where there may be {} of them as long as it does not \
+                 get full: {cure}",
+                folder.display(),
+                amount(*bytes_max)
             ),
+            Self::Spill(folder, error) => {
+                write!(f, "cannot keep what does not fit in memory in {}: {error}", folder.display())
+            }
+            Self::Stopped => f.write_str("the question was given up"),
             Self::Keys { max } => {
                 write!(f, "more than {max} keys are not columns but worked out from them: ask for fewer")
             }
@@ -45,10 +71,19 @@ impl fmt::Display for Error {
     }
 }
 
+/// Bytes, as people write such limits.
+fn amount(bytes: u64) -> String {
+    match bytes {
+        0..0x10_0000 => format!("{} KiB", bytes >> 10),
+        _ => format!("{} MiB", bytes >> 20),
+    }
+}
+
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Store(error) => Some(error),
+            Self::Spill(_, error) => Some(error),
             _ => None,
         }
     }

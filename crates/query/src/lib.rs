@@ -16,9 +16,10 @@
 //! * The answer depends on the records and the question only: not on the number of threads, nor on what pruning
 //!   left out, nor on how records are spread over segments and the journal (but for the order of records that
 //!   start in the same millisecond).
-//! * Memory is bounded by [`Options`]; what does not fit is an error that says what to narrow, never a part of the
-//!   answer.
-//! * Nothing but the store's files is read, and nothing is written.
+//! * Memory is bounded by [`Options`]; what does not fit goes to a file without a name, where that is allowed
+//!   ([`Spill`]), and is an error that says what to narrow otherwise; never a part of the answer.
+//! * Nothing but the store's files is read, and nothing but that file is written.
+//! * A question ends soon after it is given up ([`Stop`]).
 
 #![forbid(unsafe_code)]
 
@@ -40,7 +41,9 @@ mod rows;
 mod scan;
 mod select;
 mod span;
+mod stop;
 pub mod table;
+mod thread;
 
 pub use civil::{Bucket, Civil};
 pub use error::Error;
@@ -50,6 +53,7 @@ pub use memory::{list_batches, run_batches};
 pub use query::{Count, Listing, Measure, Order, Query};
 pub use scan::run;
 pub use span::Spans;
+pub use stop::Stop;
 pub use table::{Cell, Row, Statistics, Table};
 
 /// Why records are read for a question, and not the accounts; `None` where the accounts answer it.
@@ -58,8 +62,30 @@ pub fn why_records(snapshot: &weir_store::Snapshot, query: &Query) -> Option<Str
     accounts::plan(query, snapshot).err()
 }
 
+/// Where groups go that do not fit in memory: one file that never has a name, so that nothing is left of it however the
+/// program ends.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Spill {
+    /// The folder, on a real disk: what is kept in memory anyway gains nothing.
+    pub folder: std::path::PathBuf,
+    /// How large the file may get. It also never takes the last GiB of its file system, or the last twentieth of a small
+    /// one.
+    pub bytes_max: u64,
+    /// A thread's groups go there when they take so much memory; never more than its part of
+    /// [`Options::memory_bytes`].
+    pub table_bytes: usize,
+}
+
+impl Spill {
+    /// In this folder, of so many bytes at most, when memory is used up.
+    #[must_use]
+    pub fn to(folder: impl Into<std::path::PathBuf>, bytes_max: u64) -> Self {
+        Self { folder: folder.into(), bytes_max, table_bytes: usize::MAX }
+    }
+}
+
 /// What an answer may cost.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// How many threads read and group; 0 is as many as the machine has processors.
     pub threads: usize,
@@ -71,11 +97,22 @@ pub struct Options {
     /// Whether the accounts answer what they can. The answer is the same without, as long as every record stored
     /// was attributed and is still there; where detail was given up, the accounts know more.
     pub accounts: bool,
+    /// Where groups go that do not fit in memory; `None`: the question is refused.
+    pub spill: Option<Spill>,
+    /// Gives the question up.
+    pub stop: Stop,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { threads: 0, memory_bytes: 1 << 30, prune: true, accounts: true }
+        Self {
+            threads: 0,
+            memory_bytes: 1 << 30,
+            prune: true,
+            accounts: true,
+            spill: None,
+            stop: Stop::default(),
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use crate::plan::{self, Part};
 use crate::prune::Pruner;
 use crate::query::Listing;
 use crate::select::Selector;
+use crate::stop::Stop;
 use crate::table::Statistics;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -34,7 +35,7 @@ const ROOM_MIN: usize = 64;
 /// until there are no more or it breaks. `matched_records` of what is returned are those handed out.
 ///
 /// # Errors
-/// A file of the store cannot be read.
+/// A file of the store cannot be read, or it is given up.
 pub fn list(
     snapshot: &Snapshot,
     listing: &Listing,
@@ -83,6 +84,7 @@ struct Sweep<'a, F> {
     pruner: Pruner,
     selector: Selector,
     each: F,
+    stop: Stop,
     statistics: Statistics,
     /// How many places are kept at most, because their rows must fit in memory.
     room: usize,
@@ -122,6 +124,7 @@ impl<'a, F: FnMut(&Batch) -> ControlFlow<()>> Sweep<'a, F> {
             pruner,
             selector: Selector::default(),
             each,
+            stop: options.stop.clone(),
             statistics: plan::stored(snapshot),
             room: (options.memory_bytes / bytes).max(ROOM_MIN),
             left: listing.limit.unwrap_or(usize::MAX),
@@ -189,6 +192,7 @@ impl<'a, F: FnMut(&Batch) -> ControlFlow<()>> Sweep<'a, F> {
 
     /// Collects the places of a part's matching records that are not handed out yet.
     fn read(&mut self, number: u32, part: &Part<'a>) -> Result<(), Error> {
+        self.stop.check()?;
         let condition = self.listing.condition();
         let batch = fetch::read(part, condition.columns() | Column::Start.bit(), &part.rows)?;
         let rows = self.selector.select(&batch, &condition);
@@ -228,6 +232,7 @@ impl<'a, F: FnMut(&Batch) -> ControlFlow<()>> Sweep<'a, F> {
         for found in found.chunks(at_once) {
             let (batches, places) = self.bring_in(found)?;
             for places in places.chunks(HANDED_ROWS) {
+                self.stop.check()?;
                 let batch = assemble(&batches, places, self.listing.columns);
                 self.left -= batch.len();
                 self.statistics.matched_records += batch.len() as u64;

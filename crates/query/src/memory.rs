@@ -1,11 +1,10 @@
 //! The same answers over batches in memory: files read without a store.
 
 use crate::assemble::{Place, assemble, row_bytes};
-use crate::group::{Grouping, Share, Shared};
+use crate::group::{self, Grouping, Shared};
 use crate::list::HANDED_ROWS;
 use crate::select::Selector;
 use crate::{Error, Listing, Options, Query, Statistics, Table};
-use foldhash::fast::RandomState;
 use std::borrow::Borrow;
 use std::ops::ControlFlow;
 use weir_flow::{Batch, Column};
@@ -21,8 +20,8 @@ pub fn run_batches<B: Borrow<Batch>>(
     options: &Options,
 ) -> Result<Table, Error> {
     query.check()?;
-    let shared = Shared::new(query, options.memory_bytes, Share::ALL, &RandomState::default());
-    let mut grouping = Grouping::new(&shared);
+    let shared = Shared::new(query, options, 1);
+    let mut grouping = Grouping::new(&shared, 0);
     let mut selector = Selector::default();
     let condition = query.condition();
     let (mut scanned, mut matched) = (0, 0);
@@ -33,7 +32,7 @@ pub fn run_batches<B: Borrow<Batch>>(
         matched += rows.len() as u64;
         grouping.add(batch, rows)?;
     }
-    let mut table = grouping.table(query)?.table;
+    let mut table = group::answer(vec![grouping], query, options.threads())?;
     table.statistics.stored_records = scanned;
     table.statistics.scanned_records = scanned;
     table.statistics.matched_records = matched;
@@ -54,6 +53,7 @@ pub fn list_batches<B: Borrow<Batch>>(
     let mut held = Held::new(listing, options);
     let mut statistics = Statistics::default();
     for batch in batches {
+        options.stop.check()?;
         statistics.stored_records += batch.borrow().len() as u64;
         held.add(batch.borrow())?;
     }
@@ -61,6 +61,7 @@ pub fn list_batches<B: Borrow<Batch>>(
     held.sort();
     let places: Vec<Place> = held.places.iter().map(|(_, place)| *place).collect();
     for places in places.chunks(HANDED_ROWS) {
+        options.stop.check()?;
         let batch = assemble(&held.batches, places, listing.columns);
         statistics.matched_records += batch.len() as u64;
         if each(&batch).is_break() {
@@ -116,7 +117,10 @@ impl<'a> Held<'a> {
         let bytes = size_of::<(i64, Place)>() + row_bytes(self.columns);
         if self.places.len().saturating_mul(bytes) > self.limit_bytes {
             let of = "records".to_owned();
-            return Err(Error::Memory { count: self.places.len(), of, limit_bytes: self.limit_bytes });
+            let cure =
+                "narrow the time span or the filter, ask for fewer columns, or for the first of them only";
+            let (count, cure) = (self.places.len(), cure.to_owned());
+            return Err(Error::Memory { count, of, limit_bytes: self.limit_bytes, cure });
         }
         Ok(())
     }

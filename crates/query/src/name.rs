@@ -73,7 +73,7 @@ impl Names {
         column: Column,
         strings: &Bytes,
         rows: Rows<'_>,
-        budget: &Budget,
+        budget: &Budget<'_>,
     ) -> Result<Vec<u32>, Full> {
         // Distinct ones first, so that the lock is held for few.
         let mut places: HashMap<&[u8], u32, foldhash::fast::RandomState> = HashMap::default();

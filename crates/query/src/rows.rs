@@ -22,6 +22,14 @@ impl<'a> Rows<'a> {
         }
     }
 
+    /// The rows less the first so many.
+    pub(crate) fn from(self, first: usize) -> Self {
+        match self {
+            Self::Span(from, to) => Self::Span(to.min(from + first), to),
+            Self::Picked(rows) => Self::Picked(rows.get(first..).unwrap_or(&[])),
+        }
+    }
+
     /// The rows in pieces of at most `size`, so that what is worked out for a piece stays in the cache.
     pub(crate) fn pieces(self, size: usize) -> impl Iterator<Item = Rows<'a>> {
         (0..self.len()).step_by(size).map(move |at| {
@@ -113,5 +121,8 @@ mod tests {
             Rows::Picked(&[1, 3, 5]).pieces(2).map(|p| p.places().collect::<Vec<_>>()).collect();
         assert_eq!(picked, [vec![1, 3], vec![5]]);
         assert_eq!(Rows::Span(4, 4).pieces(3).count(), 0);
+        assert_eq!(Rows::Span(5, 12).from(4).places().collect::<Vec<_>>(), [9, 10, 11]);
+        assert_eq!(Rows::Picked(&[1, 3, 5]).from(2).places().collect::<Vec<_>>(), [5]);
+        assert_eq!(Rows::Span(5, 12).from(7).len() + Rows::Picked(&[1]).from(3).len(), 0);
     }
 }

@@ -174,9 +174,8 @@ pub struct Statistics {
     pub accounts_read: u64,
     /// Bytes of the segments of which anything but the footer was read: the whole files, of which mostly little is.
     pub bytes_touched: u64,
-    /// How often all this was gone through, because not all groups fit in memory at once; the other figures are of
-    /// one time.
-    pub passes: u64,
+    /// Bytes of groups that were kept on disk meanwhile, because they did not fit in memory.
+    pub spilled_bytes: u64,
 }
 
 impl Statistics {
@@ -194,6 +193,6 @@ impl Statistics {
         self.from_accounts |= other.from_accounts;
         self.accounts_read += other.accounts_read;
         self.bytes_touched += other.bytes_touched;
-        self.passes = self.passes.max(other.passes);
+        self.spilled_bytes += other.spilled_bytes;
     }
 }

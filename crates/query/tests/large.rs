@@ -11,7 +11,8 @@ use traffic::Traffic;
 use weir_flow::filter::Filter;
 use weir_flow::{Batch, Column};
 use weir_query::{
-    Key, Listing, Options, Order, Query, Statistics, Table, list, list_batches, run, run_batches,
+    Error, Key, Listing, Options, Order, Query, Spill, Statistics, Table, list, list_batches, run,
+    run_batches,
 };
 use weir_store::{Snapshot, Writer};
 
@@ -105,31 +106,109 @@ fn pruning_never_changes_an_answer() {
 }
 
 #[test]
-fn too_many_groups_for_the_memory_take_several_passes_and_give_the_same_answer() {
+fn groups_that_do_not_fit_in_memory_go_to_disk_and_give_the_same_answer() {
     let folder = tempfile::tempdir().unwrap();
     let (snapshot, batches) = make(&folder.path().join("store"));
-    let mut query = top("src_addr,dst_addr,src_port,dst_port", "");
+    let disk = folder.path().join("disk");
+    std::fs::create_dir(&disk).unwrap();
+    let query = top("src_addr,dst_addr,src_port,dst_port", "");
     let expected = run_batches(&batches, &query, &Options::default()).unwrap();
     assert!(expected.groups > 250_000, "{}", expected.groups);
-    // A group takes 64 bytes, what finds it at most 26: all fit, or a quarter of them, or a sixteenth.
-    for (memory_bytes, passes) in [(40 << 20, 1..=1), (9 << 20, 2..=4), (3 << 20, 8..=16)] {
-        let options = Options { threads: 1, memory_bytes, ..Options::default() };
-        let table = run(&snapshot, &query, &options).unwrap();
-        assert_eq!(said(&table), said(&expected), "{passes:?} passes");
-        assert!(passes.contains(&table.statistics.passes), "{:?}", table.statistics);
-        assert_eq!(table.statistics.matched_records, RECORDS as u64);
-        let table = run(&snapshot, &query, &Options { threads: 2, ..options }).unwrap();
-        assert_eq!(said(&table), said(&expected), "{passes:?} passes or more");
+    let all = Query { limit: None, ..query.clone() };
+    let expected_all = run_batches(&batches, &all, &Options::default()).unwrap();
+    let ask = |query: &Query, threads, memory_bytes, bytes_max| {
+        let spill = Some(Spill::to(&disk, bytes_max));
+        run(&snapshot, query, &Options { threads, memory_bytes, spill, ..Options::default() })
+    };
+    for threads in [1, 2] {
+        // A group takes 64 bytes, what finds it at most 26, and growing by half leaves some unused: all fit in the memory
+        // of both threads; or some; or so few that parts must be parted again.
+        for (memory_bytes, spills) in
+            [(120 << 20, false), (12 << 20, true), (3 << 20, true), (400 << 10, true)]
+        {
+            let table = ask(&query, threads, memory_bytes, u64::MAX).unwrap();
+            assert_eq!(said(&table), said(&expected), "{memory_bytes} bytes on {threads} threads");
+            assert_eq!(table.statistics.matched_records, RECORDS as u64);
+            // Every group once for each time that it is parted.
+            let written = table.statistics.spilled_bytes;
+            assert_eq!(written > 0, spills, "{memory_bytes} bytes on {threads} threads: {written}");
+            assert!(!spills || written >= expected.groups * 56, "{written}");
+        }
+        // Every group is a row of the answer, but not of one thread's memory.
+        let spill = Some(Spill { table_bytes: 1 << 20, ..Spill::to(&disk, u64::MAX) });
+        let options = Options { threads, spill, ..Options::default() };
+        let table = run(&snapshot, &all, &options).unwrap();
+        assert_eq!(said(&table), said(&expected_all), "{threads} threads");
+        assert!(table.statistics.spilled_bytes > 0);
     }
-    let options = Options { memory_bytes: 1 << 20, ..Options::default() };
-    let error = run(&snapshot, &query, &options).unwrap_err().to_string();
+    assert_eq!(std::fs::read_dir(&disk).unwrap().count(), 0, "nothing has a name");
+
+    // The rows of the answer do not fit.
+    let error = ask(&all, 1, 12 << 20, u64::MAX).unwrap_err();
+    assert!(matches!(error, Error::Memory { .. }), "{error}");
     assert!(
-        error.contains("groups by src_addr, dst_addr, src_port, dst_port do not fit in 1 MiB"),
+        error.to_string().contains("do not fit in 12 MiB of memory: ask for the first of them only"),
         "{error}"
     );
-    // Without a limit all groups are the answer, so passes would not help.
-    query.limit = None;
-    assert!(run(&snapshot, &query, &Options { memory_bytes: 12 << 20, ..options }).is_err());
+    // There is not enough room on disk.
+    let error = ask(&query, 1, 3 << 20, 4 << 20).unwrap_err();
+    assert!(matches!(error, Error::Disk { .. }), "{error}");
+    assert!(error.to_string().contains("where there may be 4 MiB of them"), "{error}");
+    // There is no disk.
+    let options = Options { memory_bytes: 1 << 20, ..Options::default() };
+    let error = run(&snapshot, &query, &options).unwrap_err().to_string();
+    let says = "groups by src_addr, dst_addr, src_port, dst_port do not fit in 1 MiB of memory: ";
+    assert!(error.contains(says) && error.contains("narrow the time span or the filter"), "{error}");
+    let spill = Some(Spill::to(folder.path().join("nowhere"), u64::MAX));
+    let error = run(&snapshot, &query, &Options { spill, ..options }).unwrap_err();
+    assert!(matches!(error, Error::Spill(..)), "{error}");
+}
+
+#[test]
+fn a_question_that_is_given_up_ends_wherever_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let (snapshot, batches) = make(&folder.path().join("store"));
+    let query = top("src_addr,dst_addr,src_port,dst_port", "");
+    let listing = Listing { range: None, filter: None, columns: Column::Start.bit(), limit: None };
+    let options = Options::default();
+    // Before it begins; the accounts would answer the second.
+    options.stop.stop();
+    assert!(options.stop.is_stopped());
+    for query in [&query, &top("tenant", ""), &top("", "dst port 1")] {
+        assert!(matches!(run(&snapshot, query, &options), Err(Error::Stopped)), "{query:?}");
+        assert!(matches!(run_batches(&batches, query, &options), Err(Error::Stopped)), "{query:?}");
+    }
+    let never = |_: &Batch| -> ControlFlow<()> { unreachable!() };
+    assert!(matches!(list(&snapshot, &listing, &options, never), Err(Error::Stopped)));
+    assert!(matches!(list_batches(&batches, &listing, &options, never), Err(Error::Stopped)));
+    // While records are handed out.
+    let options = Options::default();
+    let mut calls = 0;
+    let listed = list(&snapshot, &listing, &options, |_| {
+        calls += 1;
+        options.stop.stop();
+        ControlFlow::Continue(())
+    });
+    assert!(matches!(listed, Err(Error::Stopped)));
+    assert_eq!(calls, 1);
+    // While it goes on, somewhere between reading, writing to disk and merging: it ends, either way.
+    let spill = Some(Spill { table_bytes: 64 << 10, ..Spill::to(folder.path(), u64::MAX) });
+    let expected = run_batches(&batches, &query, &Options::default()).unwrap();
+    let whole = Options { spill, accounts: false, ..Options::default() };
+    for ms in 0..20 {
+        let options = Options { stop: weir_query::Stop::default(), ..whole.clone() };
+        let answer = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                std::thread::sleep(std::time::Duration::from_millis(ms * 20));
+                options.stop.stop();
+            });
+            run(&snapshot, &query, &options)
+        });
+        match answer {
+            Ok(table) => assert_eq!(said(&table), said(&expected)),
+            Err(error) => assert!(matches!(error, Error::Stopped), "{error}"),
+        }
+    }
 }
 
 #[test]

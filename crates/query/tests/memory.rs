@@ -80,6 +80,14 @@ fn too_many_groups_are_an_error_that_says_what_to_narrow() {
     let text = error.to_string();
     assert!(text.contains("groups by domain, src_port, octets do not fit in 2 MiB of memory"), "{text}");
     assert!(text.contains("narrow the time span or the filter"), "{text}");
+    assert!(!text.contains("leave out"), "each tells them apart alone: {text}");
+    // Of several keys, the one that makes them many.
+    let error =
+        run_batches([&batch], &Query::top(by("proto,src_port"), 3), &options).unwrap_err().to_string();
+    assert!(
+        error.contains("leave out src_port, without which there are about 1/4096 as many; narrow"),
+        "{error}"
+    );
     // The same question with fewer groups fits, however many records there are.
     let table = run_batches(vec![&batch; 20], &Query::top(by("proto"), 3), &options).unwrap();
     assert_eq!((table.groups, table.total[2]), (1, 1_200_000));

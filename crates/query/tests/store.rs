@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use weir_flow::batch::RowBuilder;
 use weir_flow::{Addr, Batch, Column};
-use weir_query::{Listing, Options, list, run};
+use weir_query::{Listing, Options, Spill, list, run};
 use weir_store::{Snapshot, Writer};
 
 /// A store of these batches: after each that is marked, everything before is sealed.
@@ -52,6 +52,13 @@ proptest! {
                 let stored: usize = batches.iter().map(Batch::len).sum();
                 prop_assert_eq!(table.statistics.stored_records, stored as u64);
                 prop_assert!(prune || table.statistics.scanned_records == stored as u64);
+            }
+            // Memory for a few groups at a time: they go to disk, and parts of them again.
+            for (threads, table_bytes) in [(1, 700), (2, 700), (1, 3000)] {
+                let spill = Some(Spill { table_bytes, ..Spill::to(folder.path(), u64::MAX) });
+                let options = Options { threads, accounts: false, spill, ..Options::default() };
+                let table = run(&snapshot, query, &options).unwrap();
+                prop_assert_eq!(&world::said(&table), &truth, "{} bytes {:?}", table_bytes, query);
             }
         }
     }

@@ -3,8 +3,9 @@
 //! A sum is held in 64 bits, which is enough for everything but a hostile or broken exporter's figures; where
 //! one overflows, the carry is counted beside it, so that what is read off is the exact sum in 128 bits.
 
-use super::map::Groups;
+use super::map::Sums;
 use super::worked::Shares;
+use crate::budget::{Budget, Full};
 use crate::query::Measure;
 use crate::rows::Rows;
 use hashbrown::HashMap;
@@ -18,6 +19,8 @@ pub(crate) struct Entries<const N: usize> {
     /// The words of an entry: `N` of the key, and the sums.
     stride: usize,
     len: usize,
+    /// How many words there is memory for, which is taken from the budget.
+    room: usize,
     /// How often the sum at a place of `words` overflowed, where it did.
     carries: HashMap<usize, u64, foldhash::fast::RandomState>,
 }
@@ -25,7 +28,7 @@ pub(crate) struct Entries<const N: usize> {
 impl<const N: usize> Entries<N> {
     /// No groups yet, of so many measures.
     pub(crate) fn new(measures: usize) -> Self {
-        Self { words: Vec::new(), stride: N + measures, len: 0, carries: HashMap::default() }
+        Self { words: Vec::new(), stride: N + measures, len: 0, room: 0, carries: HashMap::default() }
     }
 
     /// How many groups there are.
@@ -34,9 +37,34 @@ impl<const N: usize> Entries<N> {
         self.len
     }
 
-    /// How much memory a group takes.
-    pub(crate) fn entry_bytes(&self) -> usize {
-        self.stride * size_of::<u64>()
+    /// The measures of a group.
+    pub(crate) fn measures(&self) -> usize {
+        self.stride - N
+    }
+
+    /// Whether a sum takes more than 64 bits.
+    pub(crate) fn is_wide(&self) -> bool {
+        !self.carries.is_empty()
+    }
+
+    /// Sees to it that there is memory for so many groups more.
+    pub(crate) fn reserve(&mut self, more: usize, budget: &Budget<'_>) -> Result<(), Full> {
+        let needed = self.len.saturating_add(more).saturating_mul(self.stride);
+        if needed <= self.room {
+            return Ok(());
+        }
+        let take = |room: usize| budget.take((room - self.room) * size_of::<u64>()).map(|()| room);
+        // By half, so that growing is rare; or by what is needed, if there is not that much.
+        let room = take(needed.max(self.room + self.room / 2)).or_else(|Full| take(needed))?;
+        self.words.reserve_exact(room - self.words.len());
+        self.room = room;
+        Ok(())
+    }
+
+    /// Forgets all groups, and gives their memory back.
+    pub(crate) fn clear(&mut self, budget: &Budget<'_>) {
+        budget.give_back(self.room * size_of::<u64>());
+        *self = Self::new(self.measures());
     }
 
     /// The packed key of a group.
@@ -94,7 +122,7 @@ impl<const N: usize> Entries<N> {
 
     /// Adds the sums of the groups of `other` from number `from` on: its group `from + i` to our group
     /// `groups[i]`. Both have the same measures.
-    pub(crate) fn merge(&mut self, other: &dyn Groups, from: usize, groups: &[u32]) {
+    pub(crate) fn merge(&mut self, other: &dyn Sums, from: usize, groups: &[u32]) {
         for (i, group) in groups.iter().enumerate() {
             for at in 0..self.stride - N {
                 let sum = other.sum(from + i, at);
@@ -173,7 +201,17 @@ mod tests {
         assert_eq!((entries.sum(0, 1), entries.sum(1, 1)), (1, 3));
         assert_eq!((entries.key(0), entries.key(1)), (&[70][..], &[71][..]));
         assert!(entries.is_key(1, &[71]) && !entries.is_key(1, &[70]) && !entries.is_key(2, &[71]));
-        assert_eq!((entries.len(), entries.entry_bytes()), (2, 24));
+        assert_eq!((entries.len(), entries.measures(), entries.is_wide()), (2, 2, true));
+    }
+
+    #[test]
+    fn memory_is_taken_before_it_is_used_and_given_back() {
+        let budget = Budget::new(1000);
+        let mut entries = Entries::<1>::new(2);
+        assert_eq!(entries.reserve(41, &budget).and_then(|()| entries.reserve(42, &budget)), Err(Full));
+        assert_eq!(budget.take(1000 - 41 * 24), Ok(()), "not more than was needed");
+        entries.clear(&budget);
+        assert_eq!(entries.reserve(41, &budget), Ok(()));
     }
 
     #[test]

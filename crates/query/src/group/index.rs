@@ -51,7 +51,7 @@ impl<const N: usize> Index<N> {
         sought: &[[u64; N]],
         entries: &mut Entries<N>,
         groups: &mut Vec<u32>,
-        budget: &Budget,
+        budget: &Budget<'_>,
     ) -> Result<(), Full> {
         groups.clear();
         match self {
@@ -70,7 +70,7 @@ impl<const N: usize> Index<N> {
 
 impl<const N: usize> Index<N> {
     /// Forgets everything, and gives its memory back.
-    pub(crate) fn end(&mut self, budget: &Budget) {
+    pub(crate) fn end(&mut self, budget: &Budget<'_>) {
         if let Self::Hashed(hashed) = self {
             budget.give_back(hashed.slots.len() * size_of::<u64>());
         }
@@ -153,7 +153,7 @@ impl Hashed {
 
     /// Makes room for `more` keys beside the `len` there are, so that the table stays at most five eighths full:
     /// then a search is short, and the slots are smaller than the entries.
-    fn reserve(&mut self, len: usize, more: usize, budget: &Budget) -> Result<(), Full> {
+    fn reserve(&mut self, len: usize, more: usize, budget: &Budget<'_>) -> Result<(), Full> {
         let needed = len.saturating_add(more).saturating_mul(8) / 5;
         if needed <= self.slots.len() {
             return Ok(());
@@ -162,7 +162,7 @@ impl Hashed {
         if len + more >= NONE as usize {
             return Err(Full);
         }
-        let size = needed.next_power_of_two().max(4096);
+        let size = needed.next_power_of_two().max(16);
         budget.take(size * size_of::<u64>())?;
         let mut slots = vec![EMPTY; size];
         for slot in self.slots.iter().filter(|slot| **slot != EMPTY) {
@@ -223,7 +223,7 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_refused_before_it_is_allocated() {
-        let budget = Budget::new(4096 * 8);
+        let budget = Budget::new(4096 * 8 + 2048 * 8);
         let mut index = Index::<2>::new(128, &RandomState::default());
         let (mut entries, mut groups) = (Entries::new(3), Vec::new());
         let many: Vec<[u64; 2]> = (0..2500).map(|i| [i, 0]).collect();

@@ -128,11 +128,6 @@ impl Layout {
         Self { fields, words: free.len(), bits, mask }
     }
 
-    /// How many keys there are.
-    pub(crate) fn keys(&self) -> usize {
-        self.fields.len()
-    }
-
     /// How many words a key takes where all of it is known.
     pub(crate) fn words(&self) -> usize {
         self.words

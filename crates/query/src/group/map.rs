@@ -3,6 +3,7 @@
 use super::entry::Entries;
 use super::index::{Index, hash};
 use super::key::Layout;
+use super::spill::{PARTS, part};
 use super::worked::Beside;
 use crate::budget::{Budget, Full};
 use crate::query::Measure;
@@ -14,29 +15,19 @@ use weir_flow::Batch;
 /// cache from one loop to the next.
 const PIECE: usize = 512;
 
-/// Groups, whatever the width of their keys.
-pub(crate) trait Groups: Send + Sync {
-    /// Adds these rows of a batch. `beside` is what belongs to it beside its columns.
-    fn add(
-        &mut self,
-        batch: &Batch,
-        rows: Rows<'_>,
-        beside: &Beside,
-        scheme: &Scheme,
-        budget: &Budget,
-    ) -> Result<(), Full>;
-
-    /// Forgets how to find groups, and gives that memory back: from now on they can only be read.
-    fn end(&mut self, budget: &Budget);
-
-    /// The memory that the groups take, without what finds them.
-    fn bytes(&self) -> usize;
-
-    /// Adds the groups of another thread, which have keys of the same width.
-    fn merge(&mut self, other: &dyn Groups, budget: &Budget) -> Result<(), Full>;
-
+/// Groups that can be read, wherever they are.
+pub(crate) trait Sums {
     /// How many groups there are.
     fn len(&self) -> usize;
+
+    /// The words of a key.
+    fn key_words(&self) -> usize;
+
+    /// The sums of a group.
+    fn measures(&self) -> usize;
+
+    /// Whether a sum may take more than 64 bits.
+    fn is_wide(&self) -> bool;
 
     /// The packed key of one group.
     fn key(&self, group: usize) -> &[u64];
@@ -45,34 +36,54 @@ pub(crate) trait Groups: Send + Sync {
     fn sum(&self, group: usize, measure: usize) -> u128;
 }
 
+/// How far something was taken in, and in pieces of how many: where memory is used up in between, it goes on from there.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Progress {
+    pub(crate) done: usize,
+    pub(crate) piece: usize,
+}
+
+impl Progress {
+    pub(crate) fn start() -> Self {
+        Self { done: 0, piece: PIECE }
+    }
+}
+
+/// Groups, whatever the width of their keys.
+pub(crate) trait Groups: Sums + Send + Sync {
+    /// Adds these rows of a batch, from where `progress` is. `beside` is what belongs to it beside its columns.
+    fn add(
+        &mut self,
+        batch: &Batch,
+        rows: Rows<'_>,
+        beside: &Beside,
+        scheme: &Scheme,
+        budget: &Budget<'_>,
+        progress: &mut Progress,
+    ) -> Result<(), Full>;
+
+    /// Adds the groups of another thread, or of the disk, which have keys of the same width.
+    fn merge(&mut self, other: &dyn Sums, budget: &Budget<'_>, progress: &mut Progress) -> Result<(), Full>;
+
+    /// Forgets how to find groups, and gives that memory back: from now on they can only be read.
+    fn end(&mut self, budget: &Budget<'_>);
+
+    /// The groups by the part of all hashes they are in at a level: their order, and where each part ends in it.
+    fn parted(&self, seed: &RandomState, level: u32) -> (Vec<u32>, [usize; PARTS]);
+
+    /// Forgets all groups, and gives their memory back.
+    fn clear(&mut self, scheme: &Scheme, budget: &Budget<'_>);
+
+    /// The same, to be read.
+    fn as_sums(&self) -> &dyn Sums;
+}
+
 /// How rows are grouped and what is added up: the same for all threads of a query.
 #[derive(Debug)]
 pub(crate) struct Scheme {
     pub(crate) layout: Layout,
     pub(crate) measures: Vec<Measure>,
     pub(crate) seed: RandomState,
-    /// Only groups of this share of all hashes are meant.
-    pub(crate) share: Share,
-}
-
-/// One of several equal shares of all groups, by the hashes of their keys: where not all groups fit in memory,
-/// the records are gone through once for each share.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Share {
-    /// Which one, from 0.
-    pub(crate) part: u32,
-    /// Of how many.
-    pub(crate) of: u32,
-}
-
-impl Share {
-    /// Everything at once.
-    pub(crate) const ALL: Self = Self { part: 0, of: 1 };
-
-    /// Whether a key of this hash belongs to it.
-    fn has(self, hash: u32) -> bool {
-        (u64::from(hash) * u64::from(self.of)) >> 32 == u64::from(self.part)
-    }
 }
 
 impl Scheme {
@@ -115,49 +126,31 @@ impl Scheme {
 
     fn map<const N: usize>(&self, bits: u32) -> Box<dyn Groups> {
         Box::new(Map::<N> {
+            bits,
             index: Index::new(bits, &self.seed),
             entries: Entries::new(self.measures.len()),
             packed: Vec::with_capacity(PIECE),
             numbers: Vec::with_capacity(PIECE),
-            places: Vec::new(),
         })
     }
 }
 
 /// Groups of keys of `N` words.
 struct Map<const N: usize> {
+    /// The bits that their keys take, at most.
+    bits: u32,
     index: Index<N>,
     entries: Entries<N>,
-    /// The packed keys of a piece, the numbers of their groups, and the places of those in the share: kept for
-    /// their memory only.
+    /// The packed keys of a piece, and the numbers of their groups: kept for their memory only.
     packed: Vec<[u64; N]>,
     numbers: Vec<u32>,
-    places: Vec<u32>,
 }
 
 impl<const N: usize> Map<N> {
-    /// The numbers of the packed keys' groups.
-    fn number(&mut self, budget: &Budget) -> Result<(), Full> {
-        let before = self.entries.len();
-        self.index.find(&self.packed, &mut self.entries, &mut self.numbers, budget)?;
-        let new = self.entries.len() - before;
-        if new > 0 {
-            budget.take(new * self.entries.entry_bytes())?;
-        }
-        Ok(())
-    }
-}
-
-impl<const N: usize> Map<N> {
-    /// Of the packed rows keeps those in the share; their places in the batch are then in `places`.
-    fn keep_share(&mut self, piece: Rows<'_>, scheme: &Scheme) {
-        self.places.clear();
-        let mut places = piece.places();
-        self.packed.retain(|key| {
-            let mine = scheme.share.has(hash(&scheme.seed, key));
-            self.places.extend(places.next().filter(|_| mine));
-            mine
-        });
+    /// The numbers of the packed keys' groups. Where there is no memory for them, nothing is changed.
+    fn number(&mut self, budget: &Budget<'_>) -> Result<(), Full> {
+        self.entries.reserve(self.packed.len(), budget)?;
+        self.index.find(&self.packed, &mut self.entries, &mut self.numbers, budget)
     }
 }
 
@@ -168,43 +161,83 @@ impl<const N: usize> Groups for Map<N> {
         rows: Rows<'_>,
         beside: &Beside,
         scheme: &Scheme,
-        budget: &Budget,
+        budget: &Budget<'_>,
+        progress: &mut Progress,
     ) -> Result<(), Full> {
-        for piece in rows.pieces(PIECE) {
+        for piece in rows.from(progress.done).pieces(progress.piece) {
             scheme.layout.pack(batch, piece, beside, &mut self.packed);
-            let all = scheme.share == Share::ALL;
-            if !all {
-                self.keep_share(piece, scheme);
-            }
             self.number(budget)?;
-            let piece = if all { piece } else { Rows::Picked(&self.places) };
             self.entries.add(batch, piece, &beside.shares, &scheme.measures, &self.numbers);
+            progress.done += piece.len();
         }
         Ok(())
     }
 
-    fn end(&mut self, budget: &Budget) {
-        self.index.end(budget);
-    }
-
-    fn bytes(&self) -> usize {
-        self.entries.len() * self.entries.entry_bytes()
-    }
-
-    fn merge(&mut self, other: &dyn Groups, budget: &Budget) -> Result<(), Full> {
-        for from in (0..other.len()).step_by(PIECE) {
+    fn merge(&mut self, other: &dyn Sums, budget: &Budget<'_>, progress: &mut Progress) -> Result<(), Full> {
+        while progress.done < other.len() {
+            let end = other.len().min(progress.done + progress.piece);
             self.packed.clear();
-            for group in from..other.len().min(from + PIECE) {
+            for group in progress.done..end {
                 self.packed.extend(other.key(group).first_chunk::<N>());
             }
             self.number(budget)?;
-            self.entries.merge(other, from, &self.numbers);
+            self.entries.merge(other, progress.done, &self.numbers);
+            progress.done = end;
         }
         Ok(())
     }
 
+    fn end(&mut self, budget: &Budget<'_>) {
+        self.index.end(budget);
+    }
+
+    fn parted(&self, seed: &RandomState, level: u32) -> (Vec<u32>, [usize; PARTS]) {
+        let of_group = |group: usize| {
+            let key = self.entries.key(group).first_chunk::<N>();
+            key.map_or(0, |key| part(hash(seed, key), level))
+        };
+        let mut ends = [0; PARTS];
+        (0..self.len()).for_each(|group| ends[of_group(group)] += 1);
+        let mut sum = 0;
+        for end in &mut ends {
+            // Where the part begins, until its groups are there.
+            sum += std::mem::replace(end, sum);
+        }
+        let mut order = vec![0; self.len()];
+        for (group, number) in (0..self.len()).zip(0u32..) {
+            let next = &mut ends[of_group(group)];
+            order[*next] = number;
+            *next += 1;
+        }
+        (order, ends)
+    }
+
+    fn clear(&mut self, scheme: &Scheme, budget: &Budget<'_>) {
+        self.index.end(budget);
+        self.index = Index::new(self.bits, &scheme.seed);
+        self.entries.clear(budget);
+    }
+
+    fn as_sums(&self) -> &dyn Sums {
+        self
+    }
+}
+
+impl<const N: usize> Sums for Map<N> {
     fn len(&self) -> usize {
         self.entries.len()
+    }
+
+    fn key_words(&self) -> usize {
+        N
+    }
+
+    fn measures(&self) -> usize {
+        self.entries.measures()
+    }
+
+    fn is_wide(&self) -> bool {
+        self.entries.is_wide()
     }
 
     fn key(&self, group: usize) -> &[u64] {

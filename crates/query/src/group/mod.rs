@@ -2,29 +2,36 @@
 //!
 //! Each thread has a [`Grouping`] of its own. Rows come as a batch and the places in it that matched; their keys
 //! are packed into words column by column ([`key`]), the words are looked up ([`index`]), and each measure's
-//! column is added in one loop ([`entry`]). At the end the threads' groups are merged and ordered ([`top`]).
+//! column is added in one loop ([`entry`]). At the end the threads' groups are merged and ordered ([`top`]); where they do
+//! not fit in memory they go to disk in between ([`spill`]) and are merged part by part ([`parts`]).
 
 mod entry;
 mod index;
 mod key;
 mod map;
+mod narrow;
+mod parts;
 mod ranked;
+mod spill;
 mod spread;
 mod top;
 mod worked;
 
+use crate::Options;
 use crate::budget::{Budget, Full};
 use crate::error::Error;
 use crate::key::Key;
 use crate::name::Names;
 use crate::query::Query;
 use crate::rows::Rows;
-use crate::table::Table;
+use crate::stop::Stop;
+use crate::table::{Cell, Table};
 use foldhash::fast::RandomState;
 use key::Layout;
-pub(crate) use map::Share;
-use map::{Groups, Scheme};
-pub(crate) use ranked::Ranked;
+use map::{Groups, Progress, Scheme, Sums};
+pub(crate) use parts::answer;
+use ranked::Ranked;
+use spill::{Disk, LEVELS, Run, Runs};
 use spread::Spread;
 use std::fmt;
 use std::sync::Arc;
@@ -32,47 +39,91 @@ use weir_flow::{Batch, Values};
 pub(crate) use worked::Shares;
 use worked::{Beside, Work};
 
+/// Groups are read from disk so many at a time.
+const PAGE_GROUPS: usize = 8192;
+
 /// What the groupings of all threads of one query share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     scheme: Scheme,
     names: Names,
-    budget: Budget,
+    budget: Budget<'static>,
+    /// What a thread may have of it, before it writes its groups to disk.
+    table_bytes: usize,
+    disk: Option<Disk>,
     keys: Vec<Key>,
     work: Work,
     spread: Option<Spread>,
+    stop: Stop,
 }
 
 impl Shared {
-    /// For this share of a query's groups, in so much memory. All shares must have the same seed.
-    pub(crate) fn new(query: &Query, memory_bytes: usize, share: Share, seed: &RandomState) -> Self {
-        let scheme =
-            Scheme { layout: Layout::new(&query.keys), measures: query.summed(), seed: seed.clone(), share };
+    /// For the groups of a query, on so many threads.
+    pub(crate) fn new(query: &Query, options: &Options, threads: usize) -> Self {
+        let scheme = Scheme {
+            layout: Layout::new(&query.keys),
+            measures: query.summed(),
+            seed: RandomState::default(),
+        };
         let spread = Spread::new(query);
         let work = Work {
             keys: key::worked_out(&query.keys),
             civil: query.civil.clone(),
             fine_ms: spread.as_ref().map_or(weir_flow::time::BIN_MS, |spread| spread.fine_ms),
         };
-        let budget = Budget::new(memory_bytes);
-        Self { scheme, names: Names::default(), budget, keys: query.keys.clone(), work, spread }
+        let disk = options.spill.clone().map(Disk::new);
+        // Without a disk whoever needs memory takes it; else none takes so much that another must write tiny runs, and a
+        // quarter is left for the rows of the answer.
+        let part = options.memory_bytes / threads.max(1) / 4 * 3;
+        let table_bytes = disk.as_ref().map_or(usize::MAX, |disk| disk.table_bytes().min(part));
+        Self {
+            scheme,
+            names: Names::default(),
+            budget: Budget::new(options.memory_bytes),
+            table_bytes,
+            disk,
+            keys: query.keys.clone(),
+            work,
+            spread,
+            stop: options.stop.clone(),
+        }
     }
 
-    /// The error that says what to narrow.
-    fn full(&self, groups: usize) -> Error {
+    /// What the groups are.
+    fn what(&self) -> String {
         let keys: Vec<String> = self.keys.iter().map(Key::to_string).collect();
-        let of = format!("groups by {}", keys.join(", "));
-        Error::Memory { count: groups, of, limit_bytes: self.budget.limit_bytes() }
+        format!("groups by {}", keys.join(", "))
+    }
+
+    /// What a row of the answer takes.
+    fn row_bytes(&self) -> usize {
+        self.scheme.measures.len() * size_of::<u128>() + self.keys.len() * size_of::<Option<Cell>>()
+    }
+
+    /// All groups were asked for, and their rows do not fit.
+    fn too_many_rows(&self, rows: usize) -> Error {
+        let cure = "ask for the first of them only, narrow the time span or the filter, or allow more memory";
+        Error::Memory {
+            count: rows,
+            of: self.what(),
+            limit_bytes: self.budget.limit_bytes(),
+            cure: cure.to_owned(),
+        }
     }
 }
 
 /// The groups of one thread.
 pub(crate) struct Grouping<'a> {
     shared: &'a Shared,
+    /// This thread's part of the memory.
+    budget: Budget<'a>,
     /// Rows whose keys are all known.
     complete: Box<dyn Groups>,
     /// Rows where at least one key is unknown.
     partial: Box<dyn Groups>,
+    /// What is on disk of it, parted by these bits of the hash.
+    runs: Runs,
+    level: u32,
     /// The names of the last batch: batches of one segment share them.
     translated: Arc<[Box<str>]>,
     /// Their numbers, those of the last batch's text, and what was worked out of it.
@@ -84,16 +135,18 @@ pub(crate) struct Grouping<'a> {
 
 impl fmt::Debug for Grouping<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let groups = self.complete.len() + self.partial.len();
-        f.debug_struct("Grouping").field("groups", &groups).finish_non_exhaustive()
+        f.debug_struct("Grouping").field("groups", &self.len()).finish_non_exhaustive()
     }
 }
 
 impl<'a> Grouping<'a> {
-    /// No groups yet.
-    pub(crate) fn new(shared: &'a Shared) -> Self {
+    /// No groups yet; `level` is how often they were parted before, 0 for the rows of the store.
+    pub(crate) fn new(shared: &'a Shared, level: u32) -> Self {
         Self {
             shared,
+            budget: shared.budget.part(shared.table_bytes),
+            runs: Runs::default(),
+            level,
             complete: shared.scheme.complete(),
             partial: shared.scheme.partial(),
             translated: Arc::default(),
@@ -101,6 +154,12 @@ impl<'a> Grouping<'a> {
             split: Default::default(),
             whole: Vec::new(),
         }
+    }
+
+    /// # Errors
+    /// The question is given up.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        self.shared.stop.check()
     }
 
     /// Adds these rows, spread over time if the query asks for that.
@@ -126,14 +185,15 @@ impl<'a> Grouping<'a> {
     /// # Errors
     /// There is no memory left for the groups.
     pub(crate) fn add_shares(&mut self, batch: &Batch, rows: Rows<'_>, shares: &Shares) -> Result<(), Error> {
+        self.shared.stop.check()?;
         self.translate(batch, rows).map_err(|Full| self.full())?;
         self.beside.shares.clone_from(shares);
         self.beside.work(&self.shared.work, batch, rows);
         let mask = self.shared.scheme.layout.mask();
         let mut all = u64::MAX;
         rows.each(self.beside.present(batch), |_, present| all &= present);
-        let added = if all & mask == mask {
-            self.add_complete(batch, rows)
+        if all & mask == mask {
+            self.add_some(batch, rows, false)
         } else {
             let (mut known, mut unknown) = std::mem::take(&mut self.split);
             known.clear();
@@ -144,22 +204,46 @@ impl<'a> Grouping<'a> {
                 if known_here { known.push(place) } else { unknown.push(place) }
             }
             let added = self
-                .add_complete(batch, Rows::Picked(&known))
-                .and_then(|()| self.add_partial(batch, Rows::Picked(&unknown)));
+                .add_some(batch, Rows::Picked(&known), false)
+                .and_then(|()| self.add_some(batch, Rows::Picked(&unknown), true));
             self.split = (known, unknown);
             added
-        };
-        added.map_err(|Full| self.full())
+        }
     }
 
-    fn add_complete(&mut self, batch: &Batch, rows: Rows<'_>) -> Result<(), Full> {
-        let Shared { scheme, budget, .. } = self.shared;
-        self.complete.add(batch, rows, &self.beside, scheme, budget)
+    /// Adds rows whose keys are all known, or rows where one is not.
+    fn add_some(&mut self, batch: &Batch, rows: Rows<'_>, partial: bool) -> Result<(), Error> {
+        let scheme = &self.shared.scheme;
+        let beside = std::mem::take(&mut self.beside);
+        let added = self.fill(partial, |groups, budget, progress| {
+            groups.add(batch, rows, &beside, scheme, budget, progress)
+        });
+        self.beside = beside;
+        added
     }
 
-    fn add_partial(&mut self, batch: &Batch, rows: Rows<'_>) -> Result<(), Full> {
-        let Shared { scheme, budget, .. } = self.shared;
-        self.partial.add(batch, rows, &self.beside, scheme, budget)
+    /// Lets groups take something in, piece by piece. Where there is no memory for a piece, what there is goes to disk; where
+    /// there is nothing, the pieces are too large.
+    fn fill(
+        &mut self,
+        partial: bool,
+        mut step: impl FnMut(&mut dyn Groups, &Budget<'a>, &mut Progress) -> Result<(), Full>,
+    ) -> Result<(), Error> {
+        let mut progress = Progress::start();
+        loop {
+            let groups = if partial { &mut self.partial } else { &mut self.complete };
+            match step(groups.as_mut(), &self.budget, &mut progress) {
+                Ok(()) => return Ok(()),
+                Err(Full) if self.len() > 0 => self.spill()?,
+                Err(Full) if progress.piece > 1 => {
+                    progress.piece /= 2;
+                    // What was taken for the larger piece.
+                    self.complete.clear(&self.shared.scheme, &self.budget);
+                    self.partial.clear(&self.shared.scheme, &self.budget);
+                }
+                Err(Full) => return Err(self.full()),
+            }
+        }
     }
 
     /// Sees to it that this batch's names and the text of these rows have numbers.
@@ -183,32 +267,101 @@ impl<'a> Grouping<'a> {
     ///
     /// # Errors
     /// There is no memory left for the groups.
-    pub(crate) fn merge(&mut self, mut other: Self) -> Result<(), Error> {
-        let budget = &self.shared.budget;
-        other.complete.end(budget);
-        other.partial.end(budget);
-        let merged = self
-            .complete
-            .merge(other.complete.as_ref(), budget)
-            .and_then(|()| self.partial.merge(other.partial.as_ref(), budget));
-        budget.give_back(other.complete.bytes() + other.partial.bytes());
-        merged.map_err(|Full| self.full())
+    fn merge(&mut self, mut other: Self) -> Result<(), Error> {
+        other.complete.end(&other.budget);
+        other.partial.end(&other.budget);
+        for (groups, partial) in [(&other.complete, false), (&other.partial, true)] {
+            self.take_in(groups.as_sums(), partial)?;
+        }
+        Ok(())
     }
 
+    /// Adds groups whose keys are all known, or where one is not.
+    fn take_in(&mut self, other: &dyn Sums, partial: bool) -> Result<(), Error> {
+        self.shared.stop.check()?;
+        self.fill(partial, |groups, budget, progress| groups.merge(other, budget, progress))
+    }
+
+    /// Adds groups that are on disk.
+    fn load(&mut self, run: Run) -> Result<(), Error> {
+        let Some(disk) = &self.shared.disk else { return Err(self.full()) };
+        let groups = if run.partial { &self.partial } else { &self.complete };
+        let (key_words, measures) = (groups.key_words(), groups.measures());
+        for from in (0..run.groups).step_by(PAGE_GROUPS) {
+            let page = disk.read(run, from, PAGE_GROUPS, key_words, measures);
+            let page = page.map_err(|denied| disk.error(denied, self.shared.what(), String::new()))?;
+            self.take_in(&page, run.partial)?;
+        }
+        Ok(())
+    }
+
+    /// Writes all groups to disk, and begins anew.
+    ///
+    /// # Errors
+    /// There is no disk to write to, or no room on it.
+    fn spill(&mut self) -> Result<(), Error> {
+        self.shared.stop.check()?;
+        let Some(disk) = self.shared.disk.as_ref().filter(|_| self.level < LEVELS) else {
+            return Err(self.full());
+        };
+        for partial in [false, true] {
+            let groups = if partial { &mut self.partial } else { &mut self.complete };
+            if groups.len() == 0 {
+                continue;
+            }
+            groups.end(&self.budget);
+            let (order, ends) = groups.parted(&self.shared.scheme.seed, self.level);
+            let written = disk.write(groups.as_sums(), &order, &ends, partial, &mut self.runs);
+            if let Err(denied) = written {
+                return Err(disk.error(denied, self.shared.what(), self.cure()));
+            }
+            groups.clear(&self.shared.scheme, &self.budget);
+        }
+        Ok(())
+    }
+
+    /// Whether some of the groups are on disk.
+    fn is_on_disk(&self) -> bool {
+        !self.runs.is_empty()
+    }
+
+    fn take_runs(&mut self) -> Runs {
+        std::mem::take(&mut self.runs)
+    }
+
+    fn len(&self) -> usize {
+        self.complete.len() + self.partial.len()
+    }
+
+    /// What to narrow.
+    fn cure(&self) -> String {
+        let names = self.shared.names.list();
+        let most = if self.complete.len() < self.partial.len() { &self.partial } else { &self.complete };
+        narrow::cure(&self.shared.keys, most.as_sums(), &self.shared.scheme.layout, &names)
+    }
+
+    /// The error that says what to narrow.
     fn full(&self) -> Error {
-        self.shared.full(self.complete.len() + self.partial.len())
+        Error::Memory {
+            count: self.len(),
+            of: self.shared.what(),
+            limit_bytes: self.shared.budget.limit_bytes(),
+            cure: self.cure(),
+        }
     }
 
     /// The table that the query asks for.
     ///
     /// # Errors
     /// There is no memory left for its rows.
-    pub(crate) fn table(&self, query: &Query) -> Result<Ranked, Error> {
-        let parts = [self.complete.as_ref(), self.partial.as_ref()];
+    fn table(&self, query: &Query) -> Result<Ranked, Error> {
+        self.shared.stop.check()?;
+        let parts = [self.complete.as_sums(), self.partial.as_sums()];
         let names = self.shared.names.list();
         let ranking = top::Ranking { parts, scheme: &self.shared.scheme, names: &names };
-        let shown =
-            ranking.best(query.order, query.limit, &self.shared.budget).map_err(|Full| self.full())?;
+        let (budget, row_bytes) = (&self.shared.budget, self.shared.row_bytes());
+        let shown = ranking.best(query.order, query.limit, budget, row_bytes);
+        let shown = shown.map_err(|Full| self.shared.too_many_rows(self.len()))?;
 
         let shown_measures = query.measures.len();
         // Every matched row is in exactly one group.

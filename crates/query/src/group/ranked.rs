@@ -1,4 +1,4 @@
-//! A table with what its rows are ordered by, so that the tables of several passes can be put together.
+//! A table with what its rows are ordered by, so that the tables of several parts can be put together.
 
 use crate::query::Query;
 use crate::table::{Row, Table};
@@ -12,15 +12,16 @@ pub(crate) struct Ranked {
 }
 
 impl Ranked {
-    /// The table of both, which have no group in common.
+    /// The table of all of these, which have no group in common.
     #[must_use]
-    pub(crate) fn merge(&self, other: &Self, query: &Query) -> Self {
-        let total = self.table.total.iter().zip(&other.table.total).map(|(a, b)| a + b).collect();
+    pub(crate) fn merge(all: &[Self], query: &Query) -> Self {
+        let sum = |at| all.iter().filter_map(|one| one.table.total.get(at)).sum();
+        let total = (0..query.measures.len()).map(sum).collect();
         let mut table = Table::new(query.keys.clone(), query.measures.clone(), total);
-        table.groups = self.table.groups + other.table.groups;
+        table.groups = all.iter().map(|one| one.table.groups).sum();
         // The larger sum first, then by the keys.
-        let mut rows: Vec<(Reverse<u128>, Row<'_>)> = self.rows().chain(other.rows()).collect();
-        rows.sort_by(|(a_rank, a), (b_rank, b)| a_rank.cmp(b_rank).then_with(|| a.keys.cmp(b.keys)));
+        let mut rows: Vec<(Reverse<u128>, Row<'_>)> = all.iter().flat_map(Self::rows).collect();
+        rows.sort_unstable_by(|(a_rank, a), (b_rank, b)| a_rank.cmp(b_rank).then_with(|| a.keys.cmp(b.keys)));
         rows.truncate(query.limit.unwrap_or(usize::MAX));
         for (_, row) in &rows {
             table.push(row.keys.iter().cloned(), row.sums.iter().copied());

@@ -1,9 +1,8 @@
 //! The order of the groups, and the first few of them without sorting all.
 
-use super::map::{Groups, Scheme};
+use super::map::{Scheme, Sums};
 use crate::budget::{Budget, Full};
 use crate::query::Order;
-use crate::table::Cell;
 use std::cmp::Ordering;
 use std::sync::Arc;
 
@@ -18,7 +17,7 @@ pub(super) struct Place {
 /// All groups, to be ordered.
 pub(super) struct Ranking<'a> {
     /// The groups whose keys are all known, then the others.
-    pub(super) parts: [&'a dyn Groups; 2],
+    pub(super) parts: [&'a dyn Sums; 2],
     pub(super) scheme: &'a Scheme,
     pub(super) names: &'a [Arc<str>],
 }
@@ -26,19 +25,21 @@ pub(super) struct Ranking<'a> {
 impl Ranking<'_> {
     /// The first `limit` groups (all, where there is no limit) in the order asked for.
     ///
-    /// At any time at most about twice as many candidates are held: when there are that many, the worse half is
+    /// Takes the memory of their rows, of `row_bytes` each. At any time at most about twice as many candidates are held: when there are that many, the worse half is
     /// dropped, and what is worse than the last kept one is not considered any more.
     pub(super) fn best(
         &self,
         order: Order,
         limit: Option<usize>,
-        budget: &Budget,
+        budget: &Budget<'_>,
+        row_bytes: usize,
     ) -> Result<Vec<Place>, Full> {
         let groups: usize = self.parts.iter().map(|part| part.len()).sum();
         let limit = limit.unwrap_or(groups).min(groups);
-        let shown_bytes = self.scheme.measures.len() * size_of::<u128>()
-            + self.scheme.layout.keys() * size_of::<Option<Cell>>();
-        budget.take(limit.saturating_mul(2 * size_of::<Place>() + shown_bytes))?;
+        let places_bytes = limit.saturating_mul(2 * size_of::<Place>());
+        budget.take(limit.saturating_mul(row_bytes).saturating_add(places_bytes))?;
+        // The rows stay; the places are forgotten as soon as the rows are there.
+        budget.give_back(places_bytes);
         if limit == 0 {
             return Ok(Vec::new());
         }

@@ -1,5 +1,6 @@
 //! What questions have in common: which flows, of which time, from where.
 
+use super::memory;
 use crate::collect::{Decoder, file};
 use crate::config::Config;
 use crate::exit::{Failure, Outcome};
@@ -18,7 +19,7 @@ use weir_flow::schema::Column;
 use weir_flow::session::memory::Realm;
 use weir_flow::time::BIN_MS;
 use weir_query::civil::WIDTHS_MS;
-use weir_query::{Bucket, Civil, Options, Query, Table};
+use weir_query::{Bucket, Civil, Options, Query, Spill, Table};
 use weir_store::Snapshot;
 
 /// Which flows.
@@ -32,6 +33,40 @@ pub(super) struct Which {
     /// Read these files, without any store; a filter may follow them
     #[arg(short = 'r', long = "read", value_name = "FILE", num_args = 1..)]
     files: Vec<PathBuf>,
+}
+
+/// What an answer may cost.
+#[derive(Args, Debug, Clone)]
+pub(super) struct Cost {
+    /// The memory for groups: 512M, 4G [default: a quarter of what is left]
+    #[arg(long, value_name = "SIZE", value_parser = memory::bytes)]
+    memory: Option<u64>,
+    /// Where groups go that do not fit in memory; none: the question is refused [default: $TMPDIR, or /var/tmp]
+    #[arg(long, value_name = "FOLDER")]
+    spill: Option<PathBuf>,
+    /// How much of them there may be
+    #[arg(long, value_name = "SIZE", default_value = "16G", value_parser = memory::bytes)]
+    spill_max: u64,
+}
+
+impl Default for Cost {
+    fn default() -> Self {
+        Self { memory: None, spill: None, spill_max: 16 << 30 }
+    }
+}
+
+impl Cost {
+    /// As the query engine takes it.
+    pub(super) fn options(&self) -> Options {
+        let usual = || std::env::var_os("TMPDIR").map_or_else(|| PathBuf::from("/var/tmp"), PathBuf::from);
+        let folder = self.spill.clone().unwrap_or_else(usual);
+        let is_none = folder.as_os_str() == "none" || (self.spill.is_none() && !folder.is_dir());
+        Options {
+            memory_bytes: usize::try_from(self.memory.unwrap_or_else(memory::unasked)).unwrap_or(usize::MAX),
+            spill: (!is_none).then(|| Spill::to(folder, self.spill_max)),
+            ..Options::default()
+        }
+    }
 }
 
 /// Which time.
@@ -301,6 +336,7 @@ fn allow_open_files() {
 
 #[cfg(test)]
 mod tests {
+    use super::memory;
     use super::*;
 
     /// The query engine's arithmetic and the calendar library agree on every day, in zones of all kinds.

@@ -20,7 +20,7 @@ use std::time::Duration;
 use weir_flow::batch::Value;
 use weir_flow::filter::Filter;
 use weir_flow::{Batch, Column};
-use weir_query::{Listing, Options};
+use weir_query::{Listing, Options, Stop};
 
 #[derive(Args)]
 #[command(after_help = "Examples:\n  \
@@ -83,17 +83,18 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let book = arguments.book(&config)?;
     let writer = if book.is_some() { writer.with_addresses() } else { writer };
     let mut out = Out::new(writer, form, book)?;
+    let options = ask::Cost::default().options();
     match &arguments.sort {
         Some(by) => {
             let by = Sorted::by(by)?;
             listing.columns |= by.columns();
             let limit = listing.limit.take().unwrap_or(20);
-            let largest = largest(&source, &listing, by, limit)?;
+            let largest = largest(&source, &listing, &options, by, limit)?;
             out.batch(&largest)?;
         }
         None => {
             let mut result = Ok(());
-            list(&source, &listing, |batch| {
+            list(&source, &listing, &options, |batch| {
                 result = out.batch(batch);
                 if result.is_ok() && !out.closed { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
             })?;
@@ -104,11 +105,15 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
 }
 
 /// Hands the records over, oldest first.
-fn list(source: &Source, listing: &Listing, each: impl FnMut(&Batch) -> ControlFlow<()>) -> Outcome {
-    let options = Options::default();
+fn list(
+    source: &Source,
+    listing: &Listing,
+    options: &Options,
+    each: impl FnMut(&Batch) -> ControlFlow<()>,
+) -> Outcome {
     match source {
-        Source::Files(batches) => drop(weir_query::list_batches(batches.iter(), listing, &options, each)?),
-        Source::Store(snapshot) => drop(weir_query::list(snapshot, listing, &options, each)?),
+        Source::Files(batches) => drop(weir_query::list_batches(batches.iter(), listing, options, each)?),
+        Source::Store(snapshot) => drop(weir_query::list(snapshot, listing, options, each)?),
     }
     Ok(())
 }
@@ -229,7 +234,13 @@ impl Sorted {
 
 /// The records with the largest values, the largest first; of equal ones, the oldest first. About twice as many are
 /// held as are asked for.
-fn largest(source: &Source, listing: &Listing, by: Sorted, limit: usize) -> Outcome<Batch> {
+fn largest(
+    source: &Source,
+    listing: &Listing,
+    options: &Options,
+    by: Sorted,
+    limit: usize,
+) -> Outcome<Batch> {
     const SPARE_ROWS: usize = 1 << 16;
     let mut held: Option<Batch> = None;
     let keep = |batch: &Batch| {
@@ -238,7 +249,7 @@ fn largest(source: &Source, listing: &Listing, by: Sorted, limit: usize) -> Outc
         rows.truncate(limit);
         batch.gather(&rows)
     };
-    list(source, listing, |batch| {
+    list(source, listing, options, |batch| {
         let mut all = held.take().unwrap_or_else(|| Batch::with_columns(listing.columns));
         all.append(batch);
         held = Some(if all.len() > limit.saturating_mul(2).saturating_add(SPARE_ROWS) {
@@ -268,6 +279,7 @@ fn follow(arguments: &Arguments, config: &Config, listing: Listing) -> Outcome {
             .map_err(|error| Failure::new(format!("cannot hear of Ctrl-C: {error}")))?;
     }
     let mut following = Following {
+        options: Options { stop: Stop::from(Arc::clone(&stop)), ..Options::default() },
         listing: Listing { columns: listing.columns | Column::Received.bit(), limit: None, ..listing },
         form,
         all: arguments.all,
@@ -280,14 +292,19 @@ fn follow(arguments: &Arguments, config: &Config, listing: Listing) -> Outcome {
     following.look(config, false)?;
     while following.left > 0 && !stop.load(Ordering::Relaxed) {
         std::thread::sleep(Duration::from_millis(500));
-        let text = following.look(config, true)?;
-        report::print(&text)?;
+        match following.look(config, true) {
+            // Given up in the middle of it.
+            Err(_) if stop.load(Ordering::Relaxed) => break,
+            text => report::print(&text?)?,
+        }
     }
+    following.book.iter().for_each(super::name::remark);
     Ok(())
 }
 
 /// What was shown of the last half minute.
 struct Following {
+    options: Options,
     listing: Listing,
     form: Form,
     all: bool,
@@ -324,7 +341,7 @@ impl Following {
         if self.headed {
             out.clear();
         }
-        list(&source, &listing, |batch| {
+        list(&source, &listing, &self.options, |batch| {
             let mut new = Vec::new();
             for row in 0..batch.len() {
                 let text = plain.row(batch, row);

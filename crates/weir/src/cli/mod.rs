@@ -87,8 +87,8 @@ enum Command {
     ExporterConfig(exporter_config::Arguments),
 }
 
-/// How far questions stand back behind the daemon, in the steps of nice(2).
-const NICE: i32 = 10;
+/// The priority of questions, in the steps of nice(2): the lowest there is.
+const NICE: i32 = 19;
 
 impl Command {
     /// Whether it reads what is stored, and nobody waits for it but who asked.

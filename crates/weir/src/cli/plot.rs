@@ -13,7 +13,7 @@ use crate::top::{Answer, Group, Series};
 use clap::Args;
 use std::ops::Range;
 use std::path::PathBuf;
-use weir_query::{Bucket, Count, Key, Measure, Options, Order, Query};
+use weir_query::{Bucket, Count, Key, Measure, Order, Query};
 
 #[derive(Args)]
 #[command(after_help = "Examples:\n  \
@@ -73,7 +73,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         ));
     }
     let source = arguments.which.source(&config)?;
-    let asked = Asked { source: &source, options: Options::default() };
+    let asked = Asked { source: &source, options: ask::Cost::default().options() };
     let range = arguments.which.range(&config)?;
     let Some(span) = asked.span(range.as_ref()) else {
         return Err(Failure::new("nothing is stored to be drawn"));

@@ -1,7 +1,7 @@
 //! `weir top`: groups of flows, the largest first.
 
+use super::Common;
 use super::ask::{self, Asked, Source};
-use super::{Common, memory};
 use crate::clock::Moment;
 use crate::config::Config;
 use crate::exit::{Failure, Outcome};
@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use weir_flow::schema::Column;
 use weir_flow::time::{BIN_MS, bin};
-use weir_query::{Bucket, Cell, Count, Key, Measure, Options, Order, Query};
+use weir_query::{Bucket, Cell, Count, Key, Measure, Order, Query};
 
 /// What people read under the options.
 const EXAMPLES: &str = "Examples:
@@ -91,9 +91,8 @@ pub(super) struct Arguments {
     /// No bars on a terminal
     #[arg(long)]
     no_bars: bool,
-    /// The memory for groups: 512M, 4G [default: a quarter of what is left]
-    #[arg(long, value_name = "SIZE", value_parser = memory::parse)]
-    memory: Option<usize>,
+    #[command(flatten)]
+    cost: ask::Cost,
     #[command(flatten)]
     common: Common,
 }
@@ -106,8 +105,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         widen(&mut query);
     }
     let source = arguments.which.source(&config)?;
-    let memory_bytes = arguments.memory.unwrap_or_else(memory::unasked);
-    let asked = Asked { source: &source, options: Options { memory_bytes, ..Options::default() } };
+    let asked = Asked { source: &source, options: arguments.cost.options() };
     let span = asked.span(query.range.as_ref());
     let before = arguments.compare.as_deref().map(|when| earlier(when, &query)).transpose()?;
     let mut answer = asked.answer(arguments, &query, before.as_ref())?;

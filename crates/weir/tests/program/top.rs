@@ -7,8 +7,9 @@ use crate::netflow::{self, Flow};
 use crate::run::{Place, csv, number};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::net::UdpSocket;
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
 
 fn imported() -> Place {
@@ -297,4 +298,46 @@ fn following_shows_what_comes() {
     octets.sort();
     assert_eq!(octets, ["22", "44", "44"]);
     assert!(follower.wait().unwrap().success());
+}
+
+/// Groups that do not fit in memory go to disk, and the answer is the same. Whatever ends a question ends it at once, also
+/// while nobody takes its answer, and leaves nothing behind.
+#[test]
+fn a_question_on_disk_is_answered_the_same_and_leaves_nothing() {
+    let place = Place::new();
+    place.done("demo --dir . --period 2026-10 --scale 10");
+    std::fs::create_dir(place.path("disk")).unwrap();
+    let keys = "top src,dst,sport,dport,start";
+    let little = format!("{keys} -n 100 --memory 800K --spill disk");
+    let mut asked = place.json(&format!("{little} -o json"));
+    let mut plain = place.json(&format!("{keys} -n 100 -o json"));
+    assert!(number(&plain, "groups") > 40_000, "{}", plain["groups"]);
+    assert_eq!(asked.as_object_mut().unwrap(), plain.as_object_mut().unwrap());
+    let explained = place.weir(&format!("{little} --explain")).err;
+    assert!(explained.contains("bytes were kept on disk meanwhile"), "{explained}");
+    assert!(!place.weir(&format!("{keys} --explain")).err.contains("on disk"));
+    let refused = place.fails(&format!("{keys} --memory 800K --spill none"), 1);
+    assert!(refused.contains("do not fit in 800 KiB of memory") && refused.contains("narrow"), "{refused}");
+    let refused = place.fails(&format!("{little} --spill-max 100K"), 1);
+    assert!(refused.contains("nor on the disk of disk, where there may be 100 KiB"), "{refused}");
+    for (signal, number) in [("INT", 2), ("KILL", 9)] {
+        for (line, is_read) in [
+            (little.clone(), false),
+            (format!("{keys} -n 0 -o ndjson"), true),
+            ("flows -o ndjson".into(), true),
+        ] {
+            let mut child = place.command(&line).stdout(Stdio::piped()).spawn().unwrap();
+            if is_read {
+                // Its answer has begun, and is longer than a pipe is wide.
+                child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+            }
+            let id = child.id().to_string();
+            assert!(Command::new("kill").args(["-s", signal, &id]).status().unwrap().success());
+            let ended = child.wait().unwrap();
+            // One whose answer nobody waited for may be done.
+            let is_done = !is_read && ended.success();
+            assert!(is_done || ended.signal() == Some(number), "{line}: {ended}");
+        }
+    }
+    assert_eq!(std::fs::read_dir(place.path("disk")).unwrap().count(), 0);
 }

@@ -208,11 +208,15 @@ pub(crate) fn explain(answer: &Answer, why_records: Option<&str>) -> String {
             grouped(s.stored_records)
         );
     }
+    let spilled = match s.spilled_bytes {
+        0 => String::new(),
+        bytes => format!(", of which {} bytes were kept on disk meanwhile", grouped(bytes)),
+    };
     let why = why_records.map_or_else(String::new, |why| format!("why not the accounts: {why}\n"));
     format!(
         "read: {} of {} records, from {} of {} segments ({} bytes long) and the journal\n\
          within them: {} of {} row groups, {} of {} pages that filter and span were held against\n\
-         matched: {} records, {} groups, in {} pass{}\n{why}",
+         matched: {} records, {} groups{spilled}\n{why}",
         grouped(s.scanned_records),
         grouped(s.stored_records),
         grouped(s.segments_read),
@@ -224,7 +228,5 @@ pub(crate) fn explain(answer: &Answer, why_records: Option<&str>) -> String {
         grouped(s.pages),
         grouped(s.matched_records),
         grouped(answer.groups),
-        s.passes.max(1),
-        if s.passes > 1 { "es" } else { "" },
     )
 }
