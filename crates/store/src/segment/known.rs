@@ -43,8 +43,8 @@ mod tests {
     fn two_groups_are_kept() {
         let known = Known::default();
         let numbers = |n| Values::U8(vec![n]);
-        for (group, place) in [(0, 1), (0, 2), (1, 1), (0, 2)] {
-            known.put(group, place, numbers(10 * group as u8 + place as u8));
+        for (group, place) in [(0u8, 1u8), (0, 2), (1, 1), (0, 2)] {
+            known.put(group.into(), place.into(), numbers(10 * group + place));
         }
         let is = |group, place| known.get(group, place).map(|values| (*values).clone());
         assert_eq!(

@@ -336,7 +336,6 @@ fn allow_open_files() {
 
 #[cfg(test)]
 mod tests {
-    use super::memory;
     use super::*;
 
     /// The query engine's arithmetic and the calendar library agree on every day, in zones of all kinds.

@@ -57,7 +57,7 @@ pub(crate) fn render(addresses: &[Addr], known: &Glossary, zone: &Zone, form: Fo
             let head = csv_line(["address", "name", "source", "as_of", "country", "as", "organization"]);
             rows.iter().fold(head, |text, (address, known)| text + &csv_line(cells(*address, known, zone)))
         }
-        Form::Table | Form::Parquet => {
+        Form::Table | Form::Parquet | Form::Arrow => {
             let heads = ["address", "name", "from", "as of", "country", "AS", "organization"];
             let mut table = Columns::new(heads.map(|head| (head, Align::Left)));
             for (address, known) in &rows {
