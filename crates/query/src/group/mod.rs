@@ -35,6 +35,7 @@ use spill::{Disk, LEVELS, Run, Runs};
 use spread::Spread;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use weir_flow::{Batch, Values};
 pub(crate) use worked::Shares;
 use worked::{Beside, Work};
@@ -55,6 +56,8 @@ pub(crate) struct Shared {
     work: Work,
     spread: Option<Spread>,
     stop: Stop,
+    /// The rows of the answer so far, of all parts.
+    rows: AtomicUsize,
 }
 
 impl Shared {
@@ -86,6 +89,7 @@ impl Shared {
             work,
             spread,
             stop: options.stop.clone(),
+            rows: AtomicUsize::new(0),
         }
     }
 
@@ -100,8 +104,9 @@ impl Shared {
         self.scheme.measures.len() * size_of::<u128>() + self.keys.len() * size_of::<Option<Cell>>()
     }
 
-    /// All groups were asked for, and their rows do not fit.
-    fn too_many_rows(&self, rows: usize) -> Error {
+    /// The rows of the answer so far, and so many more, do not fit.
+    fn too_many_rows(&self, more: usize) -> Error {
+        let rows = self.rows.load(Ordering::Relaxed).saturating_add(more);
         let cure = "ask for the first of them only, narrow the time span or the filter, or allow more memory";
         Error::Memory {
             count: rows,
@@ -362,6 +367,7 @@ impl<'a> Grouping<'a> {
         let (budget, row_bytes) = (&self.shared.budget, self.shared.row_bytes());
         let shown = ranking.best(query.order, query.limit, budget, row_bytes);
         let shown = shown.map_err(|Full| self.shared.too_many_rows(self.len()))?;
+        self.shared.rows.fetch_add(shown.len(), Ordering::Relaxed);
 
         let shown_measures = query.measures.len();
         // Every matched row is in exactly one group.

@@ -116,7 +116,7 @@ impl<'a> Held<'a> {
         let kept = before.min(self.query.limit.unwrap_or(usize::MAX));
         // The rows that are kept are there twice for a while.
         let twice = kept.saturating_mul(self.shared.row_bytes());
-        budget.take(twice).map_err(|crate::budget::Full| self.shared.too_many_rows(before))?;
+        budget.take(twice).map_err(|crate::budget::Full| self.shared.too_many_rows(0))?;
         let merged = Ranked::merge(&all, self.query);
         budget.give_back(twice + (before - kept) * self.shared.row_bytes());
         Ok(merged)
