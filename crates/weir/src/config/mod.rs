@@ -9,6 +9,7 @@ mod listen;
 mod mail;
 pub(crate) mod memory;
 mod mistake;
+mod port;
 pub(crate) mod quota;
 mod read;
 mod relay;
@@ -16,6 +17,7 @@ mod schedule;
 mod statement;
 mod store;
 mod tariff;
+mod tenant;
 #[cfg(test)]
 mod tests;
 mod web;
