@@ -12,6 +12,7 @@ mod manage;
 mod plot;
 mod quota;
 mod rate;
+mod reattribute;
 mod rebuild;
 mod statement;
 mod top;
@@ -72,6 +73,8 @@ enum Command {
     Send(manage::SendArguments),
     /// Reads the configuration and says every mistake
     Check(manage::CheckArguments),
+    /// Decides again whose the records of an open period are, after a correction of the configuration
+    Reattribute(reattribute::Arguments),
     /// Computes the accounts again from the records, or checks every file of the store
     Rebuild(rebuild::Arguments),
     /// Asks how every exporter is: templates, sampling, clocks, loss, double counting; each with its cure
@@ -149,6 +152,7 @@ pub(crate) fn run() -> Outcome {
         Command::Quota(arguments) => quota::run(&arguments),
         Command::Send(arguments) => manage::send(&arguments),
         Command::Check(arguments) => manage::check(&arguments),
+        Command::Reattribute(arguments) => reattribute::run(&arguments),
         Command::Rebuild(arguments) => rebuild::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::ExporterConfig(arguments) => exporter_config::run(&arguments),
