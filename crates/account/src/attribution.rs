@@ -14,17 +14,26 @@
 //! | nobody's, and an end is ours or an address is unknown | | unmatched | | | |
 //! | nobody's, both foreign | | transit | | | |
 //!
+//! An end whose address is nobody's may still be a tenant's by where it is attached: an interface, a VLAN, a MAC address
+//! ([`crate::port`]).
+//!
 //! "Ours" are the operator's own networks, by default the private ranges ([`own_networks_default`]): an address
 //! there that no tenant answers for is a hole in the list of tenants, and shows as one.
+//!
+//! Networks come and go: what an address is, is decided at the *start* of the record, by the networks that hold then.
+//! So a record has one tenant, though it may lie over the instant of a move: it is not cut, as it is not when it lies over
+//! the turn of a period (there its octets are spread over the bins on both sides, and each of them is this tenant's).
 //!
 //! # Where it counts
 //! The same packet is seen on the way in and on the way out, and by several exporters. [`Count`] says, exporter
 //! by exporter, where traffic is accounted; a record seen elsewhere becomes *duplicate*: it keeps its addresses
 //! and can be searched, but has neither tenant nor host, so that no sum by tenant or host can take it in.
 
-use crate::lookup::Lookup;
+use crate::dated::Dated;
+use crate::port::{Attached, Ports, Told};
 use crate::prefix::Prefix;
-use crate::tenant::Tenants;
+use crate::span::Span;
+use crate::tenant::{Tenant, Tenants};
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
@@ -95,7 +104,7 @@ pub fn own_networks_default() -> Vec<Prefix> {
 }
 
 /// Whose an address is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 enum Owner {
     /// Somebody else's.
     #[default]
@@ -111,7 +120,10 @@ enum Owner {
 #[derive(Clone, Debug)]
 pub struct Attribution {
     names: Arc<[Box<str>]>,
-    owners: Lookup<Owner>,
+    /// Whose things are in the records of all exporters that no tenant names.
+    owned: Owned,
+    /// And of the others, which may use the same addresses for somebody else.
+    apart: HashMap<Addr, Arc<Owned>>,
     counts: HashMap<Addr, Count>,
 }
 
@@ -120,17 +132,35 @@ impl Attribution {
     /// `counts` the exporters with another rule than [`Count::All`].
     #[must_use]
     pub fn new(tenants: &Tenants, own: &[Prefix], counts: impl IntoIterator<Item = (Addr, Count)>) -> Self {
-        let mut networks: Vec<_> = own.iter().map(|network| (*network, Owner::Own)).collect();
-        // After the own networks, so that of two equal networks the tenant's wins.
-        networks.extend(tenants.networks().map(|(network, tenant)| (network, Owner::Tenant(tenant))));
-        let owners = Lookup::new(&networks, |network, enclosing| match (network, enclosing) {
-            // An own network inside a tenant's takes nothing away from the tenant.
-            (Owner::Own, Owner::Tenant(_)) => enclosing,
-            _ => network,
-        });
+        let named: BTreeSet<Addr> = tenants.iter().flat_map(|t| t.exporters.iter().copied()).collect();
+        // Exporters that the same tenants name have one table.
+        let mut tables: HashMap<Vec<u32>, Arc<Owned>> = HashMap::new();
+        let mut apart = HashMap::new();
+        for exporter in named {
+            let is_of = |tenant: &Tenant| tenant.exporters.is_empty() || tenant.exporters.contains(&exporter);
+            let whose =
+                tenants.placed().filter(|(_, tenant)| is_of(tenant)).map(|(place, _)| place).collect();
+            let table = tables.entry(whose).or_insert_with(|| Arc::new(Owned::new(tenants, own, is_of)));
+            apart.insert(exporter, Arc::clone(table));
+        }
+        let owned = Owned::new(tenants, own, |tenant| tenant.exporters.is_empty());
         let counts = counts.into_iter().filter(|(_, count)| *count != Count::All).collect();
         // Not the tenants' own Arc: its address is what tells one snapshot's batches from another's.
-        Self { names: tenants.names().iter().cloned().collect(), owners, counts }
+        Self { names: tenants.names().iter().cloned().collect(), owned, apart, counts }
+    }
+
+    /// Whose this address is at an instant (ms since 1970) in the records of an exporter, if it is a tenant's.
+    #[must_use]
+    pub fn tenant(&self, exporter: Addr, addr: Addr, at_ms: i64) -> Option<&str> {
+        match self.owned(exporter).addresses.get(addr, || at_ms) {
+            Owner::Tenant(place) => self.names.get(place as usize).map(AsRef::as_ref),
+            Owner::Own | Owner::Foreign => None,
+        }
+    }
+
+    /// Whose things are in the records of an exporter.
+    fn owned(&self, exporter: Addr) -> &Owned {
+        self.apart.get(&exporter).map_or(&self.owned, AsRef::as_ref)
     }
 
     /// The rule that holds for an exporter.
@@ -156,17 +186,19 @@ impl Attribution {
         }
         let mut written = Written::take(batch, from, rows);
         let view = View::of(batch);
-        let mut rule = (Addr::UNSPECIFIED, self.count(Addr::UNSPECIFIED));
+        let rules = |exporter| (exporter, self.count(exporter), self.owned(exporter));
+        let (mut known, mut count, mut owned) = rules(Addr::UNSPECIFIED);
         for row in from..rows {
             let mask = view.present.get(row).copied().unwrap_or_default();
             let exporter = view.exporters.get(row).copied().unwrap_or_default();
-            if exporter != rule.0 {
-                rule = (exporter, self.count(exporter));
+            if exporter != known {
+                (known, count, owned) = rules(exporter);
             }
-            let place = match rule.1.accounts(&view, mask, row) {
+            let whose = Whose { owned, starts: view.starts, row };
+            let place = match count.accounts(&view, mask, row) {
                 Accounted::No => Place::of(Direction::Duplicate),
-                Accounted::Yes => self.place(&view, mask, row),
-                Accounted::UnlessLocal => match self.place(&view, mask, row) {
+                Accounted::Yes => whose.place(&view, mask, row),
+                Accounted::UnlessLocal => match whose.place(&view, mask, row) {
                     place if place.direction == Direction::Local => Place::of(Direction::Duplicate),
                     place => place,
                 },
@@ -175,9 +207,56 @@ impl Attribution {
         }
         written.give_back(batch, from);
     }
+}
+
+/// Whose addresses and ports are.
+#[derive(Clone, Debug)]
+struct Owned {
+    addresses: Dated<Owner>,
+    ports: Ports,
+    /// Whether there are any: mostly not.
+    has_ports: bool,
+}
+
+impl Owned {
+    /// Of the tenants that an exporter's records may be about.
+    fn new(tenants: &Tenants, own: &[Prefix], is_of: impl Fn(&Tenant) -> bool) -> Self {
+        let ports = Ports::new(tenants.placed().filter(|(_, tenant)| is_of(tenant)));
+        Self { addresses: addresses(tenants, own, is_of), has_ports: !ports.is_empty(), ports }
+    }
+}
+
+/// Everybody's networks. Own networks are always so.
+fn addresses(tenants: &Tenants, own: &[Prefix], is_of: impl Fn(&Tenant) -> bool) -> Dated<Owner> {
+    let mut networks: Vec<_> = own.iter().map(|network| (*network, (Span::default(), Owner::Own))).collect();
+    // After the own networks, so that of two equal networks the tenant's wins.
+    for (place, tenant) in tenants.placed().filter(|(_, tenant)| is_of(tenant)) {
+        let owned = tenant.networks.iter().map(|one| (one.prefix, (one.time, Owner::Tenant(place))));
+        networks.extend(owned);
+    }
+    Dated::new(&networks, |network, enclosing| match (network, enclosing) {
+        // An own network inside a tenant's takes nothing away from the tenant.
+        (Owner::Own, Owner::Tenant(_)) => enclosing,
+        _ => network,
+    })
+}
+
+/// Whose things are when a record starts.
+#[derive(Clone, Copy)]
+struct Whose<'a> {
+    owned: &'a Owned,
+    starts: &'a [i64],
+    row: usize,
+}
+
+impl Whose<'_> {
+    /// When that is, ms since 1970.
+    fn at_ms(self) -> i64 {
+        self.starts.get(self.row).copied().unwrap_or_default()
+    }
 
     #[inline]
-    fn place(&self, view: &View<'_>, mask: u64, row: usize) -> Place {
+    fn place(self, view: &View<'_>, mask: u64, row: usize) -> Place {
         let mut source = self.end(view_addr(mask, Column::SrcAddr, view.src, row));
         if !source.is_tenant()
             && let Some(translated) = self.translation(source, mask, Column::NatSrcAddr, view.nat_src, row)
@@ -188,6 +267,9 @@ impl Attribution {
         if let Some(translated) = self.translation(destination, mask, Column::NatDstAddr, view.nat_dst, row) {
             destination =
                 if translated.is_tenant() { translated } else { destination.or_translated(translated) };
+        }
+        if self.owned.has_ports {
+            (source, destination) = self.attached(source, destination, view, row);
         }
         match (source.owner, destination.owner) {
             (Owner::Tenant(tenant), Owner::Tenant(peer)) => {
@@ -204,17 +286,28 @@ impl Attribution {
         }
     }
 
+    /// Both ends, which may be tenants' by where they are attached.
+    fn attached(self, source: End, destination: End, view: &View<'_>, row: usize) -> (End, End) {
+        let told = (source.told(), destination.told());
+        let (from, to) = self.owned.ports.ends(&view.attached, row, told, self.at_ms());
+        let or = |end: End, tenant: Option<u32>| {
+            tenant.map_or(end, |tenant| End { owner: Owner::Tenant(tenant), ..end })
+        };
+        (or(source, from), or(destination, to))
+    }
+
     /// What an end was translated to, if that is anything else.
     #[inline]
-    fn translation(&self, end: End, mask: u64, column: Column, values: &[Addr], row: usize) -> Option<End> {
+    fn translation(self, end: End, mask: u64, column: Column, values: &[Addr], row: usize) -> Option<End> {
         let addr = view_addr(mask, column, values, row);
         (!addr.is_unspecified() && addr != end.addr).then(|| self.end(addr))
     }
 
     /// An end of a flow. An unknown address may be anybody's, and counts as ours.
     #[inline]
-    fn end(&self, addr: Addr) -> End {
-        let owner = if addr.is_unspecified() { Owner::Own } else { self.owners.get(addr) };
+    fn end(self, addr: Addr) -> End {
+        let owner =
+            if addr.is_unspecified() { Owner::Own } else { self.owned.addresses.get(addr, || self.at_ms()) };
         End { addr, owner }
     }
 }
@@ -230,6 +323,16 @@ impl End {
     #[inline]
     fn is_tenant(self) -> bool {
         matches!(self.owner, Owner::Tenant(_))
+    }
+
+    /// What its address says, to who looks where it is attached.
+    fn told(self) -> Told {
+        match self.owner {
+            _ if self.addr.is_unspecified() => Told::Settled,
+            Owner::Tenant(_) => Told::Settled,
+            Owner::Own => Told::Own,
+            Owner::Foreign => Told::Foreign,
+        }
     }
 
     /// This end, unless it is unknown or the translated address says more of whose it is: a tenant before own
@@ -264,6 +367,7 @@ impl Place {
 /// The columns that attribution reads. They may be shorter than the batch where nobody wrote them.
 struct View<'a> {
     present: &'a [u64],
+    starts: &'a [i64],
     exporters: &'a [Addr],
     src: &'a [Addr],
     dst: &'a [Addr],
@@ -272,12 +376,14 @@ struct View<'a> {
     flow_directions: &'a [u8],
     ingress: &'a [u32],
     egress: &'a [u32],
+    attached: Attached<'a>,
 }
 
 impl<'a> View<'a> {
     fn of(batch: &'a Batch) -> Self {
         Self {
             present: batch.present(),
+            starts: batch.times(Column::Start),
             exporters: batch.addrs(Column::Exporter),
             src: batch.addrs(Column::SrcAddr),
             dst: batch.addrs(Column::DstAddr),
@@ -286,6 +392,7 @@ impl<'a> View<'a> {
             flow_directions: batch.u8s(Column::FlowDirection),
             ingress: batch.u32s(Column::IngressIf),
             egress: batch.u32s(Column::EgressIf),
+            attached: Attached::of(batch),
         }
     }
 }

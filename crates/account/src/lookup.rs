@@ -20,19 +20,19 @@ pub(crate) struct Lookup<T> {
 }
 
 impl<T: Copy + Default + PartialEq> Lookup<T> {
-    /// From networks and their values. Of two values of one network the later in the list wins.
+    /// From networks and what each says. Of equal networks the later in the list lies inside the earlier.
     ///
-    /// `inside` says which value a network's addresses have, given what the network itself says and what
-    /// encloses it: for plain longest prefix match the first.
-    pub(crate) fn new(networks: &[(Prefix, T)], inside: impl Fn(T, T) -> T) -> Self {
+    /// `inside` says which value a network's addresses have, given what the network itself says and the value of
+    /// what encloses it: for plain longest prefix match the first.
+    pub(crate) fn new<N: Copy>(networks: &[(Prefix, N)], mut inside: impl FnMut(N, T) -> T) -> Self {
         let mut sorted = networks.to_vec();
         // Stable: of equal networks the later stays later.
         sorted.sort_by_key(|(prefix, _)| *prefix);
         let (v4, v6): (Vec<_>, Vec<_>) = sorted.into_iter().partition(|(prefix, _)| prefix.is_v4());
-        let mut v4 = flatten(&v4, &inside);
+        let mut v4 = flatten(&v4, &mut inside);
         // What follows 255.255.255.255 is another family.
         v4.retain(|(start, _)| start >> 32 <= 0xffff);
-        let v6 = flatten(&v6, &inside);
+        let v6 = flatten(&v6, &mut inside);
         let v4_starts: Vec<u32> = v4.iter().map(|(start, _)| low(*start)).collect();
         Self {
             front: Front::new(&v4_starts),
@@ -78,9 +78,9 @@ fn low(bits: u128) -> u32 {
 }
 
 /// The ranges of one family's sorted networks, from address 0 on, with neighbours of one value joined.
-fn flatten<T: Copy + Default + PartialEq>(
-    sorted: &[(Prefix, T)],
-    inside: &impl Fn(T, T) -> T,
+fn flatten<N: Copy, T: Copy + Default + PartialEq>(
+    sorted: &[(Prefix, N)],
+    inside: &mut impl FnMut(N, T) -> T,
 ) -> Vec<(u128, T)> {
     let mut ranges = vec![(0, T::default())];
     // The networks that enclose the place we are at, outermost first: last address and value.

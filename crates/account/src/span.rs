@@ -116,6 +116,34 @@ impl Span {
         (bins, bins != self)
     }
 
+    /// Whether an instant (ms since 1970) lies in it.
+    #[must_use]
+    pub fn contains(self, ms: i64) -> bool {
+        self.from_ms.is_none_or(|from_ms| from_ms <= ms) && self.to_ms.is_none_or(|to_ms| ms < to_ms)
+    }
+
+    /// What both have; `None` if that is nothing.
+    #[must_use]
+    pub fn intersection(self, other: Self) -> Option<Self> {
+        let from_ms = self.from_ms.max(other.from_ms);
+        let to_ms = match (self.to_ms, other.to_ms) {
+            (Some(one), Some(two)) => Some(one.min(two)),
+            (one, two) => one.or(two),
+        };
+        let is_some = from_ms.zip(to_ms).is_none_or(|(from_ms, to_ms)| from_ms < to_ms);
+        is_some.then_some(Self { from_ms, to_ms })
+    }
+
+    /// As a person reads it, after what it is the time of: ` from 2026-10-14 until 2026-11-01T12:00:00+01:00`; nothing
+    /// for a span without edges.
+    #[must_use]
+    pub fn text(self, zone: &Zone) -> String {
+        let edge = |word: &str, ms: Option<i64>| {
+            ms.map_or_else(String::new, |ms| format!(" {word} {}", zone.edge_text(ms)))
+        };
+        format!("{}{}", edge("from", self.from_ms), edge("until", self.to_ms))
+    }
+
     /// As a range of ms since 1970, where an open edge is the least or greatest number.
     #[must_use]
     pub fn range(self) -> Range<i64> {
@@ -143,11 +171,20 @@ pub fn instant(text: &str, zone: &Zone, now_ms: i64) -> Result<i64, SpanError> {
         _ => None,
     };
     found
-        .or_else(|| Period::parse(text, zone, 1).ok().map(|period| period.from_ms()))
-        .or_else(|| text.parse::<Timestamp>().ok().map(Timestamp::as_millisecond))
-        .or_else(|| civil(text, zone))
+        .or_else(|| fixed(text, zone))
         .or_else(|| ago(text, zone, now_ms))
         .ok_or_else(|| SpanError::Time { text: text.into() })
+}
+
+/// A point in time that is not told from now, ms since 1970: `2026-10-05`, `2026-10`, `2026-10-05T14:00`,
+/// `2026-10-05T14:00:00+02:00`. `None` if the text is none.
+#[must_use]
+pub fn fixed(text: &str, zone: &Zone) -> Option<i64> {
+    let text = text.trim();
+    let calendar = Period::parse(text, zone, 1).ok().map(|period| period.from_ms());
+    calendar
+        .or_else(|| text.parse::<Timestamp>().ok().map(Timestamp::as_millisecond))
+        .or_else(|| civil(text, zone))
 }
 
 /// A civil time in the zone: of two the earlier, and in a gap what the clock would have shown.
@@ -227,6 +264,19 @@ mod tests {
             empty.to_string(),
             "the span ends at 2026-10-02T00:00:00+02:00, which is not after its start 2026-10-02T00:00:00+02:00"
         );
+    }
+
+    #[test]
+    fn spans_meet_or_do_not() {
+        let span = |from_ms, to_ms| Span { from_ms, to_ms };
+        let (early, late) = (span(None, Some(5)), span(Some(5), None));
+        assert_eq!(early.intersection(late), None);
+        assert_eq!(early.intersection(span(Some(3), Some(9))), Some(span(Some(3), Some(5))));
+        assert_eq!(early.intersection(Span::default()), Some(early));
+        assert_eq!(late.intersection(late), Some(late));
+        assert_eq!([4, 5].map(|ms| (early.contains(ms), late.contains(ms))), [(true, false), (false, true)]);
+        assert_eq!(fixed("2026-10-05T14:00", &berlin()), Some(1_791_201_600_000));
+        assert_eq!(["now", "24h", "soon"].map(|text| fixed(text, &berlin())), [None; 3]);
     }
 
     #[test]

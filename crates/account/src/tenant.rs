@@ -1,10 +1,15 @@
-//! Tenants and their networks: which address belongs to whom, without two answers.
+//! Tenants and their networks: which address belongs to whom and when, without two answers.
 //!
-//! A network belongs to one tenant. A tenant may be nested inside another's network (a shop within a building
-//! whose owner has the whole block), but only by saying so; then the longest prefix decides.
+//! At any time a network belongs to one tenant. A tenant may be nested inside another's network (a shop within a
+//! building whose owner has the whole block), but only by saying so; then the longest prefix decides. Where several sites
+//! use the same addresses, tenants name the exporters whose records their networks are about. Who has no addresses of its own
+//! is known by where it is attached.
 
-use crate::lookup::Lookup;
+use crate::network::{Network, left_over};
+use crate::port::{Attachment, Port};
 use crate::prefix::Prefix;
+use crate::span::Span;
+use crate::zone::Zone;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
@@ -15,8 +20,12 @@ use weir_flow::Addr;
 pub struct Tenant {
     /// The name: in reports, filters and file names. Unique.
     pub name: String,
-    /// The networks whose addresses are this tenant's.
-    pub networks: Vec<Prefix>,
+    /// The networks whose addresses are this tenant's, and when.
+    pub networks: Vec<Network>,
+    /// Interfaces, VLANs and MAC addresses that are this tenant's, and when: whose end has no tenant's address.
+    pub ports: Vec<Attachment>,
+    /// The exporters in whose records all that is this tenant's; in all, if none is named.
+    pub exporters: Vec<Addr>,
     /// Whether networks may lie inside those of another tenant.
     pub nested: bool,
     /// Where statements are sent.
@@ -25,12 +34,44 @@ pub struct Tenant {
     pub tariff: Option<String>,
 }
 
+impl Tenant {
+    /// The times of everything that is its own.
+    pub fn times(&self) -> impl Iterator<Item = Span> + Clone {
+        let networks = self.networks.iter().map(|network| network.time);
+        networks.chain(self.ports.iter().map(|port| port.time))
+    }
+
+    /// The time from its first network (or port) to its last; open where one of them is, and for a tenant that names none.
+    #[must_use]
+    pub fn presence(&self) -> Span {
+        let times = self.times();
+        let from_ms = times.clone().map(|time| time.from_ms).min().flatten();
+        let is_open = times.clone().any(|time| time.to_ms.is_none());
+        let to_ms = if is_open { None } else { times.filter_map(|time| time.to_ms).max() };
+        Span { from_ms, to_ms }
+    }
+
+    /// Whether it has a network or a port at some time in this range (ms since 1970). One that names none may be there always.
+    #[must_use]
+    pub fn is_present(&self, range: &std::ops::Range<i64>) -> bool {
+        let range = Span { from_ms: Some(range.start), to_ms: Some(range.end) };
+        self.times().next().is_none() || self.times().any(|time| time.intersection(range).is_some())
+    }
+
+    /// Whether the same record may be about both.
+    fn meets(&self, other: &Self) -> bool {
+        self.exporters.is_empty()
+            || other.exporters.is_empty()
+            || self.exporters.iter().any(|exporter| other.exporters.contains(exporter))
+    }
+}
+
 /// The place of a network in the list that [`Tenants::new`] was given, so that an error can name its line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Place {
     /// The tenant's place in the list.
     pub tenant: usize,
-    /// The network's place in the tenant's networks.
+    /// The network's place in the tenant's networks; of a port, after all of these its place in the tenant's ports.
     pub network: usize,
 }
 
@@ -57,6 +98,8 @@ pub enum Conflict {
         first: String,
         /// Who names it again.
         second: String,
+        /// When both do.
+        time: Span,
         /// Where the second does.
         place: Place,
     },
@@ -70,51 +113,87 @@ pub enum Conflict {
         outer_network: Prefix,
         /// The tenant whose that is.
         outer_tenant: String,
+        /// When it does.
+        time: Span,
         /// Where the inner tenant names it.
+        place: Place,
+    },
+    /// Two tenants name the same port.
+    Port {
+        /// The port.
+        port: Port,
+        /// Who names it first.
+        first: String,
+        /// Who names it again.
+        second: String,
+        /// When both do.
+        time: Span,
+        /// Where the second does.
+        place: Place,
+    },
+    /// Something is a tenant's from an instant on that is not before the one until which it is.
+    Never {
+        /// What: a network or a port.
+        what: String,
+        /// The tenant.
+        tenant: String,
+        /// Where it names it.
         place: Place,
     },
 }
 
-impl fmt::Display for Conflict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Conflict {
+    /// As a person in this zone reads it.
+    #[must_use]
+    pub fn text(&self, zone: &Zone) -> String {
         match self {
-            Self::Unnamed { .. } => write!(f, "a tenant has no name"),
-            Self::Name { name, .. } => {
-                write!(
-                    f,
-                    "there are two tenants \"{name}\": give one of them another name, or join their networks"
-                )
+            Self::Unnamed { .. } => "a tenant has no name".to_owned(),
+            Self::Name { name, .. } => format!(
+                "there are two tenants \"{name}\": give one of them another name, or join their networks"
+            ),
+            Self::Shared { network, first, second, time, .. } => {
+                let cure = match *time == Span::default() {
+                    true => "take it out of one",
+                    false => "let one end where the other begins",
+                };
+                let time = time.text(zone);
+                format!("network {network} belongs to both \"{first}\" and \"{second}\"{time}: {cure}")
             }
-            Self::Shared { network, first, second, .. } => {
-                write!(
-                    f,
-                    "network {network} belongs to both \"{first}\" and \"{second}\": take it out of one"
-                )
+            Self::Nested { network, tenant, outer_network, outer_tenant, time, .. } => format!(
+                "network {network} of \"{tenant}\" lies inside {outer_network} of \"{outer_tenant}\"{}: \
+                 if that is meant, say `nested = true` for \"{tenant}\"",
+                time.text(zone)
+            ),
+            Self::Port { port, first, second, time, .. } => {
+                let cure = match *time == Span::default() {
+                    true => "take it out of one",
+                    false => "let one end where the other begins",
+                };
+                let time = time.text(zone);
+                format!("{port} belongs to both \"{first}\" and \"{second}\"{time}: {cure}")
             }
-            Self::Nested { network, tenant, outer_network, outer_tenant, .. } => write!(
-                f,
-                "network {network} of \"{tenant}\" lies inside {outer_network} of \"{outer_tenant}\": \
-                 if that is meant, say `nested = true` for \"{tenant}\""
+            Self::Never { what, tenant, .. } => format!(
+                "{what} of \"{tenant}\" ends before it begins: \
+                 `until` is the first instant that it is no longer the tenant's, so it is after `from`"
             ),
         }
+    }
+}
+
+impl fmt::Display for Conflict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text(&Zone::utc()))
     }
 }
 
 impl std::error::Error for Conflict {}
 
 /// A checked list of tenants, in the order given.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Tenants {
     list: Vec<Tenant>,
     names: Arc<[Box<str>]>,
     by_name: HashMap<Box<str>, usize>,
-    lookup: Lookup<Option<u32>>,
-}
-
-impl Default for Tenants {
-    fn default() -> Self {
-        Self { list: Vec::new(), names: Arc::default(), by_name: HashMap::new(), lookup: table(&[]) }
-    }
 }
 
 impl Tenants {
@@ -133,24 +212,24 @@ impl Tenants {
             }
         }
         network_conflicts(&list, &mut conflicts);
+        port_conflicts(&list, &mut conflicts);
         if !conflicts.is_empty() {
             return Err(conflicts);
         }
         let names = list.iter().map(|tenant| tenant.name.clone().into_boxed_str()).collect();
-        let lookup = table(&list);
-        Ok(Self { list, names, by_name, lookup })
-    }
-
-    /// The tenant whose address this is: of nested networks the longest prefix decides.
-    #[must_use]
-    pub fn lookup(&self, addr: Addr) -> Option<&Tenant> {
-        self.list.get(self.lookup.get(addr)? as usize)
+        Ok(Self { list, names, by_name })
     }
 
     /// The tenant of this name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Tenant> {
         self.list.get(*self.by_name.get(name)?)
+    }
+
+    /// When the tenant of this name is there ([`Tenant::presence`]); always, if there is none of it.
+    #[must_use]
+    pub fn presence(&self, name: &str) -> Span {
+        self.get(name).map_or_else(Span::default, Tenant::presence)
     }
 
     /// The tenants in the order given.
@@ -176,9 +255,9 @@ impl Tenants {
         &self.names
     }
 
-    /// Every network with the place of its tenant in [`Tenants::names`].
-    pub(crate) fn networks(&self) -> impl Iterator<Item = (Prefix, u32)> {
-        networks(&self.list)
+    /// Each tenant with its place in [`Tenants::names`].
+    pub(crate) fn placed(&self) -> impl Iterator<Item = (u32, &Tenant)> {
+        (0u32..).zip(&self.list)
     }
 }
 
@@ -191,49 +270,110 @@ impl<'a> IntoIterator for &'a Tenants {
     }
 }
 
-fn networks(list: &[Tenant]) -> impl Iterator<Item = (Prefix, u32)> {
-    (0u32..).zip(list).flat_map(|(at, tenant)| tenant.networks.iter().map(move |network| (*network, at)))
-}
-
-fn table(list: &[Tenant]) -> Lookup<Option<u32>> {
-    let networks: Vec<_> = networks(list).map(|(network, tenant)| (network, Some(tenant))).collect();
-    Lookup::new(&networks, |network, _enclosing| network)
-}
-
 /// Finds networks named twice, and networks inside another tenant's that may not be there.
 fn network_conflicts(list: &[Tenant], conflicts: &mut Vec<Conflict>) {
-    let mut all: Vec<(Prefix, Place)> = Vec::new();
-    for (tenant, Tenant { networks, .. }) in list.iter().enumerate() {
-        all.extend(networks.iter().enumerate().map(|(network, p)| (*p, Place { tenant, network })));
+    let mut all: Vec<Entry<'_>> = Vec::new();
+    for (at, tenant) in list.iter().enumerate() {
+        let entry = |(network, named): (usize, &Network)| Entry {
+            network: *named,
+            place: Place { tenant: at, network },
+            tenant,
+        };
+        all.extend(tenant.networks.iter().enumerate().map(entry));
     }
     // An enclosing network comes before what it encloses; of equal ones the first named.
-    all.sort_by_key(|(prefix, _)| *prefix);
-    let name = |place: Place| list.get(place.tenant).map_or_else(String::new, |t| t.name.clone());
-    let may_nest = |place: Place| list.get(place.tenant).is_some_and(|t| t.nested);
-    let mut open: Vec<(Prefix, Place)> = Vec::new();
-    for &(network, place) in &all {
-        while open.last().is_some_and(|(outer, _)| !outer.encloses(&network)) {
+    all.sort_by_key(|entry| entry.network.prefix);
+    let mut open: Vec<&Entry<'_>> = Vec::new();
+    for entry in &all {
+        if entry.network.time.intersection(entry.network.time).is_none() {
+            conflicts.push(Conflict::Never {
+                what: format!("network {}", entry.network.prefix),
+                tenant: entry.tenant.name.clone(),
+                place: entry.place,
+            });
+            continue;
+        }
+        while open.last().is_some_and(|outer| !outer.network.prefix.encloses(&entry.network.prefix)) {
             open.pop();
         }
-        if let Some(&(outer_network, outer)) = open.last()
-            && outer.tenant != place.tenant
-        {
-            if outer_network == network {
-                conflicts.push(Conflict::Shared { network, first: name(outer), second: name(place), place });
+        let before = conflicts.len();
+        entry.conflicts(&open, conflicts);
+        let is_shared = |conflict: &Conflict| matches!(conflict, Conflict::Shared { .. });
+        if !conflicts.iter().skip(before).any(is_shared) {
+            open.push(entry);
+        }
+    }
+}
+
+/// Finds ports that are two tenants' at a time.
+fn port_conflicts(list: &[Tenant], conflicts: &mut Vec<Conflict>) {
+    let mut known: HashMap<Port, Vec<(&Tenant, usize, Span)>> = HashMap::new();
+    for (at, tenant) in list.iter().enumerate() {
+        for (number, Attachment { port, time }) in tenant.ports.iter().enumerate() {
+            let place = Place { tenant: at, network: tenant.networks.len().saturating_add(number) };
+            if time.intersection(*time).is_none() {
+                let (what, tenant) = (port.to_string(), tenant.name.clone());
+                conflicts.push(Conflict::Never { what, tenant, place });
                 continue;
             }
-            if !may_nest(place) {
-                let (tenant, outer_tenant) = (name(place), name(outer));
-                conflicts.push(Conflict::Nested { network, tenant, outer_network, outer_tenant, place });
+            let others = known.entry(*port).or_default();
+            let meeting = others.iter().filter(|(other, whose, _)| *whose != at && other.meets(tenant));
+            let shared = meeting.filter_map(|(other, _, span)| Some((other, span.intersection(*time)?)));
+            conflicts.extend(shared.map(|(other, time)| Conflict::Port {
+                port: *port,
+                first: other.name.clone(),
+                second: tenant.name.clone(),
+                time,
+                place,
+            }));
+            others.push((tenant, at, *time));
+        }
+    }
+}
+
+/// A network in the list.
+struct Entry<'a> {
+    network: Network,
+    place: Place,
+    tenant: &'a Tenant,
+}
+
+impl Entry<'_> {
+    /// What is wrong with it inside of these, the innermost last: with the one that it lies in next, at each time.
+    fn conflicts(&self, open: &[&Entry<'_>], conflicts: &mut Vec<Conflict>) {
+        let Network { prefix: network, time } = self.network;
+        let mut left = vec![time];
+        for outer in open.iter().rev().filter(|outer| outer.tenant.meets(self.tenant)) {
+            let common = left.iter().find_map(|part| part.intersection(outer.network.time));
+            let Some(time) = common else { continue };
+            if outer.place.tenant != self.place.tenant {
+                conflicts.extend(self.conflict(network, time, outer));
+            }
+            // Beyond one that is for some exporters only, others find what encloses that.
+            if outer.tenant.exporters.is_empty() || outer.place.tenant == self.place.tenant {
+                left = left.iter().flat_map(|part| left_over(*part, &[outer.network.time])).collect();
+            }
+            if left.is_empty() {
+                return;
             }
         }
-        open.push((network, place));
+    }
+
+    fn conflict(&self, network: Prefix, time: Span, outer: &Entry<'_>) -> Option<Conflict> {
+        let (tenant, place, outer_network) = (self.tenant.name.clone(), self.place, outer.network.prefix);
+        let outer_tenant = outer.tenant.name.clone();
+        if outer_network == network {
+            return Some(Conflict::Shared { network, first: outer_tenant, second: tenant, time, place });
+        }
+        let nested = Conflict::Nested { network, tenant, outer_network, outer_tenant, time, place };
+        (!self.tenant.nested).then_some(nested)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Attribution;
 
     fn tenant(name: &str, networks: &[&str]) -> Tenant {
         Tenant {
@@ -251,6 +391,15 @@ mod tests {
         Tenants::new(list).unwrap_err().iter().map(ToString::to_string).collect()
     }
 
+    /// A tenant whose networks are its own from and until these instants.
+    fn dated(name: &str, networks: &[(&str, Option<i64>, Option<i64>)]) -> Tenant {
+        let network = |(prefix, from_ms, to_ms): &(&str, Option<i64>, Option<i64>)| Network {
+            prefix: prefix.parse().unwrap(),
+            time: Span { from_ms: *from_ms, to_ms: *to_ms },
+        };
+        Tenant { name: name.into(), networks: networks.iter().map(network).collect(), ..Tenant::default() }
+    }
+
     #[test]
     fn an_address_has_one_tenant() {
         let tenants = Tenants::new(vec![
@@ -258,7 +407,8 @@ mod tests {
             nested("shop", &["192.168.31.0/24", "2001:db8:31::/64", "192.168.32.7"]),
         ])
         .unwrap();
-        let who = |addr: &str| tenants.lookup(addr.parse().unwrap()).map(|t| t.name.as_str());
+        let attribution = Attribution::new(&tenants, &[], []);
+        let who = |addr: &str| attribution.tenant(Addr::UNSPECIFIED, addr.parse().unwrap(), 0);
         assert_eq!(who("192.168.30.255"), Some("block"));
         assert_eq!(who("192.168.31.0"), Some("shop"));
         assert_eq!(who("192.168.31.255"), Some("shop"));
@@ -272,7 +422,8 @@ mod tests {
         assert_eq!(who("2001:db9::"), None);
         assert_eq!(tenants.names().iter().map(AsRef::as_ref).collect::<Vec<&str>>(), ["block", "shop"]);
         assert_eq!(tenants.get("shop").map(|t| t.networks.len()), Some(3));
-        assert_eq!(Tenants::default().lookup("10.0.0.1".parse().unwrap()), None);
+        let nobody = Attribution::new(&Tenants::default(), &[], []);
+        assert_eq!(nobody.tenant(Addr::UNSPECIFIED, "10.0.0.1".parse().unwrap(), 0), None);
     }
 
     #[test]
@@ -286,6 +437,7 @@ mod tests {
                 network: "10.0.0.0/24".parse().unwrap(),
                 first: "a".into(),
                 second: "b".into(),
+                time: Span::default(),
                 place: Place { tenant: 1, network: 1 },
             }]
         );
@@ -324,5 +476,95 @@ mod tests {
     #[test]
     fn names_are_unique_and_given() {
         assert_eq!(conflicts(vec![tenant("a", &[]), tenant("a", &[]), tenant(" ", &[])]).len(), 2);
+    }
+
+    #[test]
+    fn a_network_may_move_but_have_two_tenants_at_no_time() {
+        let (monday, tuesday) = (1_791_756_000_000, 1_791_842_400_000);
+        let move_at = |until, from| {
+            Tenants::new(vec![
+                dated("a", &[("10.0.0.0/24", None, Some(until))]),
+                dated("b", &[("10.0.0.0/24", Some(from), None)]),
+            ])
+        };
+        assert!(move_at(monday, monday).is_ok(), "half-open");
+        assert!(move_at(monday, tuesday).is_ok(), "nobody's in between");
+        let both: Vec<String> =
+            move_at(tuesday, monday).unwrap_err().iter().map(ToString::to_string).collect();
+        assert_eq!(
+            both,
+            ["network 10.0.0.0/24 belongs to both \"a\" and \"b\" from 2026-10-11T22:00:00+00:00 until \
+              2026-10-12T22:00:00+00:00: let one end where the other begins"]
+        );
+        let backwards = conflicts(vec![dated("a", &[("10.0.0.0/24", Some(tuesday), Some(tuesday))])]);
+        assert!(backwards[0].contains("ends before it begins"), "{backwards:?}");
+        // There and back again.
+        let again = vec![
+            dated("a", &[("10.0.0.0/24", None, Some(1)), ("10.0.0.0/24", Some(5), None)]),
+            dated("b", &[("10.0.0.0/24", Some(1), Some(5))]),
+        ];
+        assert!(Tenants::new(again).is_ok());
+    }
+
+    #[test]
+    fn a_network_inside_another_is_asked_for_only_while_that_is_there() {
+        let outer = || dated("outer", &[("10.0.0.0/8", Some(0), Some(10))]);
+        assert!(Tenants::new(vec![outer(), dated("inner", &[("10.1.0.0/16", Some(10), None)])]).is_ok());
+        let found = conflicts(vec![outer(), dated("inner", &[("10.1.0.0/16", Some(9), None)])]);
+        assert!(
+            found[0].contains("from 1970-01-01T00:00:00.009+00:00 until 1970-01-01T00:00:00.01+00:00: if"),
+            "{found:?}"
+        );
+        // What lies between them at all that time is one's own.
+        let own = dated("inner", &[("10.0.0.0/12", None, None), ("10.1.0.0/16", Some(9), None)]);
+        assert_eq!(conflicts(vec![outer(), own]).len(), 1, "the /12 only");
+    }
+
+    #[test]
+    fn other_exporters_have_other_addresses() {
+        let of = |name: &str, exporters: &[u8]| Tenant {
+            exporters: exporters.iter().map(|last| Addr::v4([192, 0, 2, *last])).collect(),
+            ..tenant(name, &["10.0.0.0/24"])
+        };
+        assert!(Tenants::new(vec![of("a", &[1, 2]), of("b", &[3])]).is_ok());
+        assert_eq!(conflicts(vec![of("a", &[1, 2]), of("b", &[2])]).len(), 1);
+        assert_eq!(conflicts(vec![of("a", &[]), of("b", &[2])]).len(), 1);
+    }
+
+    #[test]
+    fn a_tenant_is_there_from_its_first_network_to_its_last() {
+        let span = |from_ms, to_ms| Span { from_ms, to_ms };
+        let moved = dated("a", &[("10.0.0.0/24", Some(2), Some(4)), ("10.0.1.0/24", Some(7), Some(9))]);
+        assert_eq!(moved.presence(), span(Some(2), Some(9)));
+        assert_eq!(
+            [1..2, 2..3, 4..7, 8..20, 9..10].map(|range| moved.is_present(&range)),
+            [false, true, false, true, false]
+        );
+        let open = dated("a", &[("10.0.0.0/24", None, Some(4)), ("10.0.1.0/24", Some(7), None)]);
+        assert_eq!((open.presence(), tenant("b", &[]).presence()), (Span::default(), Span::default()));
+    }
+
+    #[test]
+    fn a_port_is_one_tenants_at_a_time() {
+        let with = |name: &str, port, from_ms, to_ms| Tenant {
+            ports: vec![Attachment { port, time: Span { from_ms, to_ms } }],
+            ..tenant(name, &["10.0.0.0/24"])
+        };
+        let other =
+            |name: &str, port, from_ms| Tenant { networks: Vec::new(), ..with(name, port, from_ms, None) };
+        let core = Addr::v4([192, 0, 2, 1]);
+        let port = Port::Interface(core, 31);
+        assert!(Tenants::new(vec![with("a", port, None, Some(5)), other("b", port, Some(5))]).is_ok());
+        assert!(Tenants::new(vec![with("a", port, None, None), other("b", Port::Vlan(31), None)]).is_ok());
+        assert_eq!(
+            conflicts(vec![with("a", port, None, None), other("b", port, None)]),
+            ["interface 31 of exporter 192.0.2.1 belongs to both \"a\" and \"b\": take it out of one"]
+        );
+        let found =
+            Tenants::new(vec![with("a", port, None, Some(6)), other("b", port, Some(5))]).unwrap_err();
+        let Conflict::Port { time, place, .. } = found[0] else { panic!("{found:?}") };
+        assert_eq!((time.from_ms, time.to_ms, place), (Some(5), Some(6), Place { tenant: 1, network: 0 }));
+        assert_eq!(with("a", port, None, Some(6)).presence(), Span::default());
+        assert_eq!(other("a", port, Some(6)).presence().from_ms, Some(6));
     }
 }

@@ -104,6 +104,16 @@ impl Zone {
         self.date(ms).map_or_else(String::new, |date| date.to_string())
     }
 
+    /// An edge of a span: the date where a civil day begins, else as [`Zone::rfc3339`] has it. Read in this zone it is
+    /// the same instant again.
+    #[must_use]
+    pub fn edge_text(&self, ms: i64) -> String {
+        match self.date(ms) {
+            Some(date) if self.first_instant(date) == Some(ms) => date.to_string(),
+            _ => self.rfc3339(ms),
+        }
+    }
+
     /// The civil time at an instant, if it is within jiff's range.
     pub(crate) fn datetime(&self, ms: i64) -> Option<DateTime> {
         Some(self.rules.to_datetime(Timestamp::from_millisecond(ms).ok()?))

@@ -5,7 +5,7 @@
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use weir_account::attribution::own_networks_default;
-use weir_account::{Attribution, Count, Tenant, Tenants};
+use weir_account::{Attachment, Attribution, Count, Network, Port, Prefix, Span, Tenant, Tenants};
 use weir_flow::batch::{RowBuilder, Value};
 use weir_flow::names::{Direction, FlowDirection};
 use weir_flow::{Addr, Batch, Column};
@@ -105,8 +105,9 @@ fn the_truth_table() {
 
 #[test]
 fn a_network_that_is_own_and_a_tenants_is_the_tenants() {
-    let networks: Vec<_> = ["192.168.31.2", "192.168.32.0/24", "::1"].map(|n| n.parse().unwrap()).into();
-    let list = vec![Tenant { name: "t".into(), networks: networks.clone(), ..Tenant::default() }];
+    let networks: Vec<Prefix> = ["192.168.31.2", "192.168.32.0/24", "::1"].map(|n| n.parse().unwrap()).into();
+    let owned = networks.iter().copied().map(Network::from).collect();
+    let list = vec![Tenant { name: "t".into(), networks: owned, ..Tenant::default() }];
     let attribution = Attribution::new(&Tenants::new(list).unwrap(), &networks, []);
     let expected = [
         ("192.168.31.1", "transit - - -"),
@@ -412,4 +413,70 @@ proptest! {
         prop_assert_eq!(by_direction.values().sum::<u64>(), rows.iter().map(|(_, octets)| octets).sum::<u64>());
         prop_assert!(by_direction.keys().all(|word| Direction::WORDS.contains(word)));
     }
+}
+
+/// Tenants that are known by where they are attached; `moved` has its VLAN from the instant 100 on.
+fn attached_tenants() -> Tenants {
+    let port = |name: &str, port, from_ms| Tenant {
+        name: name.into(),
+        ports: vec![Attachment { port, time: Span { from_ms, to_ms: None } }],
+        ..Tenant::default()
+    };
+    let list = vec![
+        Tenant { networks: vec!["10.9.0.0/16".parse().unwrap()], ..port("both", Port::Vlan(9), None) },
+        port("rack", Port::Interface(addr(CORE), 31), None),
+        port("moved", Port::Vlan(40), Some(100)),
+        port("box", Port::Mac("02:00:00:00:00:01".parse().unwrap()), None),
+    ];
+    Tenants::new(list).unwrap()
+}
+
+#[test]
+fn who_has_no_address_is_known_by_where_it_is_attached() {
+    let attribution = Attribution::new(&attached_tenants(), &own_networks_default(), []);
+    let placed = |row: &RowBuilder| {
+        let mut batch = Batch::new();
+        row.push(&mut batch);
+        attribution.attribute(&mut batch, 0);
+        place(&batch, 0)
+    };
+    let (here, there, inside, own) = ("198.51.100.9", "203.0.113.5", "10.9.0.1", "10.1.0.1");
+    let via = |exporter: &str, src: &str, dst: &str, ingress: u64, egress: u64| {
+        placed(
+            &row_of(exporter, src, dst)
+                .unsigned(Column::IngressIf, ingress)
+                .unsigned(Column::EgressIf, egress),
+        )
+    };
+    // Interfaces: of that exporter, and the side that they are on.
+    assert_eq!(via(CORE, here, there, 31, 1), "out rack - 198.51.100.9");
+    assert_eq!(via(CORE, there, here, 1, 31), "in rack - 198.51.100.9");
+    assert_eq!(via(CORE, here, there, 31, 31), "local rack rack 198.51.100.9");
+    assert_eq!(via(EDGE, here, there, 31, 1), "transit - - -");
+    // An address goes before a port.
+    assert_eq!(via(CORE, inside, there, 31, 1), "out both - 10.9.0.1");
+    assert_eq!(via(CORE, there, "-", 1, 31), "unmatched - - -");
+    // VLANs: on the way in and out; of one VLAN the end with an own address, if one of them has.
+    let vlans = |src: &str, dst: &str, vlans: [Option<u64>; 2], start: i64| {
+        let mut row = row(src, dst).time(Column::Start, start);
+        for (column, vlan) in [Column::SrcVlan, Column::DstVlan].into_iter().zip(vlans) {
+            row = vlan.into_iter().fold(row, |row, vlan| row.unsigned(column, vlan));
+        }
+        placed(&row)
+    };
+    assert_eq!(vlans(here, there, [Some(40), Some(1)], 100), "out moved - 198.51.100.9");
+    assert_eq!(vlans(there, here, [Some(1), Some(40)], 100), "in moved - 198.51.100.9");
+    assert_eq!(vlans(here, there, [Some(40), Some(1)], 99), "transit - - -");
+    for one in [[Some(40), None], [None, Some(40)], [Some(40), Some(40)]] {
+        assert_eq!(vlans(own, there, one, 100), "out moved - 10.1.0.1");
+        assert_eq!(vlans(there, own, one, 100), "in moved - 10.1.0.1");
+        assert_eq!(vlans(here, there, one, 100), "transit - - -");
+        assert_eq!(vlans(own, "10.1.0.2", one, 100), "unmatched - - -");
+    }
+    // MAC addresses, before VLANs.
+    let macs = |column| row(here, there).unsigned(column, 0x0200_0000_0001);
+    assert_eq!(placed(&macs(Column::SrcMac)), "out box - 198.51.100.9");
+    assert_eq!(placed(&macs(Column::DstMac)), "in box - 203.0.113.5");
+    let both = macs(Column::SrcMac).unsigned(Column::SrcVlan, 9).unsigned(Column::DstVlan, 1);
+    assert_eq!(placed(&both), "out box - 198.51.100.9");
 }

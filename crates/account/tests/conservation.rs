@@ -4,6 +4,9 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail loudly")]
 
+#[path = "conservation/moves.rs"]
+mod moves;
+
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use weir_account::completeness::Completeness;

@@ -6,9 +6,9 @@
 
 use crate::chance::Dice;
 use std::collections::BTreeSet;
+use weir_account::Tenant;
 use weir_account::attribution::{Attribution, Count, own_networks_default};
 use weir_account::tenant::Tenants;
-use weir_account::{Prefix, Tenant};
 use weir_flow::names::Direction;
 use weir_flow::{Addr, Column};
 
@@ -72,7 +72,7 @@ impl Town {
                 1 => [format!("10.0.{NESTED}.0/24"), format!("2001:db8:0:{NESTED:x}::/64")],
                 _ => [format!("192.168.{number}.0/24"), format!("2001:db8:{number:x}::/48")],
             };
-            let networks = texts.iter().filter_map(|text| text.parse::<Prefix>().ok()).collect();
+            let networks = texts.iter().filter_map(|text| text.parse().ok()).collect();
             Tenant { name: name.clone(), networks, nested: number == 1, ..Tenant::default() }
         });
         Tenants::new(list.collect()).map_err(|conflicts| format!("tenants refused: {conflicts:?}"))

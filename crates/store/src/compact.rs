@@ -21,7 +21,7 @@ use crate::seal::{BINS, COUNTERS, Done, HEALTH, Parts, Source, Task};
 use crate::snapshot::SegmentEntry;
 use crate::unit::Unit;
 use crate::writer::{RETRY_MS, Writer};
-use crate::{Error, bins, counter, day, health, rescale};
+use crate::{Error, bins, counter, day, health, rewrite};
 use std::collections::{BTreeMap, HashSet};
 
 const HOUR_MS: i64 = 3_600_000;
@@ -308,7 +308,7 @@ fn frames(disk: &Disk, segments: &[SegmentFile]) -> Result<Vec<Frame>, Error> {
     for entry in segments {
         let reader = SegmentEntry::new(disk.root(), entry).open()?;
         for group in 0..reader.row_groups().len() {
-            frames.push(rescale::reframe(disk, &reader.read_all(group, u64::MAX)?, 0)?);
+            frames.push(rewrite::reframe(disk, &reader.read_all(group, u64::MAX)?, 0)?);
         }
     }
     Ok(frames)

@@ -8,7 +8,8 @@
 //! are not yet in them, each row exactly once.
 //!
 //! Files made from the same rows are a *unit*. It can be written anew, and takes the place of the old one by one
-//! line of the manifest: so sampling intervals that came late reach rows that are long sealed (`rescale`, `settle`).
+//! line of the manifest: so sampling intervals that came late reach rows that are long sealed (`rescale`, `settle`), and
+//! so does whose they are, where the operator was wrong about that (`reattribute`).
 //! With the rows a batch brings what sessions are to remember through a restart ([`Writer::memory`]) and what
 //! interfaces counted themselves ([`Snapshot::counters`]).
 //!
@@ -41,10 +42,12 @@ mod log;
 mod manifest;
 mod memory;
 mod queue;
+mod reattribute;
 mod rebuild;
 mod recovery;
 mod rescale;
 mod retention;
+mod rewrite;
 #[cfg(test)]
 mod sample;
 mod seal;
@@ -70,6 +73,7 @@ pub use hold::{Outage, Taken};
 pub use import::Import;
 pub use journal::Damage;
 pub use lock::{Holder, holder};
+pub use reattribute::{Account, Move, Reattributed, Reattribution};
 pub use rebuild::{Difference, Rebuilt};
 pub use recovery::Recovery;
 pub use retention::{Retention, Retired};

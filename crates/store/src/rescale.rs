@@ -4,17 +4,14 @@
 //! tried. Rows of the journal are scaled when they are sealed, and until then for every reader; a unit that is
 //! sealed is read, scaled, and written anew, with its accounts and with the counts that this changes.
 
+use crate::Error;
 use crate::disk::Disk;
-use crate::error::What;
-use crate::journal::{Frame, Maker, Summary};
-use crate::manifest::{BinsFile, Files, SegmentFile};
-use crate::seal::{BINS, Parts};
+use crate::journal::{Frame, Summary};
+use crate::manifest::SegmentFile;
+use crate::rewrite::{Change, reframe};
 use crate::segment::{Bound, PageBounds, Reader};
-use crate::snapshot::SegmentEntry;
-use crate::unit::{Late, Unit};
-use crate::{Error, bins, day, health, rebuild};
+use crate::unit::Late;
 use weir_flow::names::SamplingSource;
-use weir_flow::time::BIN_MS;
 use weir_flow::{Batch, Column, Rescale, health::Row};
 
 /// The columns that scaling changes.
@@ -81,89 +78,17 @@ pub(crate) fn scale(disk: &Disk, frame: Frame, late: &[Late], counts: &mut Vec<R
     reframe(disk, &batch, frame.sequence)
 }
 
-/// Rows as a frame of no journal.
-pub(crate) fn reframe(disk: &Disk, batch: &Batch, sequence: u64) -> Result<Frame, Error> {
-    let frame = Maker::new().frame(sequence, batch);
-    frame.map_err(|how| Error::new(disk.root(), What::Batch(how)))
-}
-
-/// A unit to be written anew.
+/// Late intervals, in their order, as what changes the rows of a unit.
 #[derive(Debug)]
-pub(crate) struct Rewrite {
-    pub unit: Unit,
-    /// The intervals that may be for its rows, in their order.
-    pub rescales: Vec<Rescale>,
-    /// Counts of bins that ended before this are given up.
-    pub accounts_before: i64,
-}
+pub(crate) struct Intervals(pub Vec<Rescale>);
 
-/// The files that are to be there instead of others of a unit.
-#[derive(Debug, Default)]
-pub(crate) struct Rewritten {
-    pub files: Files,
-    /// The names of those others.
-    pub names: Vec<String>,
-}
-
-impl Rewrite {
-    /// What is to be there instead of segments that change, and of the unit's bins and counts; `None` if no row
-    /// changes. One segment is in memory at a time: units that were put together have many.
-    pub(crate) fn perform(&self, disk: &Disk, prefix: &str) -> Result<Option<Rewritten>, Error> {
-        let Self { unit, accounts_before, .. } = self;
-        let mut written = Rewritten::default();
-        let (mut counts, mut kept) = (Vec::new(), Vec::new());
-        for (number, entry) in unit.files.segments.iter().enumerate() {
-            match self.segment(disk, &format!("{prefix}s{number}"), entry, &mut counts)? {
-                Some(segments) => {
-                    written.names.push(entry.name.clone());
-                    written.files.segments.extend(segments);
-                }
-                None => kept.push(entry),
-            }
-        }
-        if written.names.is_empty() {
-            return Ok(None);
-        }
-        counts.retain(|row| row.bin.saturating_add(BIN_MS) > *accounts_before);
-        for file in &unit.files.health {
-            let mut keep = |row: &Row| counts.push(row.clone());
-            health::read(&disk.path(&file.name).into(), file, &(i64::MIN..i64::MAX), &mut keep)?;
-        }
-        let parts = Parts { counts, ..Parts::default() };
-        written.files.health = parts.write(disk, prefix)?.health;
-        if let Some(first) = unit.files.bins.iter().map(|file| file.bin.0).min() {
-            let accounts = rebuild::accounts(disk, kept.into_iter().chain(&written.files.segments), &mut 0)?;
-            let name = format!("{BINS}/{}/{prefix}-0.parquet", day::folder(first));
-            written.files.bins.push(bins::write(disk, &name, &accounts)?);
-        }
-        let small = unit.files.bins.iter().flat_map(BinsFile::each).chain(&unit.files.health);
-        written.names.extend(small.map(|file| file.name.clone()));
-        Ok(Some(written))
+impl Change for Intervals {
+    fn may_concern(&self, _: &SegmentFile, reader: &Reader) -> bool {
+        self.0.iter().any(|rescale| may_hold(reader, rescale))
     }
 
-    /// A segment with its rows scaled, written anew; `None` if none of them changes.
-    fn segment(
-        &self,
-        disk: &Disk,
-        prefix: &str,
-        entry: &SegmentFile,
-        counts: &mut Vec<Row>,
-    ) -> Result<Option<Vec<SegmentFile>>, Error> {
-        let reader = SegmentEntry::new(disk.root(), entry).open()?;
-        if !self.rescales.iter().any(|rescale| may_hold(&reader, rescale)) {
-            return Ok(None);
-        }
-        let (mut frames, mut rows) = (Vec::new(), 0);
-        for group in 0..reader.row_groups().len() {
-            let mut batch = reader.read_all(group, u64::MAX)?;
-            rows += self.rescales.iter().map(|r| r.apply(&mut batch, counts)).sum::<usize>();
-            frames.push(reframe(disk, &batch, 0)?);
-        }
-        if rows == 0 {
-            return Ok(None);
-        }
-        let parts = Parts { frames, ..Parts::default() };
-        Ok(Some(parts.write(disk, prefix)?.segments))
+    fn change(&mut self, batch: &mut Batch, counts: &mut Vec<Row>) -> usize {
+        self.0.iter().map(|rescale| rescale.apply(batch, counts)).sum()
     }
 }
 

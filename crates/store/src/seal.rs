@@ -5,7 +5,8 @@ use crate::compact::Merge;
 use crate::disk::Disk;
 use crate::journal::{self, Damage, Frame};
 use crate::manifest::{Files, MemoryFile};
-use crate::rescale::{self, Rewrite};
+use crate::rescale::{self, Intervals};
+use crate::rewrite::Rewrite;
 use crate::segment::{self, Rows};
 use crate::unit::Late;
 use crate::worker::Worker;
@@ -35,7 +36,7 @@ pub(crate) enum Source {
     /// In memory.
     Frames(Vec<Frame>),
     /// In files: a unit that is to be written anew.
-    Unit(Box<Rewrite>),
+    Unit(Box<Rewrite<Intervals>>),
     /// In files: small ones that are to be put together.
     Merge(Box<Merge>),
 }
@@ -90,7 +91,7 @@ pub(crate) fn perform(disk: &Disk, task: Task) -> Result<Done, Error> {
             done.memory = memory::advance(disk, &name, memory.as_ref(), &frames, to)?;
             frames
         }
-        Source::Unit(rewrite) => {
+        Source::Unit(mut rewrite) => {
             let written = rewrite.perform(disk, &task.prefix)?.unwrap_or_default();
             done.files = written.files;
             done.replaced = written.names;

@@ -7,7 +7,8 @@
 
 use crate::Error;
 use crate::manifest::{Line, Replace, Settle};
-use crate::rescale::Rewrite;
+use crate::rescale::Intervals;
+use crate::rewrite::Rewrite;
 use crate::seal::{Done, Source, Task};
 use crate::unit::{Late, Place, Unit};
 use crate::writer::{RETRY_MS, Writer};
@@ -83,7 +84,7 @@ impl Writer {
         let mut late: Vec<Late> = pending.iter().filter(|late| late.is_for(&unit)).copied().collect();
         late.sort_by_key(|late| late.place);
         let rewrite = Rewrite {
-            rescales: late.iter().map(|late| late.rescale).collect(),
+            change: Intervals(late.iter().map(|late| late.rescale).collect()),
             accounts_before: manifest.accounts_before.unwrap_or(i64::MIN),
             unit: unit.clone(),
         };

@@ -10,6 +10,7 @@ mod gap;
 mod late;
 mod memory;
 mod mortal;
+mod reattribute;
 
 use crate::bins::BinRow;
 use crate::disk::Disk;

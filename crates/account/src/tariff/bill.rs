@@ -165,6 +165,8 @@ impl Rater<'_> {
     fn rule(&self, rule: &Rule, lines: &mut Vec<Line>) -> Result<(), BillError> {
         let mut line = |detail, amount| lines.push(Line { rule: rule.name.clone(), detail, amount });
         match &rule.charge {
+            // What is paid for being there.
+            Charge::Flat { .. } | Charge::Percentile { .. } if self.meter.is_absent() => {}
             Charge::Flat { amount, proration } => {
                 let days = self.days(*proration);
                 let paid = self.priced(&[amount.fraction(), fraction(days)])?;
@@ -244,7 +246,9 @@ impl Rater<'_> {
 
     /// What is missing to the minimum, if anything is.
     fn minimum(&self, lines: &[Line]) -> Result<Option<Line>, BillError> {
-        let Some(minimum) = &self.tariff.minimum else { return Ok(None) };
+        let Some(minimum) = self.tariff.minimum.as_ref().filter(|_| !self.meter.is_absent()) else {
+            return Ok(None);
+        };
         let days = self.days(minimum.proration);
         let least = self.priced(&[minimum.amount.fraction(), fraction(days)])?;
         let missing = least.minor.checked_sub(sum(lines)?.minor).ok_or(BillError::Overflow)?;

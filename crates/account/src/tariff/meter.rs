@@ -104,6 +104,12 @@ impl Meter {
         (self.from_ms, self.to_ms)
     }
 
+    /// Whether the tenant was there at no time of the period.
+    #[must_use]
+    pub const fn is_absent(&self) -> bool {
+        self.active.0 >= self.active.1
+    }
+
     /// The civil days that the tenant was there, and those of the period: days that the span touches.
     #[must_use]
     pub fn days(&self) -> (u32, u32) {

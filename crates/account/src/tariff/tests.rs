@@ -147,6 +147,21 @@ fn a_percentile_is_paid_above_what_is_committed() {
 }
 
 #[test]
+fn who_is_gone_pays_for_traffic_only() {
+    let flat = Charge::Flat { amount: decimal("31.00"), proration: Proration::None };
+    let mut tariff = tariff(vec![flat, volume(Price::Each(decimal("0.05")))]);
+    tariff.minimum = Some(Minimum { amount: decimal("100"), proration: Proration::None });
+    // A last flow began before the tenant left, and ended in this period.
+    let gone = with(&[("transit", 10 * GB, 0)]).active(FROM - 86_400_000, FROM);
+    assert!(gone.is_absent());
+    let bill = tariff.rate(&gone).unwrap();
+    assert_eq!((cents(&bill), bill.net.minor), (vec![50], 50));
+    // A minute of a day is a day.
+    let bill = tariff.rate(&with(&[]).active(FROM, FROM + 60_000)).unwrap();
+    assert_eq!(cents(&bill), [3100, 0, 6900]);
+}
+
+#[test]
 fn what_is_paid_for_a_part_of_a_month() {
     let flat = |proration| Charge::Flat { amount: decimal("31.00"), proration };
     let mut tariff = tariff(vec![flat(Proration::None), flat(Proration::Days)]);

@@ -326,7 +326,7 @@ fn an_hour_of(interval: u32) -> Load {
 }
 
 /// Copies a folder.
-fn copy(from: &Path, to: &Path) {
+pub(super) fn copy(from: &Path, to: &Path) {
     for file in files(from) {
         let name = Path::new(&file).strip_prefix(from).unwrap();
         std::fs::create_dir_all(to.join(name).parent().unwrap()).unwrap();

@@ -7,7 +7,7 @@ use crate::collect::{file, import, run as daemon, send as player};
 use crate::exit::{Failure, Outcome};
 use crate::report::number::{grouped, things};
 use crate::report::{self, Form};
-use crate::{config, log};
+use crate::{clock, config, log};
 use clap::Args;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
@@ -205,13 +205,16 @@ pub(super) fn check(arguments: &CheckArguments) -> Outcome {
         0 => String::new(),
         n => format!("{}, ", things(n as u64, "relay")),
     };
+    let notes: Vec<String> =
+        config.notes(clock::now_ms()).iter().map(|note| format!("note: {note}\n")).collect();
     report::print(&format!(
-        "{}: good; {}, {}, {}, {relays}store {}\n",
+        "{}: good; {}, {}, {}, {relays}store {}\n{}",
         path.display(),
         things(config.tenants.len() as u64, "tenant"),
         things(config.exporters.len() as u64, "exporter"),
         things(config.listen.len() as u64, "listener"),
-        config.store.display()
+        config.store.display(),
+        notes.concat()
     ))
 }
 

@@ -14,6 +14,7 @@ mod name;
 mod plot;
 mod quota;
 mod rate;
+mod reattribute;
 mod rebuild;
 mod sql;
 mod statement;
@@ -77,6 +78,8 @@ enum Command {
     Send(manage::SendArguments),
     /// Reads the configuration and says every mistake
     Check(manage::CheckArguments),
+    /// Decides again whose the records of an open period are, after a correction of the configuration
+    Reattribute(reattribute::Arguments),
     /// Computes the accounts again from the records, or checks every file of the store
     Rebuild(rebuild::Arguments),
     /// Asks how every exporter is: templates, sampling, clocks, loss, double counting; each with its cure
@@ -183,6 +186,7 @@ pub(crate) fn run() -> Outcome {
         Command::Quota(arguments) => quota::run(&arguments),
         Command::Send(arguments) => manage::send(&arguments),
         Command::Check(arguments) => manage::check(&arguments),
+        Command::Reattribute(arguments) => reattribute::run(&arguments),
         Command::Rebuild(arguments) => rebuild::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Name(arguments) => name::run(&arguments),

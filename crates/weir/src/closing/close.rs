@@ -117,7 +117,7 @@ fn attempt(config: &Config, order: &Order<'_>, books: &mut Books, now_ms: i64) -
     let prepared = statement::prepare(config, period)?;
     let snapshot = snapshot(config, None)?;
     let charged = charged(config);
-    let recount = Recount::of(&snapshot, &span, &charged, Origin::Accounts)?;
+    let recount = Recount::of(&snapshot, &span, (&charged, &config.tenants), Origin::Accounts)?;
     let tenants: Vec<&str> = prepared.tenants().collect();
     let stated: BTreeSet<&str> = tenants.iter().copied().collect();
     if let Some(tenant) = recount.tenants().find(|tenant| recount.has(tenant) && !stated.contains(tenant)) {

@@ -4,9 +4,10 @@ use super::figure::{Amounts, Figures, Used, way};
 use crate::config::Config;
 use crate::exit::{Failure, Outcome};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use weir_account::tariff::{Bill, Charge, Meter, Tariff, Volume};
 use weir_account::usage::Kind;
-use weir_account::{Overflow, Period, Zone};
+use weir_account::{Overflow, Period, Tenants, Zone};
 use weir_flow::health::Counter;
 use weir_store::Snapshot;
 use weir_store::bins::BinRow;
@@ -31,7 +32,7 @@ impl From<&Period> for Span {
 }
 
 impl Span {
-    pub(crate) fn range(&self) -> std::ops::Range<i64> {
+    pub(crate) fn range(&self) -> Range<i64> {
         self.from_ms..self.to_ms
     }
 }
@@ -69,6 +70,8 @@ impl Origin {
 pub(crate) struct Recount {
     span: Span,
     tenants: BTreeMap<String, Counted>,
+    /// When those who pay were there, who were not always.
+    presence: BTreeMap<String, Range<i64>>,
     /// Hours since 1970 in which datagrams came: of the others nobody knows what there was.
     heard: BTreeSet<i64>,
     /// Octets, packets and flows of everything that was decoded.
@@ -91,7 +94,12 @@ impl Recount {
     ///
     /// # Errors
     /// A file of the store cannot be read, or a sum does not fit.
-    pub(crate) fn of(snapshot: &Snapshot, span: &Span, charged: &Charged<'_>, from: Origin) -> Outcome<Self> {
+    pub(crate) fn of(
+        snapshot: &Snapshot,
+        span: &Span,
+        (charged, tenants): (&Charged<'_>, &Tenants),
+        from: Origin,
+    ) -> Outcome<Self> {
         let mut heard = BTreeSet::new();
         snapshot.health(span.range(), |row| {
             if row.counter().0 == Some(Counter::Datagrams) && row.value > 0 {
@@ -102,7 +110,11 @@ impl Recount {
         let by_slot = charged.iter().map(|(tenant, tariff)| {
             ((*tenant).to_owned(), Counted { slots: slots(tariff), ..Counted::default() })
         });
-        let mut recount = Self { span: span.clone(), tenants: by_slot.collect(), heard, decoded: [0; 3] };
+        let dated = charged.keys().map(|tenant| (*tenant, tenants.presence(tenant)));
+        let dated = dated.filter(|(_, presence)| *presence != weir_account::Span::default());
+        let presence = dated.map(|(tenant, presence)| (tenant.to_owned(), presence.range())).collect();
+        let mut recount =
+            Self { span: span.clone(), tenants: by_slot.collect(), presence, heard, decoded: [0; 3] };
         let mut result = Ok(());
         let mut add = |row: &BinRow<'_>| {
             if result.is_ok() {
@@ -166,7 +178,10 @@ impl Recount {
     /// As [`Recount::figures`].
     pub(crate) fn bill(&self, tenant: &str, tariff: &Tariff) -> Outcome<Bill> {
         let nothing = Counted::default();
-        let meter = self.meter(self.tenants.get(tenant).unwrap_or(&nothing))?;
+        let mut meter = self.meter(self.tenants.get(tenant).unwrap_or(&nothing))?;
+        if let Some(there) = self.presence.get(tenant) {
+            meter = meter.active(there.start, there.end);
+        }
         tariff.rate(&meter).map_err(|error| Failure::new(format!("{tenant}: {error}")))
     }
 

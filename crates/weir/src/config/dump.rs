@@ -53,18 +53,7 @@ impl Config {
             relay.write(out)?;
         }
         for tenant in self.tenants.iter() {
-            let networks: Vec<String> = tenant.networks.iter().map(ToString::to_string).collect();
-            writeln!(out, "\n[[tenant]]\nname = {}\nnetworks = {}", quote(&tenant.name), list(&networks))?;
-            if tenant.nested {
-                writeln!(out, "nested = true")?;
-            }
-            if !tenant.mail.is_empty() {
-                writeln!(out, "mail = {}", list(&tenant.mail))?;
-            }
-            if let Some(tariff) = &tenant.tariff {
-                writeln!(out, "tariff = {}", quote(tariff))?;
-            }
-            self.statement.write_tenant(&tenant.name, out)?;
+            self.write_tenant(tenant, out)?;
         }
         super::tariff::write(&self.tariffs, &self.zone, out)?;
         self.statement.write(out)?;

@@ -10,6 +10,7 @@ mod mail;
 pub(crate) mod memory;
 mod mistake;
 mod name;
+mod port;
 pub(crate) mod quota;
 mod read;
 mod relay;
@@ -18,6 +19,7 @@ mod sql;
 mod statement;
 mod store;
 mod tariff;
+mod tenant;
 #[cfg(test)]
 mod tests;
 mod web;

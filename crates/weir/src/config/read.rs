@@ -1,14 +1,13 @@
 //! From TOML to [`Config`]: every key known, every value checked, every mistake noted with its place.
 
 use super::mistake::{Mistake, nearest, zone_meant};
+use super::tenant::Beside;
 use super::{Config, Exporter, Listen};
 use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 use weir_account::attribution::Count;
-use weir_account::tariff::Tariff;
-use weir_account::tenant::{Conflict, Place};
-use weir_account::{Prefix, Tenant, Tenants, Zone};
+use weir_account::{Prefix, Zone};
 use weir_flow::Addr;
 
 /// Reads a configuration.
@@ -104,7 +103,8 @@ impl Reader {
             self.billing(billing, &mut config);
         }
         config.tariffs = self.tariffs(root, &config.zone);
-        config.tenants = self.tenants(root, &config.tariffs);
+        let Config { tariffs, exporters, zone, .. } = &config;
+        config.tenants = self.tenants(root, &Beside { tariffs, exporters, zone });
         config.statement = self.statement(root);
         if let (Some(mail), Some(value)) = (self.table(root, "mail"), root.get("mail")) {
             config.mail = self.mail(mail, value.span());
@@ -206,7 +206,7 @@ impl Reader {
         }
     }
 
-    fn interface(&mut self, item: Value<'_>, interfaces: &[(String, u32)]) -> Option<u32> {
+    pub(super) fn interface(&mut self, item: Value<'_>, interfaces: &[(String, u32)]) -> Option<u32> {
         match item.get_ref() {
             DeValue::Integer(n) => {
                 let index = integer(n).and_then(|n| u32::try_from(n).ok());
@@ -231,62 +231,6 @@ impl Reader {
                 None
             }
         }
-    }
-
-    fn tenants(&mut self, root: &DeTable<'_>, tariffs: &[Tariff]) -> Tenants {
-        let mut list = Vec::new();
-        let mut places = Vec::new();
-        for (table, at) in self.tables(root, "tenant") {
-            self.keys(
-                table,
-                "[[tenant]]",
-                &["name", "networks", "mail", "nested", "tariff", "language", "unit"],
-            );
-            let name = self.string(table, "name").map(|(name, _)| name.to_owned());
-            if !table.contains_key("name") {
-                self.missing(at.clone(), "[[tenant]]", "name", "name = \"avtotrade\"");
-            }
-            if !table.contains_key("networks") {
-                self.missing(at.clone(), "[[tenant]]", "networks", "networks = [\"192.168.31.0/24\"]");
-            }
-            let mut networks = Vec::new();
-            let mut network_places = Vec::new();
-            for (text, place) in self.strings(table, "networks") {
-                if let Some(network) = self.network(text, place.clone()) {
-                    networks.push(network);
-                    network_places.push(place);
-                }
-            }
-            let mail = self.mailboxes(table, "mail").iter().map(ToString::to_string).collect();
-            let nested = self.boolean(table, "nested");
-            let tariff = self.tariff_of(table, tariffs);
-            let Some(name) = name else { continue };
-            list.push(Tenant { name, networks, nested, mail, tariff });
-            places.push((at, network_places));
-        }
-        Tenants::new(list).unwrap_or_else(|conflicts| {
-            for conflict in conflicts {
-                let place = conflict_place(&conflict, &places);
-                let sentence = conflict.to_string();
-                let (message, cure) = sentence.split_once(": ").unwrap_or((&sentence, "give it one"));
-                self.note(place, message, cure);
-            }
-            Tenants::default()
-        })
-    }
-
-    /// The tariff that a tenant names, if it is one.
-    fn tariff_of(&mut self, table: &DeTable<'_>, tariffs: &[Tariff]) -> Option<String> {
-        let (name, place) = self.string(table, "tariff")?;
-        let known: Vec<&str> = tariffs.iter().map(|tariff| tariff.name.as_str()).collect();
-        if !known.contains(&name) {
-            let cure = match nearest(name, &known) {
-                Some(near) => format!("did you mean \"{near}\"?"),
-                None => format!("add [[tariff]] with name = \"{name}\""),
-            };
-            self.note(place, format!("there is no tariff \"{name}\""), cure);
-        }
-        Some(name.to_owned())
     }
 
     fn accounting(&mut self, table: &DeTable<'_>, config: &mut Config) {
@@ -486,19 +430,6 @@ impl Reader {
         };
         self.note(place, format!("{key} = \"{text}\" is not known"), cure);
         None
-    }
-}
-
-/// Where the conflict's own side stands in the text.
-fn conflict_place(conflict: &Conflict, places: &[(Range<usize>, Vec<Range<usize>>)]) -> Range<usize> {
-    let of_tenant = |tenant: &usize| places.get(*tenant).map(|(at, _)| at.clone()).unwrap_or_default();
-    let of_network = |place: &Place| {
-        let network = places.get(place.tenant).and_then(|(_, networks)| networks.get(place.network));
-        network.cloned().unwrap_or_else(|| of_tenant(&place.tenant))
-    };
-    match conflict {
-        Conflict::Unnamed { tenant } | Conflict::Name { tenant, .. } => of_tenant(tenant),
-        Conflict::Shared { place, .. } | Conflict::Nested { place, .. } => of_network(place),
     }
 }
 

@@ -110,8 +110,9 @@ fn the_whole_file_is_understood() {
     );
     assert_eq!((converts.mtu, converts.takes("203.0.113.1".parse().unwrap())), (1200, true));
     assert_eq!(config.exporters[0].count, Count::Interfaces([31, 32].into()));
-    assert_eq!(config.tenants.lookup("192.168.31.200".parse().unwrap()).unwrap().name, "inner \"shop\"");
-    assert_eq!(config.tenants.lookup("192.168.31.2".parse().unwrap()).unwrap().name, "avtotrade");
+    let attribution = config.attribution();
+    let who = |addr: &str| attribution.tenant(Addr::UNSPECIFIED, addr.parse().unwrap(), 0);
+    assert_eq!(["192.168.31.200", "192.168.31.2"].map(who), [Some("inner \"shop\""), Some("avtotrade")]);
     assert_eq!(config.settings(Realm::Live).sampling.get(&"192.0.2.1".parse().unwrap()), Some(&100));
     assert_eq!((config.zone.name(), config.day), ("Europe/Berlin", 31));
 }

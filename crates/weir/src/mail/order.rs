@@ -9,7 +9,7 @@ use crate::config::{Config, Mail, nearest};
 use crate::exit::{Failure, Outcome};
 use crate::statement::{self, Prepared};
 use lettre::message::Mailbox;
-use weir_account::Period;
+use weir_account::{Period, Tenant};
 use weir_books::{About, Books, Letter};
 
 /// What is to be sent.
@@ -152,9 +152,14 @@ fn addressees(config: &Config, order: &Order<'_>) -> Outcome<Vec<Line>> {
             return Err(Failure::new(format!("the configuration has no tenant \"{name}\"{near}")));
         }
     }
-    let is_wanted = |name: &String| order.tenants.is_empty() || order.tenants.contains(name);
+    // Who had no network in the period is told of it only if somebody asks for that.
+    let time = order.period.from_ms()..order.period.to_ms();
+    let is_wanted = |tenant: &&Tenant| match order.tenants {
+        [] => tenant.is_present(&time),
+        named => named.contains(&tenant.name),
+    };
     let mut lines = Vec::new();
-    for tenant in config.tenants.iter().filter(|tenant| is_wanted(&tenant.name)) {
+    for tenant in config.tenants.iter().filter(is_wanted) {
         let to = if order.to.is_empty() { mailboxes(&tenant.mail) } else { order.to.to_vec() };
         lines.push(Line { kind: STATEMENT, about: tenant.name.clone(), edition: 1, to });
     }

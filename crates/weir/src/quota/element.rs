@@ -1,13 +1,17 @@
-//! Which networks are blocked when somebody is: the tenant's, less what must never be blocked and less what lies inside
-//! them and is another's.
+//! Which networks are blocked when somebody is: those that are the tenant's now, less what must never be blocked and less
+//! what lies inside them and is another's now.
 
 use crate::config::Config;
 use crate::config::quota::Allow;
-use weir_account::Prefix;
+use weir_account::{Prefix, Tenant};
 use weir_flow::Addr;
 
-/// The networks of a tenant, or of one host of it, that may be blocked: none encloses another.
-pub(super) fn elements(config: &Config, tenant: &str, host: Option<Addr>) -> Vec<Prefix> {
+/// The networks of a tenant, or of one host of it, that may be blocked at this time: none encloses another. A host whose
+/// network is no longer the tenant's is none of it.
+pub(super) fn elements(config: &Config, tenant: &str, host: Option<Addr>, now_ms: i64) -> Vec<Prefix> {
+    let networks = |tenant: &Tenant| -> Vec<Prefix> {
+        tenant.networks.iter().filter(|one| one.holds(now_ms)).map(|one| one.prefix).collect()
+    };
     let is_allowed = |allow: &Allow| matches!(allow, Allow::Tenant(name) if name == tenant);
     if config.quotas.allow.iter().any(is_allowed) {
         return Vec::new();
@@ -17,7 +21,7 @@ pub(super) fn elements(config: &Config, tenant: &str, host: Option<Addr>) -> Vec
         match allow {
             Allow::Network(network) => holes.push(*network),
             Allow::Tenant(name) => {
-                holes.extend(config.tenants.get(name).into_iter().flat_map(|t| &t.networks));
+                holes.extend(config.tenants.get(name).into_iter().flat_map(networks));
             }
         }
     }
@@ -25,15 +29,22 @@ pub(super) fn elements(config: &Config, tenant: &str, host: Option<Addr>) -> Vec
     let Some(host) = host else {
         let Some(own) = config.tenants.get(tenant) else { return found };
         let others = config.tenants.iter().filter(|other| other.name != tenant);
-        let others: Vec<Prefix> = others.flat_map(|other| other.networks.iter().copied()).collect();
-        for network in &own.networks {
+        let others: Vec<Prefix> = others.flat_map(networks).collect();
+        for network in networks(own) {
             // What encloses it is whoever's this one lies in.
-            let inside = others.iter().filter(|other| network.encloses(other) && *other != network).copied();
+            let inside = others.iter().filter(|other| network.encloses(other) && **other != network).copied();
             let holes: Vec<Prefix> = holes.iter().copied().chain(inside).collect();
-            without(*network, &holes, &mut found);
+            without(network, &holes, &mut found);
         }
         return apart(found);
     };
+    let holding = |own: &Tenant| {
+        let mut its = own.networks.iter().filter(|one| one.prefix.contains(host)).peekable();
+        its.peek().is_none() || its.any(|one| one.holds(now_ms))
+    };
+    if !config.tenants.get(tenant).is_none_or(holding) {
+        return found;
+    }
     without(Prefix::host(host), &holes, &mut found);
     found
 }
@@ -95,7 +106,7 @@ allow = ["10.0.1.5", "10.0.128.0/17", "kiosk"]
     fn found(tenant: &str, host: Option<&str>) -> Vec<String> {
         let config = crate::config::read(CONFIGURATION).unwrap();
         let host = host.map(|host| host.parse().unwrap());
-        elements(&config, tenant, host).iter().map(ToString::to_string).collect()
+        elements(&config, tenant, host, 0).iter().map(ToString::to_string).collect()
     }
 
     #[test]
@@ -131,6 +142,26 @@ allow = ["10.0.1.5", "10.0.128.0/17", "kiosk"]
         assert_eq!(found("shop", Some("10.0.1.4")), ["10.0.1.4/32"]);
         assert!(found("shop", Some("10.0.1.5")).is_empty());
         assert_eq!(found("block", Some("2001:db8::1")), ["2001:db8::1/128"]);
+    }
+
+    #[test]
+    fn what_has_moved_away_is_not_blocked() {
+        let text = "[[tenant]]\nname = \"a\"\nnetworks = [\"10.0.0.0/24\", { network = \"10.0.1.0/24\", until = \
+                    \"2026-10-14\" }]\n[[tenant]]\nname = \"b\"\nnetworks = [{ network = \"10.0.1.0/24\", from = \
+                    \"2026-10-14\" }]\n";
+        let config = crate::config::read(text).unwrap();
+        let found = |tenant: &str, host: Option<&str>, now_ms: i64| -> Vec<String> {
+            let host = host.map(|host| host.parse().unwrap());
+            elements(&config, tenant, host, now_ms).iter().map(ToString::to_string).collect()
+        };
+        // 2026-10-14T00:00Z.
+        let turn = 1_791_936_000_000;
+        assert_eq!(found("a", None, turn - 1), ["10.0.0.0/24", "10.0.1.0/24"]);
+        assert_eq!(found("a", None, turn), ["10.0.0.0/24"]);
+        assert_eq!((found("b", None, turn - 1).len(), found("b", None, turn).len()), (0, 1));
+        let host = Some("10.0.1.9");
+        assert_eq!((found("a", host, turn - 1).len(), found("a", host, turn).len()), (1, 0));
+        assert_eq!(found("b", host, turn), ["10.0.1.9/32"]);
     }
 
     proptest! {

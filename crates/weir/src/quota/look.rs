@@ -62,10 +62,15 @@ pub(super) fn subject(quota: &Quota, tenant: &str, host: Option<Addr>) -> Subjec
 }
 
 /// The place and the element of everything that an action blocks.
-fn targets(config: &Config, task: &Task, tenant: &str, host: Option<Addr>) -> Vec<(String, Prefix)> {
+fn targets(
+    config: &Config,
+    task: &Task,
+    (tenant, host): (&str, Option<Addr>),
+    now_ms: i64,
+) -> Vec<(String, Prefix)> {
     let Task::Nftables { set, set6 } = task else { return Vec::new() };
     let place = |network: &Prefix| if network.is_v4() { set.clone() } else { set6.clone() };
-    elements(config, tenant, host)
+    elements(config, tenant, host, now_ms)
         .into_iter()
         .filter_map(|network| Some((place(&network)?, network)))
         .collect()
@@ -180,7 +185,7 @@ impl Look<'_> {
         let passed: Vec<Threshold> = watch.passed().collect();
         let mut stays: BTreeSet<(String, String)> = BTreeSet::new();
         for action in quota.actions.iter().filter(is_block).filter(|action| passed.contains(&action.at)) {
-            let targets = targets(self.config, &action.task, &metered.tenant, metered.host);
+            let targets = targets(self.config, &action.task, (&metered.tenant, metered.host), self.now_ms);
             stays.extend(targets.iter().map(|(place, network)| (place.clone(), network.to_string())));
             let is_new = |change: &&Change| change.threshold == action.at && change.what == Edge::Passed;
             if let Some(change) = changes.iter().find(is_new) {
@@ -303,8 +308,8 @@ impl Look<'_> {
             return Some("the quota is no longer for it".to_owned());
         }
         let host = host.as_ref().and_then(|host| host.parse().ok());
-        let mut targets =
-            quota.actions.iter().flat_map(|action| targets(self.config, &action.task, tenant, host));
+        let blocked = |action: &Action| targets(self.config, &action.task, (tenant, host), self.now_ms);
+        let mut targets = quota.actions.iter().flat_map(blocked);
         let is_meant =
             targets.any(|(place, network)| place == block.place && network.to_string() == block.element);
         (!is_meant).then(|| "the configuration no longer blocks that address there".to_owned())

@@ -472,7 +472,7 @@ proptest! {
         }
         world.fatal = None;
         turn(&config, folder.path(), &last.unwrap(), &mut world);
-        let over = model.up.iter().filter(|(_, up)| **up).flat_map(|(tenant, _)| elements(&config, tenant, None));
+        let over = model.up.iter().filter(|(_, up)| **up).flat_map(|(tenant, _)| elements(&config, tenant, None, 0));
         let mut expected = World::with(&["192.0.2.1", "10.0.3.7"]).holds();
         expected.extend(over.map(range));
         prop_assert_eq!(world.holds(), expected);

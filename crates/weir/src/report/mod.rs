@@ -14,6 +14,7 @@ pub(crate) mod doctor;
 pub(crate) mod flows;
 pub(crate) mod import;
 pub(crate) mod mail;
+pub(crate) mod moves;
 pub(crate) mod name;
 pub(crate) mod number;
 pub(crate) mod other;

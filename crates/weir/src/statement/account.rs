@@ -13,7 +13,7 @@ use std::ops::Range;
 use weir_account::statement::{Daily, DailyByTenant};
 use weir_account::tariff::{Charge, Meter, Tariff, Volume};
 use weir_account::usage::{Kind, Usage};
-use weir_account::{Balance, Completeness, Period, Sums, Zone};
+use weir_account::{Balance, Completeness, Period, Sums, Tenants, Zone};
 use weir_flow::Addr;
 use weir_flow::health::Counter;
 use weir_store::Snapshot;
@@ -61,10 +61,12 @@ impl Account {
     /// There is no store, it is damaged, or a sum does not fit.
     pub(crate) fn read(config: &Config, wanted: &Wanted<'_>) -> Outcome<Self> {
         let snapshot = snapshot(config, Some(&wanted.range))?;
+        // Who had no network in that time is there only if there is traffic of theirs.
+        let there = config.tenants.iter().filter(|tenant| tenant.is_present(&wanted.range));
         let mut sum = Sum {
-            usage: Usage::new(config.tenants.iter().map(|tenant| tenant.name.as_str())),
+            usage: Usage::new(there.map(|tenant| tenant.name.as_str())),
             days: wanted.days.map(DailyByTenant::new),
-            meters: meters(&snapshot, wanted)?,
+            meters: meters(&snapshot, wanted, &config.tenants)?,
             run: Run::default(),
         };
         let mut result = Ok(());
@@ -221,7 +223,11 @@ fn kind(kind: bins::Kind) -> Kind {
 
 /// A meter for everybody who is charged; where slots matter, with those in whose hour no datagram came: nobody knows
 /// what there was.
-fn meters<'a>(snapshot: &Snapshot, wanted: &Wanted<'a>) -> Outcome<BTreeMap<&'a str, Metered>> {
+fn meters<'a>(
+    snapshot: &Snapshot,
+    wanted: &Wanted<'a>,
+    tenants: &Tenants,
+) -> Outcome<BTreeMap<&'a str, Metered>> {
     let range = &wanted.range;
     let empty = Meter::new(wanted.zone, range.start, range.end);
     let mut watched = empty.clone();
@@ -240,11 +246,13 @@ fn meters<'a>(snapshot: &Snapshot, wanted: &Wanted<'a>) -> Outcome<BTreeMap<&'a 
             slot = slot.saturating_add(SLOT_MS);
         }
     }
-    let meter = |tariff: &Tariff| match is_by_slot(tariff) {
-        true => Metered { meter: watched.clone(), is_by_slot: true },
-        false => Metered { meter: empty.clone(), is_by_slot: false },
+    let meter = |tenant: &str, tariff: &Tariff| {
+        let is_by_slot = is_by_slot(tariff);
+        let meter = if is_by_slot { watched.clone() } else { empty.clone() };
+        let there = tenants.presence(tenant).range();
+        Metered { meter: meter.active(there.start, there.end), is_by_slot }
     };
-    Ok(wanted.charged.iter().map(|(tenant, tariff)| (*tenant, meter(tariff))).collect())
+    Ok(wanted.charged.iter().map(|(tenant, tariff)| (*tenant, meter(tenant, tariff))).collect())
 }
 
 /// Whether it matters to a tariff in which five minutes there was what.

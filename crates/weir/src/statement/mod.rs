@@ -85,10 +85,7 @@ impl Prepared {
         let usage = self.account.usage.tenant(tenant).ok_or_else(|| no_tenant(tenant, self.tenants()))?;
         let account = &self.account;
         let style = self.config.style(Some(tenant));
-        let networks =
-            self.config.tenants.get(tenant).map(|t| t.networks.iter().map(ToString::to_string).collect());
-        let basis =
-            Basis { counts: self.counts.clone(), networks: networks.unwrap_or_default(), unit: style.unit };
+        let basis = Basis { counts: self.counts.clone(), networks: self.networks(tenant), unit: style.unit };
         let (balance, completeness) = (account.balance.clone(), account.completeness.clone());
         let days = account.days_of(tenant, &self.period);
         let statement = Statement::new(tenant, days, usage, balance, completeness, basis)?;
@@ -103,6 +100,14 @@ impl Prepared {
             adjustments: Vec::new(),
             quotas: self.quotas(tenant, usage.used),
         })
+    }
+
+    /// The networks that were a tenant's in the period, with their dates.
+    fn networks(&self, tenant: &str) -> Vec<String> {
+        let period = weir_account::Span::from(&self.period);
+        let own = self.config.tenants.get(tenant).into_iter().flat_map(|tenant| &tenant.networks);
+        let then = own.filter(|network| network.time.intersection(period).is_some());
+        then.map(|network| network.text(self.period.zone())).collect()
     }
 
     /// What a tenant used of its quotas, if the statement is of a cycle of theirs.

@@ -53,7 +53,7 @@ const ACME: [u8; 4] = [10, 31, 0, 5];
 const BOLT: [u8; 4] = [10, 32, 0, 7];
 const PEER: [u8; 4] = [203, 0, 113, 77];
 
-fn flow(src: [u8; 4], dst: [u8; 4], octets: u32, packets: u32) -> Flow {
+pub(crate) fn flow(src: [u8; 4], dst: [u8; 4], octets: u32, packets: u32) -> Flow {
     Flow { src, dst, src_port: 443, dst_port: 50_000, octets, packets }
 }
 
@@ -68,7 +68,7 @@ fn capture(datagrams: &[(u32, u32, &[Flow])]) -> Vec<u8> {
     file.0
 }
 
-fn import(place: &Place, name: &str, datagrams: &[(u32, u32, &[Flow])]) {
+pub(crate) fn import(place: &Place, name: &str, datagrams: &[(u32, u32, &[Flow])]) {
     place.write(name, capture(datagrams));
     let imported = place.json(&format!("import -o json {name}"));
     assert_eq!(number(&imported, "datagrams"), datagrams.len() as u64);

@@ -22,6 +22,7 @@
 //! | `rate` | what traffic costs, to the cent |
 //! | `statement` | what a building's tenants are told of a month, by hand |
 //! | `closing` | statements that stand: closed, adjusted, tampered with, explained, proved |
+//! | `reattribute` | whose records are, decided again; rooms that go from one tenant to another |
 //! | `quota` | who used too much cannot send, by the kernel's counters |
 //! | `relay` | what goes onward: untouched, balanced, from the exporter's address, in another format |
 //! | `garbage` | thousands of forged addresses beside an exporter |
@@ -74,6 +75,7 @@ mod packaging;
 mod plot;
 mod quota;
 mod rate;
+mod reattribute;
 mod relay;
 mod remember;
 mod run;

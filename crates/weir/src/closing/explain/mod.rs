@@ -246,7 +246,7 @@ fn records(snapshot: &Snapshot, again: &Again, tenant: &str, at: usize) -> Outco
 /// The bill by the tariff that the period was closed with.
 fn bill(snapshot: &Snapshot, again: &Again, tenant: &str, tariff: &Tariff) -> Outcome<(String, Json)> {
     let charged = [(tenant, tariff)].into();
-    let recount = Recount::of(snapshot, &again.span, &charged, Origin::Accounts)?;
+    let recount = Recount::of(snapshot, &again.span, (&charged, &again.config.tenants), Origin::Accounts)?;
     let bill = recount.bill(tenant, tariff)?;
     let period = Period::parse(&again.closed.closing.period, &again.span.zone, again.config.day)
         .map_err(|error| Failure::new(error.to_string()))?;
