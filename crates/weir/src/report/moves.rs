@@ -47,7 +47,7 @@ impl Report<'_> {
             Form::Json => format!("{:#}\n", self.document()),
             Form::Ndjson => format!("{}\n", self.document()),
             Form::Csv => self.csv(),
-            Form::Table | Form::Parquet => self.text(),
+            Form::Table | Form::Parquet | Form::Arrow => self.text(),
         }
     }
 
