@@ -256,6 +256,17 @@ impl Tariff {
         }
     }
 
+    /// Whether it matters to it in which five minutes there was what: then its meter has to be told slot by slot, and
+    /// which slots nobody knows of.
+    #[must_use]
+    pub fn is_by_slot(&self) -> bool {
+        self.rules.iter().any(|rule| match &rule.charge {
+            Charge::Percentile { .. } => true,
+            Charge::Volume { of, .. } => of.hours.is_some(),
+            Charge::Flat { .. } | Charge::Once { .. } => false,
+        })
+    }
+
     /// An amount of its currency, as text with the code.
     #[must_use]
     pub fn text(&self, amount: Money) -> String {

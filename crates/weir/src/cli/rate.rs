@@ -6,7 +6,7 @@ use crate::config::{self, Config};
 use crate::exit::{Failure, Outcome};
 use crate::report;
 use crate::report::bill::{Charged, Report};
-use crate::statement::{Account, Level, Wanted};
+use crate::statement::{self, Account, Level, Wanted};
 use clap::Args;
 use std::path::{Path, PathBuf};
 use weir_account::tariff::Tariff;
@@ -38,8 +38,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let one = arguments.tariff.as_deref().map(|text| find(text, &config)).transpose()?;
     let mut charged: Vec<(&str, &Tariff)> = Vec::new();
     for tenant in config.tenants.iter() {
-        let own = config.tariffs.iter().find(|tariff| Some(&tariff.name) == tenant.tariff.as_ref());
-        if let Some(tariff) = one.as_ref().or(own) {
+        if let Some(tariff) = one.as_ref().or_else(|| statement::tariff(&config, &tenant.name)) {
             charged.push((&tenant.name, tariff));
         }
     }

@@ -6,9 +6,10 @@
 
 use super::basis;
 use super::figure::Figures;
-use super::recount::{Charged, Origin, Recount, Span, charged};
+use super::recount::{Origin, Recount, Span};
 use crate::config::Config;
 use crate::exit::{Failure, Outcome};
+use crate::statement::{Charged, charged};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use weir_books::{Books, Closed};

@@ -3,13 +3,13 @@
 use super::adjust::{self, Due};
 use super::basis;
 use super::figure::{Amounts, Figures};
-use super::recount::{Charged, Origin, Recount, Span, charged};
+use super::recount::{Origin, Recount, Span};
 use super::{VERSION, who};
 use crate::cli::snapshot;
 use crate::clock;
 use crate::config::Config;
 use crate::exit::{Failure, Outcome};
-use crate::statement::{self, Document, Prepared};
+use crate::statement::{self, Charged, Document, Prepared, charged};
 use std::collections::{BTreeMap, BTreeSet};
 use weir_account::Period;
 use weir_account::money::Currency;

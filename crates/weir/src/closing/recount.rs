@@ -1,21 +1,15 @@
 //! What tenants used in a span, counted again: from the accounts, or from the records themselves.
 
 use super::figure::{Amounts, Figures, Used, way};
-use crate::config::Config;
 use crate::exit::{Failure, Outcome};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::statement::{ALL, Blank, Charged, SLOT_MS};
+use std::collections::BTreeMap;
 use std::ops::Range;
-use weir_account::tariff::{Bill, Charge, Meter, Tariff, Volume};
+use weir_account::tariff::{Bill, Meter, Tariff, Volume};
 use weir_account::usage::Kind;
 use weir_account::{Overflow, Period, Tenants, Zone};
-use weir_flow::health::Counter;
 use weir_store::Snapshot;
 use weir_store::bins::BinRow;
-
-const HOUR_MS: i64 = 3_600_000;
-const SLOT_MS: i64 = 300_000;
-/// The class of all traffic with the outside, until there are classes.
-const ALL: &str = "all";
 
 /// A span in a zone: a period, or one that was closed under another configuration.
 #[derive(Clone, Debug)]
@@ -72,8 +66,7 @@ pub(crate) struct Recount {
     tenants: BTreeMap<String, Counted>,
     /// When those who pay were there, who were not always.
     presence: BTreeMap<String, Range<i64>>,
-    /// Hours since 1970 in which datagrams came: of the others nobody knows what there was.
-    heard: BTreeSet<i64>,
+    blank: Blank,
     /// Octets, packets and flows of everything that was decoded.
     pub(crate) decoded: [i128; 3],
 }
@@ -86,9 +79,6 @@ struct Counted {
     slots: Option<BTreeMap<i64, Volume>>,
 }
 
-/// Tenants and the tariffs that they pay by.
-pub(crate) type Charged<'a> = BTreeMap<&'a str, &'a Tariff>;
-
 impl Recount {
     /// Counts.
     ///
@@ -100,13 +90,8 @@ impl Recount {
         (charged, tenants): (&Charged<'_>, &Tenants),
         from: Origin,
     ) -> Outcome<Self> {
-        let mut heard = BTreeSet::new();
-        snapshot.health(span.range(), |row| {
-            if row.counter().0 == Some(Counter::Datagrams) && row.value > 0 {
-                heard.insert(row.bin.div_euclid(HOUR_MS));
-            }
-        })?;
-        let slots = |tariff: &&Tariff| is_by_slot(tariff).then(BTreeMap::new);
+        let blank = Blank::of(snapshot, &span.range(), &span.zone, charged)?;
+        let slots = |tariff: &&Tariff| tariff.is_by_slot().then(BTreeMap::new);
         let by_slot = charged.iter().map(|(tenant, tariff)| {
             ((*tenant).to_owned(), Counted { slots: slots(tariff), ..Counted::default() })
         });
@@ -114,7 +99,7 @@ impl Recount {
         let dated = dated.filter(|(_, presence)| *presence != weir_account::Span::default());
         let presence = dated.map(|(tenant, presence)| (tenant.to_owned(), presence.range())).collect();
         let mut recount =
-            Self { span: span.clone(), tenants: by_slot.collect(), presence, heard, decoded: [0; 3] };
+            Self { span: span.clone(), tenants: by_slot.collect(), presence, blank, decoded: [0; 3] };
         let mut result = Ok(());
         let mut add = |row: &BinRow<'_>| {
             if result.is_ok() {
@@ -178,16 +163,15 @@ impl Recount {
     /// As [`Recount::figures`].
     pub(crate) fn bill(&self, tenant: &str, tariff: &Tariff) -> Outcome<Bill> {
         let nothing = Counted::default();
-        let mut meter = self.meter(self.tenants.get(tenant).unwrap_or(&nothing))?;
+        let mut meter = self.meter(self.tenants.get(tenant).unwrap_or(&nothing), tariff)?;
         if let Some(there) = self.presence.get(tenant) {
             meter = meter.active(there.start, there.end);
         }
         tariff.rate(&meter).map_err(|error| Failure::new(format!("{tenant}: {error}")))
     }
 
-    fn meter(&self, counted: &Counted) -> Outcome<Meter> {
-        let Span { zone, from_ms, to_ms } = &self.span;
-        let mut meter = Meter::new(zone, *from_ms, *to_ms);
+    fn meter(&self, counted: &Counted, tariff: &Tariff) -> Outcome<Meter> {
+        let mut meter = self.blank.meter(tariff);
         let Some(slots) = &counted.slots else {
             // It does not matter when.
             let octets = |way: usize| {
@@ -196,17 +180,10 @@ impl Recount {
             };
             let volume = Volume { came: octets(0)?, went: octets(1)? };
             if !volume.is_zero() {
-                meter.add(ALL, *from_ms, volume)?;
+                meter.add(ALL, self.span.from_ms, volume)?;
             }
             return Ok(meter);
         };
-        let mut slot = *from_ms;
-        while slot < *to_ms {
-            if !self.heard.contains(&slot.div_euclid(HOUR_MS)) {
-                meter.miss(slot);
-            }
-            slot = slot.saturating_add(SLOT_MS);
-        }
         for (start_ms, volume) in slots {
             meter.add(ALL, *start_ms, *volume)?;
         }
@@ -216,23 +193,4 @@ impl Recount {
 
 fn plus(sums: &mut [i128; 3], more: [i128; 3]) {
     sums.iter_mut().zip(more).for_each(|(sum, more)| *sum = sum.saturating_add(more));
-}
-
-/// Whether it matters in which five minutes there was what.
-fn is_by_slot(tariff: &Tariff) -> bool {
-    tariff.rules.iter().any(|rule| match &rule.charge {
-        Charge::Percentile { .. } => true,
-        Charge::Volume { of, .. } => of.hours.is_some(),
-        Charge::Flat { .. } | Charge::Once { .. } => false,
-    })
-}
-
-/// Who pays by what, of a configuration.
-pub(crate) fn charged(config: &Config) -> Charged<'_> {
-    let mut charged = Charged::new();
-    for tenant in config.tenants.iter() {
-        let tariff = config.tariffs.iter().find(|tariff| tenant.tariff.as_ref() == Some(&tariff.name));
-        charged.extend(tariff.map(|tariff| (tenant.name.as_str(), tariff)));
-    }
-    charged
 }

@@ -4,25 +4,21 @@
 //! and are added up here as a [`Run`] before anything is looked up by name: ten thousand tenants' month is many millions of
 //! rows and few runs.
 
+use super::{ALL, Blank, Charged};
 use crate::cli::snapshot;
 use crate::clock;
 use crate::config::Config;
 use crate::exit::Outcome;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::Range;
 use weir_account::statement::{Daily, DailyByTenant};
-use weir_account::tariff::{Charge, Meter, Tariff, Volume};
+use weir_account::tariff::{Meter, Volume};
 use weir_account::usage::{Kind, Usage};
 use weir_account::{Balance, Completeness, Period, Sums, Tenants, Zone};
 use weir_flow::Addr;
 use weir_flow::health::Counter;
 use weir_store::Snapshot;
 use weir_store::bins::{self, BinRow};
-
-const HOUR_MS: i64 = 3_600_000;
-const SLOT_MS: i64 = 300_000;
-/// The class of all traffic with the outside, until there are classes.
-const ALL: &str = "all";
 
 /// How far accounts are broken down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +37,7 @@ pub(crate) struct Wanted<'a> {
     /// The period whose days are told apart, if they are.
     pub(crate) days: Option<&'a Period>,
     /// Who is charged by which tariff, and the zone of its hours.
-    pub(crate) charged: BTreeMap<&'a str, &'a Tariff>,
+    pub(crate) charged: Charged<'a>,
     pub(crate) zone: &'a Zone,
 }
 
@@ -221,47 +217,19 @@ fn kind(kind: bins::Kind) -> Kind {
     }
 }
 
-/// A meter for everybody who is charged; where slots matter, with those in whose hour no datagram came: nobody knows
-/// what there was.
+/// A meter for everybody who is charged, of the time that the tenant was there.
 fn meters<'a>(
     snapshot: &Snapshot,
     wanted: &Wanted<'a>,
     tenants: &Tenants,
 ) -> Outcome<BTreeMap<&'a str, Metered>> {
-    let range = &wanted.range;
-    let empty = Meter::new(wanted.zone, range.start, range.end);
-    let mut watched = empty.clone();
-    if wanted.charged.values().any(|tariff| is_by_slot(tariff)) {
-        let mut heard = BTreeSet::new();
-        snapshot.health(range.clone(), |row| {
-            if row.counter().0 == Some(Counter::Datagrams) && row.value > 0 {
-                heard.insert(row.bin.div_euclid(HOUR_MS));
-            }
-        })?;
-        let mut slot = range.start;
-        while slot < range.end {
-            if !heard.contains(&slot.div_euclid(HOUR_MS)) {
-                watched.miss(slot);
-            }
-            slot = slot.saturating_add(SLOT_MS);
-        }
-    }
-    let meter = |tenant: &str, tariff: &Tariff| {
-        let is_by_slot = is_by_slot(tariff);
-        let meter = if is_by_slot { watched.clone() } else { empty.clone() };
+    let blank = Blank::of(snapshot, &wanted.range, wanted.zone, &wanted.charged)?;
+    let metered = wanted.charged.iter().map(|(tenant, tariff)| {
         let there = tenants.presence(tenant).range();
-        Metered { meter: meter.active(there.start, there.end), is_by_slot }
-    };
-    Ok(wanted.charged.iter().map(|(tenant, tariff)| (*tenant, meter(tenant, tariff))).collect())
-}
-
-/// Whether it matters to a tariff in which five minutes there was what.
-fn is_by_slot(tariff: &Tariff) -> bool {
-    tariff.rules.iter().any(|rule| match &rule.charge {
-        Charge::Percentile { .. } => true,
-        Charge::Volume { of, .. } => of.hours.is_some(),
-        Charge::Flat { .. } | Charge::Once { .. } => false,
-    })
+        let meter = blank.meter(tariff).active(there.start, there.end);
+        (*tenant, Metered { meter, is_by_slot: tariff.is_by_slot() })
+    });
+    Ok(metered.collect())
 }
 
 /// Adds what was decoded and could not be stored: no bin holds it, it is counted when it arrived.

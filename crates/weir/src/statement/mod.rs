@@ -6,11 +6,13 @@
 //! (Invariant 9).
 
 pub(crate) mod account;
+mod charged;
 mod document;
 pub(crate) mod language;
 mod summary;
 
 pub(crate) use account::{Account, Level, Wanted};
+pub(crate) use charged::{ALL, Blank, Charged, SLOT_MS, charged, tariff};
 
 pub(crate) use document::{Adjustment, Charges, Document, QuotaUse, Style};
 pub(crate) use language::Language;
@@ -22,7 +24,6 @@ use crate::exit::{Failure, Outcome};
 use crate::hosts::Hosts;
 use std::collections::BTreeMap;
 use weir_account::statement::Basis;
-use weir_account::tariff::Tariff;
 use weir_account::usage::Used;
 use weir_account::{Period, Statement};
 use weir_flow::Addr;
@@ -44,15 +45,11 @@ pub(crate) struct Prepared {
 /// # Errors
 /// There is no store, it is damaged, or a sum does not fit.
 pub(crate) fn prepare(config: &Config, period: &Period) -> Outcome<Prepared> {
-    let charged = config
-        .tenants
-        .iter()
-        .filter_map(|tenant| Some((tenant.name.as_str(), tariff(config, &tenant.name)?)));
     let wanted = Wanted {
         range: period.from_ms()..period.to_ms(),
         level: Level::Hosts,
         days: Some(period),
-        charged: charged.collect(),
+        charged: charged(config),
         zone: period.zone(),
     };
     let account = Account::read(config, &wanted)?;
@@ -63,12 +60,6 @@ pub(crate) fn prepare(config: &Config, period: &Period) -> Outcome<Prepared> {
     let exporters = exporters.map(|one| (one, config.exporter_name(one))).collect();
     let hosts = Hosts::given(config)?;
     Ok(Prepared { config: config.clone(), period: period.clone(), account, hosts, counts, exporters })
-}
-
-/// The tariff of a tenant, if it has one.
-fn tariff<'a>(config: &'a Config, tenant: &str) -> Option<&'a Tariff> {
-    let name = config.tenants.get(tenant)?.tariff.as_ref()?;
-    config.tariffs.iter().find(|tariff| tariff.name == *name)
 }
 
 impl Prepared {
