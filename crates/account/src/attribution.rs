@@ -29,11 +29,13 @@
 //! by exporter, where traffic is accounted; a record seen elsewhere becomes *duplicate*: it keeps its addresses
 //! and can be searched, but has neither tenant nor host, so that no sum by tenant or host can take it in.
 
+use crate::class::{Classes, Classifier};
 use crate::dated::Dated;
 use crate::port::{Attached, Ports, Told};
 use crate::prefix::Prefix;
 use crate::span::Span;
 use crate::tenant::{Tenant, Tenants};
+use crate::zone::Zone;
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
@@ -125,6 +127,8 @@ pub struct Attribution {
     /// And of the others, which may use the same addresses for somebody else.
     apart: HashMap<Addr, Arc<Owned>>,
     counts: HashMap<Addr, Count>,
+    /// `None` if there are no classes: then no record has one.
+    classes: Option<Classifier>,
 }
 
 impl Attribution {
@@ -146,7 +150,24 @@ impl Attribution {
         let owned = Owned::new(tenants, own, |tenant| tenant.exporters.is_empty());
         let counts = counts.into_iter().filter(|(_, count)| *count != Count::All).collect();
         // Not the tenants' own Arc: its address is what tells one snapshot's batches from another's.
-        Self { names: tenants.names().iter().cloned().collect(), owned, apart, counts }
+        Self { names: tenants.names().iter().cloned().collect(), owned, apart, counts, classes: None }
+    }
+
+    /// The same, which also says of which class traffic with the outside is. Hours of classes are those of this zone.
+    #[must_use]
+    pub fn with_classes(mut self, classes: &Classes, zone: &Zone) -> Self {
+        let mut names = self.names.to_vec();
+        self.classes = Classifier::new(classes, zone, |name| {
+            let known = names.iter().position(|one| **one == *name);
+            let at = known.unwrap_or(names.len());
+            if known.is_none() {
+                names.push(name.into());
+            }
+            // There are fewer names than places.
+            u32::try_from(at).unwrap_or(u32::MAX)
+        });
+        self.names = names.into();
+        self
     }
 
     /// Whose this address is at an instant (ms since 1970) in the records of an exporter, if it is a tenant's.
@@ -169,7 +190,7 @@ impl Attribution {
         self.counts.get(&exporter).unwrap_or(&Count::All)
     }
 
-    /// Sets tenant, peer tenant, direction and host of the rows from `from_row` on, in place.
+    /// Sets tenant, peer tenant, direction, host and class of the rows from `from_row` on, in place.
     ///
     /// A batch holds rows of one snapshot only: if its earlier rows were attributed by another, they are
     /// attributed again by this one.
@@ -206,6 +227,9 @@ impl Attribution {
             written.push(place);
         }
         written.give_back(batch, from);
+        if let Some(classes) = &self.classes {
+            classes.classify(batch, from);
+        }
     }
 }
 
@@ -464,9 +488,12 @@ struct Written {
     hosts: Vec<Addr>,
 }
 
-/// Every bit that attribution may set.
+/// Every bit that it may set.
 const OWN_BITS: u64 =
     Column::Tenant.bit() | Column::PeerTenant.bit() | Column::Direction.bit() | Column::Host.bit();
+
+/// Every bit that attribution may set. A class is set afterwards ([`crate::class`]).
+const ALL_BITS: u64 = OWN_BITS | Column::Class.bit();
 
 impl Written {
     /// Takes the columns, with exactly `from` values in each and room for `rows`.
@@ -497,7 +524,7 @@ impl Written {
     fn give_back(self, batch: &mut Batch, from: usize) {
         let present = batch.present_mut().get_mut(from..).unwrap_or_default();
         for (mask, direction) in present.iter_mut().zip(self.directions.iter().skip(from)) {
-            *mask = (*mask & !OWN_BITS) | bits(*direction);
+            *mask = (*mask & !ALL_BITS) | bits(*direction);
         }
         *batch.u32s_mut(Column::Tenant) = self.tenants;
         *batch.u32s_mut(Column::PeerTenant) = self.peers;

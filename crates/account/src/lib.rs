@@ -3,7 +3,7 @@
 //!
 //! [`tenant`] says whose networks are whose; [`attribution`] puts every flow record into exactly one place of
 //! the trial balance; [`usage`] adds up what the store's bins say; [`balance`] shows that every octet lies in
-//! one place, and [`completeness`] what is missing; [`period`] and [`span`] say over which time, in a civil
+//! one place, and [`completeness`] what is missing; a [`class`] says what the other end makes of traffic; [`period`] and [`span`] say over which time, in a civil
 //! [`zone`]; a [`tariff`] says what that costs, in exact [`money`] and [`percentile`]s; a [`statement`] holds all of it
 //! for one tenant. A [`split`] shares an uplink's bill out, and a [`quota`] says when enough was used. Rendering, files and clocks are the program's.
 //!
@@ -20,6 +20,7 @@
 
 pub mod attribution;
 pub mod balance;
+pub mod class;
 pub mod completeness;
 mod dated;
 mod front;
@@ -43,6 +44,7 @@ pub mod zone;
 
 pub use attribution::{Attribution, Count};
 pub use balance::Balance;
+pub use class::Classes;
 pub use completeness::Completeness;
 pub use gap::Gap;
 pub use network::Network;

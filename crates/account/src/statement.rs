@@ -62,6 +62,15 @@ pub struct HostLine {
     pub used: Used,
 }
 
+/// What was used of one class of traffic with the outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClassLine {
+    /// Its name.
+    pub class: String,
+    /// What came in and went out of it.
+    pub used: Used,
+}
+
 /// One civil day.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DayLine {
@@ -80,6 +89,8 @@ pub enum StatementError {
     Hosts,
     /// The days' lines are not the total.
     Days,
+    /// The classes' lines are not what came in and went out.
+    Classes,
 }
 
 impl fmt::Display for StatementError {
@@ -88,6 +99,7 @@ impl fmt::Display for StatementError {
             Self::Overflow => return Overflow.fmt(f),
             Self::Hosts => "hosts",
             Self::Days => "days",
+            Self::Classes => "classes",
         };
         write!(f, "the {parts} of a statement do not sum to its total: run `weir verify`")
     }
@@ -110,6 +122,8 @@ pub struct Statement {
     pub period: Period,
     /// The whole.
     pub used: Used,
+    /// By class of traffic, in the order of names; none if there are no classes.
+    pub classes: Vec<ClassLine>,
     /// By address, most octets first, the rest without an address last.
     pub hosts: Vec<HostLine>,
     /// By civil day in the period's zone, every day of the period.
@@ -126,7 +140,7 @@ impl Statement {
     /// Puts a statement together.
     ///
     /// # Errors
-    /// [`StatementError`] if hosts or days do not sum to the tenant's total.
+    /// [`StatementError`] if hosts, days or classes do not sum to the tenant's total.
     pub fn new(
         tenant: &str,
         daily: Daily,
@@ -143,10 +157,12 @@ impl Statement {
         if whole != usage.used {
             return Err(StatementError::Days);
         }
+        let classes = class_lines(usage)?;
         Ok(Self {
             tenant: tenant.to_owned(),
             period: daily.period,
             used: usage.used,
+            classes,
             hosts,
             days: daily.lines,
             balance,
@@ -199,6 +215,19 @@ impl Daily {
     }
 }
 
+/// The classes' lines.
+fn class_lines(usage: &TenantUsage) -> Result<Vec<ClassLine>, StatementError> {
+    let mut whole = Used::default();
+    for used in usage.classes.values() {
+        whole = whole.plus(*used)?;
+    }
+    if !usage.classes.is_empty() && (whole.r#in, whole.out) != (usage.used.r#in, usage.used.out) {
+        return Err(StatementError::Classes);
+    }
+    let lines = usage.classes.iter().map(|(class, used)| ClassLine { class: class.to_string(), used: *used });
+    Ok(lines.collect())
+}
+
 /// The hosts' lines, most octets first, and of equal ones the lower address; the rest last.
 fn host_lines(usage: &TenantUsage) -> Result<Vec<HostLine>, StatementError> {
     let mut keyed = Vec::with_capacity(usage.hosts.len());
@@ -219,18 +248,11 @@ fn host_lines(usage: &TenantUsage) -> Result<Vec<HostLine>, StatementError> {
 
 /// `whole` less `part`; `None` if the part is greater.
 fn rest(whole: Used, part: Used) -> Option<Used> {
-    let less = |a: Sums, b: Sums| {
-        Some(Sums {
-            octets: a.octets.checked_sub(b.octets)?,
-            packets: a.packets.checked_sub(b.packets)?,
-            flows: a.flows.checked_sub(b.flows)?,
-        })
-    };
     Some(Used {
-        r#in: less(whole.r#in, part.r#in)?,
-        out: less(whole.out, part.out)?,
-        local_in: less(whole.local_in, part.local_in)?,
-        local_out: less(whole.local_out, part.local_out)?,
+        r#in: whole.r#in.minus(part.r#in)?,
+        out: whole.out.minus(part.out)?,
+        local_in: whole.local_in.minus(part.local_in)?,
+        local_out: whole.local_out.minus(part.local_out)?,
     })
 }
 

@@ -60,6 +60,16 @@ impl Sums {
         }
     }
 
+    /// This less the other; `None` if a figure of the other is greater.
+    #[must_use]
+    pub fn minus(self, other: Self) -> Option<Self> {
+        Some(Self {
+            octets: self.octets.checked_sub(other.octets)?,
+            packets: self.packets.checked_sub(other.packets)?,
+            flows: self.flows.checked_sub(other.flows)?,
+        })
+    }
+
     /// Adds in place; nothing is added on error.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 //! Nothing here decides anything: attribution did. A bin row that contradicts itself (traffic *in* without a
 //! tenant) is refused rather than put somewhere.
 
+use crate::class::OTHER;
 use crate::sums::{Overflow, Sums};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -161,6 +162,44 @@ pub struct TenantUsage {
     pub used: Used,
     /// By the tenant's own address; together the whole, less what bins name no host for.
     pub hosts: BTreeMap<Addr, Used>,
+    /// By class, where there are classes: together the whole of what came from outside and went there.
+    pub classes: BTreeMap<Box<str>, Used>,
+}
+
+impl TenantUsage {
+    /// Adds to a class what was added to the tenant: traffic with the outside, other kinds are passed over.
+    ///
+    /// # Errors
+    /// [`Overflow`]
+    pub fn add_class(&mut self, class: &str, kind: Kind, sums: Sums) -> Result<(), Overflow> {
+        if !matches!(kind, Kind::In | Kind::Out) {
+            return Ok(());
+        }
+        match self.classes.get_mut(class) {
+            Some(used) => used.add(kind, sums),
+            None => self.classes.entry(class.into()).or_default().add(kind, sums),
+        }
+    }
+
+    /// Where there are classes, what none was given of is [`OTHER`]: records from before there were classes.
+    fn complete(&mut self) -> Result<(), Overflow> {
+        if self.classes.is_empty() {
+            return Ok(());
+        }
+        let mut classed = Used::default();
+        for used in self.classes.values() {
+            classed = classed.plus(*used)?;
+        }
+        for (kind, whole, part) in
+            [(Kind::In, self.used.r#in, classed.r#in), (Kind::Out, self.used.out, classed.out)]
+        {
+            let rest = whole.minus(part).ok_or(Overflow)?;
+            if !rest.is_zero() {
+                self.add_class(OTHER, kind, rest)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// All traffic by its place in the trial balance: of everything, or of one exporter.
@@ -250,6 +289,26 @@ impl Usage {
             Some(host) => tenant.hosts.entry(host).or_default().add(kind, sums),
             None => Ok(()),
         }
+    }
+
+    /// Adds to a tenant's class, as [`TenantUsage::add_class`] does, what was added to the tenant.
+    ///
+    /// # Errors
+    /// [`Overflow`]
+    pub fn add_class(&mut self, tenant: &str, class: &str, kind: Kind, sums: Sums) -> Result<(), Overflow> {
+        let usage = match self.tenants.get_mut(tenant) {
+            Some(known) => known,
+            None => self.tenants.entry(tenant.into()).or_default(),
+        };
+        usage.add_class(class, kind, sums)
+    }
+
+    /// Says, when everything was added, what of each tenant is of no class that was added: it is [`OTHER`].
+    ///
+    /// # Errors
+    /// [`Overflow`], also if more was added to classes than to their tenant.
+    pub fn complete_classes(&mut self) -> Result<(), Overflow> {
+        self.tenants.values_mut().try_for_each(TenantUsage::complete)
     }
 
     /// Adds what was decoded and then discarded, which no bin holds: to the discarded and to the decoded.

@@ -77,7 +77,11 @@ fn parts_that_are_not_the_whole_are_refused() {
 
     let ten = Used { r#in: Sums::new(10, 1, 1), ..Used::default() };
     let eleven = Used { r#in: Sums::new(11, 1, 1), ..Used::default() };
-    let usage = |used, of_host| TenantUsage { used, hosts: BTreeMap::from([(host(1), of_host)]) };
+    let usage = |used, of_host| TenantUsage {
+        used,
+        hosts: BTreeMap::from([(host(1), of_host)]),
+        ..TenantUsage::default()
+    };
     assert!(state(daily.clone(), &usage(ten, ten)).is_ok());
     assert_eq!(state(daily.clone(), &usage(eleven, ten)).unwrap_err(), StatementError::Days);
     assert_eq!(state(daily, &usage(ten, eleven)).unwrap_err(), StatementError::Hosts);

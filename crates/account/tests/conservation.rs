@@ -195,6 +195,7 @@ fn tariff() -> Tariff {
         name: "t".into(),
         currency: Currency::by_code("EUR").unwrap(),
         rounding: Rounding::HalfEven,
+        overhead: 0,
         rules: vec![
             Rule { name: "line".into(), charge: flat },
             volume("came", Direction::In, Price::Graduated(tiers)),

@@ -494,7 +494,7 @@ impl Batch {
             })
             .collect();
         self.names = names.into();
-        for column in [Column::Tenant, Column::PeerTenant] {
+        for column in COLUMNS.iter().filter(|d| d.kind == Kind::Name).map(|d| d.column) {
             let Values::U32(values) = &mut self.columns[column.index()] else { continue };
             for (value, mask) in values.iter_mut().zip(&self.present).skip(base) {
                 if mask & column.bit() != 0 {

@@ -65,6 +65,7 @@ pub enum Column {
     PeerTenant,
     Direction,
     Host,
+    Class,
     Other,
 }
 
@@ -81,7 +82,7 @@ pub enum Kind {
     Unsigned(u8),
     /// One of a closed list of words.
     Word(&'static [&'static str]),
-    /// A name from an open list (tenants).
+    /// A name from an open list (tenants, classes).
     Name,
     /// Text as the exporter wrote it, UTF-8.
     Text,
@@ -121,7 +122,7 @@ const fn line(
 use Kind::{Addr, Elements, Mac, Name, Text, Time, Unsigned, Word};
 
 /// How many columns there are; they fit one 64-bit presence mask.
-pub const COUNT: usize = 54;
+pub const COUNT: usize = 55;
 
 /// The schema, in the order columns are written.
 pub const COLUMNS: [Definition; COUNT] = [
@@ -303,6 +304,14 @@ pub const COLUMNS: [Definition; COUNT] = [
         "",
         0,
         "The tenant's own address, behind NAT the inside one; in local traffic the source's.",
+    ),
+    line(
+        Column::Class,
+        "class",
+        Name,
+        "",
+        0,
+        "The class of traffic with the outside, by its remote side; `other` is of none of those configured.",
     ),
     line(
         Column::Other,

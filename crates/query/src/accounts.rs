@@ -1,7 +1,7 @@
 //! Questions that the accounts answer, without a look at any record.
 //!
 //! Every record's octets, packets and flows are in the accounts exactly once (of kinds that are a part of the
-//! trial balance), spread over five-minute bins, by exporter, direction, tenant and host. So an account is as good
+//! trial balance), spread over five-minute bins, by exporter, direction, tenant, host and class. So an account is as good
 //! as the records it is made of for a question that
 //!
 //! * reads nothing else of them, neither for a key nor in its filter, and
@@ -30,8 +30,11 @@ use weir_store::Snapshot;
 use weir_store::bins::{BinRow, Counts, Kind};
 
 /// What an account says of the records in it, beside their amounts.
-const SAID: u64 =
-    Column::Exporter.bit() | Column::Direction.bit() | Column::Tenant.bit() | Column::Host.bit();
+const SAID: u64 = Column::Exporter.bit()
+    | Column::Direction.bit()
+    | Column::Tenant.bit()
+    | Column::Host.bit()
+    | Column::Class.bit();
 
 /// Accounts are grouped so many at a time.
 const ROWS: usize = 8192;
@@ -154,6 +157,7 @@ struct Rows {
     directions: Vec<u8>,
     tenants: Vec<u32>,
     hosts: Vec<Addr>,
+    classes: Vec<u32>,
     amounts: [Vec<u64>; 4],
     weights: Vec<u64>,
     names: Vec<Box<str>>,
@@ -198,13 +202,17 @@ impl Rows {
         if row.host.is_some() {
             present |= Column::Host.bit();
         }
-        let tenant = row.tenant.map_or(0, |tenant| self.number(tenant));
+        if row.class.is_some() {
+            present |= Column::Class.bit();
+        }
+        let [tenant, class] = [row.tenant, row.class].map(|name| name.map_or(0, |name| self.number(name)));
         self.present.push(present);
         self.starts.push(row.bin);
         self.exporters.push(row.exporter);
         self.directions.push(direction(row.kind).code());
         self.tenants.push(tenant);
         self.hosts.push(row.host.unwrap_or_default());
+        self.classes.push(class);
         let c = &row.counts;
         let counts = [c.octets, c.packets, c.measured_octets, c.measured_packets];
         for (all, count) in self.amounts.iter_mut().zip(counts) {
@@ -221,18 +229,19 @@ impl Rows {
             (Column::Direction, Values::U8(self.directions)),
             (Column::Tenant, Values::U32(self.tenants)),
             (Column::Host, Values::Addr(self.hosts)),
+            (Column::Class, Values::U32(self.classes)),
         ];
         columns.extend(AMOUNTS.into_iter().zip(self.amounts.map(Values::U64)));
         (Batch::from_columns(self.present, columns, self.names.into()), self.weights)
     }
 
-    fn number(&mut self, tenant: &str) -> u32 {
-        if let Some(number) = self.numbers.get(tenant) {
+    fn number(&mut self, name: &str) -> u32 {
+        if let Some(number) = self.numbers.get(name) {
             return *number;
         }
         let number = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
-        self.names.push(tenant.into());
-        self.numbers.insert(tenant.into(), number);
+        self.names.push(name.into());
+        self.numbers.insert(name.into(), number);
         number
     }
 }

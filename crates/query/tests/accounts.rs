@@ -28,7 +28,8 @@ fn store(path: &Path, batches: &[(Batch, bool)]) -> Snapshot {
     Snapshot::open(path).unwrap()
 }
 
-/// As the daemon attributes records: a direction always; a tenant and a host exactly where it says so.
+/// As the daemon attributes records: a direction always; a tenant and a host exactly where it says so; a class only in
+/// traffic with the outside.
 fn attributed(mut batch: Batch) -> Batch {
     let owned = Column::Tenant.bit() | Column::Host.bit();
     for row in 0..batch.len() {
@@ -43,6 +44,8 @@ fn attributed(mut batch: Batch) -> Batch {
             (false, _) => (direction, known & !owned),
         };
         batch.u8s_mut(Column::Direction)[row] = direction.code();
+        let is_outside = matches!(direction, Direction::In | Direction::Out);
+        let present = if is_outside { present } else { present & !Column::Class.bit() };
         batch.present_mut()[row] = present | Column::Direction.bit();
     }
     batch
@@ -53,8 +56,9 @@ fn batches() -> impl Strategy<Value = Vec<(Batch, bool)>> {
     prop::collection::vec((batch, any::<bool>()), 0..5)
 }
 
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 13] = [
     "tenant",
+    "class",
     "host",
     "exporter",
     "direction",
@@ -68,8 +72,10 @@ const KEYS: [&str; 12] = [
     "hour_of_day",
 ];
 
-const FILTERS: [&str; 8] = [
+const FILTERS: [&str; 10] = [
     "",
+    "class avtotrade",
+    "direction in and not class avtotrade",
     "direction in",
     "not direction local",
     "own tenant avtotrade",

@@ -29,6 +29,8 @@ pub struct Difference {
     pub tenant: Option<String>,
     /// The host.
     pub host: Option<Addr>,
+    /// The class, where there are classes.
+    pub class: Option<String>,
     /// What it said,
     pub before: Counts,
     /// and what its rows say.
@@ -54,8 +56,8 @@ pub struct Rebuilt {
     pub damage: Vec<Error>,
 }
 
-/// An account, without what it counts.
-type Key = (Kind, Option<String>, Option<Addr>, i64, Addr);
+/// An account, without what it counts: its kind, tenant and class, host, bin and exporter.
+type Key = (Kind, [Option<String>; 2], Option<Addr>, i64, Addr);
 
 /// Accounts before and after.
 #[derive(Default)]
@@ -75,7 +77,8 @@ fn counts(exact: Exact) -> Counts {
 
 impl Comparison {
     fn add(&mut self, row: &BinRow<'_>, is_new: bool) {
-        let key = (row.kind, row.tenant.map(str::to_owned), row.host, row.bin, row.exporter);
+        let named = [row.tenant, row.class].map(|name| name.map(str::to_owned));
+        let key = (row.kind, named, row.host, row.bin, row.exporter);
         let (before, after) = self.accounts.entry(key).or_default();
         let slot = if is_new { after } else { before };
         let c = row.counts;
@@ -85,12 +88,13 @@ impl Comparison {
 
     fn differences(self) -> impl Iterator<Item = Difference> {
         let differing = self.accounts.into_iter().filter(|(_, (before, after))| before != after);
-        differing.map(|((kind, tenant, host, bin, exporter), (before, after))| Difference {
+        differing.map(|((kind, [tenant, class], host, bin, exporter), (before, after))| Difference {
             bin,
             exporter,
             kind,
             tenant,
             host,
+            class,
             before: counts(before),
             after: counts(after),
         })

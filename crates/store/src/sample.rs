@@ -145,15 +145,16 @@ pub(crate) fn sorted<'a>(batches: impl IntoIterator<Item = &'a Batch>) -> Vec<St
     all
 }
 
-/// Bin, exporter, kind, tenant and host.
-pub(crate) type Account = (i64, Addr, &'static str, Option<String>, Option<Addr>);
+/// Bin, exporter, kind, tenant, host and class.
+pub(crate) type Account = (i64, Addr, &'static str, Option<String>, Option<Addr>, Option<String>);
 /// Octets, packets, flows, measured octets, measured packets.
 pub(crate) type Sums = [u128; 5];
 
 /// Adds rows of the same account, in exact arithmetic: an account beyond 64 bits is several rows, and where it is
 /// parted depends on the order of additions.
 pub(crate) fn collect(sums: &mut BTreeMap<Account, Sums>, row: &BinRow<'_>) {
-    let key = (row.bin, row.exporter, row.kind.word(), row.tenant.map(str::to_owned), row.host);
+    let name = |name: Option<&str>| name.map(str::to_owned);
+    let key = (row.bin, row.exporter, row.kind.word(), name(row.tenant), row.host, name(row.class));
     let c = row.counts;
     let add = [c.octets, c.packets, c.flows, c.measured_octets, c.measured_packets];
     sums.entry(key).or_default().iter_mut().zip(add).for_each(|(s, a)| *s += u128::from(a));

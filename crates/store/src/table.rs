@@ -152,7 +152,13 @@ fn parse(bytes: Bytes, definitions: &[Definition]) -> Result<Table, String> {
         let present = table.present.get_mut(base..).unwrap_or_default();
         for (place, (definition, values)) in definitions.iter().zip(&mut table.columns).enumerate() {
             let chunk = group.columns().iter().find(|c| c.column_path().string() == definition.name);
-            let chunk = chunk.ok_or_else(|| format!("it has no column {}", definition.name))?;
+            let Some(chunk) = chunk else {
+                // A column that came later: no row of an older file has a value in it.
+                if definition.nullable {
+                    continue;
+                }
+                return Err(format!("it has no column {}", definition.name));
+            };
             let mut reader =
                 SerializedPageReader::new(Arc::clone(&source), chunk, rows, None).map_err(text)?;
             let mut pages = Vec::new();

@@ -132,8 +132,8 @@ fn check_group(reader: &Reader, group: usize, found: &mut SegmentFile) -> Result
     Ok(())
 }
 
-/// An account without regard to the file it is in, and its counts in exact arithmetic.
-type Accounts = BTreeMap<(Kind, Option<String>, Option<Addr>, i64, Addr), [i128; 5]>;
+/// An account (its names are tenant and class) without regard to the file it is in, and its counts in exact arithmetic.
+type Accounts = BTreeMap<(Kind, [Option<String>; 2], Option<Addr>, i64, Addr), [i128; 5]>;
 
 /// Compares the accounts with those computed from the rows, and those of tenants with those of their hosts; gives the
 /// first that differs.
@@ -156,7 +156,8 @@ fn check_accounts(snapshot: &Snapshot) -> Result<Option<Error>, Error> {
 fn add(accounts: &mut Accounts, row: &BinRow<'_>, sign: i128) {
     let c = row.counts;
     let counts = [c.octets, c.packets, c.flows, c.measured_octets, c.measured_packets];
-    let key = (row.kind, row.tenant.map(str::to_owned), row.host, row.bin, row.exporter);
+    let named = [row.tenant, row.class].map(|name| name.map(str::to_owned));
+    let key = (row.kind, named, row.host, row.bin, row.exporter);
     let slot = accounts.entry(key).or_default();
     slot.iter_mut().zip(counts).for_each(|(s, c)| *s += sign * i128::from(c));
 }
@@ -164,8 +165,8 @@ fn add(accounts: &mut Accounts, row: &BinRow<'_>, sign: i128) {
 /// The first account that is not nothing: what it was compared with says something else.
 fn wrong(snapshot: &Snapshot, accounts: &Accounts, against: &str) -> Option<Error> {
     let wrong = accounts.iter().find(|(_, counts)| **counts != [0; 5]);
-    wrong.map(|((kind, tenant, host, bin, exporter), counts)| {
-        let who = tenant.clone().unwrap_or_default();
+    wrong.map(|((kind, named, host, bin, exporter), counts)| {
+        let who = named.iter().flatten().map(String::as_str).collect::<Vec<_>>().join(" ");
         let host = host.map(|h| h.to_string()).unwrap_or_default();
         Error::damaged(
             snapshot.root(),

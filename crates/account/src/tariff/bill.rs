@@ -27,6 +27,8 @@ pub struct Bill {
 pub struct Line {
     /// The rule's name.
     pub rule: String,
+    /// The classes of traffic that it is about; of all, if none is named.
+    pub classes: Vec<String>,
     /// How the amount comes about.
     pub detail: Detail,
     /// What it costs.
@@ -129,7 +131,7 @@ impl Tariff {
             let percent = tax.percent.fraction();
             let amount = rater.money(&[(net.minor, 1), percent, (1, 100)], 0)?;
             let detail = Detail::Tax { percent: tax.percent, of: net };
-            taxes.push(Line { rule: tax.name.clone(), detail, amount });
+            taxes.push(Line { rule: tax.name.clone(), classes: Vec::new(), detail, amount });
         }
         let gross = net.plus(sum(&taxes)?).ok_or(BillError::Overflow)?;
         Ok(Bill { lines, net, taxes, gross, unrated: rater.unrated()? })
@@ -163,7 +165,10 @@ impl Rater<'_> {
     }
 
     fn rule(&self, rule: &Rule, lines: &mut Vec<Line>) -> Result<(), BillError> {
-        let mut line = |detail, amount| lines.push(Line { rule: rule.name.clone(), detail, amount });
+        let mut line = |detail, amount| {
+            let (name, classes) = (rule.name.clone(), rule.charge.classes().to_vec());
+            lines.push(Line { rule: name, classes, detail, amount });
+        };
         match &rule.charge {
             // What is paid for being there.
             Charge::Flat { .. } | Charge::Percentile { .. } if self.meter.is_absent() => {}
@@ -254,6 +259,7 @@ impl Rater<'_> {
         let missing = least.minor.checked_sub(sum(lines)?.minor).ok_or(BillError::Overflow)?;
         let line = |minor| Line {
             rule: "minimum".to_owned(),
+            classes: Vec::new(),
             detail: Detail::Minimum { least, days },
             amount: Money { minor },
         };

@@ -17,6 +17,8 @@ pub use meter::{Meter, Volume};
 
 use crate::money::{Currency, Decimal, Money, Rounding};
 use crate::percentile;
+use crate::sums::Overflow;
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// What traffic costs.
@@ -28,6 +30,9 @@ pub struct Tariff {
     pub currency: Currency,
     /// How the amount of a line is rounded.
     pub rounding: Rounding,
+    /// So many octets are charged for each packet besides those of IP: what a frame has around it, where layer 2 is
+    /// what is paid for. Nothing else counts them.
+    pub overhead: u16,
     /// In the order of the statement's lines.
     pub rules: Vec<Rule>,
     /// The net amount of a whole period is at least this.
@@ -256,6 +261,21 @@ impl Tariff {
         }
     }
 
+    /// The octets that it charges for, of so many octets of IP in so many packets.
+    ///
+    /// # Errors
+    /// [`Overflow`]
+    pub fn octets(&self, octets: u64, packets: u64) -> Result<u64, Overflow> {
+        let around = packets.checked_mul(self.overhead.into());
+        around.and_then(|around| octets.checked_add(around)).ok_or(Overflow)
+    }
+
+    /// The classes that its rules name, each once.
+    pub fn classes(&self) -> impl Iterator<Item = &str> {
+        let named = self.rules.iter().flat_map(|rule| rule.charge.classes());
+        named.map(String::as_str).collect::<BTreeSet<_>>().into_iter()
+    }
+
     /// Whether it matters to it in which five minutes there was what: then its meter has to be told slot by slot, and
     /// which slots nobody knows of.
     #[must_use]
@@ -276,6 +296,18 @@ impl Tariff {
 
 /// An amount that a currency has no coins for.
 const FRACTION: &str = "an amount has more places behind the point than its currency";
+
+impl Charge {
+    /// The classes that it is about; of all, if none is named, and of none, if traffic does not matter.
+    #[must_use]
+    pub fn classes(&self) -> &[String] {
+        match self {
+            Self::Volume { of, .. } => &of.classes,
+            Self::Percentile { classes, .. } => classes,
+            Self::Flat { .. } | Self::Once { .. } => &[],
+        }
+    }
+}
 
 impl Rule {
     /// What is wrong with it.

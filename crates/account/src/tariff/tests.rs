@@ -37,6 +37,7 @@ fn tariff(charges: Vec<Charge>) -> Tariff {
         name: "t".into(),
         currency: Currency::by_code("EUR").unwrap(),
         rounding: Rounding::HalfUp,
+        overhead: 0,
         rules: rules.collect(),
         minimum: None,
         taxes: Vec::new(),

@@ -96,8 +96,10 @@ pub(super) enum Domain {
     Flags,
     /// One of a closed list of words; held as its place in the list.
     Word(&'static [&'static str]),
-    /// A name; not held in ranges.
+    /// A tenant's name; not held in ranges.
     Name,
+    /// A class's name; not held in ranges.
+    Class,
     /// Text as the exporter wrote it; not held in ranges.
     Text,
 }
@@ -359,6 +361,7 @@ fn domain(column: Column) -> Domain {
         (_, Kind::Mac) => Domain::Mac,
         (_, Kind::Time) => Domain::Time,
         (_, Kind::Word(words)) => Domain::Word(words),
+        (Column::Class, _) => Domain::Class,
         (_, Kind::Name) => Domain::Name,
         (_, Kind::Text | Kind::Elements) => Domain::Text,
         (_, Kind::Unsigned(64)) => Domain::Count,
@@ -382,7 +385,7 @@ impl Domain {
             Self::Proto => u8::MAX.into(),
             Self::As => u32::MAX.into(),
             Self::Word(words) => (words.len() as u128).saturating_sub(1),
-            Self::Name | Self::Text => 0,
+            Self::Name | Self::Class | Self::Text => 0,
         }
     }
 }

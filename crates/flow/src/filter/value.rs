@@ -31,9 +31,10 @@ pub(super) fn read(token: &Token<'_>, domain: Domain, names: &Names) -> Result<S
         _ => return Err(missing(token, domain)),
     };
     match (domain, quoted) {
-        (Domain::Name | Domain::Text, Some(name)) => Ok(named(name)),
+        (Domain::Name | Domain::Class | Domain::Text, Some(name)) => Ok(named(name)),
         (Domain::Text, None) => Ok(named(token.text)),
-        (Domain::Name, None) => read_name(token, names),
+        (Domain::Name, None) => read_name(token, "tenant", &names.tenants),
+        (Domain::Class, None) => read_name(token, "class", &names.classes),
         (Domain::Exporter, _) => read_exporter(token, quoted, names),
         (_, Some(name)) => {
             let mistake =
@@ -68,6 +69,7 @@ pub(super) fn expected(domain: Domain) -> &'static str {
         Domain::Flags => "TCP flags like S, SA or 0x12",
         Domain::Word(_) => "one of its words",
         Domain::Name => "a name",
+        Domain::Class => "the name of a class",
         Domain::Text => "a word, or text in quotes",
     }
 }
@@ -112,16 +114,16 @@ fn named(name: &str) -> Set {
     Set::Names { names: vec![name.to_owned()], excluded: false }
 }
 
-fn read_name(token: &Token<'_>, names: &Names) -> Result<Set, Mistake> {
-    let known = names.tenants.is_empty() || names.tenants.iter().any(|name| name == token.text);
-    if known {
+/// The name of one of those there are; of any, where none are given.
+fn read_name(token: &Token<'_>, what: &str, names: &[String]) -> Result<Set, Mistake> {
+    if names.is_empty() || names.iter().any(|name| name == token.text) {
         return Ok(named(token.text));
     }
     let mistake = Mistake::new(
         token.place.clone(),
-        format!("there is no tenant `{}` (put a former tenant's name in quotes)", token.text),
+        format!("there is no {what} `{}` (put a former {what}'s name in quotes)", token.text),
     );
-    Err(mistake.suggest_maybe(nearest(token.text, names.tenants.iter().map(String::as_str)).map(word)))
+    Err(mistake.suggest_maybe(nearest(token.text, names.iter().map(String::as_str)).map(word)))
 }
 
 /// A name as it must be written in a filter: in quotes unless it is one plain word.
@@ -289,7 +291,13 @@ fn read_single(text: &str, domain: Domain) -> Result<(u128, u128), Why> {
         Domain::Word(words) => read_word(&lower, words).ok_or(Why::Form)?,
         Domain::Number(_) => amount::read_number(&lower)?,
         // These are not held as single numbers; `read` has dealt with them.
-        Domain::Addr | Domain::Exporter | Domain::Name | Domain::Text | Domain::Clock | Domain::Weekday => {
+        Domain::Addr
+        | Domain::Exporter
+        | Domain::Name
+        | Domain::Class
+        | Domain::Text
+        | Domain::Clock
+        | Domain::Weekday => {
             return Err(Why::Form);
         }
     };

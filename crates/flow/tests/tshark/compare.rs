@@ -247,6 +247,7 @@ const NOT_SAID: &[Column] = &[
     Column::PeerTenant,
     Column::Direction,
     Column::Host,
+    Column::Class,
     Column::Other,
 ];
 

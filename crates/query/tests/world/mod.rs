@@ -50,7 +50,7 @@ fn addr(seed: u64) -> Addr {
 }
 
 /// The columns that random records have values in, beside those that all have.
-const OFTEN: [Column; 16] = [
+const OFTEN: [Column; 17] = [
     Column::SrcAddr,
     Column::DstAddr,
     Column::SrcPort,
@@ -65,13 +65,14 @@ const OFTEN: [Column; 16] = [
     Column::Tenant,
     Column::Direction,
     Column::Host,
+    Column::Class,
     Column::Application,
     Column::Other,
 ];
 
 /// A record: a seed for each column's value, and which optional columns are absent.
 fn row() -> impl Strategy<Value = RowBuilder> {
-    (prop::collection::vec(any::<u64>(), COLUMNS.len()), any::<u16>(), any::<u16>()).prop_map(
+    (prop::collection::vec(any::<u64>(), COLUMNS.len()), any::<u32>(), any::<u32>()).prop_map(
         |(seeds, absent, absent_too)| {
             // Both bits set: a quarter of the optional values is absent.
             let absent = absent & absent_too;

@@ -61,7 +61,7 @@ impl Content {
         match self {
             Self::Bins | Self::Tenants => {
                 fields.push(must("kind", DataType::Utf8View));
-                fields.push(may("tenant", DataType::Utf8View));
+                fields.extend(["tenant", "class"].map(|name| may(name, DataType::Utf8View)));
                 fields.extend((self == Self::Bins).then(|| may("host", ADDR)));
                 let counts = ["octets", "packets", "flows", "measured_octets", "measured_packets"];
                 fields.extend(counts.map(|name| must(name, DataType::UInt64)));
@@ -229,15 +229,17 @@ impl<'a, 's, T, F: Fn(&[T]) -> Result<RecordBatch, ArrowError>> Pile<'a, 's, T, 
     }
 }
 
-/// An account that owns its tenant's name.
+/// An account that owns the names of its tenant and class.
 struct Bin {
     row: BinRow<'static>,
     tenant: Option<Box<str>>,
+    class: Option<Box<str>>,
 }
 
 impl Bin {
     fn of(row: &BinRow<'_>) -> Self {
-        Self { tenant: row.tenant.map(Box::from), row: BinRow { tenant: None, ..*row } }
+        let [tenant, class] = [row.tenant, row.class].map(|name| name.map(Box::from));
+        Self { tenant, class, row: BinRow { tenant: None, class: None, ..*row } }
     }
 }
 
@@ -247,11 +249,13 @@ fn bins(rows: &[Bin], content: Content, schema: &SchemaRef) -> Result<RecordBatc
     };
     let words: StringViewArray = rows.iter().map(|bin| Some(bin.row.kind.word())).collect();
     let tenants: StringViewArray = rows.iter().map(|bin| bin.tenant.as_deref()).collect();
+    let classes: StringViewArray = rows.iter().map(|bin| bin.class.as_deref()).collect();
     let mut columns = vec![
         times(rows.iter().map(|bin| bin.row.bin).collect(), None),
         addrs(rows.iter().map(|bin| &bin.row.exporter), None)?,
         Arc::new(words),
         Arc::new(tenants),
+        Arc::new(classes),
     ];
     if content == Content::Bins {
         let hosts: Vec<Addr> = rows.iter().map(|bin| bin.row.host.unwrap_or_default()).collect();

@@ -4,12 +4,12 @@ use super::interned::Interned;
 use super::order::{Ranks, in_order, merge};
 use super::row::{Amounts, Side, View};
 use super::tally::{Key, Tally};
-use super::{BinRow, Counts, Kind, NOBODY};
+use super::{BinRow, Counts, Kind, NOBODY, UNCLASSED};
 use crate::journal::Accounts;
 use foldhash::fast::RandomState;
 use weir_flow::{Addr, Batch};
 
-/// What an account is of, written out. `tenant` is a place among the sorted tenants.
+/// What an account is of, written out. `tenant` is a place among the sorted tenants, `class` one among the sorted classes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Account {
     pub bin: i64,
@@ -17,6 +17,24 @@ pub(super) struct Account {
     pub kind: Kind,
     pub tenant: u32,
     pub host: Option<Addr>,
+    pub class: u16,
+}
+
+/// The names that accounts hold places of, each list in its order.
+#[derive(Debug, Default)]
+pub(super) struct NameLists {
+    pub tenants: Vec<Box<str>>,
+    pub classes: Vec<Box<str>>,
+}
+
+impl NameLists {
+    pub(super) fn tenant(&self, place: u32) -> Option<&str> {
+        self.tenants.get(place as usize).map(AsRef::as_ref)
+    }
+
+    pub(super) fn class(&self, place: u16) -> Option<&str> {
+        self.classes.get(usize::from(place)).map(AsRef::as_ref)
+    }
 }
 
 /// So many accounts are at hand while rows are added: few enough for the processor's nearest caches (and so few
@@ -43,8 +61,44 @@ pub struct Accumulator {
     merged: usize,
     state: RandomState,
     tenants: Interned<Box<str>>,
+    classes: Interned<Box<str>>,
     exporters: Interned<Addr>,
     bins: Interned<i64>,
+}
+
+/// What places in somebody's names are here.
+struct Named<'a> {
+    names: &'a [Box<str>],
+    /// As places of tenants, which most names are.
+    tenants: Vec<u32>,
+    /// As places of classes, once one was met; [`UNCLASSED`] where it was not.
+    classes: Vec<u16>,
+}
+
+impl Named<'_> {
+    /// A class by its place in the names.
+    #[inline]
+    fn class(&mut self, place: u32, known: &mut Interned<Box<str>>) -> u16 {
+        match self.classes.get(place as usize) {
+            Some(class) if *class != UNCLASSED => *class,
+            _ => self.meet(place, known),
+        }
+    }
+
+    #[cold]
+    fn meet(&mut self, place: u32, known: &mut Interned<Box<str>>) -> u16 {
+        self.classes.resize(self.names.len(), UNCLASSED);
+        let class = self.names.get(place as usize).map_or(UNCLASSED, |name| short(known.place(name)));
+        if let Some(slot) = self.classes.get_mut(place as usize) {
+            *slot = class;
+        }
+        class
+    }
+}
+
+/// A place among the classes, of which there are few.
+fn short(place: u32) -> u16 {
+    u16::try_from(place).unwrap_or(UNCLASSED)
 }
 
 impl Accumulator {
@@ -63,20 +117,24 @@ impl Accumulator {
     /// Adds the rows of a batch, of which at least [`COLUMNS`](super::COLUMNS) are loaded.
     pub fn add(&mut self, batch: &Batch) {
         let view = View::new(batch);
-        let tenants = self.tenants(batch.names());
+        let mut named =
+            Named { tenants: self.tenants(batch.names()), names: batch.names(), classes: Vec::new() };
         for (row, mask, exporter) in view.rows() {
             let amounts = view.amounts(row, mask);
             let exporter = self.exporters.place(exporter);
             let (side, mirror) = view.sides(row, mask);
-            self.add_row(&amounts, exporter, side, &tenants);
+            self.add_row(&amounts, exporter, side, &mut named);
             if let Some(mirror) = mirror {
-                self.add_row(&amounts, exporter, mirror, &tenants);
+                self.add_row(&amounts, exporter, mirror, &mut named);
             }
         }
         view.decoded(|bin, exporter, counts| {
             let (bin, exporter) = (self.bins.place(&bin), self.exporters.place(exporter));
             let kind = Kind::Decoded as u8;
-            self.add_to(Key { host: 0, bin, exporter, tenant: NOBODY, kind, has_host: false }, counts);
+            self.add_to(
+                Key { host: 0, bin, exporter, tenant: NOBODY, class: UNCLASSED, kind, has_host: false },
+                counts,
+            );
         });
     }
 
@@ -86,13 +144,14 @@ impl Accumulator {
     }
 
     #[inline]
-    fn add_row(&mut self, amounts: &Amounts, exporter: u32, side: Side, tenants: &[u32]) {
+    fn add_row(&mut self, amounts: &Amounts, exporter: u32, side: Side, named: &mut Named<'_>) {
         let has_host = side.host.is_some();
         let host = side.host.unwrap_or_default().bits();
-        let tenant = tenants.get(side.tenant as usize).copied().unwrap_or(NOBODY);
+        let tenant = named.tenants.get(side.tenant as usize).copied().unwrap_or(NOBODY);
+        let class = if side.class == NOBODY { UNCLASSED } else { named.class(side.class, &mut self.classes) };
         amounts.spread(|bin, counts| {
             let bin = self.bins.place(&bin);
-            self.add_to(Key { host, bin, exporter, tenant, kind: side.kind as u8, has_host }, counts);
+            self.add_to(Key { host, bin, exporter, tenant, class, kind: side.kind as u8, has_host }, counts);
         });
     }
 
@@ -104,7 +163,8 @@ impl Accumulator {
 
     /// Adds the accounts that a frame carries.
     pub(crate) fn merge(&mut self, accounts: Accounts<'_>) {
-        let tenants = self.tenants(accounts.tenants);
+        let mut named =
+            Named { tenants: self.tenants(accounts.names), names: accounts.names, classes: Vec::new() };
         let exporters: Vec<u32> = accounts.exporters.iter().map(|e| self.exporters.place(e)).collect();
         let bins: Vec<u32> = accounts.bins.iter().map(|bin| self.bins.place(bin)).collect();
         let place = |places: &[u32], at: u32| places.get(at as usize).copied().unwrap_or(NOBODY);
@@ -113,7 +173,8 @@ impl Accumulator {
                 host: entry.host.unwrap_or_default().bits(),
                 bin: place(&bins, entry.bin),
                 exporter: place(&exporters, entry.exporter),
-                tenant: entry.tenant.map_or(NOBODY, |at| place(&tenants, at)),
+                tenant: entry.tenant.map_or(NOBODY, |at| place(&named.tenants, at)),
+                class: entry.class.map_or(UNCLASSED, |at| named.class(at, &mut self.classes)),
                 kind: entry.kind as u8,
                 has_host: entry.host.is_some(),
             };
@@ -133,6 +194,7 @@ impl Accumulator {
             bin: self.bins.place(&row.bin),
             exporter: self.exporters.place(&row.exporter),
             tenant: row.tenant.map_or(NOBODY, |tenant| self.tenants.place_of(tenant)),
+            class: row.class.map_or(UNCLASSED, |class| short(self.classes.place_of(class))),
             kind: row.kind as u8,
             has_host: row.host.is_some(),
         };
@@ -181,12 +243,12 @@ impl Accumulator {
         self.away.retain(|(key, _)| inside(key));
     }
 
-    /// Calls `f` with every account, in the order of files: kind, tenant, host, bin, exporter.
+    /// Calls `f` with every account, in the order of files: kind, tenant, host, class, bin, exporter.
     pub fn for_each(&self, mut f: impl FnMut(&BinRow<'_>)) {
-        self.each(|tenants, account, counts| {
-            let Account { bin, exporter, kind, tenant, host } = account;
-            let tenant = tenants.get(tenant as usize).map(|t| &**t);
-            f(&BinRow { bin, exporter, kind, tenant, host, counts });
+        self.each(|names, account, counts| {
+            let Account { bin, exporter, kind, tenant, host, class } = account;
+            let (tenant, class) = (names.tenant(tenant), names.class(class));
+            f(&BinRow { bin, exporter, kind, tenant, host, class, counts });
         });
     }
 
@@ -200,23 +262,28 @@ impl Accumulator {
             };
             let tenant = self.tenants.values.get(key.tenant as usize).map(|name| &**name);
             let host = key.has_host.then(|| Addr::from_bits(key.host));
-            f(&BinRow { bin: *bin, exporter: *exporter, kind, tenant, host, counts: *counts });
+            let class = self.classes.values.get(usize::from(key.class)).map(|name| &**name);
+            f(&BinRow { bin: *bin, exporter: *exporter, kind, tenant, host, class, counts: *counts });
         }
     }
 
-    /// Calls `f` with the tenants in their order and every account, in the order of files; returns the tenants.
-    pub(super) fn each(&self, mut f: impl FnMut(&[Box<str>], Account, Counts)) -> Vec<Box<str>> {
-        let (tenant_ranks, names) = self.tenants.ranks();
+    /// Calls `f` with the names in their order and every account, in the order of files; returns the names.
+    pub(super) fn each(&self, mut f: impl FnMut(&NameLists, Account, Counts)) -> NameLists {
+        let (tenant_ranks, tenants) = self.tenants.ranks();
+        let (class_ranks, classes) = self.classes.ranks();
+        let names = NameLists { tenants, classes };
         let (bin_ranks, bins) = self.bins.ranks();
         let (exporter_ranks, exporters) = self.exporters.ranks();
-        let ranks = Ranks { tenants: tenant_ranks, bins: bin_ranks, exporters: exporter_ranks };
+        let ranks =
+            Ranks { tenants: tenant_ranks, classes: class_ranks, bins: bin_ranks, exporters: exporter_ranks };
         let rows: Vec<&(Key, Counts)> =
             self.away.iter().chain(&self.carried.accounts).chain(self.at_hand()).collect();
         in_order(&rows, &ranks, |key, counts| {
             let (bin, exporter) = (bins.get(key.bin as usize), exporters.get(key.exporter as usize));
             if let ((Some(bin), Some(exporter)), Some(kind)) = ((bin, exporter), Kind::from_code(key.kind)) {
                 let host = key.has_host.then(|| Addr::from_bits(key.host));
-                f(&names, Account { bin: *bin, exporter: *exporter, kind, tenant: key.tenant, host }, counts);
+                let (bin, exporter, Key { tenant, class, .. }) = (*bin, *exporter, *key);
+                f(&names, Account { bin, exporter, kind, tenant, host, class }, counts);
             }
         });
         names

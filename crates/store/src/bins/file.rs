@@ -1,8 +1,8 @@
 //! Bins as files: the accounts of hosts, and beside each such file the accounts of tenants.
 
-use super::accumulator::Account;
+use super::accumulator::{Account, NameLists};
 use super::fold::Fold;
-use super::{Accumulator, BinRow, Counts, Kind, NOBODY};
+use super::{Accumulator, BinRow, Counts, Kind, NOBODY, UNCLASSED};
 use crate::Error;
 use crate::disk::Disk;
 use crate::manifest::BinsFile;
@@ -15,11 +15,13 @@ use weir_flow::schema::Kind as Type;
 use weir_flow::{Addr, Values};
 
 /// The columns of a file of bins.
-const COLUMNS: [Definition; 10] = [
+const COLUMNS: [Definition; 11] = [
     required("bin", Type::Time),
     required("exporter", Type::Addr),
     required("kind", Type::Word(Kind::WORDS)),
     nullable("tenant", Type::Name),
+    // Files written before there were classes lack it.
+    nullable("class", Type::Name),
     nullable("host", Type::Addr),
     required("octets", Type::Unsigned(64)),
     required("packets", Type::Unsigned(64)),
@@ -28,9 +30,10 @@ const COLUMNS: [Definition; 10] = [
     required("measured_packets", Type::Unsigned(64)),
 ];
 /// The place of the column that the accounts of tenants lack.
-const HOST_PLACE: usize = 4;
+const HOST_PLACE: usize = 5;
 /// Bits of the columns that rows may lack.
 const TENANT: u64 = 1 << 3;
+const CLASS: u64 = 1 << 4;
 const HOST: u64 = 1 << HOST_PLACE;
 
 /// The columns of a file of accounts without hosts.
@@ -55,7 +58,8 @@ pub(crate) fn write(disk: &Disk, name: &str, bins: &Accumulator) -> Result<BinsF
     table.columns.remove(HOST_PLACE);
     let definitions = tenant_columns();
     for mask in &mut table.present {
-        *mask = (*mask & TENANT) | (((1 << definitions.len()) - 1) & !TENANT);
+        let always = ((1 << definitions.len()) - 1) & !TENANT & !CLASS;
+        *mask = (*mask & (TENANT | CLASS)) | always;
     }
     let beside = name.split_once('/').map_or(name, |(_, rest)| rest);
     let beside = format!("{TENANTS}/{beside}");
@@ -71,6 +75,7 @@ struct Columns {
     exporter: Vec<Addr>,
     kind: Vec<u8>,
     tenant: Vec<u32>,
+    class: Vec<u16>,
     host: Vec<Addr>,
     /// In the order of [`COLUMNS`].
     numbers: [Vec<u64>; 5],
@@ -78,13 +83,15 @@ struct Columns {
 
 impl Columns {
     fn push(&mut self, account: &Account, counts: &Counts) {
-        const ALWAYS: u64 = ((1 << COLUMNS.len()) - 1) & !TENANT & !HOST;
+        const ALWAYS: u64 = ((1 << COLUMNS.len()) - 1) & !TENANT & !CLASS & !HOST;
         let tenant = if account.tenant == NOBODY { 0 } else { TENANT };
-        self.present.push(ALWAYS | tenant | if account.host.is_some() { HOST } else { 0 });
+        let class = if account.class == UNCLASSED { 0 } else { CLASS };
+        self.present.push(ALWAYS | tenant | class | if account.host.is_some() { HOST } else { 0 });
         self.bin.push(account.bin);
         self.exporter.push(account.exporter);
         self.kind.push(account.kind.code());
         self.tenant.push(account.tenant);
+        self.class.push(account.class);
         self.host.push(account.host.unwrap_or_default());
         let Counts { octets, packets, flows, measured_octets, measured_packets } = *counts;
         let numbers = [octets, packets, flows, measured_octets, measured_packets];
@@ -99,16 +106,20 @@ impl Columns {
         )
     }
 
-    fn table(self, names: &[Box<str>]) -> Table {
+    /// Classes follow the tenants among the table's names.
+    fn table(self, names: &NameLists) -> Table {
+        let tenants = u32::try_from(names.tenants.len()).unwrap_or(NOBODY);
+        let class = |class: u16| tenants.saturating_add(class.into());
         let mut columns = vec![
             Values::Time(self.bin),
             Values::Addr(self.exporter),
             Values::U8(self.kind),
             Values::U32(self.tenant),
+            Values::U32(self.class.into_iter().map(class).collect()),
             Values::Addr(self.host),
         ];
         columns.extend(self.numbers.map(Values::U64));
-        Table { present: self.present, columns, names: names.to_vec() }
+        Table { present: self.present, columns, names: [&*names.tenants, &*names.classes].concat() }
     }
 }
 
@@ -145,6 +156,7 @@ fn each(path: &Path, table: &Table, range: &Range<i64>, f: &mut dyn FnMut(&BinRo
         Values::Addr(exporter),
         Values::U8(kind),
         Values::U32(tenant),
+        Values::U32(class),
         Values::Addr(host),
         Values::U64(octets),
         Values::U64(packets),
@@ -167,6 +179,7 @@ fn each(path: &Path, table: &Table, range: &Range<i64>, f: &mut dyn FnMut(&BinRo
             exporter: exporter.get(row).copied().unwrap_or_default(),
             kind: kind.ok_or_else(|| Error::damaged(path, "it has an unknown kind"))?,
             tenant: tenant.get(row).filter(|_| mask & TENANT != 0).and_then(name),
+            class: class.get(row).filter(|_| mask & CLASS != 0).and_then(name),
             host: host.get(row).copied().filter(|_: &Addr| mask & HOST != 0),
             counts: Counts {
                 octets: number(octets, row),

@@ -10,13 +10,13 @@ use hashbrown::HashMap;
 #[derive(Default)]
 pub(super) struct Fold {
     folded: Vec<(Account, Counts)>,
-    places: HashMap<(u8, u32, i64, weir_flow::Addr), usize, RandomState>,
+    places: HashMap<(u8, u32, u16, i64, weir_flow::Addr), usize, RandomState>,
 }
 
 impl Fold {
     /// Adds an account.
     pub(super) fn add(&mut self, account: &Account, counts: Counts) {
-        let key = (account.kind.code(), account.tenant, account.bin, account.exporter);
+        let key = (account.kind.code(), account.tenant, account.class, account.bin, account.exporter);
         let place = self.places.entry(key).or_insert(self.folded.len());
         match self.folded.get_mut(*place).map(|(_, sum)| (sum.checked_add(counts), sum)) {
             Some((Some(both), sum)) => *sum = both,
@@ -30,7 +30,9 @@ impl Fold {
 
     /// All, in the order of files.
     pub(super) fn sorted(mut self) -> Vec<(Account, Counts)> {
-        self.folded.sort_by_key(|(account, _)| (account.kind, account.tenant, account.bin, account.exporter));
+        self.folded.sort_by_key(|(account, _)| {
+            (account.kind, account.tenant, account.class, account.bin, account.exporter)
+        });
         self.folded
     }
 }

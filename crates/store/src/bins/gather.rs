@@ -3,14 +3,14 @@
 use super::interned::Interned;
 use super::row::{Amounts, Side, View};
 use super::tally::{Key, Tally};
-use super::{Counts, Kind, NOBODY};
+use super::{Counts, Kind, NOBODY, UNCLASSED};
 use weir_flow::{Addr, Batch};
 
 /// A batch of more accounts than this (flows of weeks, each over thousands of bins) carries none: they are
 /// computed from its rows when they are asked for.
 const ACCOUNTS_MAX: usize = if cfg!(test) { 512 } else { 1 << 18 };
 
-/// An account by the places of its bin, exporter and tenant in the lists of whoever holds it.
+/// An account by the places of its bin, exporter, tenant and class in the lists of whoever holds it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Entry {
     pub kind: Kind,
@@ -19,6 +19,8 @@ pub(crate) struct Entry {
     /// `None` of kinds that have none.
     pub tenant: Option<u32>,
     pub host: Option<Addr>,
+    /// Among the same names as the tenant.
+    pub class: Option<u32>,
     pub counts: Counts,
 }
 
@@ -31,6 +33,8 @@ pub(crate) struct Gather {
     folded: Tally,
     exporters: Interned<Addr>,
     bins: Interned<i64>,
+    /// Classes, by their places in the batch's names.
+    classes: Interned<u32>,
 }
 
 impl Gather {
@@ -58,6 +62,7 @@ impl Gather {
                 bin: self.bins.place(&bin),
                 exporter: self.exporters.place(exporter),
                 tenant: NOBODY,
+                class: UNCLASSED,
                 kind: Kind::Decoded.code(),
                 has_host: false,
             };
@@ -74,16 +79,18 @@ impl Gather {
         self.folded.clear();
         self.exporters.clear();
         self.bins.clear();
+        self.classes.clear();
     }
 
     #[inline]
     fn add_row(&mut self, amounts: &Amounts, exporter: u32, side: Side) {
-        let Side { kind, tenant, host } = side;
+        let Side { kind, tenant, host, class } = side;
+        let class = self.classes.short(class);
         let has_host = host.is_some();
         let host = host.unwrap_or_default().bits();
         amounts.spread(|bin, counts| {
             let bin = self.bins.place(&bin);
-            self.tally.add(Key { host, bin, exporter, tenant, kind: kind.code(), has_host }, counts);
+            self.tally.add(Key { host, bin, exporter, tenant, class, kind: kind.code(), has_host }, counts);
         });
     }
 
@@ -97,27 +104,33 @@ impl Gather {
         &self.exporters.values
     }
 
-    /// The accounts; tenants are places in the batch's names. An account of nothing at all is left out.
+    /// Whether any account has a class.
+    pub(crate) fn has_classes(&self) -> bool {
+        !self.classes.values.is_empty()
+    }
+
+    /// The accounts; tenants and classes are places in the batch's names. An account of nothing at all is left out.
     pub(crate) fn entries(&self) -> impl Iterator<Item = Entry> {
-        entries(&self.tally)
+        self.of(&self.tally)
     }
 
     /// What they add up to over hosts.
     pub(crate) fn folded(&self) -> impl Iterator<Item = Entry> {
-        entries(&self.folded)
+        self.of(&self.folded)
     }
-}
 
-fn entries(tally: &Tally) -> impl Iterator<Item = Entry> {
-    let accounts = tally.accounts.iter().filter(|(_, counts)| *counts != Counts::default());
-    accounts.filter_map(|(key, counts)| {
-        Some(Entry {
-            kind: Kind::from_code(key.kind)?,
-            bin: key.bin,
-            exporter: key.exporter,
-            tenant: (key.tenant != NOBODY).then_some(key.tenant),
-            host: key.has_host.then(|| Addr::from_bits(key.host)),
-            counts: *counts,
+    fn of<'a>(&'a self, tally: &'a Tally) -> impl Iterator<Item = Entry> + use<'a> {
+        let accounts = tally.accounts.iter().filter(|(_, counts)| *counts != Counts::default());
+        accounts.filter_map(|(key, counts)| {
+            Some(Entry {
+                kind: Kind::from_code(key.kind)?,
+                bin: key.bin,
+                exporter: key.exporter,
+                tenant: (key.tenant != NOBODY).then_some(key.tenant),
+                host: key.has_host.then(|| Addr::from_bits(key.host)),
+                class: self.classes.values.get(usize::from(key.class)).copied(),
+                counts: *counts,
+            })
         })
-    })
+    }
 }

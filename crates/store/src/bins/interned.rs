@@ -1,6 +1,6 @@
 //! Values by place, each once: what keys of accounts hold in place of the values.
 
-use super::NOBODY;
+use super::{NOBODY, UNCLASSED};
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use std::hash::Hash;
@@ -62,6 +62,14 @@ impl<T: Hash + Eq + Clone> Interned<T> {
             }
         }
         (ranks, order.into_iter().map(|(value, _)| value.clone()).collect())
+    }
+}
+
+impl Interned<u32> {
+    /// The place, in few bits, of the place of a name; of none ([`NOBODY`]) it is [`UNCLASSED`].
+    #[inline]
+    pub(super) fn short(&mut self, name: u32) -> u16 {
+        if name == NOBODY { UNCLASSED } else { u16::try_from(self.place(&name)).unwrap_or(UNCLASSED) }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Bins: the accounts of five minutes, by exporter, kind, tenant and host.
+//! Bins: the accounts of five minutes, by exporter, kind, tenant, host and class.
 //!
 //! A row's octets and packets are spread over the bins its flow lies in, by
 //! [`spread`](weir_flow::time::spread), so the parts sum to the whole. Each row adds to the kind of its
@@ -56,6 +56,10 @@ pub enum Kind {
 
 /// The place of a tenant that is none.
 const NOBODY: u32 = u32::MAX;
+
+/// The place of a class that is none. So many classes can be told apart where accounts are added up; of more, which no
+/// configuration has, the last would have none.
+const UNCLASSED: u16 = u16::MAX;
 
 impl Kind {
     /// Every kind, in the order of the codes.
@@ -127,7 +131,7 @@ impl Counts {
     }
 }
 
-/// An account of one bin. The same bin, exporter, kind, tenant and host may come in several rows (from several
+/// An account of one bin. The same bin, exporter, kind, tenant, host and class may come in several rows (from several
 /// files, or because one would exceed 64 bits): they add up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BinRow<'a> {
@@ -141,6 +145,8 @@ pub struct BinRow<'a> {
     pub tenant: Option<&'a str>,
     /// The tenant's host, of the same.
     pub host: Option<Addr>,
+    /// The class, of kinds in and out, where there are classes.
+    pub class: Option<&'a str>,
     /// What was counted.
     pub counts: Counts,
 }
@@ -158,4 +164,5 @@ pub const COLUMNS: u64 = Column::Start.bit()
     | Column::Tenant.bit()
     | Column::PeerTenant.bit()
     | Column::Direction.bit()
-    | Column::Host.bit();
+    | Column::Host.bit()
+    | Column::Class.bit();

@@ -1,7 +1,7 @@
-//! Accounts in the order of files: kind, tenant, host, bin, exporter.
+//! Accounts in the order of files: kind, tenant, host, class, bin, exporter.
 
 use super::tally::Key;
-use super::{Counts, Kind, NOBODY};
+use super::{Counts, Kind, NOBODY, UNCLASSED};
 use crate::segment::parts::{Ranked, sort, width};
 use weir_flow::Addr;
 
@@ -11,16 +11,18 @@ const SORTED_BITS: u32 = if cfg!(test) { 24 } else { u64::BITS };
 /// What the places that keys hold are in the order of what they stand for.
 pub(super) struct Ranks {
     pub tenants: Vec<u32>,
+    pub classes: Vec<u32>,
     pub bins: Vec<u32>,
     pub exporters: Vec<u32>,
 }
 
 impl Ranks {
-    /// A key of ranks; that of no tenant is the last.
+    /// A key of ranks; those of no tenant and of no class are the last.
     fn of(&self, key: &Key) -> Key {
         let rank = |ranks: &[u32], place: u32| ranks.get(place as usize).copied().unwrap_or(NOBODY);
         Key {
             tenant: rank(&self.tenants, key.tenant),
+            class: u16::try_from(rank(&self.classes, key.class.into())).unwrap_or(UNCLASSED),
             bin: rank(&self.bins, key.bin),
             exporter: rank(&self.exporters, key.exporter),
             ..*key
@@ -35,7 +37,8 @@ pub(super) fn in_order(rows: &[&(Key, Counts)], ranks: &Ranks, mut f: impl FnMut
         let mut rows: Vec<_> = rows.iter().map(|(key, counts)| (ranks.of(key), *counts)).collect();
         rows.sort_unstable_by_key(|(k, counts)| {
             let by = u64::from(k.kind) << 33 | u64::from(k.tenant) << 1 | u64::from(!k.has_host);
-            (by, k.host, u64::from(k.bin) << 32 | u64::from(k.exporter), counts.octets, counts.packets)
+            let at = (k.class, u64::from(k.bin) << 32 | u64::from(k.exporter));
+            (by, k.host, at, counts.octets, counts.packets)
         });
         merge(&mut rows);
         return rows.iter().for_each(|(key, counts)| f(key, *counts));
@@ -60,8 +63,14 @@ pub(super) fn in_order(rows: &[&(Key, Counts)], ranks: &Ranks, mut f: impl FnMut
 fn pack(rows: &[&(Key, Counts)], ranks: &Ranks) -> Option<(Vec<u64>, u32)> {
     let hosts = Ranked::new(rows.iter().map(|(key, _)| Addr::from_bits(key.host)));
     // What there is none of comes after all.
-    let lens =
-        [Kind::ALL.len(), ranks.tenants.len(), hosts.list.len(), ranks.bins.len(), ranks.exporters.len()];
+    let lens = [
+        Kind::ALL.len(),
+        ranks.tenants.len(),
+        hosts.list.len(),
+        ranks.classes.len(),
+        ranks.bins.len(),
+        ranks.exporters.len(),
+    ];
     let widths = lens.map(|len| u32::from(width(len as u64)));
     let row_bits = u32::from(width(rows.len() as u64));
     if widths.iter().sum::<u32>() + row_bits > SORTED_BITS {
@@ -69,8 +78,8 @@ fn pack(rows: &[&(Key, Counts)], ranks: &Ranks) -> Option<(Vec<u64>, u32)> {
     }
     let number = |((row, (key, _)), host): ((usize, &&(Key, Counts)), &u32)| {
         let host = if key.has_host { hosts.numeric.get(*host as usize).copied() } else { None };
-        let Key { tenant, bin, exporter, .. } = ranks.of(key);
-        let parts = [u32::from(key.kind), tenant, host.unwrap_or(NOBODY), bin, exporter];
+        let Key { tenant, class, bin, exporter, .. } = ranks.of(key);
+        let parts = [u32::from(key.kind), tenant, host.unwrap_or(NOBODY), class.into(), bin, exporter];
         let part = |by: u64, ((part, len), width): ((&u32, usize), u32)| {
             by << width | u64::from(*part).min(len as u64)
         };

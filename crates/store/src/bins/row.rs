@@ -18,6 +18,7 @@ pub(super) struct View<'a> {
     tenant: &'a [u32],
     peer_tenant: &'a [u32],
     host: &'a [Addr],
+    class: &'a [u32],
     dst: &'a [Addr],
     nat_dst: &'a [Addr],
 }
@@ -37,6 +38,8 @@ pub(super) struct Side {
     /// A place in the batch's names, or [`NOBODY`].
     pub tenant: u32,
     pub host: Option<Addr>,
+    /// A place in the batch's names, or [`NOBODY`].
+    pub class: u32,
 }
 
 const AMOUNTS: [Column; 4] =
@@ -54,6 +57,7 @@ impl<'a> View<'a> {
             tenant: batch.u32s(Column::Tenant),
             peer_tenant: batch.u32s(Column::PeerTenant),
             host: batch.addrs(Column::Host),
+            class: batch.u32s(Column::Class),
             dst: batch.addrs(Column::DstAddr),
             nat_dst: batch.addrs(Column::NatDstAddr),
         }
@@ -88,16 +92,19 @@ impl<'a> View<'a> {
     /// The accounts of a row, `decoded` apart: one, and for local traffic its mirror.
     #[inline]
     pub(super) fn sides(&self, row: usize, mask: u64) -> (Side, Option<Side>) {
-        let own = |kind| Side {
+        let own = |kind, class| Side {
             kind,
             tenant: place(row, mask, Column::Tenant, self.tenant),
             host: addr(row, mask, Column::Host, self.host),
+            class,
         };
-        let nobody = |kind| Side { kind, tenant: NOBODY, host: None };
+        let class = || place(row, mask, Column::Class, self.class);
+        let nobody = |kind| Side { kind, tenant: NOBODY, host: None, class: NOBODY };
         match self.direction(row, mask) {
-            Direction::In => (own(Kind::In), None),
-            Direction::Out => (own(Kind::Out), None),
-            Direction::Local => (own(Kind::LocalOut), Some(self.peer(row, mask))),
+            Direction::In => (own(Kind::In, class()), None),
+            Direction::Out => (own(Kind::Out, class()), None),
+            // Traffic between tenants has no class.
+            Direction::Local => (own(Kind::LocalOut, NOBODY), Some(self.peer(row, mask))),
             Direction::Transit => (nobody(Kind::Transit), None),
             Direction::Unmatched => (nobody(Kind::Unmatched), None),
             Direction::Duplicate => (nobody(Kind::Duplicate), None),
@@ -110,6 +117,7 @@ impl<'a> View<'a> {
             kind: Kind::LocalIn,
             tenant: place(row, mask, Column::PeerTenant, self.peer_tenant),
             host: nat.or_else(|| addr(row, mask, Column::DstAddr, self.dst)),
+            class: NOBODY,
         }
     }
 

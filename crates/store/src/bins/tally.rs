@@ -5,16 +5,20 @@ use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use std::hash::BuildHasher;
 
-/// What an account is of, in few bytes: bin, exporter and tenant by their places in lists.
+/// What an account is of, in few bytes: bin, exporter, tenant and class by their places in lists.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
 pub(super) struct Key {
     pub host: u128,
     pub bin: u32,
     pub exporter: u32,
     pub tenant: u32,
+    pub class: u16,
     pub kind: u8,
     pub has_host: bool,
 }
+
+/// Half a line of the processor's caches.
+const _: () = assert!(size_of::<Key>() == 32);
 
 impl Key {
     /// A number that differs where keys do, mostly.
@@ -23,6 +27,7 @@ impl Key {
         let places = u128::from(self.bin) << 96
             | u128::from(self.exporter) << 64
             | u128::from(self.tenant) << 32
+            | u128::from(!self.class) << 8
             | u128::from(self.kind);
         state.hash_one(self.host ^ places.rotate_left(17))
     }

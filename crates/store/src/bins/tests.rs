@@ -35,16 +35,19 @@ fn naive(batches: &[Batch]) -> BTreeMap<Account, Sums> {
             };
             let exporter = addr(Column::Exporter).unwrap();
             let own = (name(Column::Tenant), addr(Column::Host));
+            let class = name(Column::Class);
             let peer = (name(Column::PeerTenant), addr(Column::NatDstAddr).or(addr(Column::DstAddr)));
             let nobody = || (None, None);
-            let mut accounts = vec![("decoded", nobody())];
+            let mut accounts = vec![("decoded", nobody(), None)];
             match batch.get(row, Column::Direction) {
-                Some(Value::Word("in")) => accounts.push(("in", own)),
-                Some(Value::Word("out")) => accounts.push(("out", own)),
-                Some(Value::Word("local")) => accounts.extend([("local_out", own), ("local_in", peer)]),
-                Some(Value::Word("transit")) => accounts.push(("transit", nobody())),
-                Some(Value::Word("duplicate")) => accounts.push(("duplicate", nobody())),
-                _ => accounts.push(("unmatched", nobody())),
+                Some(Value::Word("in")) => accounts.push(("in", own, class)),
+                Some(Value::Word("out")) => accounts.push(("out", own, class)),
+                Some(Value::Word("local")) => {
+                    accounts.extend([("local_out", own, None), ("local_in", peer, None)]);
+                }
+                Some(Value::Word("transit")) => accounts.push(("transit", nobody(), None)),
+                Some(Value::Word("duplicate")) => accounts.push(("duplicate", nobody(), None)),
+                _ => accounts.push(("unmatched", nobody(), None)),
             }
             let mut parts: BTreeMap<i64, Sums> = BTreeMap::new();
             spread(start, end, number(Column::Octets), number(Column::Packets), |p: Part| {
@@ -58,10 +61,11 @@ fn naive(batches: &[Batch]) -> BTreeMap<Account, Sums> {
                 slot[3] += u128::from(p.octets);
                 slot[4] += u128::from(p.packets);
             });
-            for (kind, (tenant, host)) in accounts {
+            for (kind, (tenant, host), class) in accounts {
                 // A bin in which a flow neither begins nor leaves an octet has no account.
                 for (bin, add) in parts.iter().filter(|(_, add)| **add != [0; 5]) {
-                    let sum = sums.entry((*bin, exporter, kind, tenant.clone(), host)).or_default();
+                    let sum =
+                        sums.entry((*bin, exporter, kind, tenant.clone(), host, class.clone())).or_default();
                     sum.iter_mut().zip(add).for_each(|(s, a)| *s += a);
                 }
             }

@@ -15,12 +15,15 @@ const V4: u8 = 1 << 4;
 const V6: u8 = 1 << 5;
 /// Octets and packets are as they were measured: they are not written twice.
 const AS_MEASURED: u8 = 1 << 6;
+const CLASS: u8 = 1 << 7;
 
 /// Whether accounts follow.
 const NONE: u8 = 0;
 const SOME: u8 = 1;
 /// And those of tenants before them, without hosts.
 const LEVELS: u8 = 2;
+/// The same, and some have a class.
+const CLASSES: u8 = 3;
 
 /// Writes the accounts that were gathered from a batch of these names; `None` stands for none at all.
 pub(super) fn put(gather: Option<&Gather>, names: &[Box<str>], out: &mut Vec<u8>) -> Result<(), String> {
@@ -28,8 +31,8 @@ pub(super) fn put(gather: Option<&Gather>, names: &[Box<str>], out: &mut Vec<u8>
         out.push(NONE);
         return Ok(());
     };
-    out.push(LEVELS);
-    let places = put_tenants(gather, names, out)?;
+    out.push(if gather.has_classes() { CLASSES } else { LEVELS });
+    let places = put_names(gather, names, out)?;
     put_len(out, gather.exporters().len())?;
     gather.exporters().iter().for_each(|exporter| out.extend_from_slice(exporter.octets()));
     put_len(out, gather.bins().len())?;
@@ -49,8 +52,9 @@ fn put_entries(
     put_len(out, 0)?;
     let mut count = 0;
     for entry in entries {
-        let tenant = entry.tenant.and_then(|at| places.get(at as usize).copied());
-        put_entry(&Entry { tenant, ..entry }, out);
+        let place = |at: u32| places.get(at as usize).copied();
+        let (tenant, class) = (entry.tenant.and_then(place), entry.class.and_then(place));
+        put_entry(&Entry { tenant, class, ..entry }, out);
         count += 1;
     }
     let mut lengths = Vec::new();
@@ -62,29 +66,29 @@ fn put_entries(
     Ok(())
 }
 
-/// Writes the names of tenants that have accounts; returns what the places of all names become.
-fn put_tenants(gather: &Gather, names: &[Box<str>], out: &mut Vec<u8>) -> Result<Vec<u32>, String> {
+/// Writes the names of tenants and classes that have accounts; returns what the places of all names become.
+fn put_names(gather: &Gather, names: &[Box<str>], out: &mut Vec<u8>) -> Result<Vec<u32>, String> {
     let mut places = vec![u32::MAX; names.len()];
     let mut used = Vec::new();
     // Who has an account has one without hosts, and those are few.
-    for tenant in gather.folded().filter_map(|entry| entry.tenant) {
+    for name in gather.folded().flat_map(|entry| entry.tenant.into_iter().chain(entry.class)) {
         // A row that names nobody is refused where rows are written.
-        let Some(slot) = places.get_mut(tenant as usize) else { continue };
+        let Some(slot) = places.get_mut(name as usize) else { continue };
         if *slot == u32::MAX {
-            *slot = u32::try_from(used.len()).map_err(|_| "it has too many tenants")?;
-            used.push(tenant);
+            *slot = u32::try_from(used.len()).map_err(|_| "it has too many names")?;
+            used.push(name);
         }
     }
     put_len(out, used.len())?;
-    for name in used.iter().filter_map(|tenant| names.get(*tenant as usize)) {
+    for name in used.iter().filter_map(|name| names.get(*name as usize)) {
         put_len(out, name.len())?;
         out.extend_from_slice(name.as_bytes());
     }
     Ok(places)
 }
 
-/// The longest account: a tag, eight numbers of at most ten octets, and a host; and room for eight octets at once.
-const ENTRY_MAX: usize = 1 + 8 * 10 + 16 + 8;
+/// The longest account: a tag, nine numbers of at most ten octets, and a host; and room for eight octets at once.
+const ENTRY_MAX: usize = 1 + 9 * 10 + 16 + 8;
 
 /// Octets of one account, on their way.
 struct Line {
@@ -132,20 +136,23 @@ impl Line {
 
 #[inline]
 fn put_entry(entry: &Entry, out: &mut Vec<u8>) {
-    let Entry { kind, bin, exporter, tenant, host, counts } = entry;
+    let Entry { kind, bin, exporter, tenant, host, class, counts } = entry;
     let as_measured = (counts.octets, counts.packets) == (counts.measured_octets, counts.measured_packets);
     let family = match host {
         None => 0,
         Some(host) if host.is_v4() => V4,
         Some(_) => V6,
     };
-    let tenanted = if tenant.is_some() { TENANT } else { 0 };
+    let named = if tenant.is_some() { TENANT } else { 0 } | if class.is_some() { CLASS } else { 0 };
     let mut line = Line { bytes: [0; ENTRY_MAX], len: 0 };
-    line.push(kind.code() | tenanted | family | if as_measured { AS_MEASURED } else { 0 });
+    line.push(kind.code() | named | family | if as_measured { AS_MEASURED } else { 0 });
     line.number(u64::from(*bin));
     line.number(u64::from(*exporter));
     if let Some(tenant) = tenant {
         line.number(u64::from(*tenant));
+    }
+    if let Some(class) = class {
+        line.number(u64::from(*class));
     }
     match host {
         Some(host) if family == V4 => {
@@ -220,7 +227,8 @@ pub(super) enum Origin {
 /// Where the accounts of a frame lie.
 #[derive(Clone, Debug)]
 pub(super) struct Layout {
-    tenants: Vec<Box<str>>,
+    /// Of tenants and classes.
+    names: Vec<Box<str>>,
     exporters: Vec<Addr>,
     bins: Vec<i64>,
     /// Those without hosts, where there are such.
@@ -250,12 +258,12 @@ impl Layout {
         let has_levels = match cursor.array()? {
             [NONE] => return Ok(None),
             [SOME] => false,
-            [LEVELS] => true,
+            [LEVELS | CLASSES] => true,
             [other] => return Err(format!("it has accounts of the unknown form {other}")),
         };
-        let mut tenants: Vec<Box<str>> = Vec::new();
+        let mut names: Vec<Box<str>> = Vec::new();
         for _ in 0..cursor.len()? {
-            tenants.push(cursor.text()?.into());
+            names.push(cursor.text()?.into());
         }
         let count = cursor.len()?;
         let exporters = cursor.take(count.checked_mul(16).ok_or(SHORT)?)?.as_chunks::<16>().0;
@@ -264,7 +272,7 @@ impl Layout {
         let bins = cursor.take(count.checked_mul(8).ok_or(SHORT)?)?.as_chunks::<8>().0;
         let bins: Vec<i64> = bins.iter().map(|bytes| i64::from_le_bytes(*bytes)).collect();
         let folded = if has_levels { Some(Part::take(cursor)?) } else { None };
-        let layout = Self { tenants, exporters, bins, folded, whole: Part::take(cursor)? };
+        let layout = Self { names, exporters, bins, folded, whole: Part::take(cursor)? };
         if origin != Origin::Own {
             layout.view_folded(cursor.bytes).map_or(Ok(()), |accounts| accounts.check())?;
         }
@@ -296,7 +304,7 @@ impl Layout {
 
     fn part<'a>(&'a self, part: &Part, bytes: &'a [u8]) -> Accounts<'a> {
         Accounts {
-            tenants: &self.tenants,
+            names: &self.names,
             exporters: &self.exporters,
             bins: &self.bins,
             count: part.count,
@@ -314,6 +322,7 @@ fn take_entry(bytes: &mut &[u8]) -> Option<Entry> {
     let kind = Kind::from_code(tag & 7)?;
     let (bin, exporter) = (place(bytes)?, place(bytes)?);
     let tenant = if tag & TENANT != 0 { Some(place(bytes)?) } else { None };
+    let class = if tag & CLASS != 0 { Some(place(bytes)?) } else { None };
     let host = match (tag & V4 != 0, tag & V6 != 0) {
         (true, _) => Some(Addr::v4(take_array(bytes)?)),
         (_, true) => Some(Addr::v6(take_array(bytes)?)),
@@ -323,7 +332,7 @@ fn take_entry(bytes: &mut &[u8]) -> Option<Entry> {
     let (measured_octets, measured_packets) =
         if tag & AS_MEASURED != 0 { (octets, packets) } else { (take_number(bytes)?, take_number(bytes)?) };
     let counts = Counts { octets, packets, flows, measured_octets, measured_packets };
-    Some(Entry { kind, bin, exporter, tenant, host, counts })
+    Some(Entry { kind, bin, exporter, tenant, host, class, counts })
 }
 
 #[inline]
@@ -336,8 +345,8 @@ fn take_array<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
 /// The accounts of a frame.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Accounts<'a> {
-    /// The tenants that accounts name by place,
-    pub tenants: &'a [Box<str>],
+    /// The tenants and classes that accounts name by place,
+    pub names: &'a [Box<str>],
     /// the exporters,
     pub exporters: &'a [Addr],
     /// and the bins: their starts, ms since 1970.
@@ -355,7 +364,7 @@ impl Accounts<'_> {
             let has = |len: usize, place: u32| (place as usize) < len;
             if !has(self.bins.len(), entry.bin)
                 || !has(self.exporters.len(), entry.exporter)
-                || !entry.tenant.is_none_or(|tenant| has(self.tenants.len(), tenant))
+                || !entry.tenant.iter().chain(&entry.class).all(|name| has(self.names.len(), *name))
             {
                 return Err("an account in it is of nothing that it names".to_owned());
             }

@@ -85,7 +85,8 @@ pub(super) fn encode(batch: &Batch, out: &mut Vec<u8>) -> Result<(), String> {
 /// become.
 fn encode_names(batch: &Batch, any: u64, out: &mut Vec<u8>) -> Result<Vec<u32>, String> {
     let mut used = vec![false; batch.names().len()];
-    for column in [Column::Tenant, Column::PeerTenant].into_iter().filter(|c| any & c.bit() != 0) {
+    let columns = COLUMNS.iter().filter(|d| d.kind == Kind::Name).map(|d| d.column);
+    for column in columns.filter(|c| any & c.bit() != 0) {
         let mut last = None;
         for (place, mask) in batch.u32s(column).iter().zip(batch.present()) {
             if mask & column.bit() != 0

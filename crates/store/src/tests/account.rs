@@ -8,7 +8,8 @@ use weir_flow::{Addr, Rescale};
 /// Octets, packets, flows, and both as measured, by everything that an account is of.
 fn add(sums: &mut BTreeMap<String, [u128; 5]>, row: &BinRow<'_>) {
     let c = row.counts;
-    let key = format!("{} {:?} {:?} {:?} {:?}", row.bin, row.exporter, row.kind, row.tenant, row.host);
+    let BinRow { bin, exporter, kind, tenant, host, class, .. } = row;
+    let key = format!("{bin} {exporter:?} {kind:?} {tenant:?} {host:?} {class:?}");
     let add = [c.octets, c.packets, c.flows, c.measured_octets, c.measured_packets];
     sums.entry(key).or_default().iter_mut().zip(add).for_each(|(sum, add)| *sum += u128::from(add));
 }

@@ -36,6 +36,11 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let config = arguments.common.config()?;
     let period = usage::period(&arguments.period, &config)?;
     let one = arguments.tariff.as_deref().map(|text| find(text, &config)).transpose()?;
+    if let Some((what, cure)) =
+        one.as_ref().and_then(|tariff| config::class::unknown(&config.classes, tariff))
+    {
+        return Err(Failure::new(format!("{what}; {cure}")));
+    }
     let mut charged: Vec<(&str, &Tariff)> = Vec::new();
     for tenant in config.tenants.iter() {
         if let Some(tariff) = one.as_ref().or_else(|| statement::tariff(&config, &tenant.name)) {

@@ -112,7 +112,7 @@ fn document(rebuilt: &Rebuilt) -> Json {
         |c: weir_store::bins::Counts| json!({ "octets": c.octets, "packets": c.packets, "flows": c.flows });
     let difference = |d: &Difference| {
         json!({
-            "bin": d.bin, "exporter": d.exporter.to_string(), "kind": d.kind.word(), "tenant": d.tenant,
+            "bin": d.bin, "exporter": d.exporter.to_string(), "kind": d.kind.word(), "tenant": d.tenant, "class": d.class,
             "host": d.host.map(|host| host.to_string()), "before": counts(d.before), "after": counts(d.after),
         })
     };
@@ -133,7 +133,8 @@ fn text(rebuilt: &Rebuilt) -> String {
         let _ = writeln!(out, "{error}");
     }
     for d in &rebuilt.differences {
-        let who = d.tenant.as_deref().unwrap_or("-");
+        let class = d.class.as_ref().map_or_else(String::new, |class| format!(" class {class}"));
+        let who = format!("{}{class}", d.tenant.as_deref().unwrap_or("-"));
         let host = d.host.map_or_else(|| "-".to_owned(), |host| host.to_string());
         let _ = writeln!(
             out,

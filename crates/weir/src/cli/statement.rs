@@ -156,7 +156,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     }
     let sheet = match &arguments.tenant {
         Some(tenant) => Sheet::of(&config, &period, &prepared, tenant)?,
-        None => Sheet::Summary(Box::new(prepared.summary())),
+        None => Sheet::Summary(Box::new(prepared.summary()?)),
     };
     let files = [(&arguments.html, Paper::Html), (&arguments.pdf, Paper::Pdf)];
     for (path, paper) in files {
@@ -214,7 +214,7 @@ fn write_all(
     written.into_iter().collect::<Outcome>()?;
     let mut files = tenants.len() * arguments.forms.len();
     if arguments.summary {
-        write(&Sheet::Summary(Box::new(prepared.summary())), &format!("all-tenants-{}", period.name()))?;
+        write(&Sheet::Summary(Box::new(prepared.summary()?)), &format!("all-tenants-{}", period.name()))?;
         files += arguments.forms.len();
     }
     let (statements, files) = (things(tenants.len() as u64, "statement"), things(files as u64, "file"));

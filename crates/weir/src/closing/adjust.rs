@@ -96,7 +96,7 @@ impl Again {
     /// The books or the store cannot be read.
     pub(crate) fn due(&self, books: &Books, snapshot: &Snapshot, origin: Origin) -> Outcome<Vec<Due>> {
         let charged = self.charged();
-        let recount = Recount::of(snapshot, &self.span, (&charged, &self.config.tenants), origin)?;
+        let recount = Recount::of(&self.config, snapshot, &self.span, &charged, origin)?;
         let mut stands = self.stands(books)?;
         for tenant in recount.tenants().filter(|tenant| recount.has(tenant)) {
             stands.entry(tenant.to_owned()).or_default();

@@ -29,7 +29,7 @@ pub(crate) fn configuration(config: &Config) -> Outcome<String> {
 /// # Errors
 /// It is no longer understood.
 pub(crate) fn kept_configuration(text: &str, period: &str) -> Outcome<Config> {
-    config::read(text).map_err(|mistakes| {
+    config::read_kept(text).map_err(|mistakes| {
         let first = mistakes.first().map(|mistake| format!(": {}", mistake.message)).unwrap_or_default();
         Failure::new(format!(
             "the configuration that {period} was closed with is not understood by this weir{first}"

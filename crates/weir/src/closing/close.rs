@@ -117,7 +117,7 @@ fn attempt(config: &Config, order: &Order<'_>, books: &mut Books, now_ms: i64) -
     let prepared = statement::prepare(config, period)?;
     let snapshot = snapshot(config, None)?;
     let charged = charged(config);
-    let recount = Recount::of(&snapshot, &span, (&charged, &config.tenants), Origin::Accounts)?;
+    let recount = Recount::of(config, &snapshot, &span, &charged, Origin::Accounts)?;
     let tenants: Vec<&str> = prepared.tenants().collect();
     let stated: BTreeSet<&str> = tenants.iter().copied().collect();
     if let Some(tenant) = recount.tenants().find(|tenant| recount.has(tenant) && !stated.contains(tenant)) {
@@ -267,7 +267,7 @@ impl Making<'_> {
 
 /// An adjustment as the tenant is told, whose amounts are in this currency now: an amount of another one is said in words.
 fn told(due: &Due, currency: Option<&Currency>) -> statement::Adjustment {
-    let Figures { used: [came, went, ..], bill } = due.difference();
+    let Figures { used: [came, went, ..], bill, .. } = due.difference();
     let octets = |[octets, ..]: [i128; 3]| octets;
     let mut reason = "records of this period came, or were scaled, after it was closed".to_owned();
     let (same, other): (Option<Amounts>, Option<Amounts>) = match bill {

@@ -1,6 +1,7 @@
 //! The figures of a statement that can be computed again: what was used, and what it costs.
 
 use serde_json::{Map, Value as Json, json};
+use std::collections::{BTreeMap, BTreeSet};
 use weir_account::money::{Currency, Decimal, Money};
 use weir_account::tariff::{Bill, Tariff};
 use weir_account::usage::Kind;
@@ -13,6 +14,9 @@ pub(crate) const UNITS: [&str; 3] = ["octets", "packets", "flows"];
 /// Octets, packets and flows of the four ways. Differences may be below zero.
 pub(crate) type Used = [[i128; 3]; 4];
 
+/// The same of what came in and went out, the first two ways, by class of traffic.
+pub(crate) type Classes = BTreeMap<String, [[i128; 3]; 2]>;
+
 /// The place of a kind of account among the ways; `None` if it is no tenant's.
 pub(crate) fn way(kind: Kind) -> Option<usize> {
     WAYS.iter().position(|way| *way == kind.name())
@@ -22,6 +26,8 @@ pub(crate) fn way(kind: Kind) -> Option<usize> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Figures {
     pub(crate) used: Used,
+    /// None where there are no classes.
+    pub(crate) classes: Classes,
     /// `None` where traffic costs nothing.
     pub(crate) bill: Option<Amounts>,
 }
@@ -90,34 +96,54 @@ impl Figures {
         for (mine, theirs) in used.as_flattened_mut().iter_mut().zip(other.used.as_flattened()) {
             *mine = combine(*mine, *theirs);
         }
+        let mut classes = self.classes.clone();
+        for (class, theirs) in &other.classes {
+            let mine = classes.entry(class.clone()).or_default();
+            for (mine, theirs) in mine.as_flattened_mut().iter_mut().zip(theirs.as_flattened()) {
+                *mine = combine(*mine, *theirs);
+            }
+        }
+        classes.retain(|_, sums| *sums != [[0; 3]; 2]);
         let bill = match (&self.bill, &other.bill) {
             (Some(mine), Some(theirs)) => Some(mine.combined(theirs, combine)),
             (Some(mine), None) => Some(mine.clone()),
             (None, Some(theirs)) => Some(theirs.nothing().combined(theirs, combine)),
             (None, None) => None,
         };
-        Self { used, bill }
+        Self { used, classes, bill }
     }
 
     /// Whether there is nothing in it.
     pub(crate) fn is_zero(&self) -> bool {
         self.used == Used::default()
+            && self.classes.is_empty()
             && self.bill.as_ref().is_none_or(|b| b.net == Money::ZERO && b.gross == Money::ZERO)
     }
 
     /// The first figure in which what was closed is not what is computed now.
     pub(crate) fn difference(closed: &Self, now: &Self) -> Option<Difference> {
-        closed.named().into_iter().zip(now.named()).find_map(|((field, closed), (_, now))| {
+        let classes: BTreeSet<&str> =
+            closed.classes.keys().chain(now.classes.keys()).map(String::as_str).collect();
+        let both = closed.named(&classes).into_iter().zip(now.named(&classes));
+        both.into_iter().find_map(|((field, closed), (_, now))| {
             (closed != now).then_some(Difference { field, closed, now })
         })
     }
 
-    /// Every figure with its name.
-    fn named(&self) -> Vec<(String, String)> {
+    /// Every figure with its name, of these classes.
+    fn named(&self, classes: &BTreeSet<&str>) -> Vec<(String, String)> {
         let mut all = Vec::new();
         for (way, sums) in WAYS.iter().zip(self.used) {
             for (unit, sum) in UNITS.iter().zip(sums) {
                 all.push((format!("{way}.{unit}"), sum.to_string()));
+            }
+        }
+        for class in classes {
+            let sums = self.classes.get(*class).copied().unwrap_or_default();
+            for (way, sums) in WAYS.iter().zip(sums) {
+                for (unit, sum) in UNITS.iter().zip(sums) {
+                    all.push((format!("class {class}, {way}.{unit}"), sum.to_string()));
+                }
             }
         }
         let amount = |of: fn(&Amounts) -> Money| {
@@ -134,6 +160,13 @@ impl Figures {
     pub(crate) fn members(&self) -> Map<String, Json> {
         let mut members: Map<String, Json> =
             WAYS.iter().zip(self.used).map(|(way, used)| ((*way).to_owned(), sums(used))).collect();
+        if !self.classes.is_empty() {
+            let classes = self.classes.iter().map(|(class, ways)| {
+                let ways = WAYS.iter().zip(*ways).map(|(way, of_class)| ((*way).to_owned(), sums(of_class)));
+                (class.clone(), Json::Object(ways.collect()))
+            });
+            members.insert("classes".to_owned(), Json::Object(classes.collect()));
+        }
         if let Some(bill) = &self.bill {
             let Amounts { tariff, currency, net, gross } = bill;
             let amounts = json!({
@@ -158,6 +191,14 @@ impl Figures {
                 *sum = integer(json.get(way)?.get(unit)?)?;
             }
         }
+        for (class, ways) in json.get("classes").and_then(Json::as_object).into_iter().flatten() {
+            let of_class = figures.classes.entry(class.clone()).or_default();
+            for (way, sums) in WAYS.iter().zip(of_class) {
+                for (unit, sum) in UNITS.iter().zip(sums) {
+                    *sum = integer(ways.get(way)?.get(unit)?)?;
+                }
+            }
+        }
         if let Some(bill) = json.get("bill") {
             let text = |key: &str| bill.get(key)?.as_str();
             let currency = Currency::by_code(text("currency")?)?;
@@ -180,6 +221,10 @@ impl Figures {
                 }
             }
         }
+        let of_class = self.contradicts_classes(document);
+        if of_class.is_some() {
+            return of_class;
+        }
         let said = document.pointer("/charges/gross")?;
         let gross = self.bill.as_ref().map(|bill| bill.text(bill.gross));
         let field = "bill.gross".to_owned();
@@ -189,6 +234,36 @@ impl Figures {
             now: gross.unwrap_or_else(|| "nothing".to_owned()),
         })
     }
+}
+
+impl Figures {
+    /// The first figure of a class that a document says otherwise, or not at all.
+    fn contradicts_classes(&self, document: &Json) -> Option<Difference> {
+        let listed = document.get("classes").and_then(Json::as_array);
+        let listed = listed.into_iter().flatten().filter_map(|one| one.get("class")?.as_str());
+        let classes: BTreeSet<&str> = listed.chain(self.classes.keys().map(String::as_str)).collect();
+        for class in classes {
+            let own = self.classes.get(class).copied().unwrap_or_default();
+            for (way, sums) in WAYS.iter().zip(own) {
+                for (unit, sum) in UNITS.iter().zip(sums) {
+                    let said = said(document, class, way, unit);
+                    if said != Some(sum) {
+                        let closed = said.map_or_else(|| "nothing".to_owned(), |said| said.to_string());
+                        let field = format!("class {class}, {way}.{unit}");
+                        return Some(Difference { field, closed, now: sum.to_string() });
+                    }
+                }
+            }
+        }
+        None
+    }
+}
+
+/// The figure of a class that a document says, or does not: as members of `classes` in it.
+fn said(document: &Json, class: &str, way: &str, unit: &str) -> Option<i128> {
+    let classes = document.get("classes")?.as_array()?;
+    let one = classes.iter().find(|one| one.get("class").and_then(Json::as_str) == Some(class))?;
+    integer(one.get(way)?.get(unit)?)
 }
 
 /// Octets, packets and flows as JSON.
@@ -235,24 +310,34 @@ mod tests {
         fn figures_survive(
             a in any::<[[u64; 3]; 4]>(),
             b in any::<[[u64; 3]; 4]>(),
+            c in any::<[Option<[[u64; 3]; 2]>; 2]>(),
+            d in any::<[Option<[[u64; 3]; 2]>; 2]>(),
             net in -10_000_000_000i64..10_000_000_000,
             gross in -10_000_000_000i64..10_000_000_000,
             costs in any::<[bool; 2]>(),
         ) {
             let used = |used: [[u64; 3]; 4]| used.map(|sums| sums.map(i128::from));
-            let one = Figures { used: used(a), bill: amounts(net.into(), gross.into()).filter(|_| costs[0]) };
-            let two = Figures { used: used(b), bill: amounts(7, gross.into()).filter(|_| costs[1]) };
+            let classes = |some: [Option<[[u64; 3]; 2]>; 2]| -> Classes {
+                let named = ["free", "other"].map(str::to_owned).into_iter().zip(some);
+                let named = named.filter_map(|(name, sums)| Some((name, sums?.map(|sums| sums.map(i128::from)))));
+                named.filter(|(_, sums)| *sums != [[0; 3]; 2]).collect()
+            };
+            let (bill, other_bill) = (amounts(net.into(), gross.into()), amounts(7, gross.into()));
+            let one = Figures { used: used(a), classes: classes(c), bill: bill.filter(|_| costs[0]) };
+            let two = Figures { used: used(b), classes: classes(d), bill: other_bill.filter(|_| costs[1]) };
             let difference = two.minus(&one);
             prop_assert_eq!(Figures::parse(&one.text()), Some(one.clone()));
             prop_assert_eq!(Figures::parse(&difference.text()), Some(difference.clone()));
             prop_assert!(two.minus(&one.plus(&difference)).is_zero());
-            prop_assert_eq!(difference.is_zero(), one.used == two.used && difference.bill.is_none_or(|b| b.net.minor == 0 && b.gross.minor == 0));
+            let is_same = one.used == two.used && one.classes == two.classes;
+            prop_assert_eq!(difference.is_zero(), is_same && difference.bill.is_none_or(|b| b.net.minor == 0 && b.gross.minor == 0));
         }
     }
 
     #[test]
     fn the_first_difference_is_named() {
-        let closed = Figures { used: [[1000, 2, 1], [0; 3], [0; 3], [0; 3]], bill: amounts(100, 119) };
+        let used = [[1000, 2, 1], [0; 3], [0; 3], [0; 3]];
+        let closed = Figures { used, classes: Classes::new(), bill: amounts(100, 119) };
         let mut now = closed.clone();
         assert_eq!(Figures::difference(&closed, &now), None);
         now.bill = amounts(100, 120);

@@ -1,13 +1,15 @@
 //! What tenants used in a span, counted again: from the accounts, or from the records themselves.
 
-use super::figure::{Amounts, Figures, Used, way};
+use super::figure::{Amounts, Classes, Figures, Used, way};
+use crate::config::Config;
 use crate::exit::{Failure, Outcome};
-use crate::statement::{ALL, Blank, Charged, SLOT_MS};
+use crate::statement::{Blank, Charged, SLOT_MS, unclassed};
 use std::collections::BTreeMap;
 use std::ops::Range;
+use weir_account::class::OTHER;
 use weir_account::tariff::{Bill, Meter, Tariff, Volume};
 use weir_account::usage::Kind;
-use weir_account::{Overflow, Period, Tenants, Zone};
+use weir_account::{Overflow, Period, Zone};
 use weir_store::Snapshot;
 use weir_store::bins::BinRow;
 
@@ -67,6 +69,8 @@ pub(crate) struct Recount {
     /// When those who pay were there, who were not always.
     presence: BTreeMap<String, Range<i64>>,
     blank: Blank,
+    /// What meters call traffic without a class.
+    unclassed: &'static str,
     /// Octets, packets and flows of everything that was decoded.
     pub(crate) decoded: [i128; 3],
 }
@@ -75,8 +79,12 @@ pub(crate) struct Recount {
 #[derive(Debug, Default)]
 struct Counted {
     used: Used,
-    /// By five minutes, where the tariff asks for that.
-    slots: Option<BTreeMap<i64, Volume>>,
+    /// What came in and went out of each class that there is any of.
+    classes: Classes,
+    /// By class (empty for none) and five minutes, where the tariff asks for that.
+    slots: Option<BTreeMap<String, BTreeMap<i64, Volume>>>,
+    /// Octets that the tariff charges beside those of each packet.
+    overhead: u64,
 }
 
 impl Recount {
@@ -85,21 +93,30 @@ impl Recount {
     /// # Errors
     /// A file of the store cannot be read, or a sum does not fit.
     pub(crate) fn of(
+        config: &Config,
         snapshot: &Snapshot,
         span: &Span,
-        (charged, tenants): (&Charged<'_>, &Tenants),
+        charged: &Charged<'_>,
         from: Origin,
     ) -> Outcome<Self> {
         let blank = Blank::of(snapshot, &span.range(), &span.zone, charged)?;
         let slots = |tariff: &&Tariff| tariff.is_by_slot().then(BTreeMap::new);
         let by_slot = charged.iter().map(|(tenant, tariff)| {
-            ((*tenant).to_owned(), Counted { slots: slots(tariff), ..Counted::default() })
+            let overhead = tariff.overhead.into();
+            ((*tenant).to_owned(), Counted { slots: slots(tariff), overhead, ..Counted::default() })
         });
+        let tenants = &config.tenants;
         let dated = charged.keys().map(|tenant| (*tenant, tenants.presence(tenant)));
         let dated = dated.filter(|(_, presence)| *presence != weir_account::Span::default());
         let presence = dated.map(|(tenant, presence)| (tenant.to_owned(), presence.range())).collect();
-        let mut recount =
-            Self { span: span.clone(), tenants: by_slot.collect(), presence, blank, decoded: [0; 3] };
+        let mut recount = Self {
+            span: span.clone(),
+            tenants: by_slot.collect(),
+            presence,
+            blank,
+            unclassed: unclassed(config),
+            decoded: [0; 3],
+        };
         let mut result = Ok(());
         let mut add = |row: &BinRow<'_>| {
             if result.is_ok() {
@@ -129,10 +146,8 @@ impl Recount {
         if let Some(used) = counted.used.get_mut(way) {
             plus(used, sums);
         }
-        if let (Some(slots), Some(Kind::In | Kind::Out)) = (&mut counted.slots, kind) {
-            let slot = slots.entry(row.bin.div_euclid(SLOT_MS).saturating_mul(SLOT_MS)).or_default();
-            let figure = if kind == Some(Kind::In) { &mut slot.came } else { &mut slot.went };
-            *figure = figure.checked_add(c.octets).ok_or(Overflow)?;
+        if matches!(kind, Some(Kind::In | Kind::Out)) {
+            counted.add(way, row, sums)?;
         }
         Ok(())
     }
@@ -152,9 +167,11 @@ impl Recount {
     /// # Errors
     /// The tariff cannot be applied, or a sum does not fit.
     pub(crate) fn figures(&self, tenant: &str, tariff: Option<&Tariff>) -> Outcome<Figures> {
-        let used = self.tenants.get(tenant).map_or_else(Used::default, |counted| counted.used);
+        let counted = self.tenants.get(tenant);
+        let used = counted.map_or_else(Used::default, |counted| counted.used);
+        let classes = counted.map(Counted::classes).unwrap_or_default();
         let bill = tariff.map(|tariff| Ok::<_, Failure>(Amounts::of(tariff, &self.bill(tenant, tariff)?)));
-        Ok(Figures { used, bill: bill.transpose()? })
+        Ok(Figures { used, classes, bill: bill.transpose()? })
     }
 
     /// The bill of a tenant, line by line.
@@ -172,22 +189,78 @@ impl Recount {
 
     fn meter(&self, counted: &Counted, tariff: &Tariff) -> Outcome<Meter> {
         let mut meter = self.blank.meter(tariff);
-        let Some(slots) = &counted.slots else {
-            // It does not matter when.
-            let octets = |way: usize| {
-                let octets = counted.used.get(way).and_then(|sums| sums.first()).copied().unwrap_or_default();
-                u64::try_from(octets).map_err(|_| Overflow)
-            };
-            let volume = Volume { came: octets(0)?, went: octets(1)? };
-            if !volume.is_zero() {
-                meter.add(ALL, self.span.from_ms, volume)?;
+        let named = |class: &str| if class.is_empty() { self.unclassed } else { class }.to_owned();
+        if let Some(slots) = &counted.slots {
+            for (class, slots) in slots {
+                for (start_ms, volume) in slots {
+                    meter.add(&named(class), *start_ms, *volume)?;
+                }
             }
             return Ok(meter);
+        }
+        // It does not matter when.
+        let charged = |[octets, packets, _]: [i128; 3]| {
+            let sum = octets + packets * i128::from(counted.overhead);
+            u64::try_from(sum).map_err(|_| Overflow)
         };
-        for (start_ms, volume) in slots {
-            meter.add(ALL, *start_ms, *volume)?;
+        let rest = ("", counted.unclassed());
+        let all = counted.classes.iter().map(|(class, sums)| (class.as_str(), *sums)).chain([rest]);
+        for (class, [came, went]) in all {
+            let volume = Volume { came: charged(came)?, went: charged(went)? };
+            if !volume.is_zero() {
+                meter.add(&named(class), self.span.from_ms, volume)?;
+            }
         }
         Ok(meter)
+    }
+}
+
+impl Counted {
+    /// Adds to class and slot what came in or went out.
+    fn add(&mut self, way: usize, row: &BinRow<'_>, sums: [i128; 3]) -> Result<(), Overflow> {
+        if let Some(class) = row.class {
+            if !self.classes.contains_key(class) {
+                self.classes.insert(class.to_owned(), Default::default());
+            }
+            if let Some(of_class) = self.classes.get_mut(class).and_then(|ways| ways.get_mut(way)) {
+                plus(of_class, sums);
+            }
+        }
+        let Some(slots) = &mut self.slots else { return Ok(()) };
+        let class = row.class.unwrap_or_default();
+        if !slots.contains_key(class) {
+            slots.insert(class.to_owned(), BTreeMap::new());
+        }
+        let Some(slots) = slots.get_mut(class) else { return Ok(()) };
+        let slot = slots.entry(row.bin.div_euclid(SLOT_MS).saturating_mul(SLOT_MS)).or_default();
+        let figure = if way == 0 { &mut slot.came } else { &mut slot.went };
+        let around = row.counts.packets.checked_mul(self.overhead).ok_or(Overflow)?;
+        let more = row.counts.octets.checked_add(around);
+        *figure = more.and_then(|more| figure.checked_add(more)).ok_or(Overflow)?;
+        Ok(())
+    }
+
+    /// What came in and went out of no class: from before there were any.
+    fn unclassed(&self) -> [[i128; 3]; 2] {
+        let [came, went, ..] = self.used;
+        let mut rest = [came, went];
+        for of_class in self.classes.values() {
+            for (rest, sums) in rest.as_flattened_mut().iter_mut().zip(of_class.as_flattened()) {
+                *rest -= sums;
+            }
+        }
+        rest
+    }
+
+    /// By class, as statements have it: where there are classes, what is of none is of the last resort.
+    fn classes(&self) -> Classes {
+        let mut classes = self.classes.clone();
+        let rest = self.unclassed();
+        if !classes.is_empty() && rest != [[0; 3]; 2] {
+            let other = classes.entry(OTHER.to_owned()).or_default();
+            other.iter_mut().zip(rest).for_each(|(sums, more)| plus(sums, more));
+        }
+        classes
     }
 }
 

@@ -3,6 +3,7 @@
 //! [`read()`] goes through the parsed document itself and notes every `Mistake` with its place, so that one run
 //! of `weir check` says all there is to mend; what it gives is [`Config`], in which nothing needs checking again.
 
+pub(crate) mod class;
 mod collect;
 mod dump;
 mod listen;
@@ -32,7 +33,7 @@ pub(crate) use memory::Memory;
 pub(crate) use mistake::{nearest, zone_meant};
 pub(crate) use name::Names;
 pub(crate) use quota::Quotas;
-pub(crate) use read::read;
+pub(crate) use read::{read, read_kept};
 pub(crate) use relay::{Format, Mode, Relay, Source};
 pub(crate) use schedule::{Act, Schedule};
 pub(crate) use sql::Sql;
@@ -43,7 +44,7 @@ use std::path::{Path, PathBuf};
 pub(crate) use web::Web;
 use weir_account::attribution::{Attribution, Count, own_networks_default};
 use weir_account::tariff::Tariff;
-use weir_account::{Prefix, Tenants, Unit, Zone};
+use weir_account::{Classes, Prefix, Tenants, Unit, Zone};
 use weir_flow::Addr;
 use weir_flow::session::Settings;
 use weir_flow::session::memory::Realm;
@@ -85,6 +86,8 @@ pub(crate) struct Config {
     pub(crate) exporters: Vec<Exporter>,
     pub(crate) relays: Vec<Relay>,
     pub(crate) tenants: Tenants,
+    /// Classes of traffic by its remote side.
+    pub(crate) classes: Classes,
     /// What traffic costs.
     pub(crate) tariffs: Vec<Tariff>,
     /// How statements look.
@@ -120,6 +123,7 @@ impl Default for Config {
             exporters: Vec::new(),
             relays: Vec::new(),
             tenants: Tenants::default(),
+            classes: Classes::default(),
             tariffs: Vec::new(),
             statement: Statements::default(),
             mail: None,
@@ -138,7 +142,7 @@ impl Config {
     /// What decides where a record's octets go.
     pub(crate) fn attribution(&self) -> Attribution {
         let counts = self.exporters.iter().map(|e| (e.address, e.count.clone()));
-        Attribution::new(&self.tenants, &self.own, counts)
+        Attribution::new(&self.tenants, &self.own, counts).with_classes(&self.classes, &self.zone)
     }
 
     /// What sessions must know of the exporters.

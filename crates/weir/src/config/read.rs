@@ -15,6 +15,18 @@ use weir_flow::Addr;
 /// # Errors
 /// All mistakes, in the order of their places.
 pub(crate) fn read(text: &str) -> Result<Config, Vec<Mistake>> {
+    read_with(text, true)
+}
+
+/// The same of one that was kept: the files that it names are not opened, for they may be gone.
+///
+/// # Errors
+/// As [`read()`].
+pub(crate) fn read_kept(text: &str) -> Result<Config, Vec<Mistake>> {
+    read_with(text, false)
+}
+
+fn read_with(text: &str, opens_files: bool) -> Result<Config, Vec<Mistake>> {
     let document = match DeTable::parse(text) {
         Ok(document) => document,
         Err(error) => {
@@ -27,7 +39,7 @@ pub(crate) fn read(text: &str) -> Result<Config, Vec<Mistake>> {
             return Err(vec![Mistake::new(place, message, "see https://toml.io for the syntax")]);
         }
     };
-    let mut reader = Reader { mistakes: Vec::new(), has_mail: false };
+    let mut reader = Reader { mistakes: Vec::new(), has_mail: false, opens_files };
     let config = reader.config(document.get_ref());
     reader.mistakes.sort_by_key(|m| m.place.start);
     if reader.mistakes.is_empty() { Ok(config) } else { Err(reader.mistakes) }
@@ -43,6 +55,8 @@ pub(super) struct Reader {
     pub(super) mistakes: Vec<Mistake>,
     /// Whether it is said how mail is sent.
     pub(super) has_mail: bool,
+    /// Whether files that the configuration names are read.
+    pub(super) opens_files: bool,
 }
 
 impl Reader {
@@ -63,6 +77,7 @@ impl Reader {
                 "exporter",
                 "relay",
                 "tenant",
+                "class",
                 "tariff",
                 "quota",
                 "quotas",
@@ -102,7 +117,9 @@ impl Reader {
         if let Some(billing) = self.table(root, "billing") {
             self.billing(billing, &mut config);
         }
+        config.classes = self.classes(root, &config.exporters);
         config.tariffs = self.tariffs(root, &config.zone);
+        self.classes_of_tariffs(root, &config.classes, &config.tariffs);
         let Config { tariffs, exporters, zone, .. } = &config;
         config.tenants = self.tenants(root, &Beside { tariffs, exporters, zone });
         config.statement = self.statement(root);

@@ -1,6 +1,6 @@
 //! `[[tariff]]`: what traffic costs (docs/tariffs.md).
 
-use super::dump::quote;
+use super::dump::{list, quote};
 use super::read::{Reader, Table};
 use super::store::bytes;
 use std::fmt::Write;
@@ -16,6 +16,8 @@ use weir_account::{Zone, period};
 /// What a key of a rule says that it is.
 const KINDS: [&str; 4] = ["flat", "per", "percentile", "once"];
 const PRORATIONS: [(&str, Proration); 2] = [("none", Proration::None), ("days", Proration::Days)];
+/// The most that is around a packet of any link.
+const OVERHEAD_MAX: u16 = 1000;
 const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
 impl Reader {
@@ -39,7 +41,8 @@ impl Reader {
     }
 
     fn tariff(&mut self, table: Table<'_>, at: Range<usize>, zone: &Zone) -> Option<Tariff> {
-        let known = ["name", "currency", "rounding", "minimum", "minimum_proration", "tax", "rule"];
+        let known =
+            ["name", "currency", "rounding", "overhead", "minimum", "minimum_proration", "tax", "rule"];
         self.keys(table, "[[tariff]]", &known);
         for (key, example) in [("name", "name = \"standard\""), ("currency", "currency = \"EUR\"")] {
             if !table.contains_key(key) {
@@ -60,6 +63,8 @@ impl Reader {
         });
         let rounding =
             self.word(table, "rounding", &Rounding::ALL.map(|rounding| (rounding.word(), rounding)));
+        let cure = "write the octets around each packet, as overhead = 18 of Ethernet";
+        let overhead = self.number(table, "overhead", 0, OVERHEAD_MAX.into(), cure);
         let proration = self.word(table, "minimum_proration", &PRORATIONS).unwrap_or_default();
         let minimum = self.amount(table, "minimum").map(|amount| Minimum { amount, proration });
         let mut taxes = Vec::new();
@@ -83,6 +88,7 @@ impl Reader {
             name: name?,
             currency: currency?,
             rounding: rounding.unwrap_or_default(),
+            overhead: overhead.and_then(|octets| u16::try_from(octets).ok()).unwrap_or_default(),
             rules,
             minimum,
             taxes,
@@ -126,8 +132,18 @@ impl Reader {
     }
 
     fn percentile(&mut self, table: Table<'_>, at: Range<usize>) -> Option<Charge> {
-        let known =
-            ["name", "percentile", "per", "price", "excess", "committed", "reading", "method", "missing"];
+        let known = [
+            "name",
+            "percentile",
+            "per",
+            "price",
+            "excess",
+            "committed",
+            "reading",
+            "method",
+            "missing",
+            "classes",
+        ];
         self.keys(table, "a percentile rule", &known);
         let percent = self
             .amount(table, "percentile")?
@@ -155,7 +171,7 @@ impl Reader {
         let missing =
             self.word(table, "missing", &Missing::ALL.map(|one| (one.word(), one))).unwrap_or_default();
         let rule = percentile::Rule { hundredths, reading, method, missing };
-        Some(Charge::Percentile { classes: Vec::new(), rule, unit, committed, price, excess })
+        Some(Charge::Percentile { classes: self.class_names(table), rule, unit, committed, price, excess })
     }
 
     fn volume(&mut self, table: Table<'_>, at: Range<usize>) -> Option<Charge> {
@@ -171,6 +187,7 @@ impl Reader {
             "proration",
             "tiers",
             "tiers_are",
+            "classes",
         ];
         self.keys(table, "a rule by volume", &known);
         let unit = self.octets(table, "per");
@@ -194,8 +211,20 @@ impl Reader {
                 return None;
             }
         };
-        let of = Selection { direction: direction.unwrap_or_default(), classes: Vec::new(), hours };
+        let of =
+            Selection { direction: direction.unwrap_or_default(), classes: self.class_names(table), hours };
         Some(Charge::Volume { of, unit: unit?, is_whole: self.boolean(table, "begun"), price })
+    }
+
+    /// `classes = ["free"]`: of all traffic with the outside, if it is left out.
+    fn class_names(&mut self, table: Table<'_>) -> Vec<String> {
+        let names: Vec<String> =
+            self.strings(table, "classes").into_iter().map(|(name, _)| name.to_owned()).collect();
+        if let (Some(value), true) = (table.get("classes"), names.is_empty()) {
+            let cure = "name one, or leave it out for all traffic with the outside";
+            self.note(value.span(), "classes names no class", cure);
+        }
+        names
     }
 
     fn tiers(&mut self, table: Table<'_>) -> Vec<Tier> {
@@ -212,7 +241,7 @@ impl Reader {
     }
 
     /// `hours = "08:00-18:00"` and `weekdays = "mon-fri"`, one or both.
-    fn hours(&mut self, table: Table<'_>) -> Option<Hours> {
+    pub(super) fn hours(&mut self, table: Table<'_>) -> Option<Hours> {
         let hours = self.string(table, "hours");
         let weekdays = self.string(table, "weekdays");
         let place = hours.as_ref().or(weekdays.as_ref())?.1.clone();
@@ -312,6 +341,9 @@ pub(super) fn write(tariffs: &[Tariff], zone: &Zone, out: &mut String) -> std::f
             tariff.currency.code()
         )?;
         writeln!(out, "rounding = \"{}\"", tariff.rounding.word())?;
+        if tariff.overhead > 0 {
+            writeln!(out, "overhead = {}", tariff.overhead)?;
+        }
         if let Some(minimum) = tariff.minimum {
             writeln!(
                 out,
@@ -330,6 +362,9 @@ pub(super) fn write(tariffs: &[Tariff], zone: &Zone, out: &mut String) -> std::f
         for rule in &tariff.rules {
             writeln!(out, "\n[[tariff.rule]]\nname = {}", quote(&rule.name))?;
             write_charge(&rule.charge, zone, out)?;
+            if !rule.charge.classes().is_empty() {
+                writeln!(out, "classes = {}", list(rule.charge.classes()))?;
+            }
         }
     }
     Ok(())
@@ -369,7 +404,7 @@ fn write_charge(charge: &Charge, zone: &Zone, out: &mut String) -> std::fmt::Res
     }
 }
 
-fn hours_text(hours: &Hours) -> String {
+pub(super) fn hours_text(hours: &Hours) -> String {
     let clock = |minute: u16| format!("{:02}:{:02}", minute / 60, minute % 60);
     let (from, to) = hours.minutes();
     let days = WEEKDAYS.iter().zip(hours.days()).filter(|(_, is_on)| *is_on).map(|(day, _)| *day);

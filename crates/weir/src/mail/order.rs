@@ -230,7 +230,7 @@ fn body(
 ) -> Outcome<Option<Body>> {
     let name = period.name();
     if line.kind == SUMMARY {
-        return Body::summary(mail, &prepared.summary(), &name, unreached).map(Some);
+        return Body::summary(mail, &prepared.summary()?, &name, unreached).map(Some);
     }
     let document = prepared.one(&line.about)?;
     match closing::kept(config, &line.about, period) {

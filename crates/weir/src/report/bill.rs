@@ -4,6 +4,7 @@ use super::number::octets;
 use super::statement::charge::Words;
 use super::table::{Align, Columns};
 use super::{Form, csv_line};
+use crate::statement::ALL;
 use serde_json::{Value as Json, json};
 use weir_account::Zone;
 use weir_account::money::Money;
@@ -99,9 +100,17 @@ pub(crate) fn text(charged: &Charged<'_>, unit: Unit, zone: &Zone) -> String {
     table.rule();
     table.row(["to pay", "", tariff.currency.text(bill.gross).as_str()]);
     let mut out = table.render();
+    if tariff.overhead > 0 {
+        let around = octets(tariff.overhead, unit);
+        out.push_str(&format!("with {around} a packet besides the octets of IP\n"));
+    }
     for unrated in &bill.unrated {
         let (came, went) = (octets(unrated.volume.came, unit), octets(unrated.volume.went, unit));
-        out.push_str(&format!("no rule is about: {came} in, {went} out\n"));
+        let of_class = match unrated.class.as_str() {
+            ALL => String::new(),
+            class => format!(" of class {class}"),
+        };
+        out.push_str(&format!("no rule is about: {came} in, {went} out{of_class}\n"));
     }
     out
 }
@@ -117,9 +126,15 @@ fn document(charged: &Charged<'_>, zone: &Zone) -> Json {
 /// What it costs by a tariff, line by line.
 pub(crate) fn charges(tariff: &Tariff, bill: &Bill, zone: &Zone) -> Json {
     let money = |amount: Money| json!(tariff.currency.text(amount));
-    let line = |line: &Line| json!({"rule": line.rule, "amount": money(line.amount), "by": detail(&line.detail, tariff, zone)});
+    let line = |line: &Line| {
+        let mut object = json!({"rule": line.rule, "amount": money(line.amount), "by": detail(&line.detail, tariff, zone)});
+        if let (Some(object), false) = (object.as_object_mut(), line.classes.is_empty()) {
+            object.insert("classes".to_owned(), json!(line.classes));
+        }
+        object
+    };
     let unrated = |one: &weir_account::tariff::Unrated| json!({"class": one.class, "in": one.volume.came, "out": one.volume.went});
-    json!({
+    let mut charges = json!({
         "tariff": tariff.name,
         "currency": tariff.currency.code(),
         "rounding": tariff.rounding.word(),
@@ -128,7 +143,11 @@ pub(crate) fn charges(tariff: &Tariff, bill: &Bill, zone: &Zone) -> Json {
         "taxes": bill.taxes.iter().map(line).collect::<Vec<_>>(),
         "gross": money(bill.gross),
         "unrated": bill.unrated.iter().map(unrated).collect::<Vec<_>>(),
-    })
+    });
+    if let (Some(object), true) = (charges.as_object_mut(), tariff.overhead > 0) {
+        object.insert("overhead_octets_a_packet".to_owned(), json!(tariff.overhead));
+    }
+    charges
 }
 
 /// How an amount comes about, for programs. Prices are texts: exact decimals.

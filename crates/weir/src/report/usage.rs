@@ -71,6 +71,10 @@ impl Report<'_> {
     fn tenant_object(&self, name: &str, usage: &TenantUsage) -> Json {
         let mut object = Map::from_iter([("tenant".to_owned(), json!(name))]);
         object.extend(used(&usage.used));
+        if !usage.classes.is_empty() {
+            let classes = usage.classes.iter().map(|(name, of_class)| class(name, of_class));
+            object.insert("classes".to_owned(), classes.collect());
+        }
         if self.hosts {
             let hosts = by_octets(usage).into_iter().map(|(address, host)| {
                 let mut object = Map::from_iter([("address".to_owned(), json!(address.to_string()))]);
@@ -179,6 +183,11 @@ pub(crate) fn used(used: &Used) -> [(String, Json); 4] {
         ("local_in".to_owned(), balance::sums(used.local_in)),
         ("local_out".to_owned(), balance::sums(used.local_out)),
     ]
+}
+
+/// What came in and went out of a class.
+pub(crate) fn class(name: &str, of_class: &Used) -> Json {
+    json!({"class": name, "in": balance::sums(of_class.r#in), "out": balance::sums(of_class.out)})
 }
 
 fn row(tenant: &str, address: Option<Addr>, used: &Used) -> Vec<Value> {

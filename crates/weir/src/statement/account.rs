@@ -4,7 +4,7 @@
 //! and are added up here as a [`Run`] before anything is looked up by name: ten thousand tenants' month is many millions of
 //! rows and few runs.
 
-use super::{ALL, Blank, Charged};
+use super::{Blank, Charged, unclassed};
 use crate::cli::snapshot;
 use crate::clock;
 use crate::config::Config;
@@ -12,7 +12,7 @@ use crate::exit::Outcome;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use weir_account::statement::{Daily, DailyByTenant};
-use weir_account::tariff::{Meter, Volume};
+use weir_account::tariff::{Meter, Tariff, Volume};
 use weir_account::usage::{Kind, Usage};
 use weir_account::{Balance, Completeness, Period, Sums, Tenants, Zone};
 use weir_flow::Addr;
@@ -63,6 +63,7 @@ impl Account {
             usage: Usage::new(there.map(|tenant| tenant.name.as_str())),
             days: wanted.days.map(DailyByTenant::new),
             meters: meters(&snapshot, wanted, &config.tenants)?,
+            unclassed: unclassed(config),
             run: Run::default(),
         };
         let mut result = Ok(());
@@ -78,6 +79,7 @@ impl Account {
         result?;
         sum.put()?;
         let Sum { mut usage, days, meters, .. } = sum;
+        usage.complete_classes()?;
         add_discarded(&snapshot, &wanted.range, &mut usage)?;
         let completeness = completeness(&snapshot, &wanted.range, usage.total().decoded.octets)?;
         let balance = Balance::of(&usage);
@@ -100,29 +102,33 @@ impl Account {
 struct Sum<'a> {
     usage: Usage,
     days: Option<DailyByTenant>,
-    meters: BTreeMap<&'a str, Metered>,
+    meters: BTreeMap<&'a str, Metered<'a>>,
+    /// What meters call traffic without a class.
+    unclassed: &'static str,
     run: Run,
 }
 
 /// What a tariff asks for.
-struct Metered {
+struct Metered<'a> {
     meter: Meter,
+    tariff: &'a Tariff,
     /// Whether it matters in which five minutes there was what.
     is_by_slot: bool,
 }
 
-/// Rows of one kind, tenant, host and day, that came one after the other.
+/// Rows of one kind, tenant, host, class and day, that came one after the other.
 #[derive(Default)]
 struct Run {
     kind: Option<Kind>,
     tenant: Option<String>,
     host: Option<Addr>,
+    class: Option<String>,
     /// The day, or all time where days are not told apart.
     day: Range<i64>,
     /// Few: mostly one.
     exporters: Vec<(Addr, Sums)>,
-    /// Bins with their octets, of who is charged by slots.
-    slots: Vec<(i64, u64)>,
+    /// Bins with their octets and packets, of who is charged by slots.
+    slots: Vec<(i64, u64, u64)>,
 }
 
 impl Run {
@@ -131,6 +137,7 @@ impl Run {
             && self.day.contains(&row.bin)
             && self.host == row.host
             && self.tenant.as_deref() == row.tenant
+            && self.class.as_deref() == row.class
     }
 
     fn add(&mut self, exporter: Addr, sums: Sums) -> Outcome {
@@ -152,11 +159,12 @@ impl Sum<'_> {
             self.run.kind = Some(kind);
             self.run.tenant = row.tenant.map(str::to_owned);
             self.run.host = row.host;
+            self.run.class = row.class.map(str::to_owned);
             self.run.day = self.day_of(row.bin);
         }
         let counts = row.counts;
         self.run.add(row.exporter, Sums::new(counts.octets, counts.packets, counts.flows))?;
-        self.run.slots.push((row.bin, counts.octets));
+        self.run.slots.push((row.bin, counts.octets, counts.packets));
         Ok(())
     }
 
@@ -168,38 +176,43 @@ impl Sum<'_> {
     /// Puts what the run adds up to where it belongs, and begins another.
     fn put(&mut self) -> Outcome {
         let Some(kind) = self.run.kind.take() else { return Ok(()) };
-        let tenant = self.run.tenant.take();
+        let (tenant, class) = (self.run.tenant.take(), self.run.class.take());
         for (exporter, sums) in self.run.exporters.drain(..) {
             self.usage.add(kind, tenant.as_deref(), self.run.host, exporter, sums)?;
             if let (Some(days), Some(tenant)) = (&mut self.days, &tenant) {
                 days.add(tenant, self.run.day.start, kind, sums)?;
             }
+            if let (Some(tenant), Some(class)) = (&tenant, &class) {
+                self.usage.add_class(tenant, class, kind, sums)?;
+            }
         }
         if let Some(metered) = tenant.as_deref().and_then(|tenant| self.meters.get_mut(tenant)) {
-            metered.add(kind, &self.run.slots)?;
+            metered.add(kind, class.as_deref().unwrap_or(self.unclassed), &self.run.slots)?;
         }
         self.run.slots.clear();
         Ok(())
     }
 }
 
-impl Metered {
-    fn add(&mut self, kind: Kind, slots: &[(i64, u64)]) -> Outcome {
+impl Metered<'_> {
+    fn add(&mut self, kind: Kind, class: &str, slots: &[(i64, u64, u64)]) -> Outcome {
         let volume = |octets| match kind {
             Kind::In => Some(Volume { came: octets, went: 0 }),
             Kind::Out => Some(Volume { came: 0, went: octets }),
             _ => None,
         };
-        let mut add = |bin, octets| match volume(octets) {
-            Some(volume) => Ok(self.meter.add(ALL, bin, volume)?),
+        let mut add = |bin, octets, packets| match volume(self.tariff.octets(octets, packets)?) {
+            Some(volume) => Ok(self.meter.add(class, bin, volume)?),
             None => Ok(()),
         };
         if self.is_by_slot {
-            return slots.iter().try_for_each(|(bin, octets)| add(*bin, *octets));
+            return slots.iter().try_for_each(|(bin, octets, packets)| add(*bin, *octets, *packets));
         }
-        let Some((first, _)) = slots.first() else { return Ok(()) };
-        let octets = slots.iter().try_fold(0u64, |sum, (_, octets)| sum.checked_add(*octets));
-        add(*first, octets.ok_or(weir_account::Overflow)?)
+        let Some((first, ..)) = slots.first() else { return Ok(()) };
+        let sum = |of: fn(&(i64, u64, u64)) -> u64| {
+            slots.iter().try_fold(0u64, |sum, slot| sum.checked_add(of(slot))).ok_or(weir_account::Overflow)
+        };
+        add(*first, sum(|(_, octets, _)| *octets)?, sum(|(.., packets)| *packets)?)
     }
 }
 
@@ -222,12 +235,12 @@ fn meters<'a>(
     snapshot: &Snapshot,
     wanted: &Wanted<'a>,
     tenants: &Tenants,
-) -> Outcome<BTreeMap<&'a str, Metered>> {
+) -> Outcome<BTreeMap<&'a str, Metered<'a>>> {
     let blank = Blank::of(snapshot, &wanted.range, wanted.zone, &wanted.charged)?;
     let metered = wanted.charged.iter().map(|(tenant, tariff)| {
         let there = tenants.presence(tenant).range();
         let meter = blank.meter(tariff).active(there.start, there.end);
-        (*tenant, Metered { meter, is_by_slot: tariff.is_by_slot() })
+        (*tenant, Metered { meter, tariff, is_by_slot: tariff.is_by_slot() })
     });
     Ok(metered.collect())
 }

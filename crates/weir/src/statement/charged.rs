@@ -6,6 +6,7 @@ use crate::exit::Outcome;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use weir_account::Zone;
+use weir_account::class::OTHER;
 use weir_account::tariff::{Meter, Tariff};
 use weir_flow::health::Counter;
 use weir_store::Snapshot;
@@ -15,6 +16,11 @@ const HOUR_MS: i64 = 3_600_000;
 pub(crate) const SLOT_MS: i64 = 300_000;
 /// The class of all traffic with the outside, until there are classes.
 pub(crate) const ALL: &str = "all";
+
+/// What a meter calls traffic that was given no class: where there are classes, records from before there were.
+pub(crate) fn unclassed(config: &Config) -> &'static str {
+    if config.classes.is_empty() { ALL } else { OTHER }
+}
 
 /// Tenants and the tariffs that they pay by.
 pub(crate) type Charged<'a> = BTreeMap<&'a str, &'a Tariff>;

@@ -12,7 +12,7 @@ pub(crate) mod language;
 mod summary;
 
 pub(crate) use account::{Account, Level, Wanted};
-pub(crate) use charged::{ALL, Blank, Charged, SLOT_MS, charged, tariff};
+pub(crate) use charged::{ALL, Blank, Charged, SLOT_MS, charged, tariff, unclassed};
 
 pub(crate) use document::{Adjustment, Charges, Document, QuotaUse, Style};
 pub(crate) use language::Language;
@@ -124,20 +124,29 @@ impl Prepared {
     }
 
     /// The manager's page: all tenants in one table. A tenant whose tariff cannot be applied is on it, with why.
-    pub(crate) fn summary(&self) -> Summary {
+    ///
+    /// # Errors
+    /// A sum does not fit.
+    pub(crate) fn summary(&self) -> Outcome<Summary> {
         let lines = self.account.usage.tenants().map(|(tenant, usage)| Line {
             tenant: tenant.to_owned(),
             used: usage.used,
             charges: self.charges(tenant).map(|charges| charges.map_err(|failure| failure.to_string())),
         });
-        Summary {
+        let mut classes: BTreeMap<String, Used> = BTreeMap::new();
+        for (class, used) in self.account.usage.tenants().flat_map(|(_, usage)| &usage.classes) {
+            let sum = classes.entry(class.to_string()).or_default();
+            *sum = sum.plus(*used)?;
+        }
+        Ok(Summary {
             period: self.period.clone(),
             lines: lines.collect(),
+            classes,
             balance: self.account.balance.clone(),
             completeness: self.account.completeness.clone(),
             exporters: self.exporters.clone(),
             style: self.config.style(None),
-        }
+        })
     }
 }
 

@@ -14,6 +14,8 @@ pub(crate) struct Summary {
     pub(crate) period: Period,
     /// In the order of names.
     pub(crate) lines: Vec<Line>,
+    /// All of them together, by class of traffic; none if there are no classes.
+    pub(crate) classes: BTreeMap<String, Used>,
     pub(crate) balance: Balance,
     pub(crate) completeness: Completeness,
     pub(crate) exporters: BTreeMap<Addr, String>,

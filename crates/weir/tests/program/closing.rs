@@ -94,7 +94,7 @@ fn late(place: &Place) {
     import(place, "late.pcap", &[(OCTOBER_S + 60, 2, &[flow(PEER, ACME, 700_000_000, 7)])]);
 }
 
-fn sums(octets: u64, packets: u64, flows: u64) -> Value {
+pub(crate) fn sums(octets: u64, packets: u64, flows: u64) -> Value {
     json!({"octets": octets, "packets": packets, "flows": flows})
 }
 

@@ -21,6 +21,7 @@
 //! | `mail` | statements as mail: to a real server, to servers that fail, once each |
 //! | `rate` | what traffic costs, to the cent |
 //! | `statement` | what a building's tenants are told of a month, by hand |
+//! | `class` | what the other end makes of traffic: by class, from the datagram to the bill |
 //! | `closing` | statements that stand: closed, adjusted, tampered with, explained, proved |
 //! | `reattribute` | whose records are, decided again; rooms that go from one tenant to another |
 //! | `quota` | who used too much cannot send, by the kernel's counters |
@@ -47,6 +48,7 @@ mod bad_input;
 mod capture;
 mod captures;
 mod check;
+mod class;
 mod cli;
 mod closing;
 mod daemon;

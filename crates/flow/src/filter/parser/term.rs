@@ -311,6 +311,9 @@ impl Parser<'_> {
         if self.names.tenants.iter().any(|name| name == token.text) {
             return mistake.suggest(format!("tenant {}", token.text));
         }
+        if self.names.classes.iter().any(|name| name == token.text) {
+            return mistake.suggest(format!("class {}", token.text));
+        }
         if self.names.exporters.iter().any(|(name, _)| name == token.text) {
             return mistake.suggest(format!("exporter {}", token.text));
         }

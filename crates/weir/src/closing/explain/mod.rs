@@ -7,7 +7,7 @@
 mod page;
 
 use super::adjust::Again;
-use super::figure::{Figures, WAYS};
+use super::figure::{Classes, Figures, WAYS};
 use super::recount::{Origin, Recount};
 use crate::cli::snapshot;
 use crate::config::Config;
@@ -15,8 +15,9 @@ use crate::exit::{Failure, Outcome};
 use crate::report::bill::{Charged, Report};
 use crate::report::{self, Form};
 use serde_json::Value as Json;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use weir_account::Period;
+use weir_account::class::OTHER;
 use weir_account::percentile::Reading;
 use weir_account::tariff::{Charge, Direction, Tariff};
 use weir_books::{Books, Kept};
@@ -43,6 +44,8 @@ pub(crate) struct Explained {
 pub(crate) struct Way {
     /// Its place among [`WAYS`].
     pub(crate) at: usize,
+    /// Of this class of traffic only, if of one.
+    pub(crate) class: Option<String>,
     /// Octets, packets and flows as they were closed,
     pub(crate) closed: [i128; 3],
     /// with what was adjusted since.
@@ -86,8 +89,8 @@ pub(crate) struct Sampled {
     pub(crate) measured_octets: u128,
 }
 
-/// Finds what is behind a statement: its number, or `TENANT/PERIOD`; and of it one line, if any is named: a way or a
-/// rule of the tariff.
+/// Finds what is behind a statement: its number, or `TENANT/PERIOD`; and of it one line, if any is named: a way, a class
+/// of traffic or a rule of the tariff.
 ///
 /// # Errors
 /// There is no such statement or line, or the store cannot be read.
@@ -104,21 +107,21 @@ pub(crate) fn explain(config: &Config, statement: &str, line: Option<&str>) -> O
     let snapshot = snapshot(config, Some(&again.span.range()))?;
     let charged = again.charged();
     let tariff = charged.get(kept.tenant.as_str()).copied();
-    let asked = asked(line, tariff)?;
     let figures = Figures::parse(&kept.figures).ok_or_else(|| {
         Failure::new(format!("the figures of statement {} cannot be read: run `weir verify`", kept.number))
     })?;
     let stands =
         again.stands(&books)?.remove(&kept.tenant).map_or_else(|| figures.clone(), |(_, stands)| stands);
-    let mut accounts = accounts(&snapshot, &again, &kept.tenant)?;
+    let asked = asked(line, tariff, &figures)?;
     let has_records = Origin::best(&snapshot, &again.span) == Some(Origin::Records);
     let mut ways = Vec::new();
-    for at in asked {
-        let sums = |figures: &Figures| figures.used.get(at).copied().unwrap_or_default();
-        let records = has_records.then(|| records(&snapshot, &again, &kept.tenant, at)).transpose()?;
-        let (closed, stands) = (sums(&figures), sums(&stands));
-        let accounts = accounts.remove(&at).unwrap_or_default();
-        ways.push(Way { at, closed, stands, accounts, records });
+    for asked in asked {
+        let filter = filter(&kept.tenant, &asked, &stands.classes)?;
+        let records = has_records.then(|| records(&snapshot, &again, filter)).transpose()?;
+        let (closed, now) = (asked.sums(&figures), asked.sums(&stands));
+        let accounts = accounts(&snapshot, &again, &kept.tenant, &asked)?;
+        let Asked { at, class } = asked;
+        ways.push(Way { at, class, closed, stands: now, accounts, records });
     }
     let bill = tariff.map(|tariff| bill(&snapshot, &again, &kept.tenant, tariff)).transpose()?;
     let document: Json = serde_json::from_slice(&kept.document).unwrap_or_default();
@@ -149,43 +152,84 @@ fn find(books: &Books, text: &str) -> Outcome<Kept> {
         .ok_or_else(|| none(format!("\"{tenant}\" has no statement of {period}")))
 }
 
-/// Which ways are meant: the one that is named, or those that a rule of the tariff is about.
-fn asked(line: Option<&str>, tariff: Option<&Tariff>) -> Outcome<Vec<usize>> {
-    let Some(line) = line else { return Ok((0..WAYS.len()).collect()) };
-    if let Some(at) = WAYS.iter().position(|way| *way == line.replace(' ', "_")) {
-        return Ok(vec![at]);
+/// A way whose traffic is asked for, of one class only if one is named.
+struct Asked {
+    at: usize,
+    class: Option<String>,
+}
+
+impl Asked {
+    /// What figures say of it.
+    fn sums(&self, figures: &Figures) -> [i128; 3] {
+        match &self.class {
+            None => figures.used.get(self.at).copied().unwrap_or_default(),
+            Some(class) => {
+                figures.classes.get(class).and_then(|ways| ways.get(self.at)).copied().unwrap_or_default()
+            }
+        }
     }
+
+    /// Whether an account of its way is of its class. What was given none is of the last resort.
+    fn takes(&self, class: Option<&str>) -> bool {
+        self.class.as_deref().is_none_or(|asked| asked == class.unwrap_or(OTHER))
+    }
+}
+
+/// Which ways are meant: the one that is named, those of the class that is named, or those that a rule of the tariff is
+/// about.
+fn asked(line: Option<&str>, tariff: Option<&Tariff>, figures: &Figures) -> Outcome<Vec<Asked>> {
+    let all = |ways: &[usize]| ways.iter().map(|at| Asked { at: *at, class: None }).collect();
+    let Some(line) = line else { return Ok(all(&[0, 1, 2, 3])) };
+    if let Some(at) = WAYS.iter().position(|way| *way == line.replace(' ', "_")) {
+        return Ok(all(&[at]));
+    }
+    let of_class = |class: &str, ways: &[usize]| -> Vec<Asked> {
+        ways.iter().map(|at| Asked { at: *at, class: Some(class.to_owned()) }).collect()
+    };
     let rules = tariff.map(|tariff| tariff.rules.as_slice()).unwrap_or_default();
     if let Some(rule) = rules.iter().find(|rule| rule.name == line) {
-        return Ok(match &rule.charge {
-            Charge::Flat { .. } | Charge::Once { .. } => Vec::new(),
-            Charge::Volume { of, .. } => match of.direction {
-                Direction::In => vec![0],
-                Direction::Out => vec![1],
-                Direction::Sum | Direction::Greater => vec![0, 1],
-            },
-            Charge::Percentile { rule, .. } => match rule.reading {
-                Reading::In => vec![0],
-                Reading::Out => vec![1],
-                Reading::Greater | Reading::GreaterEachSlot | Reading::Sum => vec![0, 1],
-            },
+        let ways = ways(&rule.charge);
+        return Ok(match rule.charge.classes() {
+            [] => all(ways),
+            classes => classes.iter().flat_map(|class| of_class(class, ways)).collect(),
         });
     }
+    let classes = figures.classes.keys().map(|class| format!("class {class}"));
+    let classes: Vec<String> = classes.collect();
+    if let Some(class) = classes.iter().find(|class| *class == line) {
+        return Ok(of_class(class.trim_start_matches("class "), &[0, 1]));
+    }
     let names = WAYS.iter().copied().chain(rules.iter().map(|rule| rule.name.as_str()));
-    let names: Vec<&str> = names.collect();
+    let names: Vec<&str> = names.chain(classes.iter().map(String::as_str)).collect();
     let near = crate::config::nearest(line, &names)
         .map_or_else(String::new, |near| format!("did you mean {near}? "));
     Err(Failure::usage(format!("there is no line \"{line}\" on it; {near}there are {}", names.join(", "))))
 }
 
-fn accounts(snapshot: &Snapshot, again: &Again, tenant: &str) -> Outcome<BTreeMap<usize, Accounts>> {
-    let mut all: BTreeMap<usize, Accounts> = BTreeMap::new();
+/// The ways whose traffic something costs.
+fn ways(charge: &Charge) -> &'static [usize] {
+    match charge {
+        Charge::Flat { .. } | Charge::Once { .. } => &[],
+        Charge::Volume { of, .. } => match of.direction {
+            Direction::In => &[0],
+            Direction::Out => &[1],
+            Direction::Sum | Direction::Greater => &[0, 1],
+        },
+        Charge::Percentile { rule, .. } => match rule.reading {
+            Reading::In => &[0],
+            Reading::Out => &[1],
+            Reading::Greater | Reading::GreaterEachSlot | Reading::Sum => &[0, 1],
+        },
+    }
+}
+
+fn accounts(snapshot: &Snapshot, again: &Again, tenant: &str, asked: &Asked) -> Outcome<Accounts> {
+    let way = WAYS.get(asked.at).copied().unwrap_or_default();
+    let mut accounts = Accounts::default();
     snapshot.bins(again.span.range(), |row| {
-        let Some(at) = WAYS.iter().position(|way| *way == row.kind.word()) else { return };
-        if row.tenant != Some(tenant) {
+        if row.kind.word() != way || row.tenant != Some(tenant) || !asked.takes(row.class) {
             return;
         }
-        let accounts = all.entry(at).or_default();
         accounts.rows += 1;
         accounts.bins.insert(row.bin);
         accounts.hosts.insert(row.host);
@@ -193,27 +237,38 @@ fn accounts(snapshot: &Snapshot, again: &Again, tenant: &str) -> Outcome<BTreeMa
         let counts = [row.counts.octets, row.counts.packets, row.counts.flows];
         accounts.sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += i128::from(count));
     })?;
-    Ok(all)
+    Ok(accounts)
 }
 
-/// The records that have a share in a tenant's traffic of a way.
-pub(super) fn filter(tenant: &str, at: usize) -> Outcome<Filter> {
-    let name = format!("\"{}\"", tenant.replace('\\', "\\\\").replace('"', "\\\""));
-    let text = match at {
+/// The records that have a share in a tenant's traffic of a way, which has these classes.
+fn filter(tenant: &str, asked: &Asked, classes: &Classes) -> Outcome<Filter> {
+    let quoted = |name: &str| format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""));
+    let name = quoted(tenant);
+    let text = match asked.at {
         0 => format!("own tenant {name} and direction in"),
         1 => format!("own tenant {name} and direction out"),
         2 => format!("peer tenant {name} and direction local"),
         _ => format!("own tenant {name} and direction local"),
     };
+    let of_class = match asked.class.as_deref() {
+        None => String::new(),
+        // So is what was given none.
+        Some(OTHER) => {
+            let known = classes.keys().filter(|class| *class != OTHER);
+            known.map(|class| format!(" and not class {}", quoted(class))).collect()
+        }
+        Some(class) => format!(" and class {}", quoted(class)),
+    };
+    let text = text + &of_class;
     Filter::parse(&text).map_err(|mistake| Failure::new(format!("in {text}: {mistake}")))
 }
 
-fn records(snapshot: &Snapshot, again: &Again, tenant: &str, at: usize) -> Outcome<Records> {
+fn records(snapshot: &Snapshot, again: &Again, filter: Filter) -> Outcome<Records> {
     let keys = [Column::Exporter, Column::SamplingInterval, Column::SamplingSource].map(Key::Column);
     let query = Query {
         range: Some(again.span.range()),
         count: Count::Inside,
-        filter: Some(filter(tenant, at)?),
+        filter: Some(filter),
         measures: vec![Measure::Octets, Measure::Packets, Measure::Flows, Measure::MeasuredOctets],
         order: Order::Key,
         limit: None,
@@ -246,7 +301,7 @@ fn records(snapshot: &Snapshot, again: &Again, tenant: &str, at: usize) -> Outco
 /// The bill by the tariff that the period was closed with.
 fn bill(snapshot: &Snapshot, again: &Again, tenant: &str, tariff: &Tariff) -> Outcome<(String, Json)> {
     let charged = [(tenant, tariff)].into();
-    let recount = Recount::of(snapshot, &again.span, (&charged, &again.config.tenants), Origin::Accounts)?;
+    let recount = Recount::of(&again.config, snapshot, &again.span, &charged, Origin::Accounts)?;
     let bill = recount.bill(tenant, tariff)?;
     let period = Period::parse(&again.closed.closing.period, &again.span.zone, again.config.day)
         .map_err(|error| Failure::new(error.to_string()))?;

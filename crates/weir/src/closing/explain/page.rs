@@ -99,7 +99,7 @@ impl Explained {
 impl Way {
     fn document(&self, exporter: &dyn Fn(Addr) -> String) -> Json {
         let accounts = &self.accounts;
-        json!({
+        let mut way = json!({
             "line": WAYS.get(self.at),
             "closed": sums(self.closed),
             "adjusted": sums(self.stands),
@@ -108,11 +108,19 @@ impl Way {
                 "exporters": accounts.exporters.len(), "sums": sums(accounts.sums),
             },
             "records": self.records.as_ref().map(|records| records.document(exporter)),
-        })
+        });
+        if let (Some(object), Some(class)) = (way.as_object_mut(), &self.class) {
+            object.insert("class".to_owned(), json!(class));
+        }
+        way
     }
 
     fn text(&self, out: &mut String, exporter: &dyn Fn(Addr) -> String) {
-        let name = WAYS.get(self.at).copied().unwrap_or_default().replace('_', " ");
+        let way = WAYS.get(self.at).copied().unwrap_or_default().replace('_', " ");
+        let name = match &self.class {
+            None => way,
+            Some(class) => format!("{way}, class {class}"),
+        };
         // Writing into a string does not fail.
         let _ = write!(out, "\n{name}: {} as closed\n", counted(self.closed));
         if self.stands != self.closed {

@@ -39,7 +39,7 @@ fn meter(config: &Config, now_ms: i64) -> Meter {
 fn row(ago_ms: i64, kind: bins::Kind, octets: u64) -> BinRow<'static> {
     let host = Some(Addr::v4([10, 0, 1, 7]));
     let counts = Counts { octets, packets: 1, flows: 1, ..Counts::default() };
-    BinRow { bin: NOON_MS - ago_ms, exporter: CORE, kind, tenant: Some("acme"), host, counts }
+    BinRow { bin: NOON_MS - ago_ms, exporter: CORE, kind, tenant: Some("acme"), host, class: None, counts }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! How an amount comes about, in words of each language: the same for `weir rate` and for statements.
 
 use crate::statement::language::fill;
-use crate::statement::{Language, Style};
+use crate::statement::{ALL, Language, Style};
 use weir_account::Zone;
 use weir_account::money::{Money, Rounding};
 use weir_account::percentile::{Direction, Percentile};
@@ -48,11 +48,30 @@ impl<'a> Words<'a> {
     /// Traffic that costs nothing because no rule is about it.
     pub(crate) fn unrated(&self, unrated: &Unrated) -> String {
         let [came, went] = [unrated.volume.came, unrated.volume.went].map(|octets| self.size(octets.into()));
-        self.fill(self.language.words().unrated, &[("in", came), ("out", went)])
+        let w = self.language.words();
+        match unrated.class.as_str() {
+            ALL => self.fill(w.unrated, &[("in", came), ("out", went)]),
+            class => self.fill(w.unrated_class, &[("class", class.to_owned()), ("in", came), ("out", went)]),
+        }
     }
 
-    /// How an amount comes about.
+    /// What is charged besides the octets of IP, if anything is.
+    pub(crate) fn overhead(&self) -> Option<String> {
+        let octets = self.size(self.tariff.overhead.into());
+        (self.tariff.overhead > 0).then(|| self.fill(self.language.words().overhead, &[("octets", octets)]))
+    }
+
+    /// How an amount comes about, and of which classes' traffic, if not of all.
     pub(crate) fn how(&self, line: &Line) -> String {
+        let mut how = self.detail(line);
+        if !line.classes.is_empty() {
+            let classes = line.classes.join(", ");
+            how.push_str(&self.fill(self.language.words().of_classes, &[("classes", classes)]));
+        }
+        how
+    }
+
+    fn detail(&self, line: &Line) -> String {
         let w = self.language.words();
         match &line.detail {
             Detail::Flat { price, days } => {

@@ -1,4 +1,4 @@
-//! A statement for spreadsheets: a line for the total, each host, each day, and each amount.
+//! A statement for spreadsheets: a line for the total, each class, each host, each day, and each amount.
 
 use super::super::csv_line;
 use crate::statement::Document;
@@ -23,6 +23,9 @@ pub(crate) fn render(document: &Document) -> String {
         out.push_str(&csv_line([kind, key].map(cell).into_iter().chain(numbers).chain(ends)));
     };
     traffic("total", &s.tenant, &s.used);
+    for line in &s.classes {
+        traffic("class", &line.class, &line.used);
+    }
     for host in &s.hosts {
         traffic("host", &host.address.map(|a| a.to_string()).unwrap_or_default(), &host.used);
     }

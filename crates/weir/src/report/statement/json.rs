@@ -1,6 +1,6 @@
 //! A statement for programs: what is stated, in the contract's names, and nothing of how it looks.
 
-use super::super::usage::used;
+use super::super::usage::{class, used};
 use super::super::{balance, bill, completeness};
 use crate::statement::Document;
 use serde_json::{Map, Value as Json, json};
@@ -29,6 +29,10 @@ fn object(document: &Document, name: &dyn Fn(Addr) -> Option<String>) -> Json {
     });
     let mut object = Map::from_iter([("tenant".to_owned(), json!(s.tenant)), ("period".to_owned(), period)]);
     object.extend(used(&s.used));
+    if !s.classes.is_empty() {
+        let lines = s.classes.iter().map(|line| class(&line.class, &line.used));
+        object.insert("classes".to_owned(), lines.collect());
+    }
     if let Some(charges) = &document.charges {
         object.insert("charges".to_owned(), bill::charges(&charges.tariff, &charges.bill, s.period.zone()));
     }

@@ -133,6 +133,8 @@ pub(crate) fn of(document: &Document) -> Paper {
     let (style, statement) = (&document.style, &document.statement);
     let w = style.language.words();
     let mut sections = vec![part::traffic(document)];
+    let classes = statement.classes.iter().map(|line| (line.class.as_str(), &line.used));
+    sections.extend(part::classes(classes, style));
     sections.extend(part::charges(document));
     sections.extend(part::adjustments(document));
     sections.extend(part::quotas(document));

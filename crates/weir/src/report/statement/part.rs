@@ -4,7 +4,8 @@ use super::charge;
 use super::{Bar, Chart, Head, MONTH_DAYS, Part, Section, Table};
 use crate::report::usage::total;
 use crate::statement::language::fill;
-use crate::statement::{Document, Language};
+use crate::statement::{Document, Language, Style};
+use weir_account::class::OTHER;
 use weir_account::money::Money;
 use weir_account::statement::{HostLine, Unit};
 use weir_account::sums::Sums;
@@ -43,6 +44,44 @@ pub(super) fn traffic(document: &Document) -> Section {
     Section { heading: w.traffic.to_owned(), parts: vec![Part::Table(table)] }
 }
 
+/// Traffic with the outside by class, if there are classes.
+pub(super) fn classes<'a>(
+    classes: impl Iterator<Item = (&'a str, &'a Used)>,
+    style: &Style,
+) -> Option<Section> {
+    let (language, w) = (style.language, style.language.words());
+    let lines: Vec<(&str, &Used)> = classes.collect();
+    let of = |used: &Used| u128::from(used.r#in.octets) + u128::from(used.out.octets);
+    let whole: u128 = lines.iter().map(|(_, used)| of(used)).sum();
+    let row = |(name, used): &(&str, &Used)| {
+        vec![
+            (*name).to_owned(),
+            language.size(used.r#in.octets, style.unit),
+            language.size(used.out.octets, style.unit),
+            language.number(used.r#in.octets),
+            language.number(used.out.octets),
+            language.share(of(used), whole),
+        ]
+    };
+    let octets = [w.r#in, w.out].map(|way| Head::right(&format!("{}, {way}", w.octets)));
+    let [octets_in, octets_out] = octets;
+    let table = Table {
+        caption: w.classes.to_owned(),
+        heads: vec![
+            Head::left(w.class),
+            Head::right(w.r#in),
+            Head::right(w.out),
+            octets_in,
+            octets_out,
+            Head::right(w.share),
+        ],
+        rows: lines.iter().map(row).collect(),
+        foot: Vec::new(),
+    };
+    let parts = vec![Part::Table(table), Part::Text(fill(w.classes_note, &[("other", OTHER)]))];
+    (!lines.is_empty()).then(|| Section { heading: w.classes.to_owned(), parts })
+}
+
 /// What it costs, if there is a tariff.
 pub(super) fn charges(document: &Document) -> Option<Section> {
     let charges = document.charges.as_ref()?;
@@ -73,7 +112,9 @@ pub(super) fn charges(document: &Document) -> Option<Section> {
         foot,
     };
     let by = fill(w.charges_by, &[("tariff", &tariff.name), ("currency", words.currency())]);
-    let mut parts = vec![Part::Text(by), Part::Table(table)];
+    let mut parts = vec![Part::Text(by)];
+    parts.extend(words.overhead().map(Part::Text));
+    parts.push(Part::Table(table));
     parts.extend(charges.bill.unrated.iter().map(|one| Part::Text(words.unrated(one))));
     Some(Section { heading: w.charges.to_owned(), parts })
 }

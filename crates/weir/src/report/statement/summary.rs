@@ -1,8 +1,8 @@
 //! The manager's page: all tenants in one table, with what they pay; their sum is the trial balance.
 
-use super::part::local;
+use super::part::{classes, local};
 use super::{Head, Paper, Part, Section, Table, common_facts, complete, lead};
-use crate::report::usage::{total, used};
+use crate::report::usage::{class, total, used};
 use crate::report::{balance, bill, completeness, csv_line};
 use crate::statement::language::fill;
 use crate::statement::{Charges, Line, Summary};
@@ -35,11 +35,11 @@ pub(crate) fn of(summary: &Summary) -> Paper {
         lead: lead(&whole, style),
         facts: common_facts(&summary.period, style),
         notices,
-        sections: vec![
-            Section { heading: w.traffic.to_owned(), parts: tenants(summary, &whole) },
-            trial(summary),
-            complete::section(&summary.completeness, zone, style),
-        ],
+        sections: [Section { heading: w.traffic.to_owned(), parts: tenants(summary, &whole) }]
+            .into_iter()
+            .chain(classes(summary.classes.iter().map(|(class, used)| (class.as_str(), used)), style))
+            .chain([trial(summary), complete::section(&summary.completeness, zone, style)])
+            .collect(),
         footer: style.footer.clone(),
     }
 }
@@ -175,7 +175,7 @@ pub(crate) fn json(summary: &Summary) -> Json {
     let gross = sums
         .iter()
         .map(|(code, sum)| (code.clone(), json!(sum.as_ref().map(|(sum, currency)| currency.text(*sum)))));
-    json!({
+    let mut page = json!({
         "period": {
             "name": summary.period.name(),
             "from": summary.period.from(),
@@ -186,7 +186,12 @@ pub(crate) fn json(summary: &Summary) -> Json {
         "gross": Json::Object(gross.collect()),
         "balance": balance::document(&summary.balance, &exporter),
         "completeness": completeness::document(&summary.completeness, zone),
-    })
+    });
+    if let (Some(object), false) = (page.as_object_mut(), summary.classes.is_empty()) {
+        let classes = summary.classes.iter().map(|(name, used)| class(name, used));
+        object.insert("classes".to_owned(), classes.collect());
+    }
+    page
 }
 
 /// For spreadsheets: a line a tenant.

@@ -62,6 +62,7 @@ fn charged(document: Document) -> Document {
         name: "flat".into(),
         currency: Currency::by_code("EUR").unwrap(),
         rounding: Rounding::HalfUp,
+        overhead: 0,
         rules: vec![Rule {
             name: "line".into(),
             charge: Charge::Flat { amount: decimal("5.00"), proration: Proration::None },

@@ -51,8 +51,9 @@ words! {
     nothing_used, nothing_used_incomplete, incomplete, incomplete_unknown, unbalanced,
     // Traffic.
     traffic, amount, octets, packets, flows, share, from_outside, to_outside, local_in, local_out, local, r#in, out,
+    classes, classes_note, class,
     // Charges.
-    charges, charges_by, rule, how, net, to_pay, unrated, not_charged,
+    charges, charges_by, overhead, rule, how, net, to_pay, unrated, unrated_class, not_charged, of_classes,
     flat, part, less, begun, tier, at_price, committed, percentile, percentile_above, and, without_data,
     minimum, tax, adjusted,
     // Adjustments and quotas.
