@@ -66,8 +66,6 @@ impl Origin {
 pub(crate) struct Recount {
     span: Span,
     tenants: BTreeMap<String, Counted>,
-    /// When those who pay were there, who were not always.
-    presence: BTreeMap<String, Range<i64>>,
     blank: Blank,
     /// What meters call traffic without a class.
     unclassed: &'static str,
@@ -99,20 +97,15 @@ impl Recount {
         charged: &Charged<'_>,
         from: Origin,
     ) -> Outcome<Self> {
-        let blank = Blank::of(snapshot, &span.range(), &span.zone, charged)?;
+        let blank = Blank::of(&config.tenants, snapshot, &span.range(), &span.zone, charged)?;
         let slots = |tariff: &&Tariff| tariff.is_by_slot().then(BTreeMap::new);
         let by_slot = charged.iter().map(|(tenant, tariff)| {
             let overhead = tariff.overhead.into();
             ((*tenant).to_owned(), Counted { slots: slots(tariff), overhead, ..Counted::default() })
         });
-        let tenants = &config.tenants;
-        let dated = charged.keys().map(|tenant| (*tenant, tenants.presence(tenant)));
-        let dated = dated.filter(|(_, presence)| *presence != weir_account::Span::default());
-        let presence = dated.map(|(tenant, presence)| (tenant.to_owned(), presence.range())).collect();
         let mut recount = Self {
             span: span.clone(),
             tenants: by_slot.collect(),
-            presence,
             blank,
             unclassed: unclassed(config),
             decoded: [0; 3],
@@ -180,15 +173,13 @@ impl Recount {
     /// As [`Recount::figures`].
     pub(crate) fn bill(&self, tenant: &str, tariff: &Tariff) -> Outcome<Bill> {
         let nothing = Counted::default();
-        let mut meter = self.meter(self.tenants.get(tenant).unwrap_or(&nothing), tariff)?;
-        if let Some(there) = self.presence.get(tenant) {
-            meter = meter.active(there.start, there.end);
-        }
+        let counted = self.tenants.get(tenant).unwrap_or(&nothing);
+        let meter = self.meter(tenant, counted, tariff)?;
         tariff.rate(&meter).map_err(|error| Failure::new(format!("{tenant}: {error}")))
     }
 
-    fn meter(&self, counted: &Counted, tariff: &Tariff) -> Outcome<Meter> {
-        let mut meter = self.blank.meter(tariff);
+    fn meter(&self, tenant: &str, counted: &Counted, tariff: &Tariff) -> Outcome<Meter> {
+        let mut meter = self.blank.meter(tenant, tariff);
         let named = |class: &str| if class.is_empty() { self.unclassed } else { class }.to_owned();
         if let Some(slots) = &counted.slots {
             for (class, slots) in slots {

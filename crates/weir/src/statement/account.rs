@@ -62,7 +62,7 @@ impl Account {
         let mut sum = Sum {
             usage: Usage::new(there.map(|tenant| tenant.name.as_str())),
             days: wanted.days.map(DailyByTenant::new),
-            meters: meters(&snapshot, wanted, &config.tenants)?,
+            meters: meters(&config.tenants, &snapshot, wanted)?,
             unclassed: unclassed(config),
             run: Run::default(),
         };
@@ -230,16 +230,15 @@ fn kind(kind: bins::Kind) -> Kind {
     }
 }
 
-/// A meter for everybody who is charged, of the time that the tenant was there.
+/// A meter for everybody who is charged.
 fn meters<'a>(
+    tenants: &Tenants,
     snapshot: &Snapshot,
     wanted: &Wanted<'a>,
-    tenants: &Tenants,
 ) -> Outcome<BTreeMap<&'a str, Metered<'a>>> {
-    let blank = Blank::of(snapshot, &wanted.range, wanted.zone, &wanted.charged)?;
+    let blank = Blank::of(tenants, snapshot, &wanted.range, wanted.zone, &wanted.charged)?;
     let metered = wanted.charged.iter().map(|(tenant, tariff)| {
-        let there = tenants.presence(tenant).range();
-        let meter = blank.meter(tariff).active(there.start, there.end);
+        let meter = blank.meter(tenant, tariff);
         (*tenant, Metered { meter, tariff, is_by_slot: tariff.is_by_slot() })
     });
     Ok(metered.collect())

@@ -5,9 +5,9 @@ use crate::config::Config;
 use crate::exit::Outcome;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
-use weir_account::Zone;
 use weir_account::class::OTHER;
 use weir_account::tariff::{Meter, Tariff};
+use weir_account::{Span, Tenants, Zone};
 use weir_flow::health::Counter;
 use weir_store::Snapshot;
 
@@ -43,6 +43,8 @@ pub(crate) struct Blank {
     empty: Meter,
     /// With the slots of hours in which no datagram came: nobody knows what there was.
     watched: Option<Meter>,
+    /// When those who pay were there, who were not always.
+    presence: BTreeMap<String, Range<i64>>,
 }
 
 impl Blank {
@@ -51,14 +53,18 @@ impl Blank {
     /// # Errors
     /// The store cannot be read.
     pub(crate) fn of(
+        tenants: &Tenants,
         snapshot: &Snapshot,
         range: &Range<i64>,
         zone: &Zone,
         charged: &Charged<'_>,
     ) -> Outcome<Self> {
         let empty = Meter::new(zone, range.start, range.end);
+        let dated = charged.keys().map(|tenant| (*tenant, tenants.presence(tenant)));
+        let dated = dated.filter(|(_, presence)| *presence != Span::default());
+        let presence = dated.map(|(tenant, presence)| (tenant.to_owned(), presence.range())).collect();
         if !charged.values().any(|tariff| tariff.is_by_slot()) {
-            return Ok(Self { empty, watched: None });
+            return Ok(Self { empty, watched: None, presence });
         }
         let mut heard = BTreeSet::new();
         snapshot.health(range.clone(), |row| {
@@ -74,12 +80,16 @@ impl Blank {
             }
             slot = slot.saturating_add(SLOT_MS);
         }
-        Ok(Self { empty, watched: Some(watched) })
+        Ok(Self { empty, watched: Some(watched), presence })
     }
 
-    /// A meter for this tariff.
-    pub(crate) fn meter(&self, tariff: &Tariff) -> Meter {
+    /// A meter of a tenant for this tariff.
+    pub(crate) fn meter(&self, tenant: &str, tariff: &Tariff) -> Meter {
         let watched = self.watched.as_ref().filter(|_| tariff.is_by_slot());
-        watched.unwrap_or(&self.empty).clone()
+        let meter = watched.unwrap_or(&self.empty).clone();
+        match self.presence.get(tenant) {
+            Some(there) => meter.active(there.start, there.end),
+            None => meter,
+        }
     }
 }
