@@ -1,10 +1,12 @@
 //! Commands that change something or check it: `run`, `import`, `send`, `check`.
 
 use super::Common;
+use crate::clock::Moment;
 use crate::collect::send::{Pace, Sent, Way};
 use crate::collect::stream::tls;
 use crate::collect::{file, import, run as daemon, send as player};
 use crate::exit::{Failure, Outcome};
+use crate::name::Book;
 use crate::report::number::{grouped, things};
 use crate::report::{self, Form};
 use crate::{clock, config, log};
@@ -196,6 +198,8 @@ pub(super) fn check(arguments: &CheckArguments) -> Outcome {
     }
     check_certificates(&config)?;
     check_processors(&config)?;
+    // The files of [names] must be there and be what they should.
+    drop(Book::open(&config, Moment::now())?);
     let Some(path) = path else {
         return report::print(
             "no configuration: there is no weir.toml here and no /etc/weir/weir.toml; defaults are used\n",

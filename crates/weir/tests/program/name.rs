@@ -3,6 +3,7 @@
 
 use crate::closing;
 use crate::daemon::{Daemon, usage_when};
+use crate::dice::Dice;
 use crate::mmdb::{self, Value as Datum};
 use crate::netflow::{self, Octets};
 use crate::run::Place;
@@ -244,6 +245,29 @@ fn a_closed_statement_keeps_its_names() {
     assert!(place.fails("close --period 2025-11", 1).contains("cannot read the names in"));
 }
 
+/// A file with octets that are wrong says something, or nothing, or that it is no such file.
+#[test]
+fn damaged_files_of_places_are_survived() {
+    let place = Place::with("[names]\nasn = \"asn.mmdb\"\nservers = []\n");
+    let good = mmdb::write(&[
+        ("192.0.2.0", 25, system(64_500, "Example One")),
+        ("2001:db8::", 32, system(1, "Six")),
+    ]);
+    let mut dice = Dice::new(5);
+    for _ in 0..40 {
+        let mut bad = good.clone();
+        for _ in 0..3 {
+            let at = dice.below(bad.len());
+            bad[at] = u8::try_from(dice.below(256)).unwrap();
+        }
+        bad.truncate(bad.len() - dice.below(3) * dice.below(100));
+        place.write("asn.mmdb", &bad);
+        let answer = place.weir("name 192.0.2.7 2001:db8::1 -o ndjson");
+        let is_told = answer.code == Some(1) && answer.err.contains("cannot read");
+        assert!(is_told || (answer.code == Some(0) && answer.out.lines().count() == 2), "{}", answer.err);
+    }
+}
+
 #[test]
 fn mistakes_say_what_to_do() {
     let place =
@@ -254,7 +278,9 @@ fn mistakes_say_what_to_do() {
     assert!(said.contains("wait_ms is no whole number from 0 to 60000"), "{said}");
     let place = Place::with("[names]\ngeo = \"names.txt\"\nservers = []\n");
     place.write("names.txt", "no database");
-    assert!(place.fails("name 192.0.2.7", 1).contains("is it a file in MaxMind's format"));
+    for line in ["name 192.0.2.7", "check"] {
+        assert!(place.fails(line, 1).contains("is it a file in MaxMind's format"));
+    }
     assert!(place.fails("name example.org", 2).contains("\"example.org\" is no address"));
     assert!(place.fails("name 192.0.2.7 -o parquet", 2).contains("no answer in columns"));
 }
