@@ -52,8 +52,10 @@ const KEEPALIVE: Duration = Duration::from_secs(60);
 pub struct Settings {
     /// Who may ask.
     pub users: Vec<User>,
-    /// Connections at a time; more are closed at once, and counted.
+    /// Connections at a time; more are closed at once, and counted here.
     pub connections_max: usize,
+    /// Connections that were closed because there were too many.
+    pub refused: Arc<AtomicU64>,
     /// How long a question may take, until its client has the last row.
     pub time_max: Duration,
     /// What all questions together may use.
@@ -76,7 +78,6 @@ impl std::fmt::Debug for Settings {
 pub struct Server {
     stop: Arc<Notify>,
     thread: Option<std::thread::JoinHandle<()>>,
-    refused: Arc<AtomicU64>,
 }
 
 impl Server {
@@ -103,14 +104,14 @@ impl Server {
             tls: settings.tls,
         });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
-        let (stop, refused) = (Arc::new(Notify::new()), Arc::new(AtomicU64::new(0)));
-        let (stopped, count) = (Arc::clone(&stop), Arc::clone(&refused));
+        let stop = Arc::new(Notify::new());
+        let stopped = Arc::clone(&stop);
         let thread = std::thread::Builder::new().name("sql".to_owned()).stack_size(job::STACK_BYTES);
         let thread = thread
             .spawn(move || {
                 runtime.block_on(async move {
                     tokio::select! {
-                        () = serve(listener, site, settings.connections_max, count) => {}
+                        () = serve(listener, site, settings.connections_max, settings.refused) => {}
                         () = stopped.notified() => {}
                     }
                 });
@@ -119,13 +120,7 @@ impl Server {
                 job::end(workers);
             })
             .map_err(failed)?;
-        Ok(Self { stop, thread: Some(thread), refused })
-    }
-
-    /// Connections that were closed because there were too many.
-    #[must_use]
-    pub fn refused(&self) -> u64 {
-        self.refused.load(Ordering::Relaxed)
+        Ok(Self { stop, thread: Some(thread) })
     }
 }
 

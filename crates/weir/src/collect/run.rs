@@ -80,7 +80,7 @@ pub(crate) fn run(config: Config, reread: &(dyn Fn() -> Outcome<Config> + Sync))
 #[cfg(feature = "sql")]
 fn answer_sql(share: &Arc<Share>) -> Outcome<impl Sized + use<>> {
     let current = Arc::clone(share);
-    crate::sql::start(move || current.config().1)
+    crate::sql::start(move || current.config().1, &share.hub.sql_refused)
 }
 
 /// This program has no SQL in it.

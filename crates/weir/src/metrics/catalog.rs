@@ -146,6 +146,7 @@ metrics! {
 
     HTTP_REQUESTS = Counter "weir_http_requests_total" ["path", "code"] "Requests answered over HTTP.";
     HTTP_REFUSED = Counter "weir_http_connections_refused_total" [] "Connections turned away because as many were open as may be.";
+    SQL_REFUSED = Counter "weir_sql_connections_refused_total" [] "Connections to `[sql]` turned away because as many were open as may be.";
 
     PROCESS_RESIDENT = Gauge "process_resident_memory_bytes" [] "Memory of the process that is really there.";
     PROCESS_CPU = Counter "process_cpu_seconds_total" [] "Processor time, user and system.";

@@ -91,6 +91,8 @@ pub(crate) struct Hub {
     pub(crate) early_seals: AtomicU64,
     /// Connections that the web refused.
     pub(crate) http_refused: AtomicU64,
+    /// Connections that SQL refused.
+    pub(crate) sql_refused: Arc<AtomicU64>,
     /// What the schedule and its letters have come to.
     pub(crate) post: Tally,
     /// What was done about quotas.
@@ -117,7 +119,11 @@ impl Hub {
             written: AtomicU64::new(0),
             queue_max: u64::try_from(config.memory.queue_batches()).unwrap_or(u64::MAX),
             held_max: u64::try_from(config.memory.store_options().held_bytes).unwrap_or(u64::MAX),
-            pressure_bytes: config.memory.pressure_bytes(),
+            // Questions in SQL have memory of their own.
+            pressure_bytes: config
+                .memory
+                .pressure_bytes()
+                .saturating_add(config.sql.as_ref().map_or(0, |sql| sql.memory_bytes)),
             pressed_at: AtomicI64::new(i64::MIN),
             batches_seen: AtomicU64::new(0),
             busy_at: AtomicI64::new(i64::MIN),
@@ -126,6 +132,7 @@ impl Hub {
             outage: Mutex::default(),
             early_seals: AtomicU64::new(0),
             http_refused: AtomicU64::new(0),
+            sql_refused: Arc::default(),
             post: Tally::default(),
             quota: Figures::default(),
         }

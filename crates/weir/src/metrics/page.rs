@@ -71,6 +71,7 @@ pub(crate) fn page(hub: &Hub, served: &Served, name: &dyn Fn(Addr) -> String, no
         page.sample(&m::HTTP_REQUESTS, &[path, code.as_str()], times);
     }
     page.one(&m::HTTP_REFUSED, hub.http_refused.load(Ordering::Relaxed));
+    page.one(&m::SQL_REFUSED, hub.sql_refused.load(Ordering::Relaxed));
     process(hub, &mut page);
     page.finish()
 }

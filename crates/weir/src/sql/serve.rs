@@ -9,6 +9,7 @@ use std::net::TcpListener;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 use weir_sql::server::{Server, Settings, TlsAcceptor, User};
 use weir_sql::{Limits, Lookup, Source};
@@ -17,14 +18,18 @@ use weir_store::Snapshot;
 /// What clients that begin with TLS at once say they want to speak.
 const ALPN: &[u8] = b"postgresql";
 
-/// Starts it where the configuration says, if it says so. `config` gives the configuration as it is now.
+/// Starts it where the configuration says, if it says so. `config` gives the configuration as it is now; connections that
+/// are turned away are added to `refused`.
 ///
 /// # Errors
 /// The address cannot be had, a password or a certificate not be read, or threads not be started.
-pub(crate) fn start(config: impl Fn() -> Arc<Config> + Send + Sync + 'static) -> Outcome<Option<Server>> {
+pub(crate) fn start(
+    config: impl Fn() -> Arc<Config> + Send + Sync + 'static,
+    refused: &Arc<AtomicU64>,
+) -> Outcome<Option<Server>> {
     let begun = config();
     let Some(sql) = &begun.sql else { return Ok(None) };
-    let settings = settings(sql)?;
+    let settings = settings(sql, Arc::clone(refused))?;
     let (tls, connections) = (settings.tls.is_some(), settings.connections_max);
     let listener = TcpListener::bind(sql.listen).map_err(|error| {
         let cure = "another program has the port, or the address is not ours: see [sql]";
@@ -40,7 +45,7 @@ pub(crate) fn start(config: impl Fn() -> Arc<Config> + Send + Sync + 'static) ->
     Ok(Some(server))
 }
 
-fn settings(sql: &Sql) -> Outcome<Settings> {
+fn settings(sql: &Sql, refused: Arc<AtomicU64>) -> Outcome<Settings> {
     let users: Outcome<Vec<User>> = sql
         .users
         .iter()
@@ -49,6 +54,7 @@ fn settings(sql: &Sql) -> Outcome<Settings> {
     Ok(Settings {
         users: users?,
         connections_max: sql.connections,
+        refused,
         time_max: Duration::from_secs(sql.seconds),
         limits: Limits {
             memory_bytes: usize::try_from(sql.memory_bytes).unwrap_or(usize::MAX),

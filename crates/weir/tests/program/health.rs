@@ -24,7 +24,7 @@ fn start(more: &str) -> (Place, Daemon, SocketAddr) {
 }
 
 /// What is answered: the code and the body.
-fn get(web: SocketAddr, path: &str) -> (u16, String) {
+pub(crate) fn get(web: SocketAddr, path: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(web).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     // A connection that is refused is closed, perhaps before all was said.

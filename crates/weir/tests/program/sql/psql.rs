@@ -1,6 +1,7 @@
 //! psql against a running daemon.
 
 use crate::daemon::{Daemon, until, usage_when};
+use crate::health;
 use crate::netflow::{self, Flow};
 use crate::run::{Place, number};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
@@ -294,10 +295,15 @@ fn with_a_certificate_only_tls_is_spoken() {
 #[test]
 fn more_connections_than_allowed_are_closed() {
     let Some(psql) = psql("more_connections_than_allowed_are_closed") else { return };
-    let base = Base::new("connections = 1\n");
+    let web = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let base = Base::new(&format!("connections = 1\n\n[web]\nlisten = \"{web}\"\n"));
     let held = std::net::TcpStream::connect(base.sql).unwrap();
     let refused = base.psql(&psql, "SELECT 1");
     assert!(!refused.status.success());
+    let (_, metrics) = health::get(web, "/metrics");
+    let refused = metrics.lines().find_map(|line| line.strip_prefix("weir_sql_connections_refused_total "));
+    // A client may try twice: with TLS and without.
+    assert!(refused.is_some_and(|count| ["1", "2"].contains(&count)), "{refused:?}");
     drop(held);
     until("a place", || base.psql(&psql, "SELECT 1").status.success());
     let _ = &base.place;
