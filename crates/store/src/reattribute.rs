@@ -33,7 +33,8 @@ pub struct Reattribution<'a> {
     pub range: Range<i64>,
     /// Spans whose accounts must stay as they are, ms since 1970: rows that have a part there are left alone.
     pub closed: Vec<Range<i64>>,
-    /// Sets direction, tenant, peer tenant and host of all rows of a batch, and its names. It decides row by row.
+    /// Sets direction, tenant, peer tenant, host and class of all rows of a batch, or takes them away, and its names. It
+    /// decides row by row.
     pub attribute: &'a dyn Fn(&mut Batch),
 }
 

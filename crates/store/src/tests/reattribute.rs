@@ -11,15 +11,15 @@ use weir_flow::{Addr, Column};
 
 /// Somebody's by the number of octets: of every third row nobody's.
 fn by_octets(batch: &mut Batch) {
-    const OWN: u64 =
-        Column::Direction.bit() | Column::Tenant.bit() | Column::PeerTenant.bit() | Column::Host.bit();
+    const OWN: u64 = Column::Direction.bit() | Column::Tenant.bit() | Column::Host.bit() | NONE;
+    const NONE: u64 = Column::PeerTenant.bit() | Column::Class.bit();
     batch.set_names(["nova".into(), "acme".into()].into());
     batch.seal();
     for row in 0..batch.len() {
         let octets = u64::try_from(octets(batch, row)).unwrap();
         let (direction, bits) = match octets % 3 {
             0 => (Direction::Transit, Column::Direction.bit()),
-            _ => (Direction::Out, OWN & !Column::PeerTenant.bit()),
+            _ => (Direction::Out, OWN & !NONE),
         };
         batch.u8s_mut(Column::Direction)[row] = direction.code();
         batch.u32s_mut(Column::Tenant)[row] = u32::from(octets % 2 == 1);
