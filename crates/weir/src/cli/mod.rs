@@ -101,6 +101,7 @@ impl Command {
             Self::Flows(_)
                 | Self::Top(_)
                 | Self::Plot(_)
+                | Self::Sql(_)
                 | Self::Usage(_)
                 | Self::Statement(_)
                 | Self::Rate(_)
