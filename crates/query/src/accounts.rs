@@ -27,7 +27,7 @@ use weir_flow::schema::COLUMNS;
 use weir_flow::time::BIN_MS;
 use weir_flow::{Addr, Batch, Column, Values};
 use weir_store::Snapshot;
-use weir_store::bins::{BinRow, Counts, Kind};
+use weir_store::bins::{BinRow, Counts, Kind, SumRow};
 
 /// What an account says of the records in it, beside their amounts.
 const SAID: u64 = Column::Exporter.bit()
@@ -44,8 +44,18 @@ const ROWS: usize = 8192;
 pub(crate) struct Plan {
     /// Accounts whose bin begins in it.
     range: Range<i64>,
-    /// Whether hosts are asked for; else accounts that are added up over them do.
-    hosts: bool,
+    detail: Detail,
+}
+
+/// What is told apart; all else is read added up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Detail {
+    /// Tenants and classes, of the whole span.
+    Sums,
+    /// The same by bin.
+    Bins,
+    /// And by host.
+    Hosts,
 }
 
 /// How the accounts answer this question; or, in words, why they do not.
@@ -55,10 +65,11 @@ pub(crate) fn plan(query: &Query, snapshot: &Snapshot) -> Result<Plan, String> {
         return Err(format!("the filter reads {columns}, which accounts do not say"));
     }
     let mut read = filter;
+    let mut detail = Detail::Sums;
     for key in &query.keys {
         match key {
-            Key::HourOfDay | Key::Weekday => {}
-            Key::Time(bucket) if bucket.is_of_bins() => {}
+            Key::HourOfDay | Key::Weekday => detail = Detail::Bins,
+            Key::Time(bucket) if bucket.is_of_bins() => detail = Detail::Bins,
             Key::Time(bucket) => return Err(format!("{bucket} is less than the accounts' five minutes")),
             _ => match names(key.columns() & !SAID) {
                 Some(columns) => {
@@ -84,7 +95,10 @@ pub(crate) fn plan(query: &Query, snapshot: &Snapshot) -> Result<Plan, String> {
                 .to_owned());
         }
     };
-    Ok(Plan { range, hosts: read & Column::Host.bit() != 0 })
+    if read & Column::Host.bit() != 0 {
+        detail = Detail::Hosts;
+    }
+    Ok(Plan { range, detail })
 }
 
 /// The names of columns, if there are any.
@@ -122,15 +136,17 @@ pub(crate) fn run(
         statistics: Statistics { from_accounts: true, ..plan::stored(snapshot) },
     };
     let mut result = Ok(());
-    let each = |row: &BinRow<'_>| {
+    let mut add = |row: &SumRow<'_>, bin: Option<i64>, host: Option<Addr>| {
         if result.is_ok() && row.kind.is_part() && row.counts != Counts::default() {
-            result = reading.add(row);
+            result = reading.add(row, bin, host);
         }
     };
-    if plan.hosts {
-        snapshot.bins(plan.range.clone(), each)?;
-    } else {
-        snapshot.tenants(plan.range.clone(), each)?;
+    let each = |row: &BinRow<'_>| add(&row.into(), Some(row.bin), row.host);
+    let range = plan.range.clone();
+    match plan.detail {
+        Detail::Hosts => snapshot.bins(range, each)?,
+        Detail::Bins => snapshot.tenants(range, each)?,
+        Detail::Sums => snapshot.sums(range, |row| add(row, None, None))?,
     }
     result?;
     reading.group()?;
@@ -168,8 +184,7 @@ const AMOUNTS: [Column; 4] =
     [Column::Octets, Column::Packets, Column::MeasuredOctets, Column::MeasuredPackets];
 
 /// What is known of every account.
-const ALWAYS: u64 = Column::Start.bit()
-    | Column::Exporter.bit()
+const ALWAYS: u64 = Column::Exporter.bit()
     | Column::Direction.bit()
     | AMOUNTS[0].bit()
     | AMOUNTS[1].bit()
@@ -177,9 +192,9 @@ const ALWAYS: u64 = Column::Start.bit()
     | AMOUNTS[3].bit();
 
 impl Reading<'_> {
-    fn add(&mut self, row: &BinRow<'_>) -> Result<(), Error> {
+    fn add(&mut self, row: &SumRow<'_>, bin: Option<i64>, host: Option<Addr>) -> Result<(), Error> {
         self.statistics.accounts_read += 1;
-        self.rows.push(row);
+        self.rows.push(row, bin, host);
         if self.rows.weights.len() >= ROWS { self.group() } else { Ok(()) }
     }
 
@@ -194,24 +209,23 @@ impl Reading<'_> {
 }
 
 impl Rows {
-    fn push(&mut self, row: &BinRow<'_>) {
-        let mut present = ALWAYS;
-        if row.tenant.is_some() {
-            present |= Column::Tenant.bit();
-        }
-        if row.host.is_some() {
-            present |= Column::Host.bit();
-        }
-        if row.class.is_some() {
-            present |= Column::Class.bit();
-        }
+    /// Adds an account; without a bin it is of the whole span.
+    fn push(&mut self, row: &SumRow<'_>, bin: Option<i64>, host: Option<Addr>) {
+        let known = [
+            (bin.is_some(), Column::Start),
+            (row.tenant.is_some(), Column::Tenant),
+            (host.is_some(), Column::Host),
+            (row.class.is_some(), Column::Class),
+        ];
+        let known = known.iter().filter(|(is_known, _)| *is_known);
+        let present = known.fold(ALWAYS, |mask, (_, column)| mask | column.bit());
         let [tenant, class] = [row.tenant, row.class].map(|name| name.map_or(0, |name| self.number(name)));
         self.present.push(present);
-        self.starts.push(row.bin);
+        self.starts.push(bin.unwrap_or_default());
         self.exporters.push(row.exporter);
         self.directions.push(direction(row.kind).code());
         self.tenants.push(tenant);
-        self.hosts.push(row.host.unwrap_or_default());
+        self.hosts.push(host.unwrap_or_default());
         self.classes.push(class);
         let c = &row.counts;
         let counts = [c.octets, c.packets, c.measured_octets, c.measured_packets];

@@ -217,17 +217,25 @@ pub(crate) struct BinsFile {
     /// Of accounts: the file of the same without hosts, which shares their life. Files of format 2 have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenants: Option<Box<BinsFile>>,
+    /// Of accounts: the file of the same without hosts and bins, where it is much shorter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sums: Option<Box<BinsFile>>,
 }
 
 impl BinsFile {
-    /// Itself and the file beside it.
+    /// Itself and the files beside it.
     pub(crate) fn each(&self) -> impl Iterator<Item = &Self> {
-        std::iter::once(self).chain(self.tenants.as_deref())
+        std::iter::once(self).chain(self.tenants.as_deref()).chain(self.sums.as_deref())
     }
 
     /// Whether any bin in the range may be in it.
     pub(crate) fn overlaps(&self, range: &Range<i64>) -> bool {
         self.rows > 0 && self.bin.0 < range.end && self.bin.1 >= range.start
+    }
+
+    /// Whether all bins in it are in the range.
+    pub(crate) fn is_within(&self, range: &Range<i64>) -> bool {
+        range.contains(&self.bin.0) && range.contains(&self.bin.1)
     }
 }
 

@@ -78,7 +78,7 @@ pub(crate) fn remove_orphans(disk: &Disk, manifest: &Manifest) -> Result<u64, Er
             removed += 1;
         }
     }
-    for top in [seal::FLOWS, seal::BINS, seal::TENANTS, seal::HEALTH, seal::COUNTERS] {
+    for top in [seal::FLOWS, seal::BINS, seal::TENANTS, seal::SUMS, seal::HEALTH, seal::COUNTERS] {
         for folder in list(&disk.path(top))? {
             for file in list(&folder)? {
                 if !named.contains(&file) {

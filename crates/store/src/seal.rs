@@ -18,6 +18,8 @@ pub(crate) const FLOWS: &str = "flows";
 pub(crate) const BINS: &str = "bins";
 /// Accounts without hosts.
 pub(crate) const TENANTS: &str = "tenants";
+/// Accounts without hosts and bins.
+pub(crate) const SUMS: &str = "sums";
 pub(crate) const HEALTH: &str = "health";
 pub(crate) const COUNTERS: &str = "counters";
 

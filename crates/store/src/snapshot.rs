@@ -4,10 +4,10 @@
 //! manifest's files, and is left out of what the journal gave; one that is appended later is in neither. So every
 //! row is seen exactly once.
 
-use crate::bins::{self, Accumulator, BinRow};
+use crate::bins::{self, Accumulator, BinRow, SumRow, Sums};
 use crate::error::What;
 use crate::journal::{self, Accounts, Damage, Outline, totals};
-use crate::manifest::{Files, Manifest, MemoryFile, SegmentFile};
+use crate::manifest::{BinsFile, Files, Manifest, MemoryFile, SegmentFile};
 use crate::segment::Reader;
 use crate::source::{Open, Source};
 use crate::unit::Late;
@@ -238,7 +238,7 @@ impl Snapshot {
         let segments = self.files.segments.iter().filter(is_in).map(|file| file.name.as_str());
         let bins = self.files.bins.iter().filter(|file| file.overlaps(range));
         let tables = self.files.health.iter().chain(&self.files.counters).filter(|file| file.overlaps(range));
-        let tables = bins.flat_map(|file| [Some(file), file.tenants.as_deref()]).flatten().chain(tables);
+        let tables = bins.flat_map(BinsFile::each).chain(tables);
         let memory = self.memory.iter().map(|file| file.name.as_str());
         // What is replaced most often comes first.
         let names = memory.chain(tables.map(|file| file.name.as_str())).chain(segments);
@@ -352,18 +352,46 @@ impl Snapshot {
     ///
     /// # Errors
     /// A file of bins cannot be read, or is damaged.
-    pub fn bins(&self, range: Range<i64>, mut f: impl FnMut(&BinRow<'_>)) -> Result<(), Error> {
-        for file in self.files.bins.iter().filter(|file| file.overlaps(&range)) {
-            bins::read(&self.source(&file.name), file, &range, &mut f)?;
+    pub fn bins(&self, range: Range<i64>, f: impl FnMut(&BinRow<'_>)) -> Result<(), Error> {
+        self.bins_that(&range, None, f)
+    }
+
+    /// As [`Snapshot::bins`], but only the accounts of these tenants: those of others are not decoded.
+    ///
+    /// # Errors
+    /// A file of bins cannot be read, or is damaged.
+    pub fn bins_of(
+        &self,
+        range: Range<i64>,
+        tenants: &[&str],
+        f: impl FnMut(&BinRow<'_>),
+    ) -> Result<(), Error> {
+        self.bins_that(&range, Some(tenants), f)
+    }
+
+    fn bins_that(
+        &self,
+        range: &Range<i64>,
+        tenants: Option<&[&str]>,
+        mut f: impl FnMut(&BinRow<'_>),
+    ) -> Result<(), Error> {
+        for file in self.files.bins.iter().filter(|file| file.overlaps(range)) {
+            let source = self.source(&file.name);
+            match tenants {
+                None => bins::read(&source, file, range, &mut f)?,
+                Some(tenants) => bins::read_of(&source, file, range, tenants, &mut f)?,
+            }
         }
+        let is_asked =
+            |name: Option<&str>| tenants.is_none_or(|all| name.is_some_and(|one| all.contains(&one)));
         let mut inside = |row: &BinRow<'_>| {
-            if range.contains(&row.bin) {
+            if range.contains(&row.bin) && is_asked(row.tenant) {
                 f(row);
             }
         };
         // Frames one after the other have the same accounts, mostly: who asks is told of each once.
         let (mut carried, mut computed) = (Accumulator::new(), Accumulator::new());
-        for entry in self.touched(&range) {
+        for entry in self.touched(range) {
             let summary = entry.frame.whole_summary()?;
             match summary.accounts().filter(|_| entry.scaled.is_none()) {
                 Some(accounts) => carried.merge(accounts),
@@ -383,13 +411,18 @@ impl Snapshot {
         for file in self.files.bins.iter().filter(|file| file.overlaps(&range)) {
             bins::read_tenants(|name| self.source(name), file, &range, &mut f)?;
         }
+        self.journaled_tenants(&range, f)
+    }
+
+    /// The accounts of tenants that are not sealed.
+    fn journaled_tenants(&self, range: &Range<i64>, mut f: impl FnMut(&BinRow<'_>)) -> Result<(), Error> {
         let mut inside = |row: &BinRow<'_>| {
             if range.contains(&row.bin) {
                 f(&BinRow { host: None, ..*row });
             }
         };
         let (mut carried, mut computed) = (Accumulator::new(), Accumulator::new());
-        for entry in self.touched(&range) {
+        for entry in self.touched(range) {
             match (entry.folded(), entry.carried()) {
                 (Some(accounts), _) | (None, Some(accounts)) => carried.merge(accounts),
                 (None, None) => computed.add(&entry.read(bins::COLUMNS)?),
@@ -397,6 +430,21 @@ impl Snapshot {
         }
         carried.for_each_carried(&mut inside);
         computed.for_each(inside);
+        Ok(())
+    }
+
+    /// As [`Snapshot::tenants`], added up over bins as well: each account of the range once, in no order. Of files that lie
+    /// in the range wholly, this reads a small part of what that reads.
+    ///
+    /// # Errors
+    /// A file of accounts cannot be read, or is damaged.
+    pub fn sums(&self, range: Range<i64>, f: impl FnMut(&SumRow<'_>)) -> Result<(), Error> {
+        let mut sums = Sums::default();
+        for file in self.files.bins.iter().filter(|file| file.overlaps(&range)) {
+            sums.add_file(|name| self.source(name), file, &range)?;
+        }
+        self.journaled_tenants(&range, |row| sums.add(&row.into()))?;
+        sums.for_each(f);
         Ok(())
     }
 

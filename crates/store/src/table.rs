@@ -1,4 +1,4 @@
-//! Small Parquet files that are always read as a whole: bins and counts.
+//! Small Parquet files that are read as a whole, mostly: bins and counts.
 //!
 //! They share the segments' column encoding and decoding. Their checksum is in the manifest, and is checked
 //! whenever one is read.
@@ -10,10 +10,12 @@ use crate::segment::parts::{self, Chunk, Encoder, FileWriter, Input, Names, Pick
 use crate::source::Source;
 use bytes::Bytes;
 use parquet::basic::{LogicalType, Repetition, Type as Physical};
-use parquet::column::page::{Page, PageReader};
+use parquet::column::page::PageReader;
 use parquet::errors::ParquetError;
+use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::reader::{FileReader, SerializedFileReader, SerializedPageReader};
 use parquet::schema::types::{SchemaDescriptor, Type, TypePtr};
+use std::ops::Range;
 use std::sync::Arc;
 use weir_flow::Values;
 use weir_flow::schema::Kind;
@@ -53,6 +55,26 @@ pub(crate) struct Table {
     pub columns: Vec<Values>,
     /// What places in name columns stand for.
     pub names: Vec<Box<str>>,
+}
+
+impl Table {
+    /// Takes these columns out (places, ascending).
+    pub(crate) fn take_out(&mut self, places: &[usize]) {
+        for place in places.iter().rev() {
+            self.columns.remove(*place);
+            let below = (1u64 << place) - 1;
+            self.present.iter_mut().for_each(|mask| *mask = (*mask & below) | (*mask >> 1 & !below));
+        }
+    }
+
+    /// Puts columns in at these places (ascending), of which no row has a value.
+    pub(crate) fn put_in(&mut self, places: &[usize], empty: impl Fn(usize) -> Values) {
+        for place in places {
+            self.columns.insert((*place).min(self.columns.len()), empty(*place));
+            let below = (1u64 << place) - 1;
+            self.present.iter_mut().for_each(|mask| *mask = (*mask & below) | (*mask & !below) << 1);
+        }
+    }
 }
 
 impl Definition {
@@ -95,6 +117,7 @@ pub(crate) fn write(
         rows,
         bin,
         tenants: None,
+        sums: None,
     })
 }
 
@@ -125,63 +148,163 @@ fn encode(
     Ok(chunks)
 }
 
+/// Which rows are read of a table that is ordered by them: those whose name in this column is one of these.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Only<'a> {
+    /// The column's place among the definitions; it is of names.
+    pub place: usize,
+    pub names: &'a [&'a str],
+}
+
 /// Reads a table that the manifest names, checked by its checksum.
 pub(crate) fn read(source: &Source, entry: &BinsFile, definitions: &[Definition]) -> Result<Table, Error> {
-    let (path, bytes) = (source.path(), Bytes::from(source.read()?));
-    if crc32c::crc32c(&bytes) != entry.crc32c.0 {
-        return Err(Error::damaged(path, "its checksum is not the one in the manifest"));
-    }
-    let table = parse(bytes, definitions).map_err(|how| Error::damaged(path, how))?;
+    let table = read_some(source, entry, definitions, None)?;
     if table.present.len() as u64 != entry.rows {
-        return Err(Error::damaged(path, "it has another number of rows than the manifest says"));
+        let how = "it has another number of rows than the manifest says";
+        return Err(Error::damaged(source.path(), how));
     }
     Ok(table)
 }
 
-fn parse(bytes: Bytes, definitions: &[Definition]) -> Result<Table, String> {
-    let text = |e: ParquetError| e.to_string();
-    let file = SerializedFileReader::new(bytes.clone()).map_err(text)?;
+/// Reads all rows or some. The whole file is compared with its checksum all the same; pages without such rows are not
+/// decoded.
+pub(crate) fn read_some(
+    source: &Source,
+    entry: &BinsFile,
+    definitions: &[Definition],
+    only: Option<Only<'_>>,
+) -> Result<Table, Error> {
+    let (path, bytes) = (source.path(), Bytes::from(source.read()?));
+    if crc32c::crc32c(&bytes) != entry.crc32c.0 {
+        return Err(Error::damaged(path, "its checksum is not the one in the manifest"));
+    }
+    parse(bytes, definitions, only).map_err(|how| Error::damaged(path, how))
+}
+
+fn parse(bytes: Bytes, definitions: &[Definition], only: Option<Only<'_>>) -> Result<Table, String> {
+    let file = SerializedFileReader::new(bytes.clone()).map_err(|e| e.to_string())?;
     let source = Arc::new(bytes);
     let mut names = Names::default();
     let columns = definitions.iter().map(|d| Values::new(d.kind())).collect();
     let mut table = Table { columns, ..Table::default() };
     for group in file.metadata().row_groups() {
-        let rows = usize::try_from(group.num_rows()).map_err(|e| e.to_string())?;
+        let group = Group { source: &source, group, rows: rows(group)? };
+        let wanted = match only {
+            None => group.all(),
+            Some(only) => group.named(definitions, only, &mut names)?,
+        };
         let base = table.present.len();
-        table.present.resize(base + rows, 0);
+        table.present.resize(base + wanted.iter().map(ExactSizeIterator::len).sum::<usize>(), 0);
         let present = table.present.get_mut(base..).unwrap_or_default();
         for (place, (definition, values)) in definitions.iter().zip(&mut table.columns).enumerate() {
-            let chunk = group.columns().iter().find(|c| c.column_path().string() == definition.name);
-            let Some(chunk) = chunk else {
-                // A column that came later: no row of an older file has a value in it.
-                if definition.nullable {
-                    continue;
-                }
-                return Err(format!("it has no column {}", definition.name));
-            };
-            let mut reader =
-                SerializedPageReader::new(Arc::clone(&source), chunk, rows, None).map_err(text)?;
-            let mut pages = Vec::new();
-            while let Some(page) = reader.get_next_page().map_err(text)? {
-                pages.push(page);
-            }
-            let data = pages.iter().filter(|p| p.is_data_page()).map(Page::num_values);
-            let wanted: Vec<_> =
-                data.map(|n| (n as usize, std::iter::once(0..n as usize).collect())).collect();
-            let target = Target {
-                nullable: chunk.column_descr().max_def_level() > 0,
-                values,
-                present,
-                bit: 1 << place,
-                dictionary: None,
-                names: &mut names,
-            };
-            parts::decode(definition.kind(), pages.into_iter().map(Ok), &wanted, target)?;
-            if values.len() != base + rows {
-                return Err(format!("column {} has another number of rows", definition.name));
-            }
+            group.read(*definition, &wanted, Place { values, present, bit: 1 << place }, &mut names)?;
         }
     }
     table.names = names.list;
     Ok(table)
+}
+
+fn rows(group: &RowGroupMetaData) -> Result<usize, String> {
+    usize::try_from(group.num_rows()).map_err(|e| e.to_string())
+}
+
+/// A row group of a file in memory.
+struct Group<'a> {
+    source: &'a Arc<Bytes>,
+    group: &'a RowGroupMetaData,
+    rows: usize,
+}
+
+/// Where a column goes.
+struct Place<'a> {
+    values: &'a mut Values,
+    present: &'a mut [u64],
+    bit: u64,
+}
+
+/// Row numbers, ascending and apart.
+type Spans = [Range<usize>];
+
+impl Group<'_> {
+    fn all(&self) -> Vec<Range<usize>> {
+        std::iter::once(0..self.rows).collect()
+    }
+
+    /// Reads these rows of a column.
+    fn read(
+        &self,
+        definition: Definition,
+        wanted: &Spans,
+        to: Place<'_>,
+        names: &mut Names,
+    ) -> Result<(), String> {
+        let text = |e: ParquetError| e.to_string();
+        let chunk = self.group.columns().iter().find(|c| c.column_path().string() == definition.name);
+        let Some(chunk) = chunk else {
+            // A column that came later: no row of an older file has a value in it.
+            let is_known = definition.nullable;
+            return if is_known { Ok(()) } else { Err(format!("it has no column {}", definition.name)) };
+        };
+        let mut reader =
+            SerializedPageReader::new(Arc::clone(self.source), chunk, self.rows, None).map_err(text)?;
+        let (mut pages, mut parts, mut at) = (Vec::new(), Vec::new(), 0);
+        while let Some(page) = reader.peek_next_page().map_err(text)? {
+            if !page.is_dict {
+                let rows =
+                    page.num_rows.or(page.num_levels).ok_or("a page does not say how many rows it has")?;
+                let inside = inside(wanted, at..at + rows);
+                at += rows;
+                if inside.is_empty() {
+                    reader.skip_next_page().map_err(text)?;
+                    continue;
+                }
+                parts.push((rows, inside));
+            }
+            pages.extend(reader.get_next_page().map_err(text)?);
+        }
+        let Place { values, present, bit } = to;
+        let expected = values.len() + present.len();
+        let nullable = chunk.column_descr().max_def_level() > 0;
+        let target = Target { nullable, values: &mut *values, present, bit, dictionary: None, names };
+        parts::decode(definition.kind(), pages.into_iter().map(Ok), &parts, target)?;
+        if at != self.rows || values.len() != expected {
+            return Err(format!("column {} has another number of rows", definition.name));
+        }
+        Ok(())
+    }
+
+    /// The rows that have one of these names.
+    fn named(
+        &self,
+        definitions: &[Definition],
+        only: Only<'_>,
+        names: &mut Names,
+    ) -> Result<Vec<Range<usize>>, String> {
+        let definition = definitions.get(only.place).ok_or("it has other columns")?;
+        let (mut values, mut present) = (Values::new(definition.kind()), vec![0; self.rows]);
+        let to = Place { values: &mut values, present: &mut present, bit: 1 };
+        self.read(*definition, &self.all(), to, names)?;
+        let Values::U32(values) = values else { return Ok(Vec::new()) };
+        let is_wanted: Vec<bool> = names.list.iter().map(|name| only.names.contains(&&**name)).collect();
+        let is_wanted = |(place, mask): (&u32, &u64)| {
+            *mask != 0 && is_wanted.get(*place as usize).is_some_and(|is_wanted| *is_wanted)
+        };
+        let mut spans: Vec<Range<usize>> = Vec::new();
+        for (row, _) in values.iter().zip(&present).enumerate().filter(|(_, one)| is_wanted(*one)) {
+            match spans.last_mut() {
+                Some(last) if last.end == row => last.end += 1,
+                _ => spans.push(row..row + 1),
+            }
+        }
+        Ok(spans)
+    }
+}
+
+/// What lies in a page of these rows, counted in the page.
+fn inside(wanted: &Spans, page: Range<usize>) -> Vec<Range<usize>> {
+    let first = wanted.partition_point(|span| span.end <= page.start);
+    let touching = wanted.get(first..).unwrap_or_default().iter().take_while(|span| span.start < page.end);
+    let cut =
+        |span: &Range<usize>| span.start.max(page.start) - page.start..span.end.min(page.end) - page.start;
+    touching.map(cut).collect()
 }

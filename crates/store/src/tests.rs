@@ -12,7 +12,7 @@ mod memory;
 mod mortal;
 mod reattribute;
 
-use crate::bins::BinRow;
+use crate::bins::{BinRow, SumRow};
 use crate::disk::Disk;
 use crate::error::What;
 use crate::{Error, Options, Retention, Snapshot, Writer, sample, verify};

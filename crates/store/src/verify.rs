@@ -1,6 +1,6 @@
 //! Checks a store against itself: every byte of every file, every sum, every account.
 
-use crate::bins::{BinRow, Kind};
+use crate::bins::{BinRow, Kind, SumRow};
 use crate::manifest::SegmentFile;
 use crate::segment::Reader;
 use crate::snapshot::{SegmentEntry, Snapshot};
@@ -133,31 +133,43 @@ fn check_group(reader: &Reader, group: usize, found: &mut SegmentFile) -> Result
 }
 
 /// An account (its names are tenant and class) without regard to the file it is in, and its counts in exact arithmetic.
-type Accounts = BTreeMap<(Kind, [Option<String>; 2], Option<Addr>, i64, Addr), [i128; 5]>;
+/// Its bin is none where bins are added up.
+type Accounts = BTreeMap<(Kind, [Option<String>; 2], Option<Addr>, Option<i64>, Addr), [i128; 5]>;
 
-/// Compares the accounts with those computed from the rows, and those of tenants with those of their hosts; gives the
-/// first that differs.
+/// Compares the accounts with those computed from the rows, those of tenants with those of their hosts, and the sums with
+/// those of tenants; gives the first that differs.
 fn check_accounts(snapshot: &Snapshot) -> Result<Option<Error>, Error> {
     let ever = i64::MIN..i64::MAX;
     // Accounts from before that may have outlived their rows.
     let range = snapshot.retired_before().unwrap_or(i64::MIN)..i64::MAX;
     let mut accounts = Accounts::new();
-    snapshot.bins(range.clone(), |row| add(&mut accounts, row, 1))?;
-    snapshot.recompute_bins(range)?.for_each(|row| add(&mut accounts, row, -1));
+    snapshot.bins(range.clone(), |row| add(&mut accounts, &row.into(), at(row), 1))?;
+    snapshot.recompute_bins(range)?.for_each(|row| add(&mut accounts, &row.into(), at(row), -1));
     if let Some(wrong) = wrong(snapshot, &accounts, "its rows") {
         return Ok(Some(wrong));
     }
     accounts.clear();
-    snapshot.tenants(ever.clone(), |row| add(&mut accounts, row, 1))?;
-    snapshot.bins(ever, |row| add(&mut accounts, &BinRow { host: None, ..*row }, -1))?;
-    Ok(wrong(snapshot, &accounts, "those of its hosts"))
+    snapshot.tenants(ever.clone(), |row| add(&mut accounts, &row.into(), (None, Some(row.bin)), 1))?;
+    snapshot.bins(ever.clone(), |row| add(&mut accounts, &row.into(), (None, Some(row.bin)), -1))?;
+    if let Some(wrong) = wrong(snapshot, &accounts, "those of its hosts") {
+        return Ok(Some(wrong));
+    }
+    accounts.clear();
+    snapshot.sums(ever.clone(), |row| add(&mut accounts, row, (None, None), 1))?;
+    snapshot.tenants(ever, |row| add(&mut accounts, &row.into(), (None, None), -1))?;
+    Ok(wrong(snapshot, &accounts, "those of its five minutes"))
 }
 
-fn add(accounts: &mut Accounts, row: &BinRow<'_>, sign: i128) {
+/// What an account is of that its sum is not.
+fn at(row: &BinRow<'_>) -> (Option<Addr>, Option<i64>) {
+    (row.host, Some(row.bin))
+}
+
+fn add(accounts: &mut Accounts, row: &SumRow<'_>, (host, bin): (Option<Addr>, Option<i64>), sign: i128) {
     let c = row.counts;
     let counts = [c.octets, c.packets, c.flows, c.measured_octets, c.measured_packets];
     let named = [row.tenant, row.class].map(|name| name.map(str::to_owned));
-    let key = (row.kind, named, row.host, row.bin, row.exporter);
+    let key = (row.kind, named, host, bin, row.exporter);
     let slot = accounts.entry(key).or_default();
     slot.iter_mut().zip(counts).for_each(|(s, c)| *s += sign * i128::from(c));
 }
@@ -168,10 +180,11 @@ fn wrong(snapshot: &Snapshot, accounts: &Accounts, against: &str) -> Option<Erro
     wrong.map(|((kind, named, host, bin, exporter), counts)| {
         let who = named.iter().flatten().map(String::as_str).collect::<Vec<_>>().join(" ");
         let host = host.map(|h| h.to_string()).unwrap_or_default();
+        let when = bin.map_or_else(|| "over all bins".to_owned(), |bin| format!("in bin {bin}"));
         Error::damaged(
             snapshot.root(),
             format!(
-                "the account {} {who} {host} of exporter {exporter} in bin {bin} says {:+} octets against {against}",
+                "the account {} {who} {host} of exporter {exporter} {when} says {:+} octets against {against}",
                 kind.word(),
                 counts.first().copied().unwrap_or_default()
             ),

@@ -1,14 +1,14 @@
-//! Bins as files: the accounts of hosts, and beside each such file the accounts of tenants.
+//! Bins as files: the accounts of hosts; beside each such file the accounts of tenants, and what these add up to over bins.
 
 use super::accumulator::{Account, NameLists};
-use super::fold::Fold;
-use super::{Accumulator, BinRow, Counts, Kind, NOBODY, UNCLASSED};
+use super::fold::{Fold, over_bins};
+use super::{Accumulator, BinRow, Counts, Kind, NOBODY, SumRow, UNCLASSED};
 use crate::Error;
 use crate::disk::Disk;
 use crate::manifest::BinsFile;
-use crate::seal::TENANTS;
+use crate::seal::{SUMS, TENANTS};
 use crate::source::Source;
-use crate::table::{self, Definition, Table, nullable, required};
+use crate::table::{self, Definition, Only, Table, nullable, required};
 use std::ops::Range;
 use std::path::Path;
 use weir_flow::schema::Kind as Type;
@@ -29,20 +29,27 @@ const COLUMNS: [Definition; 11] = [
     required("measured_octets", Type::Unsigned(64)),
     required("measured_packets", Type::Unsigned(64)),
 ];
-/// The place of the column that the accounts of tenants lack.
-const HOST_PLACE: usize = 5;
 /// Bits of the columns that rows may lack.
-const TENANT: u64 = 1 << 3;
+const TENANT_PLACE: usize = 3;
+const TENANT: u64 = 1 << TENANT_PLACE;
 const CLASS: u64 = 1 << 4;
-const HOST: u64 = 1 << HOST_PLACE;
+const HOST: u64 = 1 << 5;
+/// The places of the columns that the accounts of tenants lack,
+const NO_HOST: &[usize] = &[5];
+/// and those that their sums lack.
+const NO_HOST_NO_BIN: &[usize] = &[0, 5];
 
-/// The columns of a file of accounts without hosts.
-fn tenant_columns() -> Vec<Definition> {
-    COLUMNS.iter().filter(|definition| definition.name != "host").copied().collect()
+/// Sums are written where they are so many times fewer than the accounts they are of: else these do.
+const SUMS_PAY: usize = 4;
+
+/// The columns but these.
+fn without(lacking: &[usize]) -> Vec<Definition> {
+    let kept = COLUMNS.iter().enumerate().filter(|(place, _)| !lacking.contains(place));
+    kept.map(|(_, definition)| *definition).collect()
 }
 
-/// Writes accounts as the file of this name, and what they add up to over hosts as the file of its name under
-/// [`TENANTS`].
+/// Writes accounts as the file of this name; what they add up to over hosts as the file of its name under [`TENANTS`]; and
+/// what these add up to over bins under [`SUMS`], where they are far fewer.
 pub(crate) fn write(disk: &Disk, name: &str, bins: &Accumulator) -> Result<BinsFile, Error> {
     let (mut columns, mut fold) = (Columns::default(), Fold::default());
     let names = bins.each(|_, account, counts| {
@@ -51,19 +58,20 @@ pub(crate) fn write(disk: &Disk, name: &str, bins: &Accumulator) -> Result<BinsF
     });
     let span = columns.span();
     let mut file = table::write(disk, name, &COLUMNS, &columns.table(&names), span)?;
-    let mut columns = Columns::default();
-    fold.sorted().iter().for_each(|(account, counts)| columns.push(account, counts));
-    let span = columns.span();
-    let mut table = columns.table(&names);
-    table.columns.remove(HOST_PLACE);
-    let definitions = tenant_columns();
-    for mask in &mut table.present {
-        let always = ((1 << definitions.len()) - 1) & !TENANT & !CLASS;
-        *mask = (*mask & (TENANT | CLASS)) | always;
+    let name = name.split_once('/').map_or(name, |(_, rest)| rest);
+    let beside = |top: &str, accounts: &[(Account, Counts)], lacking: &[usize]| {
+        let mut columns = Columns::default();
+        accounts.iter().for_each(|(account, counts)| columns.push(account, counts));
+        let mut table = columns.table(&names);
+        table.take_out(lacking);
+        table::write(disk, &format!("{top}/{name}"), &without(lacking), &table, span).map(Box::new)
+    };
+    let tenants = fold.sorted();
+    file.tenants = Some(beside(TENANTS, &tenants, NO_HOST)?);
+    let sums = over_bins(&tenants);
+    if sums.len().saturating_mul(SUMS_PAY) <= tenants.len() && !sums.is_empty() {
+        file.sums = Some(beside(SUMS, &sums, NO_HOST_NO_BIN)?);
     }
-    let beside = name.split_once('/').map_or(name, |(_, rest)| rest);
-    let beside = format!("{TENANTS}/{beside}");
-    file.tenants = Some(Box::new(table::write(disk, &beside, &definitions, &table, span)?));
     Ok(file)
 }
 
@@ -130,7 +138,19 @@ pub(crate) fn read(
     range: &Range<i64>,
     f: &mut dyn FnMut(&BinRow<'_>),
 ) -> Result<(), Error> {
-    each(source.path(), &table::read(source, entry, &COLUMNS)?, range, f)
+    Rows::new(source.path(), &table::read(source, entry, &COLUMNS)?)?.each(range, f)
+}
+
+/// The same of these tenants only.
+pub(crate) fn read_of(
+    source: &Source,
+    entry: &BinsFile,
+    range: &Range<i64>,
+    tenants: &[&str],
+    f: &mut dyn FnMut(&BinRow<'_>),
+) -> Result<(), Error> {
+    let only = Only { place: TENANT_PLACE, names: tenants };
+    Rows::new(source.path(), &table::read_some(source, entry, &COLUMNS, Some(only))?)?.each(range, f)
 }
 
 /// The same without hosts: from the file beside it, or, if it has none, from itself.
@@ -144,51 +164,98 @@ pub(crate) fn read_tenants(
         return read(&source(&entry.name), entry, range, &mut |row| f(&BinRow { host: None, ..*row }));
     };
     let source = source(&beside.name);
-    let mut table = table::read(&source, beside, &tenant_columns())?;
-    // No row has a host.
-    table.columns.insert(HOST_PLACE, Values::Addr(Vec::new()));
-    each(source.path(), &table, range, f)
+    Rows::new(source.path(), &read_beside(&source, beside, NO_HOST)?)?.each(range, f)
 }
 
-fn each(path: &Path, table: &Table, range: &Range<i64>, f: &mut dyn FnMut(&BinRow<'_>)) -> Result<(), Error> {
-    let [
-        Values::Time(bin),
-        Values::Addr(exporter),
-        Values::U8(kind),
-        Values::U32(tenant),
-        Values::U32(class),
-        Values::Addr(host),
-        Values::U64(octets),
-        Values::U64(packets),
-        Values::U64(flows),
-        Values::U64(measured_octets),
-        Values::U64(measured_packets),
-    ] = &table.columns[..]
-    else {
-        return Err(Error::damaged(path, "it has other columns"));
+/// The same without bins, which are all in the range: from the file beside it, or, if it has none, from that of tenants.
+pub(super) fn read_sums(
+    source: impl Fn(&str) -> Source,
+    entry: &BinsFile,
+    range: &Range<i64>,
+    f: &mut dyn FnMut(&SumRow<'_>),
+) -> Result<(), Error> {
+    let Some(beside) = entry.sums.as_ref().filter(|_| entry.is_within(range)) else {
+        return read_tenants(source, entry, range, &mut |row| f(&row.into()));
     };
-    let number = |values: &[u64], row: usize| values.get(row).copied().unwrap_or_default();
-    for (row, (bin, mask)) in bin.iter().copied().zip(&table.present).enumerate() {
-        if !range.contains(&bin) {
-            continue;
-        }
-        let name = |place: &u32| table.names.get(*place as usize).map(|n| &**n);
-        let kind = kind.get(row).and_then(|k| Kind::from_code(*k));
-        f(&BinRow {
-            bin,
-            exporter: exporter.get(row).copied().unwrap_or_default(),
-            kind: kind.ok_or_else(|| Error::damaged(path, "it has an unknown kind"))?,
-            tenant: tenant.get(row).filter(|_| mask & TENANT != 0).and_then(name),
-            class: class.get(row).filter(|_| mask & CLASS != 0).and_then(name),
-            host: host.get(row).copied().filter(|_: &Addr| mask & HOST != 0),
-            counts: Counts {
-                octets: number(octets, row),
-                packets: number(packets, row),
-                flows: number(flows, row),
-                measured_octets: number(measured_octets, row),
-                measured_packets: number(measured_packets, row),
-            },
-        });
+    let source = source(&beside.name);
+    let table = read_beside(&source, beside, NO_HOST_NO_BIN)?;
+    let rows = Rows::new(source.path(), &table)?;
+    (0..table.present.len()).try_for_each(|row| {
+        f(&rows.sum(row)?);
+        Ok(())
+    })
+}
+
+fn read_beside(source: &Source, entry: &BinsFile, lacking: &[usize]) -> Result<Table, Error> {
+    let mut table = table::read(source, entry, &without(lacking))?;
+    table.put_in(lacking, |place| Values::new(COLUMNS.get(place).and_then(|d| d.kind).unwrap_or(Type::Time)));
+    Ok(table)
+}
+
+/// The rows of a file of accounts. Columns that it lacks have no values.
+struct Rows<'a> {
+    path: &'a Path,
+    table: &'a Table,
+    bin: &'a [i64],
+    exporter: &'a [Addr],
+    kind: &'a [u8],
+    tenant: &'a [u32],
+    class: &'a [u32],
+    host: &'a [Addr],
+    /// In the order of [`COLUMNS`].
+    numbers: [&'a [u64]; 5],
+}
+
+impl<'a> Rows<'a> {
+    fn new(path: &'a Path, table: &'a Table) -> Result<Self, Error> {
+        let [
+            Values::Time(bin),
+            Values::Addr(exporter),
+            Values::U8(kind),
+            Values::U32(tenant),
+            Values::U32(class),
+            Values::Addr(host),
+            Values::U64(octets),
+            Values::U64(packets),
+            Values::U64(flows),
+            Values::U64(measured_octets),
+            Values::U64(measured_packets),
+        ] = &table.columns[..]
+        else {
+            return Err(Error::damaged(path, "it has other columns"));
+        };
+        let numbers: [&[u64]; 5] = [octets, packets, flows, measured_octets, measured_packets];
+        Ok(Self { path, table, bin, exporter, kind, tenant, class, host, numbers })
     }
-    Ok(())
+
+    /// A row without its bin and its host.
+    fn sum(&self, row: usize) -> Result<SumRow<'a>, Error> {
+        let mask = self.table.present.get(row).copied().unwrap_or_default();
+        let name = |of: &'a [u32], bit| {
+            let place = of.get(row).filter(|_| mask & bit != 0)?;
+            self.table.names.get(*place as usize).map(|name| &**name)
+        };
+        let kind = self.kind.get(row).and_then(|code| Kind::from_code(*code));
+        let [octets, packets, flows, measured_octets, measured_packets] =
+            self.numbers.map(|column| column.get(row).copied().unwrap_or_default());
+        Ok(SumRow {
+            exporter: self.exporter.get(row).copied().unwrap_or_default(),
+            kind: kind.ok_or_else(|| Error::damaged(self.path, "it has an unknown kind"))?,
+            tenant: name(self.tenant, TENANT),
+            class: name(self.class, CLASS),
+            counts: Counts { octets, packets, flows, measured_octets, measured_packets },
+        })
+    }
+
+    fn each(&self, range: &Range<i64>, f: &mut dyn FnMut(&BinRow<'_>)) -> Result<(), Error> {
+        for (row, (bin, mask)) in self.bin.iter().copied().zip(&self.table.present).enumerate() {
+            if !range.contains(&bin) {
+                continue;
+            }
+            let host = self.host.get(row).copied().filter(|_| mask & HOST != 0);
+            let SumRow { exporter, kind, tenant, class, counts } = self.sum(row)?;
+            f(&BinRow { bin, exporter, kind, tenant, host, class, counts });
+        }
+        Ok(())
+    }
 }

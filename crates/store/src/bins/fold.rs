@@ -1,4 +1,4 @@
-//! Accounts without hosts: what those of all hosts of a tenant add up to.
+//! Accounts without hosts: what those of all hosts of a tenant add up to; and what these add up to over bins.
 
 use super::Counts;
 use super::accumulator::Account;
@@ -35,4 +35,24 @@ impl Fold {
         });
         self.folded
     }
+}
+
+/// What accounts add up to over bins. They are given, and come, in the order of files. Their bin means nothing.
+pub(super) fn over_bins(sorted: &[(Account, Counts)]) -> Vec<(Account, Counts)> {
+    let mut summed: Vec<(Account, Counts)> = Vec::new();
+    let of = |account: &Account| (account.kind, account.tenant, account.class);
+    for like in sorted.chunk_by(|(one, _), (next, _)| of(one) == of(next)) {
+        let begin = summed.len();
+        for (account, counts) in like {
+            // Few exporters tell of the same tenant. The last sum is the one that still has room.
+            let known = summed.get_mut(begin..).unwrap_or_default().iter_mut();
+            let sum = known.rev().find(|(known, _)| known.exporter == account.exporter);
+            match sum.map(|(_, sum)| (sum.checked_add(*counts), sum)) {
+                Some((Some(both), sum)) => *sum = both,
+                _ => summed.push((*account, *counts)),
+            }
+        }
+        summed.get_mut(begin..).unwrap_or_default().sort_by_key(|(account, _)| account.exporter);
+    }
+    summed
 }

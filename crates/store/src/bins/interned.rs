@@ -10,8 +10,8 @@ use std::hash::Hash;
 pub(super) struct Interned<T> {
     pub values: Vec<T>,
     places: HashMap<T, u32, RandomState>,
-    /// Neighbouring rows mostly share exporter and bin.
-    last: Option<(T, u32)>,
+    /// The place asked for last: neighbouring rows mostly share exporter and bin.
+    last: Option<u32>,
 }
 
 impl<T> Default for Interned<T> {
@@ -24,8 +24,8 @@ impl<T: Hash + Eq + Clone> Interned<T> {
     /// The place of a value, which is new if it was not there.
     #[inline]
     pub(super) fn place(&mut self, value: &T) -> u32 {
-        match &self.last {
-            Some((last, place)) if last == value => *place,
+        match self.last {
+            Some(place) if self.values.get(place as usize) == Some(value) => place,
             _ => self.look_up(value),
         }
     }
@@ -37,7 +37,7 @@ impl<T: Hash + Eq + Clone> Interned<T> {
             self.values.push(value.clone());
             next
         });
-        self.last = Some((value.clone(), place));
+        self.last = Some(place);
         place
     }
 
@@ -77,9 +77,12 @@ impl Interned<Box<str>> {
     /// The place of a name that is borrowed.
     #[inline]
     pub(super) fn place_of(&mut self, name: &str) -> u32 {
-        match &self.last {
-            Some((last, place)) if **last == *name => *place,
-            _ => self.look_up(&name.into()),
+        match self.last {
+            Some(place) if self.values.get(place as usize).is_some_and(|last| **last == *name) => place,
+            _ => match self.places.get(name) {
+                Some(place) => *self.last.insert(*place),
+                None => self.look_up(&name.into()),
+            },
         }
     }
 }

@@ -21,13 +21,15 @@ mod gather;
 mod interned;
 mod order;
 mod row;
+mod sum;
 mod tally;
 #[cfg(test)]
 mod tests;
 
 pub use accumulator::Accumulator;
-pub(crate) use file::{read, read_tenants, write};
+pub(crate) use file::{read, read_of, read_tenants, write};
 pub(crate) use gather::{Entry, Gather};
+pub(crate) use sum::Sums;
 
 use weir_flow::Addr;
 use weir_flow::schema::Column;
@@ -149,6 +151,29 @@ pub struct BinRow<'a> {
     pub class: Option<&'a str>,
     /// What was counted.
     pub counts: Counts,
+}
+
+/// What accounts add up to over hosts and bins: an account of a span. The same exporter, kind, tenant and class come
+/// twice only where one sum would exceed 64 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SumRow<'a> {
+    /// Who exported.
+    pub exporter: Addr,
+    /// The place in the trial balance.
+    pub kind: Kind,
+    /// The tenant, of kinds in, out and local.
+    pub tenant: Option<&'a str>,
+    /// The class, of kinds in and out, where there are classes.
+    pub class: Option<&'a str>,
+    /// What was counted.
+    pub counts: Counts,
+}
+
+impl<'a> From<&BinRow<'a>> for SumRow<'a> {
+    fn from(row: &BinRow<'a>) -> Self {
+        let BinRow { exporter, kind, tenant, class, counts, .. } = *row;
+        Self { exporter, kind, tenant, class, counts }
+    }
 }
 
 /// The columns that bins are made from.
