@@ -273,6 +273,19 @@ impl Usage {
         Ok(())
     }
 
+    /// Says which host of a tenant it was that something added before, without a host, was of.
+    ///
+    /// # Errors
+    /// [`Overflow`]
+    pub fn add_host(&mut self, kind: Kind, tenant: &str, host: Addr, sums: Sums) -> Result<(), Overflow> {
+        match self.tenants.get_mut(tenant) {
+            Some(known) => known.hosts.entry(host).or_default().add(kind, sums),
+            None => {
+                self.tenants.entry(tenant.into()).or_default().hosts.entry(host).or_default().add(kind, sums)
+            }
+        }
+    }
+
     fn add_to_tenant(
         &mut self,
         kind: Kind,

@@ -42,7 +42,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
 
 /// The usage of a period.
 pub(crate) fn usage_of(config: &Config, period: &Period) -> Outcome<Usage> {
-    Ok(read(config, period.from_ms()..period.to_ms(), Level::Hosts)?.usage)
+    Ok(every_host(config, period.from_ms()..period.to_ms())?.usage)
 }
 
 /// Prints the usage of a period: the last page of the demonstration.
@@ -59,8 +59,10 @@ fn print_usage(
     with_hosts: bool,
     form: report::Form,
 ) -> Outcome {
-    let level = if with_hosts { Level::Hosts } else { Level::Tenants };
-    let account = read(config, range, level)?;
+    let account = match tenant {
+        None if with_hosts => every_host(config, range)?,
+        _ => Account::of_span(config, &range, tenant.filter(|_| with_hosts))?,
+    };
     if let Some(tenant) = tenant
         && account.usage.tenant(tenant).is_none()
     {
@@ -119,8 +121,9 @@ pub(super) fn period(text: &str, config: &Config) -> Outcome<Period> {
         .map_err(|error| Failure::usage(error.to_string()))
 }
 
-/// What was used, and nothing that only statements need.
-fn read(config: &Config, range: Range<i64>, level: Level) -> Outcome<Account> {
-    let wanted = Wanted { range, level, days: None, charged: BTreeMap::new(), zone: &config.zone };
+/// What every host used, and nothing that only statements need.
+fn every_host(config: &Config, range: Range<i64>) -> Outcome<Account> {
+    let wanted =
+        Wanted { range, level: Level::Hosts, days: None, charged: BTreeMap::new(), zone: &config.zone };
     Account::read(config, &wanted)
 }

@@ -16,9 +16,9 @@ use weir_account::tariff::{Meter, Tariff, Volume};
 use weir_account::usage::{Kind, Usage};
 use weir_account::{Balance, Completeness, Period, Sums, Tenants, Zone};
 use weir_flow::Addr;
-use weir_flow::health::Counter;
+use weir_flow::health::{Counter, Row};
 use weir_store::Snapshot;
-use weir_store::bins::{self, BinRow};
+use weir_store::bins::{self, BinRow, Counts, SumRow};
 
 /// How far accounts are broken down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,10 +57,8 @@ impl Account {
     /// There is no store, it is damaged, or a sum does not fit.
     pub(crate) fn read(config: &Config, wanted: &Wanted<'_>) -> Outcome<Self> {
         let snapshot = snapshot(config, Some(&wanted.range))?;
-        // Who had no network in that time is there only if there is traffic of theirs.
-        let there = config.tenants.iter().filter(|tenant| tenant.is_present(&wanted.range));
         let mut sum = Sum {
-            usage: Usage::new(there.map(|tenant| tenant.name.as_str())),
+            usage: Usage::new(there(config, &wanted.range)),
             days: wanted.days.map(DailyByTenant::new),
             meters: meters(&config.tenants, &snapshot, wanted)?,
             unclassed: unclassed(config),
@@ -78,13 +76,43 @@ impl Account {
         }
         result?;
         sum.put()?;
-        let Sum { mut usage, days, meters, .. } = sum;
+        let meters = sum.meters.into_iter().map(|(name, metered)| (name.to_owned(), metered.meter)).collect();
+        Ok(Self { days: sum.days, meters, ..Self::complete(&snapshot, &wanted.range, sum.usage)? })
+    }
+
+    /// Reads what was used in a span (ms since 1970) as a whole, and by which hosts of one tenant, if any. Nothing is told
+    /// apart by time, so of most files only what they add up to is read.
+    ///
+    /// # Errors
+    /// As [`Account::read`].
+    pub(crate) fn of_span(config: &Config, range: &Range<i64>, hosts_of: Option<&str>) -> Outcome<Self> {
+        let snapshot = snapshot(config, Some(range))?;
+        let mut usage = Usage::new(there(config, range));
+        let mut result = Ok(());
+        snapshot.sums(range.clone(), |row| {
+            if result.is_ok() {
+                result = add_sum(&mut usage, row);
+            }
+        })?;
+        result?;
+        if let Some(tenant) = hosts_of {
+            let mut result = Ok(());
+            snapshot.bins_of(range.clone(), &[tenant], |row| {
+                if let (Ok(()), Some(host)) = (&result, row.host) {
+                    result = usage.add_host(kind(row.kind), tenant, host, counted(&row.counts));
+                }
+            })?;
+            result?;
+        }
+        Self::complete(&snapshot, range, usage)
+    }
+
+    /// With what no account says, once all are added up.
+    fn complete(snapshot: &Snapshot, range: &Range<i64>, mut usage: Usage) -> Outcome<Self> {
         usage.complete_classes()?;
-        add_discarded(&snapshot, &wanted.range, &mut usage)?;
-        let completeness = completeness(&snapshot, &wanted.range, usage.total().decoded.octets)?;
+        let completeness = completeness(snapshot, range, &mut usage)?;
         let balance = Balance::of(&usage);
-        let meters = meters.into_iter().map(|(name, metered)| (name.to_owned(), metered.meter)).collect();
-        Ok(Self { usage, balance, completeness, days, meters })
+        Ok(Self { usage, balance, completeness, days: None, meters: BTreeMap::new() })
     }
 
     /// A tenant's days; without usage if none were wanted or no account names it.
@@ -162,9 +190,8 @@ impl Sum<'_> {
             self.run.class = row.class.map(str::to_owned);
             self.run.day = self.day_of(row.bin);
         }
-        let counts = row.counts;
-        self.run.add(row.exporter, Sums::new(counts.octets, counts.packets, counts.flows))?;
-        self.run.slots.push((row.bin, counts.octets, counts.packets));
+        self.run.add(row.exporter, counted(&row.counts))?;
+        self.run.slots.push((row.bin, row.counts.octets, row.counts.packets));
         Ok(())
     }
 
@@ -216,6 +243,27 @@ impl Metered<'_> {
     }
 }
 
+/// Who had a network in that time. Who had none is there only if there is traffic of theirs.
+fn there<'a>(config: &'a Config, range: &Range<i64>) -> impl Iterator<Item = &'a str> {
+    let there = config.tenants.iter().filter(|tenant| tenant.is_present(range));
+    there.map(|tenant| tenant.name.as_str())
+}
+
+/// Adds an account of the whole span.
+fn add_sum(usage: &mut Usage, row: &SumRow<'_>) -> Outcome {
+    let (kind, sums) = (kind(row.kind), counted(&row.counts));
+    usage.add(kind, row.tenant, None, row.exporter, sums)?;
+    if let (Some(tenant), Some(class)) = (row.tenant, row.class) {
+        usage.add_class(tenant, class, kind, sums)?;
+    }
+    Ok(())
+}
+
+/// What an account counts, sampling undone.
+fn counted(counts: &Counts) -> Sums {
+    Sums::new(counts.octets, counts.packets, counts.flows)
+}
+
 /// The store's word as the accounts have it.
 fn kind(kind: bins::Kind) -> Kind {
     match kind {
@@ -244,34 +292,17 @@ fn meters<'a>(
     Ok(metered.collect())
 }
 
-/// Adds what was decoded and could not be stored: no bin holds it, it is counted when it arrived.
-fn add_discarded(snapshot: &Snapshot, range: &Range<i64>, usage: &mut Usage) -> Outcome {
-    let mut result = Ok(());
-    snapshot.health(range.clone(), |row| {
-        let (Some(counter), Some(reason)) = row.counter() else { return };
-        let value = u64::try_from(row.value).unwrap_or_default();
-        let sums = match counter {
-            Counter::DiscardedOctets => Sums { octets: value, ..Sums::default() },
-            Counter::DiscardedPackets => Sums { packets: value, ..Sums::default() },
-            Counter::DiscardedFlows => Sums { flows: value, ..Sums::default() },
-            _ => return,
-        };
-        if result.is_ok() {
-            result = usage.add_discarded(reason, row.exporter, sums);
-        }
-    })?;
-    Ok(result?)
-}
-
-fn completeness(snapshot: &Snapshot, range: &Range<i64>, octets: u64) -> Outcome<Completeness> {
+/// Reads the counts of a span once: adds what was decoded and could not be stored (no bin holds it, it is counted when it
+/// arrived) to the usage, and gives how complete it is.
+fn completeness(snapshot: &Snapshot, range: &Range<i64>, usage: &mut Usage) -> Outcome<Completeness> {
     let mut builder = Completeness::builder();
-    let mut result = Ok(());
+    let mut result: Outcome = Ok(());
     let (mut first, mut last) = (i64::MAX, i64::MIN);
     snapshot.health(range.clone(), |row| {
         first = first.min(row.bin);
         last = last.max(row.bin);
         if result.is_ok() {
-            result = builder.add(row);
+            result = add_discarded(usage, row).and_then(|()| Ok(builder.add(row)?));
         }
     })?;
     result?;
@@ -280,5 +311,17 @@ fn completeness(snapshot: &Snapshot, range: &Range<i64>, octets: u64) -> Outcome
         let end = range.end.min(clock::now_ms()).min(last.saturating_add(1));
         builder = builder.with_silences(first.max(range.start), end);
     }
-    Ok(builder.finish(octets))
+    Ok(builder.finish(usage.total().decoded.octets))
+}
+
+fn add_discarded(usage: &mut Usage, row: &Row) -> Outcome {
+    let (Some(counter), Some(reason)) = row.counter() else { return Ok(()) };
+    let value = u64::try_from(row.value).unwrap_or_default();
+    let sums = match counter {
+        Counter::DiscardedOctets => Sums { octets: value, ..Sums::default() },
+        Counter::DiscardedPackets => Sums { packets: value, ..Sums::default() },
+        Counter::DiscardedFlows => Sums { flows: value, ..Sums::default() },
+        _ => return Ok(()),
+    };
+    Ok(usage.add_discarded(reason, row.exporter, sums)?)
 }
