@@ -94,7 +94,8 @@ enum Command {
 const NICE: i32 = 19;
 
 impl Command {
-    /// Whether it reads what is stored, and nobody waits for it but who asked.
+    /// Whether it reads much of what is stored, and nobody waits for it but who asked. `usage` does not: it takes
+    /// milliseconds, which behind a busy daemon, and behind the other questions, were seconds now and then.
     fn is_question(&self) -> bool {
         matches!(
             self,
@@ -102,7 +103,6 @@ impl Command {
                 | Self::Top(_)
                 | Self::Plot(_)
                 | Self::Sql(_)
-                | Self::Usage(_)
                 | Self::Statement(_)
                 | Self::Rate(_)
                 | Self::Verify(_)
