@@ -21,11 +21,15 @@ use weir_flow::memory::{Change, Memory};
 
 /// How long a receive waits before the worker looks at its clock.
 pub(crate) const WAIT: Duration = Duration::from_millis(50);
-/// How long more datagrams are waited for where they follow each other closely. To be woken for each one costs more than
-/// to read it; the kernel has room for hundreds of times as many as come meanwhile.
-const LINGER: Duration = Duration::from_millis(1);
-/// Datagrams follow each other closely if the last came so short a time ago.
-const CLOSELY: Duration = Duration::from_millis(2);
+/// How long more datagrams are waited for where they follow each other closely, at least and at most. To be woken for each
+/// one costs more than to read it.
+const LINGER: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(4));
+/// So many are worth being woken for: half a bundle. The kernel has room for hundreds of times as many, if it gave what it
+/// was asked for; where it gave less than this, nobody lingers long.
+const COMPANY: u32 = 32;
+const ROOMY_BYTES: usize = 4 << 20;
+/// Datagrams follow each other closely if the last came so short a time before it was waited for more.
+const CLOSELY: Duration = Duration::from_millis(1);
 /// How often the kernel's table of drops is read.
 const DROPS_EVERY: Duration = Duration::from_secs(1);
 /// How often drops are worth a line in the log.
@@ -47,6 +51,14 @@ pub(super) struct Ear {
     /// Drops that the log does not know of, and when it was told last.
     unsaid: (u64, Option<Instant>),
     stopping_since: Option<Instant>,
+    /// How long it lingers at most.
+    patience: Duration,
+}
+
+/// How long to linger until [`COMPANY`] has come, if so many came in this time.
+fn linger(received: usize, time: Duration, most: Duration) -> Duration {
+    let received = u32::try_from(received).unwrap_or(u32::MAX).max(1);
+    (time * COMPANY / received).clamp(LINGER.0, most)
 }
 
 impl Ear {
@@ -58,7 +70,9 @@ impl Ear {
             drops.recall(memory.with_prefix(key).next().map(|(_, value)| value));
         }
         let (table_read, stopping_since) = (Instant::now(), None);
-        Self { socket, name, key, drops, table_read, unsaid: (0, None), stopping_since }
+        let granted = SockRef::from(&socket).recv_buffer_size().unwrap_or_default();
+        let patience = if granted >= ROOMY_BYTES { LINGER.1 } else { LINGER.0 };
+        Self { socket, name, key, drops, table_read, unsaid: (0, None), stopping_since, patience }
     }
 
     /// What it listens on.
@@ -79,6 +93,7 @@ impl Ear {
     pub(super) fn hear(mut self, mut worker: Worker) {
         let mut bundle = Bundle::new();
         let mut heard = Instant::now();
+        let mut lingered = LINGER.0;
         loop {
             let is_stopping = worker.is_stopping();
             // Who has something to send on does not wait for more.
@@ -93,9 +108,17 @@ impl Ear {
                 return;
             }
             let is_empty = received.is_err();
-            let is_close = now.at.duration_since(std::mem::replace(&mut heard, now.at)) < CLOSELY;
-            if is_close && waits && !is_empty && !bundle.may_have_more() && !worker.is_holding() {
-                std::thread::sleep(LINGER);
+            let time = now.at.duration_since(std::mem::replace(&mut heard, now.at));
+            let is_close = time < lingered + CLOSELY;
+            lingered = LINGER.0;
+            if let Ok(count) = received
+                && is_close
+                && waits
+                && !bundle.may_have_more()
+                && !worker.is_holding()
+            {
+                lingered = linger(count, time, self.patience);
+                std::thread::sleep(lingered);
             }
             if let Err(error) = received {
                 self.rest(&error, &mut worker);
@@ -175,3 +198,21 @@ impl Ear {
 
 /// Classic BPF: ends the program with a constant, here how much of the datagram to keep.
 const RETURN: u16 = 0x06;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_hears_much_is_woken_for_half_a_bundle() {
+        let ms = Duration::from_millis;
+        // 8 a millisecond, 1 a millisecond, 80 a millisecond.
+        assert_eq!(linger(8, ms(1), LINGER.1), ms(4));
+        assert_eq!(linger(16, ms(1), LINGER.1), ms(2));
+        assert_eq!(linger(1, ms(1), LINGER.1), LINGER.1);
+        assert_eq!(linger(80, ms(1), LINGER.1), LINGER.0);
+        // Where the kernel has little room.
+        assert_eq!(linger(8, ms(1), LINGER.0), LINGER.0);
+        assert_eq!(linger(0, ms(1), LINGER.1), LINGER.1);
+    }
+}
