@@ -87,6 +87,18 @@ pub(crate) struct Mixed<'a> {
 }
 
 impl<'a> Raw<'a> {
+    /// No number is larger, as far as the form tells.
+    pub(crate) fn most(self) -> u64 {
+        match self {
+            Self::None => 0,
+            Self::Constant(bytes) if bytes.len() <= 8 => wide(bytes),
+            Self::Near(Near { base, octets, .. }) => {
+                base.saturating_add(u64::MAX >> (64 - 8 * octets.clamp(1, 8)))
+            }
+            _ => u64::MAX,
+        }
+    }
+
     /// Of bytes whose length was checked.
     pub(super) fn new(form: Form, bytes: &'a [u8], rows: usize, width: usize) -> Self {
         match form {

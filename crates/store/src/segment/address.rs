@@ -7,6 +7,7 @@ use super::dense::is_constant;
 use crate::journal::{Frame, Raw};
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
+use std::hash::BuildHasher;
 use weir_flow::schema::{COLUMNS, COUNT, Column, Kind};
 use weir_flow::{Addr, Values};
 
@@ -81,21 +82,82 @@ const SIDES: [Column; 2] = [Column::SrcAddr, Column::DstAddr];
 /// Not yet known.
 const UNKNOWN: u32 = u32::MAX;
 
+/// IPv4 addresses by their numbers. Each is looked up for every row, and mostly in none of the processor's caches: so a slot is
+/// eight octets, and nearly always the first that is looked at.
+#[derive(Default)]
+struct Table {
+    /// An address and, below it, its number and one; 0 where there is none. At most half of them are taken.
+    slots: Vec<u64>,
+    taken: usize,
+    state: RandomState,
+}
+
+/// A table has so many slots at first.
+const SLOTS_MIN: usize = if cfg!(test) { 4 } else { 1 << 12 };
+
+impl Table {
+    /// The number of an address, which is `next` if it was not there; and whether it was not.
+    #[inline]
+    fn number(&mut self, addr: u32, next: u32) -> (u32, bool) {
+        if 2 * self.taken >= self.slots.len() {
+            self.grow();
+        }
+        let mask = self.slots.len().wrapping_sub(1);
+        let mut at = self.first(addr, mask);
+        while let Some(slot) = self.slots.get_mut(at) {
+            if *slot == 0 {
+                *slot = u64::from(addr) << 32 | (u64::from(next) + 1);
+                self.taken += 1;
+                return (next, true);
+            }
+            if high_half(*slot) == addr {
+                return (low_half(*slot).wrapping_sub(1), false);
+            }
+            at = (at + 1) & mask;
+        }
+        (next, false)
+    }
+
+    fn first(&self, addr: u32, mask: usize) -> usize {
+        usize::try_from(self.state.hash_one(addr)).unwrap_or_default() & mask
+    }
+
+    #[cold]
+    fn grow(&mut self) {
+        let before = std::mem::take(&mut self.slots);
+        self.slots = vec![0; SLOTS_MIN.max(4 * before.len())];
+        let mask = self.slots.len() - 1;
+        for slot in before.into_iter().filter(|slot| *slot != 0) {
+            let mut at = self.first(high_half(slot), mask);
+            while self.slots.get(at).is_some_and(|other| *other != 0) {
+                at = (at + 1) & mask;
+            }
+            if let Some(free) = self.slots.get_mut(at) {
+                *free = slot;
+            }
+        }
+    }
+
+    /// All: the address above its number.
+    fn all(&self) -> impl Iterator<Item = u64> {
+        self.slots.iter().filter(|slot| **slot != 0).map(|slot| slot - 1)
+    }
+}
+
 /// Addresses in the order they were met. The families have tables of their own: most addresses have four octets,
 /// and a table of those is a quarter of the size.
 #[derive(Default)]
 struct Met {
-    v4: HashMap<u32, u32, RandomState>,
+    v4: Table,
     v6: HashMap<u128, u32, RandomState>,
     count: u32,
 }
 
 impl Met {
     fn v4(&mut self, octets: [u8; 4]) -> u32 {
-        *self.v4.entry(u32::from_be_bytes(octets)).or_insert_with(|| {
-            self.count += 1;
-            self.count - 1
-        })
+        let (number, is_new) = self.v4.number(u32::from_be_bytes(octets), self.count);
+        self.count += u32::from(is_new);
+        number
     }
 
     fn any(&mut self, octets: [u8; 16]) -> u32 {
@@ -157,8 +219,7 @@ impl Met {
     /// The addresses in the order of bounds, the place of each in the order of [`Addr`], and the place in the list
     /// of each by its number.
     fn sorted(self) -> (Vec<Addr>, Vec<u32>, Vec<u32>) {
-        let mut v4: Vec<u64> =
-            self.v4.iter().map(|(bits, id)| u64::from(*bits) << 32 | u64::from(*id)).collect();
+        let mut v4: Vec<u64> = self.v4.all().collect();
         v4.sort_unstable();
         let mut v6: Vec<(u128, u32)> = self.v6.into_iter().collect();
         v6.sort_unstable();

@@ -6,6 +6,7 @@
 
 use super::address::Ranked;
 use super::dictionary::{Cell, Finder};
+use super::pack::Place;
 use super::pages::{Bounds, Chunk, Data, Pages};
 use super::present::Present;
 use super::schema::PAGE_ROWS;
@@ -20,6 +21,9 @@ use zstd::bulk::Compressor;
 
 /// The level that all pages are compressed with: higher ones gain little and cost much.
 const ZSTD_LEVEL: i32 = 1;
+
+/// So many pages from all over a chunk say whether compressing it is worth it; if it has no more, the first does.
+const PROBED: usize = 3;
 
 /// A page of strings, and a dictionary of them, is not larger: so reading one needs little memory.
 const LONG_BYTES: usize = 1 << 20;
@@ -57,6 +61,8 @@ pub(crate) enum Slice<'a> {
     U32(&'a [u32]),
     U64(&'a [u64]),
     Time(&'a [i64]),
+    /// Times by how much later than this one they are.
+    Since(&'a [u32], i64),
     Addr(&'a [Addr]),
     /// Places in a list of addresses, which is in the order of bounds.
     Ranked(&'a [u32], &'a [Addr]),
@@ -82,9 +88,20 @@ impl<'a> Slice<'a> {
 /// Encodes column chunks one after the other, keeping what can be used again.
 pub(crate) struct Encoder {
     compressor: Compressor<'static>,
+    tiny: Work<u8>,
+    short: Work<u16>,
     narrow: Work<u32>,
     wide: Work<u64>,
     page: Vec<u8>,
+    tiles: Tiles,
+}
+
+/// Places of a page's values, by how wide they are.
+#[derive(Default)]
+struct Tiles {
+    tiny: Vec<u8>,
+    short: Vec<u16>,
+    narrow: Vec<u32>,
 }
 
 /// Values of one width being encoded.
@@ -99,52 +116,56 @@ impl Encoder {
     /// An encoder for one thread.
     pub(crate) fn new() -> Result<Self> {
         let compressor = Compressor::new(ZSTD_LEVEL).map_err(|e| ParquetError::External(Box::new(e)))?;
-        Ok(Self { compressor, narrow: Work::default(), wide: Work::default(), page: Vec::new() })
+        Ok(Self {
+            compressor,
+            tiny: Work::default(),
+            short: Work::default(),
+            narrow: Work::default(),
+            wide: Work::default(),
+            page: Vec::new(),
+            tiles: Tiles::default(),
+        })
     }
 
     /// Encodes a column chunk.
     pub(crate) fn encode(&mut self, input: &Input<'_>, descriptor: &ColumnDescPtr) -> Result<Chunk> {
-        let Self { compressor, narrow, wide, page } = self;
+        let Self { compressor, tiny, short, narrow, wide, page, tiles } = self;
         let rows = &input.present;
-        let mut job = Job { rows, descriptor, compressor, page, bounds: Bounds::Exact, base: 0 };
-        let le4 = |number: u32, out: &mut Vec<u8>| out.extend_from_slice(&number.to_le_bytes());
+        let mut job = Job { rows, descriptor, compressor, page, tiles, bounds: Bounds::Exact, base: 0 };
         let pick = input.pick;
         match (input.values, input.kind) {
             (Slice::U8(v), Kind::Word(words)) => {
                 // Words are written in the order of their letters, as bounds are.
                 let mut sorted = words.to_vec();
                 sorted.sort_unstable();
-                let rank = |word: &&str| sorted.binary_search(word).ok().and_then(|r| u32::try_from(r).ok());
-                let mut ranks = [0u32; 256];
+                let rank = |word: &&str| sorted.binary_search(word).ok().and_then(|r| u8::try_from(r).ok());
+                let mut ranks = [0u8; 256];
                 ranks.iter_mut().zip(words).for_each(|(slot, word)| *slot = rank(word).unwrap_or_default());
-                rows.gather(v, pick, |code| ranks[usize::from(code)], &mut narrow.cells);
-                job.cells(narrow, |rank, out| put_text(sorted.get(rank as usize).copied(), out))
+                rows.gather(v, pick, |code| ranks[usize::from(code)], &mut tiny.cells);
+                job.cells(tiny, false, |rank, out| put_text(sorted.get(usize::from(rank)).copied(), out))
             }
-            (Slice::U8(v), _) => {
-                rows.gather(v, pick, u32::from, &mut narrow.cells);
-                job.cells(narrow, le4)
+            (Slice::U8(v), kind) => {
+                rows.gather(v, pick, |v| v, &mut tiny.cells);
+                job.numbers(tiny, kind)
             }
-            (Slice::U16(v), _) => {
-                rows.gather(v, pick, u32::from, &mut narrow.cells);
-                job.cells(narrow, le4)
+            (Slice::U16(v), kind) => {
+                rows.gather(v, pick, |v| v, &mut short.cells);
+                job.numbers(short, kind)
             }
             (Slice::U32(v), kind) => {
                 rows.gather(v, pick, |v| v, &mut narrow.cells);
                 if kind != Kind::Name {
-                    return job.cells(narrow, le4);
+                    return job.numbers(narrow, kind);
                 }
-                job.cells(narrow, |place, out| put_text(input.names.get(place as usize).map(|n| &**n), out))
+                let name = |place: u32| input.names.get(place as usize).map(|n| &**n);
+                job.cells(narrow, false, |place, out| put_text(name(place), out))
             }
             (Slice::U64(v), kind) => {
                 rows.gather(v, pick, |v| v, &mut wide.cells);
                 if kind != Kind::Mac {
-                    let sum: u128 = wide.cells.iter().map(|v| u128::from(*v)).sum();
-                    let sum = sum * (rows.valid() / wide.cells.len().max(1)) as u128;
-                    let chunk =
-                        job.cells(wide, |number, out| out.extend_from_slice(&number.to_le_bytes()))?;
-                    return Ok(Chunk { sum, ..chunk });
+                    return job.numbers(wide, kind);
                 }
-                job.cells(wide, |mac, out| out.extend_from_slice(&Mac(mac).octets()))
+                job.cells(wide, true, |mac, out| out.extend_from_slice(&Mac(mac).octets()))
             }
             (Slice::Time(v), _) => {
                 // Flipped, times are in the order of unsigned numbers; then they count from the first of the chunk.
@@ -154,19 +175,26 @@ impl Encoder {
                 job.base = (first ^ FLIP).cast_signed();
                 job.times(wide)
             }
+            (Slice::Since(v, base), _) => {
+                rows.gather(v, pick, |ms| ms, &mut narrow.cells);
+                let first = narrow.cells.iter().copied().fold(u32::MAX, u32::min);
+                narrow.cells.iter_mut().for_each(|cell| *cell -= first);
+                job.base = base.wrapping_add_unsigned(first.into());
+                job.times(narrow)
+            }
             (Slice::Addr(v), _) => {
                 let Ranked { list, places, .. } = Ranked::new(v.iter().copied());
                 rows.gather(&places, pick, |rank| rank, &mut narrow.cells);
-                job.cells(narrow, |rank, out| put_addr(&list, rank, out))
+                job.cells(narrow, false, |rank, out| put_addr(&list, rank, out))
             }
             (Slice::Ranked(v, list), _) => {
                 rows.gather(v, pick, |v| v, &mut narrow.cells);
-                job.cells(narrow, |rank, out| put_addr(list, rank, out))
+                job.cells(narrow, false, |rank, out| put_addr(list, rank, out))
             }
             (Slice::Bytes(v), kind) => {
                 job.bounds = if kind == Kind::Text { Bounds::Short } else { Bounds::None };
                 let mut work = Work { cells: rows.strings(v), finder: Finder::default() };
-                job.cells(&mut work, |string, out| out.extend_from_slice(string))
+                job.cells(&mut work, false, |string, out| out.extend_from_slice(string))
             }
         }
     }
@@ -190,6 +218,7 @@ struct Job<'a> {
     compressor: &'a mut Compressor<'static>,
     /// The page being put together.
     page: &'a mut Vec<u8>,
+    tiles: &'a mut Tiles,
     bounds: Bounds,
     /// What times count from.
     base: i64,
@@ -214,15 +243,39 @@ struct Indexed<'a, T> {
     length: Option<usize>,
 }
 
+/// How values were written, their bounds, and the sum of their lengths.
+type Written<T> = (Encoding, Option<(T, T)>, usize);
+
 impl Job<'_> {
-    /// Values that `put` writes: with a dictionary, or plain.
-    fn cells<T: Cell>(&mut self, work: &mut Work<T>, put: impl Fn(T, &mut Vec<u8>)) -> Result<Chunk> {
+    /// Numbers: in eight octets those that have 64 bits, of which the sum is known too; in four all others.
+    fn numbers<T: Cell>(&mut self, work: &mut Work<T>, kind: Kind) -> Result<Chunk> {
+        if kind != Kind::Unsigned(64) {
+            let four = |number: T, out: &mut Vec<u8>| {
+                out.extend_from_slice(number.wide().to_le_bytes().first_chunk::<4>().unwrap_or(&[0; 4]));
+            };
+            return self.cells(work, false, four);
+        }
+        let sum: u128 = work.cells.iter().map(|number| u128::from(number.wide())).sum();
+        // One may stand for that of all rows.
+        let sum = sum * (self.rows.valid() / work.cells.len().max(1)) as u128;
+        let eight = |number: T, out: &mut Vec<u8>| out.extend_from_slice(&number.wide().to_le_bytes());
+        Ok(Chunk { sum, ..self.cells(work, true, eight)? })
+    }
+
+    /// Values that `put` writes: with a dictionary, or plain. `may_differ`: whether they may be so many and so wide that a
+    /// dictionary does not pay.
+    fn cells<T: Cell>(
+        &mut self,
+        work: &mut Work<T>,
+        may_differ: bool,
+        put: impl Fn(T, &mut Vec<u8>),
+    ) -> Result<Chunk> {
         let has_lengths = self.descriptor.physical_type() == Physical::BYTE_ARRAY;
         let plain = |cells: &[T], out: &mut Vec<u8>| put_plain(cells, has_lengths, &put, out);
         let Work { cells, finder } = work;
-        let indexed =
-            finder.find(cells).then_some(&*finder).filter(|f| f.values.len() <= 1 + cells.len() / 2);
-        let indexed = indexed.map(|finder| Indexed::new(finder, &put, has_lengths));
+        let found = finder.find(cells, may_differ).then_some(&*finder);
+        let indexed = found.filter(|f| f.values.len() <= 1 + cells.len() / 2);
+        let indexed = indexed.map(|finder| Indexed::new(finder, &put, has_lengths, may_differ));
         // The mean length of distinct values stands for that of all.
         let valid = self.rows.valid();
         let mean = |i: &Indexed<'_, T>| i.bytes.len().saturating_mul(valid) / i.lengths.len().max(1);
@@ -232,16 +285,16 @@ impl Job<'_> {
     }
 
     /// Times: by their differences, unless few times are repeated often.
-    fn times(&mut self, work: &mut Work<u64>) -> Result<Chunk> {
+    fn times<T: Cell>(&mut self, work: &mut Work<T>) -> Result<Chunk> {
         let base = self.base;
-        let put = |ms: u64, out: &mut Vec<u8>| {
-            out.extend_from_slice(&base.wrapping_add_unsigned(ms).to_le_bytes());
+        let put = |ms: T, out: &mut Vec<u8>| {
+            out.extend_from_slice(&base.wrapping_add_unsigned(ms.wide()).to_le_bytes());
         };
-        let encode = |cells: &[u64], out: &mut Vec<u8>| delta::encode(cells, base, out);
+        let encode = |cells: &[T], out: &mut Vec<u8>| delta::encode(cells, base, out);
         let Work { cells, finder } = work;
-        let indexed =
-            finder.find(cells).then_some(&*finder).filter(|f| f.values.len() <= 1 + cells.len() / 8);
-        let indexed = indexed.map(|finder| Indexed::new(finder, &put, false));
+        let found = finder.find(cells, true).then_some(&*finder);
+        let indexed = found.filter(|f| f.values.len() <= 1 + cells.len() / 8);
+        let indexed = indexed.map(|finder| Indexed::new(finder, &put, false, true));
         // The first page stands for all.
         let sample = cells.get(..PAGE_ROWS.min(cells.len())).unwrap_or_default();
         self.page.clear();
@@ -266,35 +319,68 @@ impl Job<'_> {
         let indexed = indexed.filter(|i| is_repeated || i.bytes_with(valid) < otherwise.bytes);
         let indexed = indexed.filter(|i| !T::IS_LONG || i.bytes.len() <= LONG_BYTES);
         let long = (T::IS_LONG && indexed.is_none() && !cells.is_empty()).then(|| self.long_pages(cells));
-        let mut pages = Pages::new(self.descriptor, self.compressor, put, self.bounds);
-        if let Some(indexed) = &indexed {
-            pages.dictionary(&indexed.bytes, indexed.lengths.len())?;
-        }
         // Where all rows are alike there is nothing that smaller pages would let a reader pass over.
         let alike = cells.is_empty() || valid == count && cells.iter().all(|c| Some(c) == cells.first());
         let page_rows = if alike { count.max(1) } else { PAGE_ROWS };
         let short = || (0..count).step_by(page_rows).map(|from| from..count.min(from + page_rows)).collect();
         let ranges: Vec<Range<usize>> = long.unwrap_or_else(short);
+        let body = Body { rows: self.rows, cells, is_repeated, indexed: indexed.as_ref(), otherwise };
+        let mut pages = Pages::new(self.descriptor, self.compressor, put, self.bounds);
+        if ranges.len() > PROBED {
+            for range in (1..=PROBED).filter_map(|part| ranges.get(part * ranges.len() / (PROBED + 1))) {
+                body.put(range, self.rows.valid_before(range.start), self.tiles, self.page);
+                pages.probe(self.page)?;
+            }
+            let dictionary = indexed.as_ref().map_or(0, |indexed| indexed.bytes.len());
+            pages.decide(ranges.len() / PROBED, dictionary);
+        }
+        if let Some(indexed) = &indexed {
+            pages.dictionary(&indexed.bytes, indexed.lengths.len())?;
+        }
         let mut at = 0;
         for range in ranges {
-            self.page.clear();
-            let valid = self.rows.put_levels(&range, self.page);
-            let levels = self.page.len();
-            let here = at..at + valid;
+            let (valid, (encoding, bounds, values)) = body.put(&range, at, self.tiles, self.page);
             at += valid;
-            let (encoding, bounds, values) = match &indexed {
-                Some(indexed) if is_repeated => indexed.run(valid, self.page),
-                Some(indexed) => indexed.page(here, self.page),
-                None => {
-                    let cells = cells.get(here).unwrap_or_default();
-                    (otherwise.put)(cells, self.page);
-                    let values = (self.page.len() - levels).saturating_sub(4 * valid);
-                    (otherwise.encoding, bounds(cells), values)
-                }
-            };
             pages.data(self.page, &Data { rows: range.len(), valid, encoding, bounds, values })?;
         }
         pages.close()
+    }
+}
+
+/// The values of a chunk, and how they are written.
+struct Body<'a, T> {
+    rows: &'a Present<'a>,
+    cells: &'a [T],
+    /// Whether there is one, which stands for that of all rows.
+    is_repeated: bool,
+    indexed: Option<&'a Indexed<'a, T>>,
+    otherwise: &'a Otherwise<'a, T>,
+}
+
+impl<T: Cell> Body<'_, T> {
+    /// Puts a page of these rows together, of which the first that has a value has the one `at` this place; returns how
+    /// many have one.
+    fn put(
+        &self,
+        range: &Range<usize>,
+        at: usize,
+        tiles: &mut Tiles,
+        page: &mut Vec<u8>,
+    ) -> (usize, Written<T>) {
+        page.clear();
+        let valid = self.rows.put_levels(range, page);
+        let (levels, here) = (page.len(), at..at + valid);
+        let written = match self.indexed {
+            Some(indexed) if self.is_repeated => indexed.run(valid, page),
+            Some(indexed) => indexed.page(self.cells, here, tiles, page),
+            None => {
+                let cells = self.cells.get(here).unwrap_or_default();
+                (self.otherwise.put)(cells, page);
+                let values = (page.len() - levels).saturating_sub(4 * valid);
+                (self.otherwise.encoding, bounds(cells), values)
+            }
+        };
+        (valid, written)
     }
 }
 
@@ -336,7 +422,12 @@ fn put_plain<T: Copy>(cells: &[T], has_lengths: bool, put: &impl Fn(T, &mut Vec<
 }
 
 impl<'a, T: Cell> Indexed<'a, T> {
-    fn new(finder: &'a Finder<T>, put: &impl Fn(T, &mut Vec<u8>), has_lengths: bool) -> Self {
+    fn new(
+        finder: &'a Finder<T>,
+        put: &impl Fn(T, &mut Vec<u8>),
+        has_lengths: bool,
+        may_differ: bool,
+    ) -> Self {
         let (mut bytes, mut lengths) = (Vec::new(), Vec::with_capacity(finder.values.len()));
         for value in &finder.values {
             let at = bytes.len();
@@ -349,7 +440,7 @@ impl<'a, T: Cell> Indexed<'a, T> {
         // few bits more; times do not compress either way.
         let width = match pack::width(last as u64).max(1) {
             5..=8 => 8,
-            13..=16 if !T::IS_WIDE || has_lengths => 16,
+            13..=16 if !may_differ || has_lengths => 16,
             width => width,
         };
         Self { bytes, width, lengths, length, finder }
@@ -365,27 +456,43 @@ impl<'a, T: Cell> Indexed<'a, T> {
     }
 
     /// Writes that so many rows have the first value; returns what [`Self::page`] does.
-    fn run(&self, valid: usize, out: &mut Vec<u8>) -> (Encoding, Option<(T, T)>, usize) {
+    fn run(&self, valid: usize, out: &mut Vec<u8>) -> Written<T> {
         out.push(self.width);
         pack::put_run(0, valid, self.width, out);
         let first = self.finder.values.first().copied();
         (Encoding::RLE_DICTIONARY, first.zip(first), self.length.unwrap_or_default() * valid)
     }
 
-    /// Writes the places of these values; returns their bounds and the sum of their lengths too.
-    fn page(&self, cells: Range<usize>, out: &mut Vec<u8>) -> (Encoding, Option<(T, T)>, usize) {
-        let places = self.finder.places.get(cells).unwrap_or_default();
+    /// Writes the places of this part of the values; returns their bounds and the sum of their lengths too.
+    fn page(&self, cells: &[T], part: Range<usize>, tiles: &mut Tiles, out: &mut Vec<u8>) -> Written<T> {
+        match self.width {
+            ..=8 => self.put(cells, part, &mut tiles.tiny, out),
+            9..=16 => self.put(cells, part, &mut tiles.short, out),
+            _ => self.put(cells, part, &mut tiles.narrow, out),
+        }
+    }
+
+    fn put<P: Place>(
+        &self,
+        cells: &[T],
+        part: Range<usize>,
+        tile: &mut Vec<P>,
+        out: &mut Vec<u8>,
+    ) -> Written<T> {
+        self.finder.put_places(cells, part, tile);
         out.push(self.width);
-        pack::encode(places, self.width, out);
-        let value = |place: Option<u32>| self.finder.values.get(place? as usize).copied();
-        let bounds = value(places.iter().copied().min()).zip(value(places.iter().copied().max()));
-        let each = || places.iter().filter_map(|place| self.lengths.get(*place as usize)).sum();
-        let values = self.length.map_or_else(each, |length| length * places.len());
+        pack::encode(tile, self.width, out);
+        let at = |place: P| Into::<u32>::into(place) as usize;
+        let value = |place: P| self.finder.values.get(at(place)).copied();
+        let bounds = bounds(tile).and_then(|(least, most)| value(least).zip(value(most)));
+        let each = || tile.iter().filter_map(|place| self.lengths.get(at(*place))).sum();
+        let values = self.length.map_or_else(each, |length| length * tile.len());
         (Encoding::RLE_DICTIONARY, bounds, values)
     }
 }
 
 /// The smallest and the largest.
-fn bounds<T: Cell>(cells: &[T]) -> Option<(T, T)> {
-    Some((*cells.iter().min()?, *cells.iter().max()?))
+fn bounds<T: Copy + Ord>(cells: &[T]) -> Option<(T, T)> {
+    let first = *cells.first()?;
+    Some(cells.iter().fold((first, first), |(least, most), cell| (least.min(*cell), most.max(*cell))))
 }

@@ -3,12 +3,15 @@
 //! The dictionary is sorted in the order of Parquet's bounds, so the smallest and largest value of a page are
 //! those of its smallest and largest place, and neighbours share their first bytes, which compress away.
 
+use super::pack::Place;
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use std::hash::Hash;
+use std::ops::Range;
 
 /// A value that a chunk can hold, ordered as Parquet orders it. Columns of a fixed width are numbers by the time
-/// they come here: addresses and names by their places in sorted lists, times by their distance from the earliest.
+/// they come here, as narrow as they are: addresses and names by their places in sorted lists, times by their distance from
+/// the earliest.
 pub(crate) trait Cell: Copy + Ord + Hash + Default {
     /// Itself as a place in a table, if it is small enough for one: then it is found without hashing.
     fn small(self) -> Option<usize> {
@@ -25,8 +28,10 @@ pub(crate) trait Cell: Copy + Ord + Hash + Default {
         Self::default()
     }
 
-    /// Whether values may be so many and so wide that a dictionary does not pay.
-    const IS_WIDE: bool = false;
+    /// Itself in 64 bits, if it is a number.
+    fn wide(self) -> u64 {
+        0
+    }
 
     /// How many octets it has, if it may have very many: then pages and dictionaries are limited by them too.
     const IS_LONG: bool = false;
@@ -45,39 +50,32 @@ impl Cell for &[u8] {
     }
 }
 
-impl Cell for u32 {
-    #[inline]
-    fn small(self) -> Option<usize> {
-        usize::try_from(self).ok()
-    }
+macro_rules! numbers {
+    ($($number:ty)*) => {$(
+        impl Cell for $number {
+            #[inline]
+            fn wide(self) -> u64 {
+                self.into()
+            }
 
-    fn limit(cells: &[Self]) -> Option<usize> {
-        cells.iter().fold(0, |all, cell| all | cell).small()
-    }
+            fn limit(cells: &[Self]) -> Option<usize> {
+                cells.iter().fold(0, |all, cell| all | cell).small()
+            }
 
-    #[inline]
-    fn from_small(small: u32) -> Self {
-        small
-    }
+            #[inline]
+            fn from_small(small: u32) -> Self {
+                Self::try_from(small).unwrap_or_default()
+            }
+
+            #[inline]
+            fn small(self) -> Option<usize> {
+                usize::try_from(self).ok()
+            }
+        }
+    )*};
 }
 
-impl Cell for u64 {
-    const IS_WIDE: bool = true;
-
-    fn limit(cells: &[Self]) -> Option<usize> {
-        cells.iter().fold(0, |all, cell| all | cell).small()
-    }
-
-    #[inline]
-    fn from_small(small: u32) -> Self {
-        small.into()
-    }
-
-    #[inline]
-    fn small(self) -> Option<usize> {
-        usize::try_from(self).ok()
-    }
-}
+numbers! { u8 u16 u32 u64 }
 
 /// After so many values it is seen whether a dictionary would be worth it.
 const LOOK: usize = 16 * 1024;
@@ -89,36 +87,63 @@ const TABLE_LEN: usize = 1 << 16;
 pub(crate) struct Finder<T> {
     /// The distinct values, ascending.
     pub values: Vec<T>,
-    /// The place of each value of the chunk among them.
-    pub places: Vec<u32>,
-    /// By value, its place.
+    /// By code, the place of its value among them. A small value is its own code.
     table: Vec<u32>,
+    /// The codes of the chunk's values, where some are no code themselves.
+    codes: Option<Vec<u32>>,
+    /// Which codes there are.
+    met: Vec<u8>,
     map: HashMap<T, u32, RandomState>,
+    /// Memory of codes, while they are not needed.
+    spare: Vec<u32>,
 }
 
 impl<T: Cell> Default for Finder<T> {
     fn default() -> Self {
-        Self { values: Vec::new(), places: Vec::new(), table: Vec::new(), map: HashMap::default() }
+        Self {
+            values: Vec::new(),
+            table: Vec::new(),
+            codes: None,
+            met: Vec::new(),
+            map: HashMap::default(),
+            spare: Vec::new(),
+        }
     }
 }
 
 impl<T: Cell> Finder<T> {
-    /// Finds the distinct values. False, and nothing found, if so many of the first values differ that those
-    /// themselves are shorter.
-    pub(crate) fn find(&mut self, cells: &[T]) -> bool {
+    /// Finds the distinct values. False, and nothing found, if these may be many (`may_differ`) and so many of the first
+    /// differ that those themselves are shorter.
+    pub(crate) fn find(&mut self, cells: &[T], may_differ: bool) -> bool {
         self.values.clear();
-        self.places.clear();
+        self.table.clear();
+        self.spare = self.codes.take().unwrap_or_else(|| std::mem::take(&mut self.spare));
         let limit = TABLE_LEN.max(4 * cells.len());
         let largest = T::limit(cells).filter(|largest| *largest < limit);
-        if T::IS_WIDE && cells.len() > 2 * LOOK && self.differ(cells.get(..LOOK).unwrap_or_default()) {
+        if may_differ && cells.len() > 2 * LOOK && self.differ(cells.get(..LOOK).unwrap_or_default()) {
             return false;
         }
         match largest {
             Some(largest) => self.by_table(cells, largest),
-            None if T::IS_LONG => self.by_hash(cells),
-            None => self.by_both(cells),
+            None => self.by_hash(cells),
         }
         true
+    }
+
+    /// Puts the places of a part of the chunk's values here.
+    #[inline]
+    pub(crate) fn put_places<P: Place>(&self, cells: &[T], part: Range<usize>, out: &mut Vec<P>) {
+        let place = |code: usize| P::of(self.table.get(code).copied().unwrap_or_default());
+        out.clear();
+        match &self.codes {
+            Some(codes) => {
+                out.extend(codes.get(part).unwrap_or_default().iter().map(|code| place(*code as usize)));
+            }
+            None => {
+                let cells = cells.get(part).unwrap_or_default();
+                out.extend(cells.iter().map(|cell| place(cell.small().unwrap_or_default())));
+            }
+        }
     }
 
     /// Whether nearly all of these differ.
@@ -128,90 +153,75 @@ impl<T: Cell> Finder<T> {
         self.map.len() > cells.len() / 8 * 7
     }
 
-    /// A table of all numbers up to the largest: marked, counted, and looked up in.
+    /// A table of all numbers up to the largest.
     fn by_table(&mut self, cells: &[T], largest: usize) {
-        let at = |cell: &T| cell.small().unwrap_or_default();
-        self.table.clear();
-        self.table.resize(largest + 1, 0);
+        self.met.clear();
+        self.met.resize(largest + 1, 0);
         for cell in cells {
-            if let Some(slot) = self.table.get_mut(at(cell)) {
+            if let Some(slot) = self.met.get_mut(cell.small().unwrap_or_default()) {
                 *slot = 1;
             }
         }
-        self.rank_table();
-        let table = &self.table;
-        self.places.extend(cells.iter().map(|cell| table.get(at(cell)).copied().unwrap_or_default()));
+        self.rank_met();
     }
 
-    /// Of numbers that may be large: most are small, and only the others are hashed.
-    fn by_both(&mut self, cells: &[T]) {
+    /// Of numbers that may be large: most are small, and only the others are hashed. So are strings.
+    fn by_hash(&mut self, cells: &[T]) {
         let small = |cell: &T| cell.small().filter(|small| *small < TABLE_LEN);
-        self.table.clear();
-        self.table.resize(TABLE_LEN, 0);
+        let first = if T::IS_LONG { 0 } else { TABLE_LEN };
+        self.met.clear();
+        self.met.resize(first, 0);
         self.map.clear();
+        let mut codes = std::mem::take(&mut self.spare);
+        codes.clear();
+        codes.reserve(cells.len());
+        let mut large: Vec<(T, u32)> = Vec::new();
+        let mut last: Option<(T, u32)> = None;
         for cell in cells {
-            match small(cell).and_then(|small| self.table.get_mut(small)) {
-                Some(slot) => *slot = 1,
-                None => drop(self.map.entry(*cell).or_insert(0)),
+            if let Some(slot) = small(cell).and_then(|small| self.met.get_mut(small)) {
+                *slot = 1;
+                codes.push(small(cell).and_then(|small| u32::try_from(small).ok()).unwrap_or_default());
+                continue;
             }
+            // Rows are sorted: what was there a row ago is often there again.
+            let code = match last {
+                Some((before, code)) if before == *cell => code,
+                _ => *self.map.entry(*cell).or_insert_with(|| {
+                    let code = u32::try_from(first + large.len()).unwrap_or(u32::MAX);
+                    large.push((*cell, code));
+                    code
+                }),
+            };
+            last = Some((*cell, code));
+            codes.push(code);
         }
-        self.rank_table();
-        let first = self.values.len();
-        self.values.extend(self.map.keys());
-        if let Some(large) = self.values.get_mut(first..) {
-            large.sort_unstable();
-            for (place, cell) in (0u32..).zip(&self.values).skip(first) {
-                self.map.insert(*cell, place);
+        self.codes = Some(codes);
+        self.rank_met();
+        self.table.resize(first + large.len(), 0);
+        large.sort_unstable();
+        for (value, code) in large {
+            if let Some(slot) = self.table.get_mut(code as usize) {
+                *slot = place(self.values.len());
             }
+            self.values.push(value);
         }
-        let (table, map) = (&self.table, &self.map);
-        let place = |cell: &T| match small(cell) {
-            Some(small) => table.get(small).copied(),
-            None => map.get(cell).copied(),
-        };
-        self.places.extend(cells.iter().map(|cell| place(cell).unwrap_or_default()));
     }
 
-    /// Gives the marked entries of the table their places.
-    fn rank_table(&mut self) {
-        for (small, slot) in (0u32..).zip(&mut self.table).filter(|(_, slot)| **slot != 0) {
-            // There are no more values than a table has entries, far fewer than 2^32.
-            *slot = u32::try_from(self.values.len()).unwrap_or_default();
+    /// Gives the codes that there are their places.
+    fn rank_met(&mut self) {
+        self.table.resize(self.met.len(), 0);
+        for (small, (slot, _)) in
+            (0u32..).zip(self.table.iter_mut().zip(&self.met)).filter(|(_, (_, met))| **met != 0)
+        {
+            *slot = place(self.values.len());
             self.values.push(T::from_small(small));
         }
     }
+}
 
-    fn by_hash(&mut self, cells: &[T]) {
-        self.map.clear();
-        self.places.reserve(cells.len());
-        let mut last: Option<(T, u32)> = None;
-        for cell in cells {
-            // Rows are sorted: what was there a row ago is mostly there again.
-            let place = match last {
-                Some((before, place)) if before == *cell => place,
-                _ => *self.map.entry(*cell).or_insert_with(|| {
-                    self.values.push(*cell);
-                    u32::try_from(self.values.len() - 1).unwrap_or(u32::MAX)
-                }),
-            };
-            last = Some((*cell, place));
-            self.places.push(place);
-        }
-        let mut order: Vec<(T, u32)> = self.values.iter().copied().zip(0u32..).collect();
-        order.sort_unstable();
-        self.table.clear();
-        self.table.resize(order.len(), 0);
-        for (rank, (_, place)) in (0u32..).zip(&order) {
-            if let Some(slot) = self.table.get_mut(*place as usize) {
-                *slot = rank;
-            }
-        }
-        for place in &mut self.places {
-            *place = self.table.get(*place as usize).copied().unwrap_or_default();
-        }
-        self.values.clear();
-        self.values.extend(order.into_iter().map(|(value, _)| value));
-    }
+/// There are no more values than rows, far fewer than 2^32.
+fn place(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -220,10 +230,15 @@ mod tests {
     use proptest::prelude::*;
 
     fn check<T: Cell + std::fmt::Debug>(finder: &mut Finder<T>, cells: &[T]) {
-        assert!(finder.find(cells));
+        assert!(finder.find(cells, false));
         assert!(finder.values.is_sorted_by(|a, b| a < b));
-        let back: Vec<T> = finder.places.iter().map(|p| finder.values[*p as usize]).collect();
+        let (mut places, mut narrow) = (Vec::<u32>::new(), Vec::<u16>::new());
+        finder.put_places(cells, 0..cells.len(), &mut places);
+        let back: Vec<T> = places.iter().map(|p| finder.values[*p as usize]).collect();
         assert_eq!(back, cells);
+        let half = cells.len() / 2..cells.len();
+        finder.put_places(cells, half.clone(), &mut narrow);
+        assert_eq!(narrow.iter().map(|p| u32::from(*p)).collect::<Vec<_>>(), places[half]);
     }
 
     proptest! {
@@ -237,6 +252,8 @@ mod tests {
             check(&mut narrow, &small);
             check(&mut narrow, &wide);
             check(&mut narrow, &small);
+            check(&mut Finder::default(), &wide.iter().map(|v| v.to_le_bytes()[0]).collect::<Vec<_>>());
+            check(&mut Finder::default(), &small.iter().map(|v| u16::try_from(v * 1200).unwrap()).collect::<Vec<_>>());
             check(&mut long_finder, &long);
             check(&mut long_finder, &mixed);
             check(&mut Finder::default(), &bytes.iter().map(Vec::as_slice).collect::<Vec<_>>());
@@ -246,7 +263,8 @@ mod tests {
     #[test]
     fn many_distinct_values_are_not_worth_a_dictionary() {
         let values: Vec<u64> = (0..100_000).collect();
-        assert!(!Finder::default().find(&values));
-        assert!(Finder::default().find(&values.iter().map(|v| v % 1000).collect::<Vec<_>>()));
+        assert!(!Finder::default().find(&values, true));
+        assert!(Finder::default().find(&values, false));
+        assert!(Finder::default().find(&values.iter().map(|v| v % 1000).collect::<Vec<_>>(), true));
     }
 }

@@ -20,6 +20,7 @@
 use super::dense;
 use super::rows::{Group, Rows};
 use super::schema::PAGE_ROWS;
+use crate::journal::{Frame, Raw};
 use parquet::errors::{ParquetError, Result};
 use std::ops::Range;
 use weir_flow::Addr;
@@ -65,9 +66,11 @@ fn asked(low: Addr, high: Addr) -> Option<Range<u64>> {
     (last.checked_sub(first)? < ASKED_MAX).then(|| first..last.saturating_add(1))
 }
 
-/// The networks of all addresses of a segment, each once.
+/// The networks of all addresses of a segment, each once in its family.
 pub(crate) struct Networks {
     list: Vec<u64>,
+    /// Whether none of IPv6 is a number that stands for one of IPv4 too.
+    are_distinct: bool,
     /// For each address in the segment's list, the place of its network.
     places: Vec<u32>,
 }
@@ -76,10 +79,12 @@ impl Networks {
     /// Of a segment's addresses.
     pub(crate) fn new(addresses: &[Addr]) -> Self {
         let (mut list, mut places) = (Vec::new(), Vec::with_capacity(addresses.len()));
+        let mut are_distinct = true;
         // In each family neighbours of one network follow each other.
         let mut last: [Option<(u64, u32)>; 2] = [None; 2];
         for addr in addresses {
             let network = network(*addr);
+            are_distinct &= addr.is_v4() || network < V4;
             let last = &mut last[usize::from(addr.is_v4())];
             let place = match *last {
                 Some((before, place)) if before == network => place,
@@ -91,13 +96,17 @@ impl Networks {
             };
             places.push(place);
         }
-        Self { list, places }
+        Self { list, are_distinct, places }
     }
 
     /// The blocks of a row group.
     pub(crate) fn blocks(&self, rows: &Rows, group: &Group) -> Result<Vec<u8>> {
-        let sides: Vec<Side<'_>> =
-            SIDES.iter().filter_map(|column| Side::new(rows, group, *column)).collect();
+        // Who is one of the row's two sides is there already.
+        let is_told = |frame: &Frame| matches!(frame.raw(Column::Host), Raw::None | Raw::Sides(_));
+        let hosts_are_told = rows.frames.iter().all(is_told);
+        let columns = SIDES.iter().filter(|column| **column != Column::Host || !hosts_are_told);
+        let sides: Vec<Side<'_>> = columns.filter_map(|column| Side::new(rows, group, *column)).collect();
+        let are_distinct = self.are_distinct && !sides.iter().any(|side| matches!(side, Side::One(_)));
         let mut seen = vec![0u32; self.list.len()];
         let mut found: Vec<u64> = Vec::new();
         let mut out = u32::try_from(PAGE_ROWS).unwrap_or_default().to_le_bytes().to_vec();
@@ -125,7 +134,7 @@ impl Networks {
                     }
                 }
             }
-            put(&mut found, &mut out)?;
+            put(&mut found, are_distinct, &mut out)?;
         }
         Ok(out)
     }
@@ -154,11 +163,13 @@ impl<'a> Side<'a> {
     }
 }
 
-/// Writes a block.
-fn put(networks: &mut Vec<u64>, out: &mut Vec<u8>) -> Result<()> {
-    // The one network of a column may be among those of another.
-    networks.sort_unstable();
-    networks.dedup();
+/// Writes a block. Unless its networks `are_distinct`, some may be there twice: the one of a column may be among those of
+/// another.
+fn put(networks: &mut Vec<u64>, are_distinct: bool, out: &mut Vec<u8>) -> Result<()> {
+    if !are_distinct || networks.len() <= LISTED_MAX {
+        networks.sort_unstable();
+        networks.dedup();
+    }
     if networks.len() <= LISTED_MAX {
         out.push(LIST);
         out.extend(u16::try_from(networks.len()).unwrap_or_default().to_le_bytes());
@@ -277,7 +288,7 @@ mod tests {
         fn whoever_is_there_is_found(addrs in prop::collection::vec(addr(), 0..200), low in addr(), high in addr()) {
             let mut networks: Vec<u64> = addrs.iter().map(|addr| network(*addr)).collect();
             let mut bytes = 7u32.to_le_bytes().to_vec();
-            put(&mut networks, &mut bytes).unwrap();
+            put(&mut networks, false, &mut bytes).unwrap();
             let blocks = Blocks::parse(&bytes, 7).unwrap();
             for addr in &addrs {
                 if let Some(rows) = blocks.rows(*addr, *addr) {
@@ -309,7 +320,7 @@ mod tests {
         let v4 = |number: u32| Addr::v4(number.to_be_bytes());
         let mut networks: Vec<u64> = (0..10_000).map(|number| network(v4(number << 8))).collect();
         let mut bytes = 1u32.to_le_bytes().to_vec();
-        put(&mut networks, &mut bytes).unwrap();
+        put(&mut networks, false, &mut bytes).unwrap();
         assert!(bytes.len() < 10_000 * 11 / 8, "{} bytes", bytes.len());
         let blocks = Blocks::parse(&bytes, 1).unwrap();
         let strangers = (10_000..110_000)

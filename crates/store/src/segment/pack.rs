@@ -28,11 +28,82 @@ pub(crate) fn width(max: u64) -> u8 {
     u8::try_from(64 - max.leading_zeros()).unwrap_or(64)
 }
 
+/// A number that stands for a value: as narrow as their width allows, for narrow ones take less memory, and whole octets
+/// need no packing.
+pub(crate) trait Place: Copy + Ord + Default + Into<u32> {
+    /// From a number that is as small as this is narrow.
+    fn of(place: u32) -> Self;
+
+    /// Whether any of these is another.
+    fn differ(group: &[Self], from: Self) -> bool;
+
+    /// Appends the octets of these; false, and nothing appended, if the width is not theirs.
+    fn put(_values: &[Self], _width: u8, _out: &mut Vec<u8>) -> bool {
+        false
+    }
+}
+
+impl Place for u8 {
+    #[inline]
+    fn of(place: u32) -> Self {
+        place.to_le_bytes()[0]
+    }
+
+    #[inline]
+    fn differ(group: &[Self], from: Self) -> bool {
+        group.iter().fold(0, |differ, v| differ | (v ^ from)) != 0
+    }
+
+    fn put(values: &[Self], width: u8, out: &mut Vec<u8>) -> bool {
+        if width == 8 {
+            out.extend_from_slice(values);
+        }
+        width == 8
+    }
+}
+
+impl Place for u16 {
+    #[inline]
+    fn of(place: u32) -> Self {
+        let [low, high, ..] = place.to_le_bytes();
+        Self::from_le_bytes([low, high])
+    }
+
+    #[inline]
+    fn differ(group: &[Self], from: Self) -> bool {
+        group.iter().fold(0, |differ, v| differ | (v ^ from)) != 0
+    }
+
+    fn put(values: &[Self], width: u8, out: &mut Vec<u8>) -> bool {
+        if width != 16 {
+            return false;
+        }
+        for block in values.chunks(BLOCK) {
+            let mut octets = [[0; 2]; BLOCK];
+            octets.iter_mut().zip(block).for_each(|(slot, value)| *slot = value.to_le_bytes());
+            out.extend_from_slice(octets.as_flattened().get(..2 * block.len()).unwrap_or_default());
+        }
+        true
+    }
+}
+
+impl Place for u32 {
+    #[inline]
+    fn of(place: u32) -> Self {
+        place
+    }
+
+    #[inline]
+    fn differ(group: &[Self], from: Self) -> bool {
+        group.iter().fold(0, |differ, v| differ | (v ^ from)) != 0
+    }
+}
+
 /// Appends values of `width` (at most 32) bits. Runs are looked for in whole groups only: that costs one comparison
 /// of eight values at once.
-pub(crate) fn encode(values: &[u32], width: u8, out: &mut Vec<u8>) {
+pub(crate) fn encode<P: Place>(values: &[P], width: u8, out: &mut Vec<u8>) {
     let (groups, rest) = values.as_chunks::<GROUP>();
-    let is_all = |group: &[u32], value: u32| group.iter().fold(0, |differ, v| differ | (v ^ value)) == 0;
+    let is_all = |group: &[P], value: P| !P::differ(group, value);
     let (mut at, mut packed) = (0, 0);
     while let Some(group) = groups.get(at) {
         let value = group[0];
@@ -46,7 +117,7 @@ pub(crate) fn encode(values: &[u32], width: u8, out: &mut Vec<u8>) {
             // The last run takes the rest along, if that is the same.
             let is_last = at + run == groups.len() && is_all(rest, value);
             put_packed(values.get(packed..at * GROUP).unwrap_or_default(), width, out);
-            put_run(value, run * GROUP + if is_last { rest.len() } else { 0 }, width, out);
+            put_run(value.into(), run * GROUP + if is_last { rest.len() } else { 0 }, width, out);
             packed = if is_last { values.len() } else { (at + run) * GROUP };
         }
         at += run;
@@ -71,7 +142,7 @@ pub(crate) fn put_run(value: u32, run: usize, width: u8, out: &mut Vec<u8>) {
     out.extend(value.to_le_bytes().iter().take(usize::from(width).div_ceil(8)));
 }
 
-fn put_packed(values: &[u32], width: u8, out: &mut Vec<u8>) {
+fn put_packed<P: Place>(values: &[P], width: u8, out: &mut Vec<u8>) {
     if values.is_empty() {
         return;
     }
@@ -79,12 +150,15 @@ fn put_packed(values: &[u32], width: u8, out: &mut Vec<u8>) {
     put_leb128((groups as u64) << 1 | 1, out);
     let end = out.len() + groups * usize::from(width);
     out.reserve(groups * usize::from(width) + 4 * BLOCK);
+    if P::put(values, width, out) {
+        return out.resize(end, 0);
+    }
     let (blocks, rest) = values.as_chunks::<BLOCK>();
     let put = kernel(width);
-    blocks.iter().for_each(|block| put(block, out));
+    blocks.iter().for_each(|block| put(&block.map(Into::into), out));
     if !rest.is_empty() {
         let mut last = [0; BLOCK];
-        last.iter_mut().zip(rest).for_each(|(slot, value)| *slot = *value);
+        last.iter_mut().zip(rest).for_each(|(slot, value)| *slot = (*value).into());
         put(&last, out);
     }
     // What the last group lacks is zeros; groups beyond it are not wanted.
@@ -94,21 +168,25 @@ fn put_packed(values: &[u32], width: u8, out: &mut Vec<u8>) {
 /// Packs a block in so many bits a value.
 type Kernel = fn(&[u32; BLOCK], &mut Vec<u8>);
 
-/// Packs 32 values of `W` bits, which fill `W` words: with the width known where it is compiled, every shift is a
-/// constant and nothing is left of the loop.
+/// Packs 32 values of `W` bits, which fill `W` words: bits are gathered until there is a word of them.
 #[inline(never)]
 fn put_block<const W: usize>(values: &[u32; BLOCK], out: &mut Vec<u8>) {
-    let mut words = [0u32; W];
-    for (i, value) in values.iter().enumerate() {
-        let (word, shift) = (i * W / 32, i * W % 32);
-        words[word] |= value << shift;
-        if shift + W > 32 {
-            words[word + 1] |= value >> (32 - shift);
+    let mut words = [[0; 4]; W];
+    let mut slots = words.iter_mut();
+    let (mut waiting, mut bits) = (0u64, 0);
+    for value in values {
+        waiting |= u64::from(*value) << bits;
+        bits += W;
+        if bits >= 32 {
+            let [a, b, c, d, ..] = waiting.to_le_bytes();
+            if let Some(slot) = slots.next() {
+                *slot = [a, b, c, d];
+            }
+            waiting >>= 32;
+            bits -= 32;
         }
     }
-    for word in words {
-        out.extend_from_slice(&word.to_le_bytes());
-    }
+    out.extend_from_slice(words.as_flattened());
 }
 
 /// The kernel of a width (of at most 32).
@@ -162,10 +240,10 @@ mod tests {
     #[test]
     fn the_example_of_the_parquet_specification() {
         let mut out = Vec::new();
-        encode(&[0, 1, 2, 3, 4, 5, 6, 7], 3, &mut out);
+        encode(&[0u32, 1, 2, 3, 4, 5, 6, 7], 3, &mut out);
         assert_eq!(out, [3, 0b1000_1000, 0b1100_0110, 0b1111_1010]);
         let mut out = Vec::new();
-        encode(&[4; 100], 3, &mut out);
+        encode(&[4u32; 100], 3, &mut out);
         assert_eq!(out, [200, 1, 4]);
     }
 
@@ -176,7 +254,18 @@ mod tests {
             let values: Vec<u32> = runs.iter().flat_map(|(v, n)| std::iter::repeat_n(cut(*v), *n)).collect();
             let mut out = Vec::new();
             encode(&values, width, &mut out);
-            prop_assert_eq!(back(&out, width, values.len()), Some(values));
+            prop_assert_eq!(back(&out, width, values.len()), Some(values.clone()));
+            // Narrower numbers are packed alike.
+            if width <= 16 {
+                let mut narrow = Vec::new();
+                encode(&values.iter().map(|v| u16::of(*v)).collect::<Vec<_>>(), width, &mut narrow);
+                prop_assert_eq!(&narrow, &out);
+            }
+            if width <= 8 {
+                let mut narrow = Vec::new();
+                encode(&values.iter().map(|v| u8::of(*v)).collect::<Vec<_>>(), width, &mut narrow);
+                prop_assert_eq!(&narrow, &out);
+            }
         }
     }
 }

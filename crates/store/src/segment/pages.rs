@@ -77,6 +77,9 @@ pub(crate) enum Bounds {
 /// Whether a page that has fewer bytes compresses says nothing about others.
 const WORTH_MIN: usize = 4096;
 
+/// Pages are compressed where that takes one byte in so many away: what they do not gain, no reader should undo.
+const GAIN: usize = 16;
+
 /// Bounds of text are cut to so many octets.
 const SHORT_OCTETS: usize = 64;
 
@@ -98,6 +101,10 @@ fn after(text: &str) -> Option<String> {
     None
 }
 
+fn io(error: std::io::Error) -> ParquetError {
+    ParquetError::External(Box::new(error))
+}
+
 /// The pages of a chunk so far.
 pub(crate) struct Pages<'a, T> {
     descriptor: &'a ColumnDescPtr,
@@ -106,8 +113,10 @@ pub(crate) struct Pages<'a, T> {
     put: &'a dyn Fn(T, &mut Vec<u8>),
     kept: Bounds,
     sink: TrackedWrite<Vec<u8>>,
-    /// Whether pages are compressed: the first page decides.
+    /// Whether pages are compressed: a probe decides, or the first page.
     compresses: Option<bool>,
+    /// Bytes of the pages that were probed, before and after.
+    probed: (usize, usize),
     crcs: Vec<u32>,
     columns: ColumnIndexBuilder,
     offsets: OffsetIndexBuilder,
@@ -147,6 +156,7 @@ impl<'a, T: Cell> Pages<'a, T> {
             kept,
             sink: TrackedWrite::new(Vec::new()),
             compresses: None,
+            probed: (0, 0),
             crcs: Vec::new(),
             dictionary: None,
             encoding: Encoding::PLAIN,
@@ -160,6 +170,21 @@ impl<'a, T: Cell> Pages<'a, T> {
             ascending: true,
             descending: true,
         }
+    }
+
+    /// Sees what compressing makes of a page of the chunk.
+    pub(crate) fn probe(&mut self, page: &[u8]) -> Result<()> {
+        self.probed.0 += page.len();
+        self.probed.1 += self.compressor.compress(page).map_err(io)?.len();
+        Ok(())
+    }
+
+    /// Decides whether pages are compressed, if there are so many times those that were probed, and a dictionary of so
+    /// many bytes, which becomes about half of that: it is sorted.
+    pub(crate) fn decide(&mut self, times: usize, dictionary: usize) {
+        let before = self.probed.0.saturating_mul(times) + dictionary;
+        let after = self.probed.1.saturating_mul(times) + dictionary / 2;
+        self.compresses = Some(after < before / GAIN * (GAIN - 1));
     }
 
     /// Adds the dictionary page, which comes first.
@@ -208,14 +233,13 @@ impl<'a, T: Cell> Pages<'a, T> {
 
     /// Compresses and writes a page; returns where it begins and how long it is.
     fn page(&mut self, bytes: &[u8], page: impl FnOnce(bytes::Bytes) -> Page) -> Result<(i64, i64)> {
-        let io = |e: std::io::Error| ParquetError::External(Box::new(e));
         let from = self.sink.inner().len();
         let payload = if self.compresses == Some(false) {
             bytes.to_vec()
         } else {
             let compressed = self.compressor.compress(bytes).map_err(io)?;
-            // Small pages are mostly a dictionary's; what large ones do not gain, no reader should undo.
-            let gains = bytes.len() < WORTH_MIN || compressed.len() < bytes.len() / 32 * 31;
+            // Small pages are mostly a dictionary's.
+            let gains = bytes.len() < WORTH_MIN || compressed.len() < bytes.len() / GAIN * (GAIN - 1);
             if *self.compresses.get_or_insert(gains) { compressed } else { bytes.to_vec() }
         };
         let page = CompressedPage::new(page(payload.into()), bytes.len());

@@ -55,6 +55,18 @@ impl<'a> Present<'a> {
         }
     }
 
+    /// How many of the rows before this one have a value.
+    pub(crate) fn valid_before(&self, row: usize) -> usize {
+        match self.has {
+            Has::All => row,
+            Has::None => 0,
+            Has::Some(_) => {
+                let before = self.masks.get(..row).unwrap_or_default();
+                before.iter().filter(|mask| *mask & self.bit != 0).count()
+            }
+        }
+    }
+
     /// The masks, and whether one has the column's bit.
     pub(crate) fn masks(&self) -> &'a [u64] {
         self.masks
