@@ -151,19 +151,19 @@ impl Parts {
         let with_rows = self.frames.iter().map(|f| &f.summary).filter(|summary| summary.rows() > 0);
         let first = with_rows.map(|summary| summary.bounds.start.0).min().unwrap_or_default();
         let day = day::folder(first);
-        if self.bins {
-            let name = format!("{BINS}/{day}/{prefix}-0.parquet");
-            let mut accounts = Accumulator::new();
-            let carried = self.frames.iter().filter_map(|frame| frame.summary.accounts());
-            accounts.make_room(carried.map(|carried| carried.count()).sum());
-            self.frames.iter().for_each(|frame| add_accounts(frame, &mut accounts));
-            files.bins.push(bins::write(disk, &name, &accounts)?);
-        }
+        let mut accounts = Accumulator::new();
         for (number, frames) in split(self.frames).into_iter().enumerate() {
             let rows = Rows::new(frames);
+            if self.bins {
+                accounts.add_sorted(&rows);
+            }
             let name = format!("{FLOWS}/{day}/{prefix}-{number}.parquet");
             let segment = segment::write(disk, &name, &rows)?;
             files.segments.push(segment);
+        }
+        if self.bins {
+            let name = format!("{BINS}/{day}/{prefix}-0.parquet");
+            files.bins.push(bins::write(disk, &name, &accounts)?);
         }
         Ok(files)
     }
@@ -185,12 +185,4 @@ fn split(frames: Vec<Frame>) -> Vec<Vec<Frame>> {
         }
     }
     parts
-}
-
-/// Adds the accounts that a frame carries, or, if it carries none, those of its rows.
-fn add_accounts(frame: &Frame, accounts: &mut Accumulator) {
-    match frame.summary.accounts() {
-        Some(carried) => accounts.merge(carried),
-        None => accounts.add(&frame.batch(bins::COLUMNS)),
-    }
 }

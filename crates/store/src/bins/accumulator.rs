@@ -44,13 +44,17 @@ const RECENT: usize = if cfg!(test) { 8 } else { 1024 };
 /// Accounts put away are added together when so many more have come.
 const MERGE_EVERY: usize = if cfg!(test) { 64 } else { 1 << 18 };
 
+/// Those of sorted rows hardly come twice: so many are kept before they are looked through for such.
+const KEPT_MAX: usize = if cfg!(test) { 64 } else { 1 << 20 };
+
 /// Accounts being added up.
 ///
 /// Rows mostly belong to an account that a row shortly before belonged to, above all when they are sorted. So a
 /// few accounts are at hand in a small table; one that has to make room is put away in a list, and the same
 /// account may be there several times. Now and then the list is sorted and its like are added together. (One
 /// large hash table costs a cache miss for every row, and that is several times the time.) Accounts that frames carry
-/// are far fewer than rows, and in no order: they have that table.
+/// are far fewer than rows, and in no order: they have that table. Rows in the order of a segment need none at all
+/// (`sorted`).
 #[derive(Debug, Default)]
 pub struct Accumulator {
     recent: Vec<(Key, Counts)>,
@@ -61,16 +65,16 @@ pub struct Accumulator {
     merged: usize,
     state: RandomState,
     tenants: Interned<Box<str>>,
-    classes: Interned<Box<str>>,
-    exporters: Interned<Addr>,
-    bins: Interned<i64>,
+    pub(super) classes: Interned<Box<str>>,
+    pub(super) exporters: Interned<Addr>,
+    pub(super) bins: Interned<i64>,
 }
 
 /// What places in somebody's names are here.
-struct Named<'a> {
+pub(super) struct Named<'a> {
     names: &'a [Box<str>],
     /// As places of tenants, which most names are.
-    tenants: Vec<u32>,
+    pub tenants: Vec<u32>,
     /// As places of classes, once one was met; [`UNCLASSED`] where it was not.
     classes: Vec<u16>,
 }
@@ -78,7 +82,7 @@ struct Named<'a> {
 impl Named<'_> {
     /// A class by its place in the names.
     #[inline]
-    fn class(&mut self, place: u32, known: &mut Interned<Box<str>>) -> u16 {
+    pub(super) fn class(&mut self, place: u32, known: &mut Interned<Box<str>>) -> u16 {
         match self.classes.get(place as usize) {
             Some(class) if *class != UNCLASSED => *class,
             _ => self.meet(place, known),
@@ -116,16 +120,23 @@ impl Accumulator {
 
     /// Adds the rows of a batch, of which at least [`COLUMNS`](super::COLUMNS) are loaded.
     pub fn add(&mut self, batch: &Batch) {
+        self.add_some(batch, |_| true);
+    }
+
+    /// Of the accounts that rows add to, those of no tenant: transit and the like, and all that was decoded.
+    pub(super) fn add_nobodys(&mut self, batch: &Batch) {
+        self.add_some(batch, |kind| !kind.has_tenant());
+    }
+
+    fn add_some(&mut self, batch: &Batch, is_wanted: impl Fn(Kind) -> bool) {
         let view = View::new(batch);
-        let mut named =
-            Named { tenants: self.tenants(batch.names()), names: batch.names(), classes: Vec::new() };
+        let mut named = self.named(batch.names());
         for (row, mask, exporter) in view.rows() {
+            let (side, mirror) = view.sides(row, mask);
             let amounts = view.amounts(row, mask);
             let exporter = self.exporters.place(exporter);
-            let (side, mirror) = view.sides(row, mask);
-            self.add_row(&amounts, exporter, side, &mut named);
-            if let Some(mirror) = mirror {
-                self.add_row(&amounts, exporter, mirror, &mut named);
+            for side in [Some(side), mirror].into_iter().flatten().filter(|side| is_wanted(side.kind)) {
+                self.add_row(&amounts, exporter, side, &mut named);
             }
         }
         view.decoded(|bin, exporter, counts| {
@@ -139,8 +150,9 @@ impl Accumulator {
     }
 
     /// What the places of these names are here.
-    fn tenants(&mut self, names: &[Box<str>]) -> Vec<u32> {
-        names.iter().map(|name| self.tenants.place(name)).collect()
+    pub(super) fn named<'a>(&mut self, names: &'a [Box<str>]) -> Named<'a> {
+        let tenants = names.iter().map(|name| self.tenants.place(name)).collect();
+        Named { names, tenants, classes: Vec::new() }
     }
 
     #[inline]
@@ -155,20 +167,25 @@ impl Accumulator {
         });
     }
 
-    /// Makes room for so many accounts that frames carry. The same come in several frames: in half as many places
-    /// there is mostly enough.
-    pub(crate) fn make_room(&mut self, carried: usize) {
-        self.carried.reserve(carried / 2);
-    }
-
     /// Adds the accounts that a frame carries.
     pub(crate) fn merge(&mut self, accounts: Accounts<'_>) {
-        let mut named =
-            Named { tenants: self.tenants(accounts.names), names: accounts.names, classes: Vec::new() };
+        self.merge_some(accounts, |_| true);
+    }
+
+    /// Of the accounts that a frame carries, those of no tenant: transit and the like, and all that was decoded.
+    pub(super) fn merge_nobodys(&mut self, accounts: Accounts<'_>) {
+        self.merge_some(accounts, |kind| !kind.has_tenant());
+    }
+
+    fn merge_some(&mut self, accounts: Accounts<'_>, is_wanted: impl Fn(Kind) -> bool) {
+        let mut named = self.named(accounts.names);
         let exporters: Vec<u32> = accounts.exporters.iter().map(|e| self.exporters.place(e)).collect();
         let bins: Vec<u32> = accounts.bins.iter().map(|bin| self.bins.place(bin)).collect();
         let place = |places: &[u32], at: u32| places.get(at as usize).copied().unwrap_or(NOBODY);
         accounts.for_each(|entry| {
+            if !is_wanted(entry.kind) {
+                return;
+            }
             let key = Key {
                 host: entry.host.unwrap_or_default().bits(),
                 bin: place(&bins, entry.bin),
@@ -202,7 +219,7 @@ impl Accumulator {
     }
 
     #[inline]
-    fn add_to(&mut self, key: Key, counts: Counts) {
+    pub(super) fn add_to(&mut self, key: Key, counts: Counts) {
         if self.recent.is_empty() {
             self.recent.resize(RECENT, Default::default());
         }
@@ -216,6 +233,17 @@ impl Accumulator {
         let before = std::mem::replace(slot, (key, counts));
         if before.1 != Counts::default() {
             self.put_away(before);
+        }
+    }
+
+    /// Puts accounts away that are not expected to come again.
+    pub(super) fn keep(&mut self, accounts: &mut Vec<(Key, Counts)>) {
+        for account in accounts.drain(..).filter(|(_, counts)| *counts != Counts::default()) {
+            if self.away.len() < KEPT_MAX {
+                self.away.push(account);
+            } else {
+                self.put_away(account);
+            }
         }
     }
 

@@ -1,4 +1,7 @@
-//! The accounts of one batch, computed as it arrives: what its frame of the journal carries.
+//! The accounts of one batch, added up over hosts, computed as it arrives: what its frame of the journal carries.
+//!
+//! Those of hosts are nearly as many as rows, so nobody would gain by them: who asks for hosts reads the rows, and a seal
+//! has them sorted by host (`sorted`).
 
 use super::interned::Interned;
 use super::row::{Amounts, Side, View};
@@ -9,6 +12,9 @@ use weir_flow::{Addr, Batch};
 /// A batch of more accounts than this (flows of weeks, each over thousands of bins) carries none: they are
 /// computed from its rows when they are asked for.
 const ACCOUNTS_MAX: usize = if cfg!(test) { 512 } else { 1 << 18 };
+
+/// Rows mostly add to one of few accounts: so many places are remembered, by some of their keys' bits.
+const LATELY: usize = 256;
 
 /// An account by the places of its bin, exporter, tenant and class in the lists of whoever holds it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -24,17 +30,29 @@ pub(crate) struct Entry {
     pub counts: Counts,
 }
 
-/// Adds up the accounts of one batch after the other. In a batch most rows belong to an account that another row
-/// belongs to, in any order; the table is small enough for the processor's caches, and is used again.
-#[derive(Debug, Default)]
+/// Adds up the accounts of one batch after the other, in memory that is used again.
+#[derive(Debug)]
 pub(crate) struct Gather {
     tally: Tally,
-    /// What they add up to over hosts.
-    folded: Tally,
+    /// Places of accounts that rows added to lately. One may be of another account, and is then not used.
+    lately: [u32; LATELY],
     exporters: Interned<Addr>,
     bins: Interned<i64>,
     /// Classes, by their places in the batch's names.
     classes: Interned<u32>,
+}
+
+impl Default for Gather {
+    fn default() -> Self {
+        let (tally, exporters) = (Tally::default(), Interned::default());
+        Self {
+            tally,
+            lately: [0; LATELY],
+            exporters,
+            bins: Interned::default(),
+            classes: Interned::default(),
+        }
+    }
 }
 
 impl Gather {
@@ -43,11 +61,23 @@ impl Gather {
     pub(crate) fn take(&mut self, batch: &Batch) -> bool {
         self.clear();
         let view = View::new(batch);
+        let mut decoded: Option<(u32, u32, Counts)> = None;
         for (row, mask, exporter) in view.rows() {
             let amounts = view.amounts(row, mask);
             let exporter = self.exporters.place(exporter);
             let (side, mirror) = view.sides(row, mask);
-            self.add_row(&amounts, exporter, side);
+            let named = (side.tenant, self.classes.short(side.class));
+            amounts.spread(|bin, counts| {
+                let bin = self.bins.bin(bin);
+                self.add(bin, exporter, side.kind, named, counts);
+                // Neighbouring rows mostly share exporter and bin, and come together.
+                let before = decoded.filter(|(b, e, _)| (*b, *e) == (bin, exporter));
+                let sum = before.and_then(|(_, _, sum)| sum.checked_add(counts));
+                if let (None, Some(before)) = (sum, decoded) {
+                    self.add_decoded(before);
+                }
+                decoded = Some((bin, exporter, sum.unwrap_or(counts)));
+            });
             if let Some(mirror) = mirror {
                 self.add_row(&amounts, exporter, mirror);
             }
@@ -56,27 +86,16 @@ impl Gather {
                 return false;
             }
         }
-        view.decoded(|bin, exporter, counts| {
-            let key = Key {
-                host: 0,
-                bin: self.bins.place(&bin),
-                exporter: self.exporters.place(exporter),
-                tenant: NOBODY,
-                class: UNCLASSED,
-                kind: Kind::Decoded.code(),
-                has_host: false,
-            };
-            self.tally.add(key, counts);
-        });
-        for (key, counts) in &self.tally.accounts {
-            self.folded.add(Key { host: 0, has_host: false, ..*key }, *counts);
-        }
+        decoded.into_iter().for_each(|last| self.add_decoded(last));
         true
+    }
+
+    fn add_decoded(&mut self, (bin, exporter, counts): (u32, u32, Counts)) {
+        self.add(bin, exporter, Kind::Decoded, (NOBODY, UNCLASSED), counts);
     }
 
     fn clear(&mut self) {
         self.tally.clear();
-        self.folded.clear();
         self.exporters.clear();
         self.bins.clear();
         self.classes.clear();
@@ -84,14 +103,23 @@ impl Gather {
 
     #[inline]
     fn add_row(&mut self, amounts: &Amounts, exporter: u32, side: Side) {
-        let Side { kind, tenant, host, class } = side;
-        let class = self.classes.short(class);
-        let has_host = host.is_some();
-        let host = host.unwrap_or_default().bits();
+        let named = (side.tenant, self.classes.short(side.class));
         amounts.spread(|bin, counts| {
-            let bin = self.bins.place(&bin);
-            self.tally.add(Key { host, bin, exporter, tenant, class, kind: kind.code(), has_host }, counts);
+            let bin = self.bins.bin(bin);
+            self.add(bin, exporter, side.kind, named, counts);
         });
+    }
+
+    #[inline]
+    fn add(&mut self, bin: u32, exporter: u32, kind: Kind, (tenant, class): (u32, u16), counts: Counts) {
+        let kind = kind.code();
+        let key = Key { host: 0, bin, exporter, tenant, class, kind, has_host: false };
+        let bits =
+            tenant.wrapping_mul(8) ^ u32::from(kind) ^ bin.wrapping_mul(0x35) ^ exporter.wrapping_mul(0x6b);
+        let Some(place) = self.lately.get_mut(bits as usize % LATELY) else { return };
+        if !self.tally.add_at(*place, &key, counts) {
+            *place = self.tally.add(key, counts);
+        }
     }
 
     /// The bins that accounts name by place: their starts, ms since 1970.
@@ -104,30 +132,16 @@ impl Gather {
         &self.exporters.values
     }
 
-    /// Whether any account has a class.
-    pub(crate) fn has_classes(&self) -> bool {
-        !self.classes.values.is_empty()
-    }
-
     /// The accounts; tenants and classes are places in the batch's names. An account of nothing at all is left out.
     pub(crate) fn entries(&self) -> impl Iterator<Item = Entry> {
-        self.of(&self.tally)
-    }
-
-    /// What they add up to over hosts.
-    pub(crate) fn folded(&self) -> impl Iterator<Item = Entry> {
-        self.of(&self.folded)
-    }
-
-    fn of<'a>(&'a self, tally: &'a Tally) -> impl Iterator<Item = Entry> + use<'a> {
-        let accounts = tally.accounts.iter().filter(|(_, counts)| *counts != Counts::default());
+        let accounts = self.tally.accounts.iter().filter(|(_, counts)| *counts != Counts::default());
         accounts.filter_map(|(key, counts)| {
             Some(Entry {
                 kind: Kind::from_code(key.kind)?,
                 bin: key.bin,
                 exporter: key.exporter,
                 tenant: (key.tenant != NOBODY).then_some(key.tenant),
-                host: key.has_host.then(|| Addr::from_bits(key.host)),
+                host: None,
                 class: self.classes.values.get(usize::from(key.class)).copied(),
                 counts: *counts,
             })

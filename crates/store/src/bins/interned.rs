@@ -65,6 +65,18 @@ impl<T: Hash + Eq + Clone> Interned<T> {
     }
 }
 
+/// So few values are looked through sooner than a table is asked.
+const FEW: usize = 4;
+
+impl Interned<i64> {
+    /// The place of a bin. Mostly there are few, and rows alternate between them.
+    #[inline]
+    pub(super) fn bin(&mut self, bin: i64) -> u32 {
+        let known = self.values.iter().take(FEW).position(|known| *known == bin);
+        known.and_then(|at| u32::try_from(at).ok()).unwrap_or_else(|| self.place(&bin))
+    }
+}
+
 impl Interned<u32> {
     /// The place, in few bits, of the place of a name; of none ([`NOBODY`]) it is [`UNCLASSED`].
     #[inline]

@@ -10,9 +10,11 @@
 //!
 //! and a report can print both sides as the trial balance.
 //!
-//! They are computed once, when a batch arrives (`Gather`), and travel in its frame of the journal: a question
-//! about what is not yet sealed adds frames' accounts, and so does a seal ([`Accumulator`]). Whoever wants to be
-//! sure computes them again from the rows ([`Snapshot::recompute_bins`](crate::Snapshot::recompute_bins)).
+//! What they add up to over hosts is computed when a batch arrives (`Gather`), and travels in its frame of the journal: a
+//! question about what is not yet sealed adds frames' accounts up ([`Accumulator`]). Those of hosts are nearly as many as
+//! rows there; a question about hosts reads the rows, and a seal, which has these sorted by host, computes them in
+//! passing (`sorted`). Whoever wants to be sure computes all of them again from the rows
+//! ([`Snapshot::recompute_bins`](crate::Snapshot::recompute_bins)).
 
 mod accumulator;
 mod file;
@@ -21,6 +23,7 @@ mod gather;
 mod interned;
 mod order;
 mod row;
+mod sorted;
 mod sum;
 mod tally;
 #[cfg(test)]
@@ -95,6 +98,11 @@ impl Kind {
     #[must_use]
     pub fn word(self) -> &'static str {
         Self::WORDS.get(usize::from(self as u8)).copied().unwrap_or_default()
+    }
+
+    /// Whether it is of a tenant and its host.
+    pub(crate) fn has_tenant(self) -> bool {
+        matches!(self, Self::In | Self::Out | Self::LocalIn | Self::LocalOut)
     }
 
     /// Whether its octets are a part of the trial balance's sum.

@@ -15,6 +15,8 @@ pub(super) struct View<'a> {
     direction: &'a [u8],
     /// Octets, packets, and both as measured.
     amounts: [&'a [u64]; 4],
+    /// Whether all rows have the same as measured: nothing is sampled.
+    is_measured: bool,
     tenant: &'a [u32],
     peer_tenant: &'a [u32],
     host: &'a [Addr],
@@ -47,13 +49,22 @@ const AMOUNTS: [Column; 4] =
 
 impl<'a> View<'a> {
     pub(super) fn new(batch: &'a Batch) -> Self {
+        let amounts = AMOUNTS.map(|c| batch.u64s(c));
+        let [octets, packets, measured_octets, measured_packets] = amounts;
+        // The bits of the twins, brought to one place.
+        let [of, of_packets, twin, twin_packets] = AMOUNTS.map(Column::index);
+        let differ = |mask: u64| (mask >> of ^ mask >> twin | mask >> of_packets ^ mask >> twin_packets) & 1;
+        let is_measured = octets == measured_octets
+            && packets == measured_packets
+            && batch.present().iter().fold(0, |all, mask| all | differ(*mask)) == 0;
         Self {
+            is_measured,
             present: batch.present(),
             start: batch.times(Column::Start),
             end: batch.times(Column::End),
             exporter: batch.addrs(Column::Exporter),
             direction: batch.u8s(Column::Direction),
-            amounts: AMOUNTS.map(|c| batch.u64s(c)),
+            amounts,
             tenant: batch.u32s(Column::Tenant),
             peer_tenant: batch.u32s(Column::PeerTenant),
             host: batch.addrs(Column::Host),
@@ -76,16 +87,18 @@ impl<'a> View<'a> {
         let amount = |column: Column, values: &[u64]| {
             if mask & column.bit() != 0 { values.get(row).copied().unwrap_or(0) } else { 0 }
         };
+        let (octets, packets) = (amount(Column::Octets, octets), amount(Column::Packets, packets));
+        let (measured_octets, measured_packets) = match self.is_measured {
+            true => (octets, packets),
+            false => (
+                amount(Column::MeasuredOctets, measured_octets),
+                amount(Column::MeasuredPackets, measured_packets),
+            ),
+        };
         Amounts {
             start: self.start.get(row).copied().unwrap_or_default(),
             end: self.end.get(row).copied().unwrap_or_default(),
-            counts: Counts {
-                octets: amount(Column::Octets, octets),
-                packets: amount(Column::Packets, packets),
-                flows: 1,
-                measured_octets: amount(Column::MeasuredOctets, measured_octets),
-                measured_packets: amount(Column::MeasuredPackets, measured_packets),
-            },
+            counts: Counts { octets, packets, flows: 1, measured_octets, measured_packets },
         }
     }
 
@@ -158,6 +171,12 @@ fn place(row: usize, mask: u64, column: Column, values: &[u32]) -> u32 {
 }
 
 impl Amounts {
+    /// Of a row between these times, ms since 1970.
+    #[inline]
+    pub(super) fn new(start: i64, end: i64, counts: Counts) -> Self {
+        Self { start, end, counts }
+    }
+
     /// Calls `part` with each bin's share.
     #[inline]
     pub(super) fn spread(&self, mut part: impl FnMut(i64, Counts)) {

@@ -43,9 +43,9 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    /// Adds to an account.
+    /// Adds to an account; returns its place.
     #[inline]
-    pub(super) fn add(&mut self, key: Key, counts: Counts) {
+    pub(super) fn add(&mut self, key: Key, counts: Counts) -> u32 {
         let Self { table, accounts, state } = self;
         let at = |place: &u32| accounts.get(*place as usize).is_some_and(|(k, _)| *k == key);
         let hash = key.mix(state);
@@ -55,9 +55,9 @@ impl Tally {
             let again = |place: &u32| accounts.get(*place as usize).map_or(0, |(key, _)| key.mix(state));
             table.insert_unique(hash, next, again);
             accounts.push((key, counts));
-            return;
+            return next;
         };
-        let Some((_, sum)) = accounts.get_mut(*place as usize) else { return };
+        let Some((_, sum)) = accounts.get_mut(*place as usize) else { return *place };
         match sum.checked_add(counts) {
             Some(both) => *sum = both,
             // What exceeds 64 bits goes on in a second account.
@@ -66,14 +66,20 @@ impl Tally {
                 accounts.push((key, counts));
             }
         }
+        *place
     }
 
-    /// Makes room for so many more accounts.
-    pub(super) fn reserve(&mut self, more: usize) {
-        let Self { table, accounts, state } = self;
-        let again = |place: &u32| accounts.get(*place as usize).map_or(0, |(key, _)| key.mix(state));
-        table.reserve(more, again);
-        accounts.reserve(more);
+    /// Adds to the account at this place, if it is of this key and has room; else false.
+    #[inline]
+    pub(super) fn add_at(&mut self, place: u32, key: &Key, counts: Counts) -> bool {
+        let Some((known, sum)) = self.accounts.get_mut(place as usize) else { return false };
+        match sum.checked_add(counts).filter(|_| known == key) {
+            Some(both) => {
+                *sum = both;
+                true
+            }
+            None => false,
+        }
     }
 
     /// Forgets all and keeps the memory.

@@ -1,7 +1,9 @@
 //! Accounts against a computation row by row, in exact arithmetic.
 
 use super::*;
+use crate::journal::Maker;
 use crate::sample::{self, Account, Sums, collect};
+use crate::segment::Rows;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -80,6 +82,20 @@ fn accumulated(batches: &[Batch]) -> Accumulator {
     accumulator
 }
 
+/// The same as a seal has them: from frames, and from their rows in the order of a segment.
+fn sealed(batches: &[Batch]) -> Accumulator {
+    let mut accumulator = Accumulator::new();
+    let frames = batches.iter().map(|batch| Maker::new().frame(0, batch).unwrap());
+    accumulator.add_sorted(&Rows::new(frames.collect()));
+    accumulator
+}
+
+fn listed(bins: &Accumulator) -> BTreeMap<Account, Sums> {
+    let mut all = BTreeMap::new();
+    bins.for_each(|row| collect(&mut all, row));
+    all
+}
+
 /// Writes accounts and reads them back.
 fn through_a_file(bins: &Accumulator, range: Range<i64>) -> BTreeMap<Account, Sums> {
     let folder = TempDir::new().unwrap();
@@ -95,10 +111,9 @@ proptest! {
     #[test]
     fn accounts_are_what_the_naive_computation_says(batches in prop::collection::vec(sample::batch(30), 1..4)) {
         let want = naive(&batches);
+        prop_assert_eq!(&listed(&sealed(&batches)), &want);
         let bins = accumulated(&batches);
-        let mut got = BTreeMap::new();
-        bins.for_each(|row| collect(&mut got, row));
-        prop_assert_eq!(&got, &want);
+        prop_assert_eq!(&listed(&bins), &want);
         prop_assert_eq!(through_a_file(&bins, i64::MIN..i64::MAX), want);
         // The trial balance, by exporter and bin.
         let mut balance: BTreeMap<(i64, Addr), [i128; 5]> = BTreeMap::new();
@@ -179,6 +194,23 @@ fn an_account_that_would_overflow_goes_on_in_a_second_row() {
     assert!(rows.iter().all(|r| (r.1, r.2) == (u64::MAX, 1)));
     let total: u128 = through_a_file(&bins, 0..1).values().map(|s| s[0]).sum();
     assert_eq!(total, 6 * u128::from(u64::MAX));
+}
+
+#[test]
+fn a_frame_of_too_many_accounts_is_sealed_with_all_of_them() {
+    let mut batch = Batch::new();
+    batch.set_names(["acme".into()].into());
+    // 49 days are 14,112 bins each; the limit of these tests is 512 accounts a frame.
+    for direction in [Direction::In, Direction::Transit] {
+        let row = flow(0, 14_112 * BIN_MS, 14_112_000).direction(direction);
+        let row = row.unsigned(Column::Tenant, 0).addr(Column::Host, "10.0.0.1".parse().unwrap());
+        row.push(&mut batch);
+    }
+    assert!(Maker::new().frame(0, &batch).unwrap().summary.folded().is_none());
+    let all = listed(&sealed(std::slice::from_ref(&batch)));
+    assert_eq!(all, naive(std::slice::from_ref(&batch)));
+    // In, transit and decoded: 3 packets lie in three bins, octets in all.
+    assert_eq!(all.len(), 3 * 14_112);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The accounts of a batch in its frame: computed once, when it arrives, and read without its rows.
+//! The accounts of a batch in its frame, added up over hosts: computed once, when it arrives, and read without its rows.
 //!
 //! Most of an account's numbers are small, so they are written with as many octets as they need (`put_number`).
 //! FORMAT.md has the bytes.
@@ -17,13 +17,15 @@ const V6: u8 = 1 << 5;
 const AS_MEASURED: u8 = 1 << 6;
 const CLASS: u8 = 1 << 7;
 
-/// Whether accounts follow.
+/// Whether accounts follow, and which. Those of hosts, which older programs wrote,
 const NONE: u8 = 0;
-const SOME: u8 = 1;
-/// And those of tenants before them, without hosts.
+const HOSTS: u8 = 1;
+/// and those of tenants before them, without hosts;
 const LEVELS: u8 = 2;
-/// The same, and some have a class.
+/// the same, and some have a class;
 const CLASSES: u8 = 3;
+/// those of tenants alone.
+const TENANTS: u8 = 4;
 
 /// Writes the accounts that were gathered from a batch of these names; `None` stands for none at all.
 pub(super) fn put(gather: Option<&Gather>, names: &[Box<str>], out: &mut Vec<u8>) -> Result<(), String> {
@@ -31,13 +33,12 @@ pub(super) fn put(gather: Option<&Gather>, names: &[Box<str>], out: &mut Vec<u8>
         out.push(NONE);
         return Ok(());
     };
-    out.push(if gather.has_classes() { CLASSES } else { LEVELS });
+    out.push(TENANTS);
     let places = put_names(gather, names, out)?;
     put_len(out, gather.exporters().len())?;
     gather.exporters().iter().for_each(|exporter| out.extend_from_slice(exporter.octets()));
     put_len(out, gather.bins().len())?;
     gather.bins().iter().for_each(|bin| out.extend_from_slice(&bin.to_le_bytes()));
-    put_entries(gather.folded(), &places, out)?;
     put_entries(gather.entries(), &places, out)
 }
 
@@ -70,8 +71,7 @@ fn put_entries(
 fn put_names(gather: &Gather, names: &[Box<str>], out: &mut Vec<u8>) -> Result<Vec<u32>, String> {
     let mut places = vec![u32::MAX; names.len()];
     let mut used = Vec::new();
-    // Who has an account has one without hosts, and those are few.
-    for name in gather.folded().flat_map(|entry| entry.tenant.into_iter().chain(entry.class)) {
+    for name in gather.entries().flat_map(|entry| entry.tenant.into_iter().chain(entry.class)) {
         // A row that names nobody is refused where rows are written.
         let Some(slot) = places.get_mut(name as usize) else { continue };
         if *slot == u32::MAX {
@@ -231,9 +231,10 @@ pub(super) struct Layout {
     names: Vec<Box<str>>,
     exporters: Vec<Addr>,
     bins: Vec<i64>,
-    /// Those without hosts, where there are such.
+    /// Those without hosts, where there are such,
     folded: Option<Part>,
-    whole: Part,
+    /// and all.
+    whole: Option<Part>,
 }
 
 /// So many accounts, in these bytes.
@@ -255,10 +256,11 @@ impl Part {
 impl Layout {
     /// Takes accounts off a frame; `None` where it has none.
     pub(super) fn parse(cursor: &mut Cursor<'_>, origin: Origin) -> Result<Option<Self>, String> {
-        let has_levels = match cursor.array()? {
+        let (has_folded, has_whole) = match cursor.array()? {
             [NONE] => return Ok(None),
-            [SOME] => false,
-            [LEVELS | CLASSES] => true,
+            [HOSTS] => (false, true),
+            [LEVELS | CLASSES] => (true, true),
+            [TENANTS] => (true, false),
             [other] => return Err(format!("it has accounts of the unknown form {other}")),
         };
         let mut names: Vec<Box<str>> = Vec::new();
@@ -271,13 +273,15 @@ impl Layout {
         let count = cursor.len()?;
         let bins = cursor.take(count.checked_mul(8).ok_or(SHORT)?)?.as_chunks::<8>().0;
         let bins: Vec<i64> = bins.iter().map(|bytes| i64::from_le_bytes(*bytes)).collect();
-        let folded = if has_levels { Some(Part::take(cursor)?) } else { None };
-        let layout = Self { names, exporters, bins, folded, whole: Part::take(cursor)? };
+        let folded = if has_folded { Some(Part::take(cursor)?) } else { None };
+        let whole = if has_whole { Some(Part::take(cursor)?) } else { None };
+        let layout = Self { names, exporters, bins, folded, whole };
+        let check = |accounts: Option<Accounts<'_>>| accounts.map_or(Ok(()), |accounts| accounts.check());
         if origin != Origin::Own {
-            layout.view_folded(cursor.bytes).map_or(Ok(()), |accounts| accounts.check())?;
+            check(layout.view_folded(cursor.bytes))?;
         }
-        if origin == Origin::File || (origin == Origin::Outline && !has_levels) {
-            layout.view(cursor.bytes).check()?;
+        if origin == Origin::File || (origin == Origin::Outline && !has_folded) {
+            check(layout.view(cursor.bytes))?;
         }
         Ok(Some(layout))
     }
@@ -291,11 +295,12 @@ impl Layout {
     /// (4 bytes each), and they.
     pub(super) fn hosts(&self) -> Option<Range<usize>> {
         self.folded.as_ref()?;
-        Some(self.whole.bytes.start.checked_sub(8)?..self.whole.bytes.end)
+        let whole = &self.whole.as_ref()?.bytes;
+        Some(whole.start.checked_sub(8)?..whole.end)
     }
 
-    pub(super) fn view<'a>(&'a self, bytes: &'a [u8]) -> Accounts<'a> {
-        self.part(&self.whole, bytes)
+    pub(super) fn view<'a>(&'a self, bytes: &'a [u8]) -> Option<Accounts<'a>> {
+        Some(self.part(self.whole.as_ref()?, bytes))
     }
 
     pub(super) fn view_folded<'a>(&'a self, bytes: &'a [u8]) -> Option<Accounts<'a>> {
@@ -372,11 +377,6 @@ impl Accounts<'_> {
         if rest.is_empty() { Ok(()) } else { Err("its accounts do not end".to_owned()) }
     }
 
-    /// How many there are.
-    pub(crate) fn count(&self) -> usize {
-        self.count
-    }
-
     /// Calls `f` with each.
     pub(crate) fn for_each(&self, mut f: impl FnMut(Entry)) {
         let mut rest = self.bytes;
@@ -406,25 +406,44 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(weir_testkit::cases(32)))]
         #[test]
-        fn accounts_as_format_2_wrote_them_are_read(batch in sample::batch(20)) {
+        fn accounts_as_older_programs_wrote_them_are_read(batch in sample::batch(20)) {
             let mut gather = Gather::default();
             prop_assume!(gather.take(&batch));
             let mut new = Vec::new();
             put(Some(&gather), batch.names(), &mut new).unwrap();
             let parse = |bytes: &[u8]| {
                 let mut cursor = Cursor { bytes, at: 0 };
-                let layout = Layout::parse(&mut cursor, Origin::Outline).unwrap().unwrap();
-                (layout, cursor.at)
+                let layout = Layout::parse(&mut cursor, Origin::File).unwrap().unwrap();
+                assert_eq!(cursor.at, bytes.len());
+                layout
             };
-            let (layout, len) = parse(&new);
-            prop_assert_eq!(len, new.len());
-            // Without those of tenants, and saying so.
+            let layout = parse(&new);
+            prop_assert!(layout.view(&new).is_none() && layout.hosts().is_none());
+            // The same with hosts, which were written after those without, or alone.
             let folded = layout.folded.clone().unwrap().bytes;
-            let old = [&[SOME], &new[1..folded.start - 8], &new[folded.end..]].concat();
-            let (before, _) = parse(&old);
-            prop_assert_eq!(listed(before.view(&old).into()), listed(layout.view(&new).into()));
-            prop_assert!(before.view_folded(&old).is_none() && before.hosts().is_none());
-            prop_assert_eq!(layout.hosts().unwrap(), folded.end..new.len());
+            let (lists, folded) = (&new[1..folded.start - 8], &new[folded.start - 8..]);
+            let mut places = Vec::new();
+            let names = put_names(&gather, batch.names(), &mut places).unwrap();
+            let hosts = [None, Some(Addr::v4([10, 0, 0, 1])), Some(Addr::v6([0x20; 16]))];
+            let whole: Vec<Entry> =
+                gather.entries().zip(hosts.iter().cycle()).map(|(entry, host)| Entry { host: *host, ..entry }).collect();
+            let mut part = Vec::new();
+            put_entries(whole.iter().copied(), &names, &mut part).unwrap();
+            let place = |name: Option<u32>| name.map(|at| names[at as usize]);
+            let want: Vec<String> = whole
+                .iter()
+                .map(|e| format!("{:?}", Entry { tenant: place(e.tenant), class: place(e.class), ..*e }))
+                .collect();
+            for form in [HOSTS, LEVELS, CLASSES] {
+                let both = if form == HOSTS { &[][..] } else { folded };
+                let old = [&[form], lists, both, &part].concat();
+                let before = parse(&old);
+                prop_assert_eq!(&listed(before.view(&old)), &want);
+                let without = before.view_folded(&old);
+                prop_assert_eq!(without.is_some(), form != HOSTS);
+                prop_assert!(form == HOSTS || listed(without) == listed(layout.view_folded(&new)));
+                prop_assert_eq!(before.hosts(), (form != HOSTS).then_some(old.len() - part.len()..old.len()));
+            }
         }
     }
 

@@ -170,12 +170,13 @@ impl Summary {
         usize::try_from(self.totals.rows).unwrap_or(ROWS_MAX)
     }
 
-    /// The accounts of the rows; `None` if they are to be computed from these, or were left out.
+    /// The accounts of the rows, with their hosts; `None` if they are to be computed from these, or were left out. Frames
+    /// that are written now have none.
     pub(crate) fn accounts(&self) -> Option<Accounts<'_>> {
         if self.is_cut {
             return None;
         }
-        Some(self.accounts.as_ref()?.view(&self.bytes))
+        self.accounts.as_ref()?.view(&self.bytes)
     }
 
     /// What the accounts add up to over hosts; `None` if they are to be computed from others.

@@ -3,7 +3,7 @@
 use super::account::Origin;
 use super::header::{HEADER, file_header, schema_crc};
 use super::*;
-use crate::bins::{Accumulator, Gather};
+use crate::bins::{Accumulator, BinRow, Gather};
 use crate::sample::{self, Account, Sums, collect};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -188,7 +188,9 @@ fn a_real_frame_with_any_byte_changed_does_not_panic() {
             changed[at] = value;
             if let Ok(frame) = parse(1, &changed[HEADER..split], &changed[split..]) {
                 let _ = (sample::rows(&frame.batch(u64::MAX)), frame.summary.health());
-                frame.summary.accounts().unwrap().for_each(|_| {});
+                for accounts in [frame.summary.accounts(), frame.summary.folded()].into_iter().flatten() {
+                    accounts.for_each(|_| {});
+                }
             }
         }
     }
@@ -319,21 +321,22 @@ fn file_v2(folder: &TempDir, batches: &[Batch]) -> (PathBuf, Vec<u8>) {
     (path, bytes)
 }
 
-/// Accounts of frames, however they have them, added up.
+/// Accounts of frames without hosts, however they have them, added up.
 fn accounts(frames: &[Outline]) -> BTreeMap<Account, Sums> {
     let mut sum = Accumulator::new();
     for frame in frames {
-        match frame.whole_summary().unwrap().accounts() {
+        assert!(frame.whole_summary().unwrap().accounts().is_none());
+        match frame.summary.folded() {
             Some(carried) => sum.merge(carried),
             None => sum.add(&frame.frame().unwrap().batch(crate::bins::COLUMNS)),
         }
     }
-    listed(&sum)
+    without_hosts(&sum)
 }
 
-fn listed(accounts: &Accumulator) -> BTreeMap<Account, Sums> {
+fn without_hosts(accounts: &Accumulator) -> BTreeMap<Account, Sums> {
     let mut all = BTreeMap::new();
-    accounts.for_each(|row| collect(&mut all, row));
+    accounts.for_each(|row| collect(&mut all, &BinRow { host: None, ..*row }));
     all
 }
 
@@ -363,7 +366,7 @@ proptest! {
         let frames = outline(&path).unwrap().frames;
         let mut again = Accumulator::new();
         batches.iter().for_each(|batch| again.add(batch));
-        prop_assert_eq!(accounts(&frames), listed(&again));
+        prop_assert_eq!(accounts(&frames), without_hosts(&again));
         for (frame, batch) in frames.iter().zip(&batches) {
             let times = |column| batch.times(column).iter().copied();
             let span = |column| (times(column).min().unwrap_or(0), times(column).max().unwrap_or(0));
@@ -395,7 +398,7 @@ fn a_batch_of_too_many_accounts_carries_none_and_they_are_computed_from_its_rows
     batch.seal();
     let (path, bytes, _) = write(&folder, std::slice::from_ref(&batch));
     let frames = outline(&path).unwrap().frames;
-    assert!(frames[0].summary.accounts().is_none());
+    assert!(frames[0].summary.folded().is_none());
     assert!(bytes.len() < 10_000, "{}", bytes.len());
     let all = accounts(&frames);
     // Each bin as unmatched and as decoded.

@@ -40,7 +40,7 @@ pub use bound::{Bound, PageBounds};
 pub use measure::{Ordered, Sealing};
 pub use networks::{Blocks, COLUMNS as NETWORK_COLUMNS};
 pub use read::{Reader, RowGroup};
-pub(crate) use rows::Rows;
+pub(crate) use rows::{Addrs, Rows};
 pub(crate) use write::{is_complete, write};
 
 /// What other Parquet files of the store are made with.

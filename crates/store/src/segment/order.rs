@@ -1,7 +1,7 @@
 //! The order of rows: cut by start into groups of equal size, and sorted inside each by key, start and arrival.
 //!
-//! A row's key, its start and its place are put into one number of 64 bits where they fit, which they mostly do:
-//! numbers sort several times faster than anything else.
+//! A row's key, its start and its place are put into one number of 64 bits where they fit; where they do not, first the
+//! start and the place, and then the key and the place: numbers sort several times faster than anything else.
 
 use super::pack::width;
 use std::ops::Range;
@@ -9,8 +9,15 @@ use std::ops::Range;
 /// Buckets that starts are counted in.
 const BUCKETS: usize = 1 << 12;
 
-/// Appends the places of rows with these starts and keys in their order; returns the groups.
-pub(crate) fn order(start: &[i64], keys: &[u64], rows_max: usize, out: &mut Vec<u32>) -> Vec<Range<usize>> {
+/// Appends the places of rows with these starts and keys in their order, and where in it runs of one key begin; returns
+/// the groups.
+pub(crate) fn order(
+    start: &[i64],
+    keys: &[u64],
+    rows_max: usize,
+    out: &mut Vec<u32>,
+    runs: &mut Vec<u32>,
+) -> Vec<Range<usize>> {
     let groups = cut(start.len(), rows_max);
     out.reserve(start.len());
     let key_bits = u32::from(width(keys.iter().fold(0, |a, b| a | b)));
@@ -23,10 +30,24 @@ pub(crate) fn order(start: &[i64], keys: &[u64], rows_max: usize, out: &mut Vec<
         let starts = rows.iter().map(|row| value(row).1);
         let (min, max) = starts.fold((i64::MAX, i64::MIN), |(min, max), at| (min.min(at), max.max(at)));
         let start_bits = u32::from(width(max.abs_diff(min)));
-        if key_bits + start_bits + row_bits > 64 {
+        let mut run = None;
+        let mut put = |key: u64, row: u32| {
+            if run.replace(key) != Some(key) {
+                runs.push(u32::try_from(out.len()).unwrap_or(u32::MAX));
+            }
+            out.push(row);
+        };
+        if key_bits.max(start_bits) + row_bits > 64 {
             let mut sorted: Vec<(u64, i64, u32)> = rows.iter().map(value).collect();
             sorted.sort_unstable();
-            out.extend(sorted.iter().map(|(_, _, row)| *row));
+            sorted.iter().for_each(|(key, _, row)| put(*key, *row));
+            continue;
+        }
+        if key_bits + start_bits + row_bits > 64 {
+            let mut sorted: Vec<u64> = rows.iter().map(|row| u64::from(*row)).collect();
+            round(&mut sorted, row_bits, start_bits, |row| value(&row).1.abs_diff(min));
+            round(&mut sorted, row_bits, key_bits, |row| value(&row).0);
+            sorted.into_iter().for_each(|packed| put(packed >> row_bits, row_of(packed, row_bits)));
             continue;
         }
         let packed = |row: &u32| {
@@ -37,10 +58,29 @@ pub(crate) fn order(start: &[i64], keys: &[u64], rows_max: usize, out: &mut Vec<
         let mut sorted: Vec<u64> = rows.iter().map(packed).collect();
         // Where rows come in the order of their places, these need not be sorted by.
         sort(&mut sorted, row_bits, key_bits + start_bits);
-        let mask = (1 << row_bits) - 1;
-        out.extend(sorted.iter().map(|packed| u32::try_from(packed & mask).unwrap_or_default()));
+        for packed in sorted {
+            let key = packed.checked_shr(start_bits + row_bits).unwrap_or_default();
+            put(key, row_of(packed, row_bits));
+        }
     }
     groups
+}
+
+/// Brings rows, which are the lowest `row_bits` of these numbers, into the order of a number each has, of so many bits; of
+/// equal ones the earlier stays before the later. It comes to stand above the row.
+fn round(numbers: &mut Vec<u64>, row_bits: u32, bits: u32, number: impl Fn(u32) -> u64) {
+    for packed in &mut *numbers {
+        let row = row_of(*packed, row_bits);
+        *packed = number(row).checked_shl(row_bits).unwrap_or_default() | u64::from(row);
+    }
+    if !by_digits(numbers, row_bits, bits) {
+        numbers.sort_by_key(|packed| packed >> row_bits);
+    }
+}
+
+/// The row in the lowest bits of a number.
+fn row_of(packed: u64, row_bits: u32) -> u32 {
+    u32::try_from(packed & ((1 << row_bits) - 1)).unwrap_or_default()
 }
 
 /// Bits that are sorted by at once.
@@ -52,15 +92,24 @@ const DIGITS_MAX: u32 = 5;
 
 /// Sorts numbers that are in the order of their lowest `sorted` bits, and have `bits` more.
 pub(crate) fn sort(numbers: &mut Vec<u64>, sorted: u32, bits: u32) {
+    if !by_digits(numbers, sorted, bits) {
+        numbers.sort_unstable();
+    }
+}
+
+/// Brings numbers into the order of so many bits above these; of equal ones the earlier stays before the later. False,
+/// and nothing done, where comparing them is sooner done.
+fn by_digits(numbers: &mut Vec<u64>, above: u32, bits: u32) -> bool {
     let digits = bits.div_ceil(DIGIT);
     if numbers.len() < RADIX_MIN || digits > DIGITS_MAX {
-        return numbers.sort_unstable();
+        return false;
     }
     let mut other = vec![0; numbers.len()];
     for digit in 0..digits {
-        scatter(numbers, sorted + digit * DIGIT, &mut other);
+        scatter(numbers, above + digit * DIGIT, &mut other);
         std::mem::swap(numbers, &mut other);
     }
+    true
 }
 
 /// Brings numbers into the order of the digit above these bits; of equal ones the earlier stays before the later.
@@ -151,6 +200,20 @@ mod tests {
         assert_eq!(cut(1 << 20, MAX).len(), 4);
     }
 
+    #[test]
+    fn many_rows_of_wide_keys_are_sorted_in_rounds() {
+        // 2^16 rows, starts of 30 bits, keys of 30 bits and few of them: 76 bits together.
+        let mix = |row: u64| row.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 34;
+        let start: Vec<i64> = (0..1 << 16).map(|row| mix(row).cast_signed()).collect();
+        let keys: Vec<u64> = (0..1 << 16).map(|row| mix(row % 997)).collect();
+        let (mut got, mut runs) = (Vec::new(), Vec::new());
+        assert_eq!(order(&start, &keys, 1 << 20, &mut got, &mut runs).len(), 1);
+        let mut want: Vec<u32> = (0..1 << 16).collect();
+        want.sort_by_key(|row| (keys[*row as usize], start[*row as usize], *row));
+        assert_eq!(got, want);
+        assert_eq!(runs.len(), 997);
+    }
+
     proptest! {
         #[test]
         fn digits_sort_as_comparing_does(high in prop::collection::vec(any::<u64>(), 0..50), bits in 1u32..=46, few in 1u64..9) {
@@ -168,18 +231,27 @@ mod tests {
         #[test]
         fn rows_are_cut_by_start_and_sorted_by_key(
             rows in prop::collection::vec((prop_oneof![-9i64..9, 0i64..100_000, any::<i64>()], prop_oneof![0u64..4, any::<u64>()]), 0..200),
-            near: bool, rows_max in 1usize..60,
+            near in 0..3, rows_max in 1usize..60,
         ) {
-            let (start, keys): (Vec<i64>, Vec<u64>) =
-                rows.into_iter().map(|(start, key)| if near { (start & 0xff, key & 3) } else { (start, key) }).unzip();
-            let mut got = Vec::new();
-            let groups = order(&start, &keys, rows_max, &mut got);
+            let near = |(start, key): (i64, u64)| match near {
+                0 => (start & 0xff, key & 3),
+                // Too much for one number, not for one after the other.
+                1 => (start & ((1 << 40) - 1), key & ((1 << 33) - 1)),
+                _ => (start, key),
+            };
+            let (start, keys): (Vec<i64>, Vec<u64>) = rows.into_iter().map(near).unzip();
+            let (mut got, mut runs) = (Vec::new(), Vec::new());
+            let groups = order(&start, &keys, rows_max, &mut got, &mut runs);
             let mut want: Vec<u32> = (0u32..).take(start.len()).collect();
             want.sort_by_key(|row| (start[*row as usize], *row));
             for group in &groups {
                 want[group.clone()].sort_by_key(|row| (keys[*row as usize], start[*row as usize], *row));
             }
-            prop_assert_eq!(got, want);
+            prop_assert_eq!(&got, &want);
+            let key = |at: usize| keys[want[at] as usize];
+            let begins = |at: &usize| groups.iter().any(|group| group.start == *at) || key(*at) != key(*at - 1);
+            let starts = (0..want.len()).filter(begins).map(|at| u32::try_from(at).unwrap());
+            prop_assert_eq!(runs, starts.collect::<Vec<_>>());
         }
     }
 }

@@ -12,12 +12,12 @@ use super::pack::width;
 use crate::journal::{Frame, Strings};
 use std::collections::BTreeSet;
 use std::ops::Range;
-use weir_flow::Bytes;
 use weir_flow::names::Direction;
 use weir_flow::schema::Column;
+use weir_flow::{Addr, Bytes};
 
-/// A row group has at most so many rows.
-pub(crate) const GROUP_ROWS_MAX: usize = if cfg!(test) { 256 * 1024 } else { 1024 * 1024 };
+/// A row group has at most so many rows: a seal's, of which the last batch mostly goes a little beyond 1 Mi.
+pub(crate) const GROUP_ROWS_MAX: usize = if cfg!(test) { 256 * 1024 } else { (1 << 20) + (1 << 16) };
 
 /// Frames, and the order of their rows.
 pub(crate) struct Rows {
@@ -31,6 +31,8 @@ pub(crate) struct Rows {
     pub addresses: Addresses,
     /// The places of the rows, in the order they are written.
     pub order: Vec<u32>,
+    /// Where runs of one direction, tenant and host (without a tenant: source) begin in it.
+    run_starts: Vec<u32>,
     /// The presence masks in the order they are written.
     pub present: Vec<u64>,
     /// The row groups.
@@ -48,14 +50,42 @@ pub(crate) struct Group {
     pub all: u64,
 }
 
+/// The addresses of a column, by row as it came.
+#[derive(Clone, Copy)]
+pub(crate) enum Addrs<'a> {
+    /// All rows that have one have this.
+    One(Addr),
+    /// Places in the list.
+    Each(&'a [u32], &'a [Addr]),
+}
+
+impl Addrs<'_> {
+    /// That of a row.
+    pub(crate) fn get(&self, row: usize) -> Addr {
+        match self {
+            Self::One(addr) => *addr,
+            Self::Each(_, list) => list.get(self.place(row) as usize).copied().unwrap_or_default(),
+        }
+    }
+
+    /// A number of it, which is another for every other address.
+    #[inline]
+    pub(crate) fn place(&self, row: usize) -> u32 {
+        match self {
+            Self::One(_) => 0,
+            Self::Each(places, _) => places.get(row).copied().unwrap_or_default(),
+        }
+    }
+}
+
 impl Rows {
     /// Orders the rows of these frames.
     pub(crate) fn new(mut frames: Vec<Frame>) -> Self {
         frames.retain(|f| f.rows() > 0);
         let (names, places) = merge_names(&frames);
         let addresses = Addresses::new(&frames);
-        let (order, present, groups) = (Vec::new(), Vec::new(), Vec::new());
-        let mut rows = Self { frames, names, places, addresses, order, present, groups };
+        let (order, run_starts, present, groups) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut rows = Self { frames, names, places, addresses, order, run_starts, present, groups };
         rows.sort();
         rows
     }
@@ -63,6 +93,44 @@ impl Rows {
     /// How many rows there are.
     pub(crate) fn len(&self) -> usize {
         self.frames.iter().map(Frame::rows).sum()
+    }
+
+    /// The runs of rows of one direction, tenant and host (without a tenant: source) in the order they are written.
+    pub(crate) fn runs(&self) -> impl Iterator<Item = Range<usize>> {
+        let ends = self.run_starts.iter().skip(1).map(|start| *start as usize).chain([self.order.len()]);
+        self.run_starts.iter().zip(ends).map(|(start, end)| *start as usize..end)
+    }
+
+    /// The numbers of a column, by row as it came; none where no row has one.
+    pub(crate) fn numbers<T: Copy + Default, const N: usize>(
+        &self,
+        column: Column,
+        value: impl Fn([u8; N]) -> T,
+    ) -> Vec<T> {
+        let mut out = Vec::new();
+        if self.frames.iter().any(|frame| frame.has(column)) {
+            dense::fill(&mut out, &self.frames, column, value);
+        }
+        out
+    }
+
+    /// The places in the names of a column, by row as it came; none where no row has one.
+    pub(crate) fn name_places(&self, column: Column) -> Vec<u32> {
+        let mut out = Vec::new();
+        if self.frames.iter().any(|frame| frame.has(column)) {
+            dense::fill_names(&mut out, self, &self.frames, column);
+        }
+        out
+    }
+
+    /// The addresses of a column.
+    pub(crate) fn addrs(&self, column: Column) -> Addrs<'_> {
+        if let Some(places) = self.addresses.ranks(column) {
+            return Addrs::Each(places, &self.addresses.list);
+        }
+        let mut first = Vec::new();
+        dense::fill(&mut first, self.frames.get(..1).unwrap_or_default(), column, Addr::v6);
+        Addrs::One(first.first().copied().unwrap_or_default())
     }
 
     /// The strings of a column in the order they are written, of these rows only: all of them at once would take
@@ -111,7 +179,8 @@ impl Rows {
         let mut start = Vec::new();
         dense::fill(&mut start, &self.frames, Column::Start, i64::from_le_bytes);
         let keys = self.keys(&present);
-        let groups = super::order::order(&start, &keys, GROUP_ROWS_MAX, &mut self.order);
+        let groups =
+            super::order::order(&start, &keys, GROUP_ROWS_MAX, &mut self.order, &mut self.run_starts);
         let mask = |row: &u32| present.get(*row as usize).copied().unwrap_or(0);
         self.present = self.order.iter().map(mask).collect();
         let group = |rows: Range<usize>| {
