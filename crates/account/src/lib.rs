@@ -1,7 +1,7 @@
 //! From traffic to accounts: who it belongs to, where it is counted, over which civil period, and whether the
 //! sums close.
 //!
-//! [`tenant`] says whose networks are whose; [`attribution`] puts every flow record into exactly one place of
+//! [`tenant`] says whose networks are whose, down to a [`block`] of ports; [`attribution`] puts every flow record into exactly one place of
 //! the trial balance; [`usage`] adds up what the store's bins say; [`balance`] shows that every octet lies in
 //! one place, and [`completeness`] what is missing; a [`class`] says what the other end makes of traffic; [`period`] and [`span`] say over which time, in a civil
 //! [`zone`]; a [`tariff`] says what that costs, in exact [`money`] and [`percentile`]s; a [`statement`] holds all of it
@@ -20,14 +20,17 @@
 
 pub mod attribution;
 pub mod balance;
+pub mod block;
 pub mod class;
 pub mod completeness;
+mod conflict;
 mod dated;
 mod front;
 pub mod gap;
 mod lookup;
 pub mod money;
 pub mod network;
+mod owner;
 pub mod percentile;
 pub mod period;
 pub mod port;
@@ -44,6 +47,7 @@ pub mod zone;
 
 pub use attribution::{Attribution, Count};
 pub use balance::Balance;
+pub use block::Block;
 pub use class::Classes;
 pub use completeness::Completeness;
 pub use gap::Gap;

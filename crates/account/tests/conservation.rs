@@ -6,6 +6,8 @@
 
 #[path = "conservation/moves.rs"]
 mod moves;
+#[path = "conservation/ports.rs"]
+mod ports;
 
 use proptest::prelude::*;
 use std::collections::BTreeMap;

@@ -94,29 +94,33 @@ impl Reader {
         };
         let mut networks = Vec::new();
         for item in items.iter() {
-            let network = match item.get_ref() {
-                DeValue::String(text) => self.network(text, item.span()).map(Network::from),
+            let found = match item.get_ref() {
+                DeValue::String(text) => {
+                    self.network(text, item.span()).map(Network::from).into_iter().collect()
+                }
                 DeValue::Table(entry) => self.dated(entry, item.span(), zone),
                 _ => {
                     let cure = "write \"192.168.31.0/24\", or { network = \"192.168.31.0/24\", from = \"2026-10-14\" }";
                     self.note(item.span(), "networks holds something that is no network", cure);
-                    None
+                    Vec::new()
                 }
             };
-            networks.extend(network.map(|network| (network, item.span())));
+            networks.extend(found.into_iter().map(|network| (network, item.span())));
         }
         networks
     }
 
-    /// A network with dates.
-    fn dated(&mut self, entry: Table<'_>, at: Range<usize>, zone: &Zone) -> Option<Network> {
-        self.keys(entry, "a network of a tenant", &["network", "from", "until"]);
+    /// A network with dates or ports: one for each block of them.
+    fn dated(&mut self, entry: Table<'_>, at: Range<usize>, zone: &Zone) -> Vec<Network> {
+        self.keys(entry, "a network of a tenant", &["network", "ports", "from", "until"]);
         let network = self.string(entry, "network").and_then(|(text, place)| self.network(text, place));
         if !entry.contains_key("network") {
             self.missing(at, "an entry of networks", "network", "network = \"192.168.31.0/24\"");
         }
         let (from_ms, to_ms) = (self.instant(entry, "from", zone), self.instant(entry, "until", zone));
-        Some(Network { prefix: network?, time: Span { from_ms, to_ms } })
+        let (blocks, time) = (self.blocks(entry), Span { from_ms, to_ms });
+        let Some(prefix) = network else { return Vec::new() };
+        blocks.into_iter().map(|ports| Network { prefix, time, ports }).collect()
     }
 
     /// A date or a civil time, in quotes or as TOML has them.
@@ -241,8 +245,10 @@ impl Config {
                 true => format!("it is \"{}\"'s before and after", gap.before),
                 false => format!("it is \"{}\"'s before and \"{}\"'s after", gap.before, gap.after),
             };
-            notes.push(format!("network {network} is nobody's{time}: {between}"));
+            let ports = gap.ports.map_or_else(String::new, |ports| format!(", ports {},", ports.text()));
+            notes.push(format!("network {network}{ports} is nobody's{time}: {between}"));
         }
+        notes.extend(self.port_notes());
         for tenant in self.tenants.iter().filter(|tenant| tenant.times().next().is_some()) {
             if tenant.times().any(|time| time.contains(now_ms)) {
                 continue;
@@ -259,10 +265,11 @@ impl Config {
 
 /// A network as TOML.
 fn written(network: &Network, zone: &Zone) -> String {
-    if network.time == Span::default() {
+    if network.time == Span::default() && network.ports.is_none() {
         return quote(&network.prefix.to_string());
     }
-    format!("{{ network = \"{}\"{} }}", network.prefix, edges(network.time, zone))
+    let ports = network.ports.map_or_else(String::new, |ports| format!(", ports = \"{ports}\""));
+    format!("{{ network = \"{}\"{ports}{} }}", network.prefix, edges(network.time, zone))
 }
 
 /// The edges of a span as keys of an inline table, each after a comma.
