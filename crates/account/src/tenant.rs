@@ -9,6 +9,7 @@ use crate::conflict;
 pub use crate::conflict::{Conflict, Place};
 use crate::network::Network;
 use crate::port::Attachment;
+use crate::shared::Member;
 use crate::span::Span;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -31,6 +32,10 @@ pub struct Tenant {
     pub mail: Vec<String>,
     /// The name of the tariff that says what its traffic costs, if any does.
     pub tariff: Option<String>,
+    /// Whether it is an address that others share, and pays nothing itself ([`crate::shared`]).
+    pub is_shared: bool,
+    /// Among whom what it has is shared out, if it is.
+    pub among: Vec<Member>,
 }
 
 impl Tenant {

@@ -17,6 +17,7 @@ pub(crate) mod quota;
 mod read;
 mod relay;
 mod schedule;
+mod shared;
 mod sql;
 mod statement;
 mod store;

@@ -37,7 +37,7 @@ pub(super) struct Beside<'a> {
 }
 
 /// Where a tenant stands in the text, and each of its networks and ports.
-type Stands = (Range<usize>, Vec<Range<usize>>);
+pub(super) type Stands = (Range<usize>, Vec<Range<usize>>);
 
 impl Reader {
     pub(super) fn tenants(&mut self, root: &DeTable<'_>, beside: &Beside<'_>) -> Tenants {
@@ -47,6 +47,7 @@ impl Reader {
             tenants.push(tenant);
             places.push((at, networks));
         }
+        self.shared(root, beside, &mut tenants, &mut places);
         Tenants::new(tenants).unwrap_or_else(|conflicts| {
             for conflict in conflicts {
                 let sentence = conflict.text(beside.zone);
@@ -82,11 +83,13 @@ impl Reader {
         let nested = self.boolean(table, "nested");
         let tariff = self.tariff_of(table, beside.tariffs);
         let exporters = self.exporters_of(table, beside.exporters);
-        Some((Tenant { name: name?, networks, ports, exporters, nested, mail, tariff }, places))
+        let own =
+            Tenant { name: name?, networks, ports, exporters, nested, mail, tariff, ..Tenant::default() };
+        Some((own, places))
     }
 
     /// `networks = ["10.0.0.0/24", { network = "10.0.1.0/24", from = "2026-10-14", until = "2026-11-01T12:00" }]`.
-    fn networks(&mut self, table: Table<'_>, zone: &Zone) -> Vec<(Network, Range<usize>)> {
+    pub(super) fn networks(&mut self, table: Table<'_>, zone: &Zone) -> Vec<(Network, Range<usize>)> {
         let Some(value) = table.get("networks") else { return Vec::new() };
         let DeValue::Array(items) = value.get_ref() else {
             self.note(value.span(), "networks is no list", "write networks = [\"192.168.31.0/24\"]");
@@ -156,7 +159,7 @@ impl Reader {
     }
 
     /// `exporters = ["core", "192.0.2.9"]`: in whose records its networks are this tenant's.
-    fn exporters_of(&mut self, table: Table<'_>, known: &[Exporter]) -> Vec<Addr> {
+    pub(super) fn exporters_of(&mut self, table: Table<'_>, known: &[Exporter]) -> Vec<Addr> {
         let mut found = Vec::new();
         let listed = self.strings(table, "exporters");
         if table.get("exporters").is_some_and(is_empty_list) {
@@ -217,6 +220,9 @@ fn conflict_place(conflict: &Conflict, places: &[Stands]) -> Range<usize> {
 
 impl Config {
     pub(super) fn write_tenant(&self, tenant: &Tenant, out: &mut String) -> fmt::Result {
+        if tenant.is_shared {
+            return self.write_shared(tenant, out);
+        }
         let networks: Vec<String> = tenant.networks.iter().map(|one| written(one, &self.zone)).collect();
         writeln!(out, "\n[[tenant]]\nname = {}\nnetworks = [{}]", quote(&tenant.name), networks.join(", "))?;
         self.write_ports(tenant, out)?;
@@ -249,6 +255,7 @@ impl Config {
             notes.push(format!("network {network}{ports} is nobody's{time}: {between}"));
         }
         notes.extend(self.port_notes());
+        notes.extend(self.shared_notes());
         for tenant in self.tenants.iter().filter(|tenant| tenant.times().next().is_some()) {
             if tenant.times().any(|time| time.contains(now_ms)) {
                 continue;
@@ -264,7 +271,7 @@ impl Config {
 }
 
 /// A network as TOML.
-fn written(network: &Network, zone: &Zone) -> String {
+pub(super) fn written(network: &Network, zone: &Zone) -> String {
     if network.time == Span::default() && network.ports.is_none() {
         return quote(&network.prefix.to_string());
     }
