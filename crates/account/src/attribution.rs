@@ -20,6 +20,9 @@
 //! "Ours" are the operator's own networks, by default the private ranges ([`own_networks_default`]): an address
 //! there that no tenant answers for is a hole in the list of tenants, and shows as one.
 //!
+//! Of an address that several share, each with ports of its own ([`crate::block`]), the port at that end of the record decides: of the
+//! translated address the translated port. An end without a port there is whose the network without ports is, if anybody's.
+//!
 //! Networks come and go: what an address is, is decided at the *start* of the record, by the networks that hold then.
 //! So a record has one tenant, though it may lie over the instant of a move: it is not cut, as it is not when it lies over
 //! the turn of a period (there its octets are spread over the bins on both sides, and each of them is this tenant's).
@@ -29,11 +32,11 @@
 //! by exporter, where traffic is accounted; a record seen elsewhere becomes *duplicate*: it keeps its addresses
 //! and can be searched, but has neither tenant nor host, so that no sum by tenant or host can take it in.
 
+use crate::block;
 use crate::class::{Classes, Classifier};
-use crate::dated::Dated;
+use crate::owner::{Addresses, Owner};
 use crate::port::{Attached, Ports, Told};
 use crate::prefix::Prefix;
-use crate::span::Span;
 use crate::tenant::{Tenant, Tenants};
 use crate::zone::Zone;
 use std::collections::{BTreeSet, HashMap};
@@ -105,18 +108,6 @@ pub fn own_networks_default() -> Vec<Prefix> {
     texts.iter().filter_map(|text| text.parse().ok()).collect()
 }
 
-/// Whose an address is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-enum Owner {
-    /// Somebody else's.
-    #[default]
-    Foreign,
-    /// The operator's own, and no tenant's.
-    Own,
-    /// A tenant's, by its place in the names.
-    Tenant(u32),
-}
-
 /// An immutable snapshot of everything that attribution depends on. Shared by all workers; a changed
 /// configuration makes a new one.
 #[derive(Clone, Debug)]
@@ -170,12 +161,13 @@ impl Attribution {
         self
     }
 
-    /// Whose this address is at an instant (ms since 1970) in the records of an exporter, if it is a tenant's.
+    /// Whose this address is at an instant (ms since 1970) in the records of an exporter, if it is a tenant's. Where ports of it
+    /// are several tenants', whose what has no port is.
     #[must_use]
     pub fn tenant(&self, exporter: Addr, addr: Addr, at_ms: i64) -> Option<&str> {
-        match self.owned(exporter).addresses.get(addr, || at_ms) {
+        match self.owned(exporter).addresses.get(addr, || at_ms, || None) {
             Owner::Tenant(place) => self.names.get(place as usize).map(AsRef::as_ref),
-            Owner::Own | Owner::Foreign => None,
+            Owner::Own | Owner::Foreign | Owner::Divided(_) => None,
         }
     }
 
@@ -236,7 +228,7 @@ impl Attribution {
 /// Whose addresses and ports are.
 #[derive(Clone, Debug)]
 struct Owned {
-    addresses: Dated<Owner>,
+    addresses: Addresses,
     ports: Ports,
     /// Whether there are any: mostly not.
     has_ports: bool,
@@ -246,23 +238,8 @@ impl Owned {
     /// Of the tenants that an exporter's records may be about.
     fn new(tenants: &Tenants, own: &[Prefix], is_of: impl Fn(&Tenant) -> bool) -> Self {
         let ports = Ports::new(tenants.placed().filter(|(_, tenant)| is_of(tenant)));
-        Self { addresses: addresses(tenants, own, is_of), has_ports: !ports.is_empty(), ports }
+        Self { addresses: Addresses::new(tenants, own, is_of), has_ports: !ports.is_empty(), ports }
     }
-}
-
-/// Everybody's networks. Own networks are always so.
-fn addresses(tenants: &Tenants, own: &[Prefix], is_of: impl Fn(&Tenant) -> bool) -> Dated<Owner> {
-    let mut networks: Vec<_> = own.iter().map(|network| (*network, (Span::default(), Owner::Own))).collect();
-    // After the own networks, so that of two equal networks the tenant's wins.
-    for (place, tenant) in tenants.placed().filter(|(_, tenant)| is_of(tenant)) {
-        let owned = tenant.networks.iter().map(|one| (one.prefix, (one.time, Owner::Tenant(place))));
-        networks.extend(owned);
-    }
-    Dated::new(&networks, |network, enclosing| match (network, enclosing) {
-        // An own network inside a tenant's takes nothing away from the tenant.
-        (Owner::Own, Owner::Tenant(_)) => enclosing,
-        _ => network,
-    })
 }
 
 /// Whose things are when a record starts.
@@ -281,14 +258,16 @@ impl Whose<'_> {
 
     #[inline]
     fn place(self, view: &View<'_>, mask: u64, row: usize) -> Place {
-        let mut source = self.end(view_addr(mask, Column::SrcAddr, view.src, row));
+        let mut source = self
+            .end(view_addr(mask, Column::SrcAddr, view.src, row), || view.port(mask, Column::SrcPort, row));
         if !source.is_tenant()
-            && let Some(translated) = self.translation(source, mask, Column::NatSrcAddr, view.nat_src, row)
+            && let Some(translated) = self.translation(source, view, mask, Column::NatSrcAddr)
         {
             source = source.or_translated(translated);
         }
-        let mut destination = self.end(view_addr(mask, Column::DstAddr, view.dst, row));
-        if let Some(translated) = self.translation(destination, mask, Column::NatDstAddr, view.nat_dst, row) {
+        let mut destination = self
+            .end(view_addr(mask, Column::DstAddr, view.dst, row), || view.port(mask, Column::DstPort, row));
+        if let Some(translated) = self.translation(destination, view, mask, Column::NatDstAddr) {
             destination =
                 if translated.is_tenant() { translated } else { destination.or_translated(translated) };
         }
@@ -320,18 +299,25 @@ impl Whose<'_> {
         (or(source, from), or(destination, to))
     }
 
-    /// What an end was translated to, if that is anything else.
+    /// What an end was translated to, if that is anything else. Its port is the one after translation, and no other.
     #[inline]
-    fn translation(self, end: End, mask: u64, column: Column, values: &[Addr], row: usize) -> Option<End> {
-        let addr = view_addr(mask, column, values, row);
-        (!addr.is_unspecified() && addr != end.addr).then(|| self.end(addr))
+    fn translation(self, end: End, view: &View<'_>, mask: u64, column: Column) -> Option<End> {
+        let (values, port) = match column {
+            Column::NatSrcAddr => (view.nat_src, Column::NatSrcPort),
+            _ => (view.nat_dst, Column::NatDstPort),
+        };
+        let addr = view_addr(mask, column, values, self.row);
+        (!addr.is_unspecified() && addr != end.addr)
+            .then(|| self.end(addr, || view.port(mask, port, self.row)))
     }
 
     /// An end of a flow. An unknown address may be anybody's, and counts as ours.
     #[inline]
-    fn end(self, addr: Addr) -> End {
-        let owner =
-            if addr.is_unspecified() { Owner::Own } else { self.owned.addresses.get(addr, || self.at_ms()) };
+    fn end(self, addr: Addr, port: impl FnOnce() -> Option<u16>) -> End {
+        let owner = match addr.is_unspecified() {
+            true => Owner::Own,
+            false => self.owned.addresses.get(addr, || self.at_ms(), port),
+        };
         End { addr, owner }
     }
 }
@@ -354,7 +340,7 @@ impl End {
         match self.owner {
             _ if self.addr.is_unspecified() => Told::Settled,
             Owner::Tenant(_) => Told::Settled,
-            Owner::Own => Told::Own,
+            Owner::Own | Owner::Divided(_) => Told::Own,
             Owner::Foreign => Told::Foreign,
         }
     }
@@ -400,6 +386,8 @@ struct View<'a> {
     flow_directions: &'a [u8],
     ingress: &'a [u32],
     egress: &'a [u32],
+    /// What only shared addresses ask for.
+    batch: &'a Batch,
     attached: Attached<'a>,
 }
 
@@ -416,12 +404,21 @@ impl<'a> View<'a> {
             flow_directions: batch.u8s(Column::FlowDirection),
             ingress: batch.u32s(Column::IngressIf),
             egress: batch.u32s(Column::EgressIf),
+            batch,
             attached: Attached::of(batch),
         }
     }
 }
 
 impl View<'_> {
+    /// The port that a row says in this column, if it is of a protocol that has ports.
+    #[cold]
+    fn port(&self, mask: u64, column: Column, row: usize) -> Option<u16> {
+        let is_said = mask & column.bit() != 0 && mask & Column::Proto.bit() != 0;
+        let protocol = self.batch.u8s(Column::Proto).get(row).filter(|_| is_said)?;
+        block::port(*protocol, *self.batch.u16s(column).get(row)?)
+    }
+
     /// Which way a row was observed, if the exporter said.
     #[inline]
     fn flow_direction(&self, mask: u64, row: usize) -> Option<FlowDirection> {

@@ -37,15 +37,15 @@ pub(crate) struct Dated<T> {
 }
 
 impl<T: Copy + Default + Eq + Hash> Dated<T> {
-    /// From networks, the time that each holds, and their values. Of two values of one network at one time the later
+    /// From networks, the time that each holds, and what they say. Of two values of one network at one time the later
     /// in the list wins.
     ///
     /// `inside` says which value a network's addresses have, given what the network itself says and what
     /// encloses it then: for plain longest prefix match the first.
-    pub(crate) fn new(networks: &[(Prefix, (Span, T))], inside: impl Fn(T, T) -> T) -> Self {
+    pub(crate) fn new<N: Copy>(networks: &[(Prefix, (Span, N))], mut inside: impl FnMut(N, T) -> T) -> Self {
         let mut histories = Histories::default();
         let ranges = Lookup::new(networks, |(time, value), enclosing| {
-            histories.lay(time, enclosing, &|enclosing| inside(value, enclosing))
+            histories.lay(time, enclosing, &mut |enclosing| inside(value, enclosing))
         });
         Self { ranges, histories: histories.list }
     }
@@ -82,7 +82,7 @@ impl<T> Default for Histories<T> {
 
 impl<T: Copy + Eq + Hash> Histories<T> {
     /// What is enclosed by this, and for this time becomes something else.
-    fn lay(&mut self, time: Span, enclosing: Held<T>, change: &impl Fn(T) -> T) -> Held<T> {
+    fn lay(&mut self, time: Span, enclosing: Held<T>, change: &mut impl FnMut(T) -> T) -> Held<T> {
         let before: History<T> = match enclosing {
             Held::Always(value) if time == Span::default() => return Held::Always(change(value)),
             Held::Always(value) => Box::new([(i64::MIN, value)]),

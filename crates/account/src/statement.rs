@@ -6,7 +6,7 @@ use crate::balance::Balance;
 use crate::completeness::Completeness;
 use crate::period::{Day, Period};
 use crate::sums::{Overflow, Sums};
-use crate::usage::{Kind, TenantUsage, Used};
+use crate::usage::{Kind, Share, TenantUsage, Used};
 use std::collections::BTreeMap;
 use std::fmt;
 use weir_flow::Addr;
@@ -71,6 +71,15 @@ pub struct ClassLine {
     pub used: Used,
 }
 
+/// What of the whole is a share of a shared address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShareLine {
+    /// The shared address's name.
+    pub shared: String,
+    /// The share, and what there was in all.
+    pub share: Share,
+}
+
 /// One civil day.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DayLine {
@@ -126,6 +135,8 @@ pub struct Statement {
     pub classes: Vec<ClassLine>,
     /// By address, most octets first, the rest without an address last.
     pub hosts: Vec<HostLine>,
+    /// What of the whole no host of its own had, but is a share of shared addresses; in the order of names.
+    pub shares: Vec<ShareLine>,
     /// By civil day in the period's zone, every day of the period.
     pub days: Vec<DayLine>,
     /// The trial balance of all traffic in the period.
@@ -158,12 +169,15 @@ impl Statement {
             return Err(StatementError::Days);
         }
         let classes = class_lines(usage)?;
+        let shares = usage.shares.iter();
+        let shares = shares.map(|(shared, share)| ShareLine { shared: shared.to_string(), share: *share });
         Ok(Self {
             tenant: tenant.to_owned(),
             period: daily.period,
             used: usage.used,
             classes,
             hosts,
+            shares: shares.collect(),
             days: daily.lines,
             balance,
             completeness,
@@ -239,6 +253,9 @@ fn host_lines(usage: &TenantUsage) -> Result<Vec<HostLine>, StatementError> {
     // Stable: the map is in the order of addresses.
     keyed.sort_by_key(|(octets, _)| std::cmp::Reverse(*octets));
     let mut lines: Vec<HostLine> = keyed.into_iter().map(|(_, line)| line).collect();
+    for share in usage.shares.values() {
+        whole = whole.plus(share.used)?;
+    }
     let rest = rest(usage.used, whole).ok_or(StatementError::Hosts)?;
     if rest != Used::default() {
         lines.push(HostLine { address: None, used: rest });

@@ -3,15 +3,15 @@
 //! At any time a network belongs to one tenant. A tenant may be nested inside another's network (a shop within a
 //! building whose owner has the whole block), but only by saying so; then the longest prefix decides. Where several sites
 //! use the same addresses, tenants name the exporters whose records their networks are about. Who has no addresses of its own
-//! is known by where it is attached.
+//! is known by where it is attached. What is wrong with a list of tenants is found in [`Conflict`]'s module.
 
-use crate::network::{Network, left_over};
-use crate::port::{Attachment, Port};
-use crate::prefix::Prefix;
+use crate::conflict;
+pub use crate::conflict::{Conflict, Place};
+use crate::network::Network;
+use crate::port::Attachment;
+use crate::shared::Member;
 use crate::span::Span;
-use crate::zone::Zone;
 use std::collections::HashMap;
-use std::fmt;
 use std::sync::Arc;
 use weir_flow::Addr;
 
@@ -32,6 +32,10 @@ pub struct Tenant {
     pub mail: Vec<String>,
     /// The name of the tariff that says what its traffic costs, if any does.
     pub tariff: Option<String>,
+    /// Whether it is an address that others share, and pays nothing itself ([`crate::shared`]).
+    pub is_shared: bool,
+    /// Among whom what it has is shared out, if it is.
+    pub among: Vec<Member>,
 }
 
 impl Tenant {
@@ -59,134 +63,12 @@ impl Tenant {
     }
 
     /// Whether the same record may be about both.
-    fn meets(&self, other: &Self) -> bool {
+    pub(crate) fn meets(&self, other: &Self) -> bool {
         self.exporters.is_empty()
             || other.exporters.is_empty()
             || self.exporters.iter().any(|exporter| other.exporters.contains(exporter))
     }
 }
-
-/// The place of a network in the list that [`Tenants::new`] was given, so that an error can name its line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Place {
-    /// The tenant's place in the list.
-    pub tenant: usize,
-    /// The network's place in the tenant's networks; of a port, after all of these its place in the tenant's ports.
-    pub network: usize,
-}
-
-/// Why a list of tenants is refused. Shown, it names both sides and the way out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Conflict {
-    /// A tenant has no name.
-    Unnamed {
-        /// Its place in the list.
-        tenant: usize,
-    },
-    /// Two tenants have one name.
-    Name {
-        /// The name.
-        name: String,
-        /// The place in the list of the second.
-        tenant: usize,
-    },
-    /// Two tenants name the same network.
-    Shared {
-        /// The network.
-        network: Prefix,
-        /// Who names it first.
-        first: String,
-        /// Who names it again.
-        second: String,
-        /// When both do.
-        time: Span,
-        /// Where the second does.
-        place: Place,
-    },
-    /// A network lies inside another tenant's, and the inner tenant does not say that this is meant.
-    Nested {
-        /// The inner network.
-        network: Prefix,
-        /// The inner tenant.
-        tenant: String,
-        /// The network it lies in.
-        outer_network: Prefix,
-        /// The tenant whose that is.
-        outer_tenant: String,
-        /// When it does.
-        time: Span,
-        /// Where the inner tenant names it.
-        place: Place,
-    },
-    /// Two tenants name the same port.
-    Port {
-        /// The port.
-        port: Port,
-        /// Who names it first.
-        first: String,
-        /// Who names it again.
-        second: String,
-        /// When both do.
-        time: Span,
-        /// Where the second does.
-        place: Place,
-    },
-    /// Something is a tenant's from an instant on that is not before the one until which it is.
-    Never {
-        /// What: a network or a port.
-        what: String,
-        /// The tenant.
-        tenant: String,
-        /// Where it names it.
-        place: Place,
-    },
-}
-
-impl Conflict {
-    /// As a person in this zone reads it.
-    #[must_use]
-    pub fn text(&self, zone: &Zone) -> String {
-        match self {
-            Self::Unnamed { .. } => "a tenant has no name".to_owned(),
-            Self::Name { name, .. } => format!(
-                "there are two tenants \"{name}\": give one of them another name, or join their networks"
-            ),
-            Self::Shared { network, first, second, time, .. } => {
-                let cure = match *time == Span::default() {
-                    true => "take it out of one",
-                    false => "let one end where the other begins",
-                };
-                let time = time.text(zone);
-                format!("network {network} belongs to both \"{first}\" and \"{second}\"{time}: {cure}")
-            }
-            Self::Nested { network, tenant, outer_network, outer_tenant, time, .. } => format!(
-                "network {network} of \"{tenant}\" lies inside {outer_network} of \"{outer_tenant}\"{}: \
-                 if that is meant, say `nested = true` for \"{tenant}\"",
-                time.text(zone)
-            ),
-            Self::Port { port, first, second, time, .. } => {
-                let cure = match *time == Span::default() {
-                    true => "take it out of one",
-                    false => "let one end where the other begins",
-                };
-                let time = time.text(zone);
-                format!("{port} belongs to both \"{first}\" and \"{second}\"{time}: {cure}")
-            }
-            Self::Never { what, tenant, .. } => format!(
-                "{what} of \"{tenant}\" ends before it begins: \
-                 `until` is the first instant that it is no longer the tenant's, so it is after `from`"
-            ),
-        }
-    }
-}
-
-impl fmt::Display for Conflict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text(&Zone::utc()))
-    }
-}
-
-impl std::error::Error for Conflict {}
 
 /// A checked list of tenants, in the order given.
 #[derive(Clone, Debug, Default)]
@@ -211,8 +93,8 @@ impl Tenants {
                 conflicts.push(Conflict::Name { name: tenant.name.clone(), tenant: at });
             }
         }
-        network_conflicts(&list, &mut conflicts);
-        port_conflicts(&list, &mut conflicts);
+        conflict::of_networks(&list, &mut conflicts);
+        conflict::of_ports(&list, &mut conflicts);
         if !conflicts.is_empty() {
             return Err(conflicts);
         }
@@ -270,110 +152,10 @@ impl<'a> IntoIterator for &'a Tenants {
     }
 }
 
-/// Finds networks named twice, and networks inside another tenant's that may not be there.
-fn network_conflicts(list: &[Tenant], conflicts: &mut Vec<Conflict>) {
-    let mut all: Vec<Entry<'_>> = Vec::new();
-    for (at, tenant) in list.iter().enumerate() {
-        let entry = |(network, named): (usize, &Network)| Entry {
-            network: *named,
-            place: Place { tenant: at, network },
-            tenant,
-        };
-        all.extend(tenant.networks.iter().enumerate().map(entry));
-    }
-    // An enclosing network comes before what it encloses; of equal ones the first named.
-    all.sort_by_key(|entry| entry.network.prefix);
-    let mut open: Vec<&Entry<'_>> = Vec::new();
-    for entry in &all {
-        if entry.network.time.intersection(entry.network.time).is_none() {
-            conflicts.push(Conflict::Never {
-                what: format!("network {}", entry.network.prefix),
-                tenant: entry.tenant.name.clone(),
-                place: entry.place,
-            });
-            continue;
-        }
-        while open.last().is_some_and(|outer| !outer.network.prefix.encloses(&entry.network.prefix)) {
-            open.pop();
-        }
-        let before = conflicts.len();
-        entry.conflicts(&open, conflicts);
-        let is_shared = |conflict: &Conflict| matches!(conflict, Conflict::Shared { .. });
-        if !conflicts.iter().skip(before).any(is_shared) {
-            open.push(entry);
-        }
-    }
-}
-
-/// Finds ports that are two tenants' at a time.
-fn port_conflicts(list: &[Tenant], conflicts: &mut Vec<Conflict>) {
-    let mut known: HashMap<Port, Vec<(&Tenant, usize, Span)>> = HashMap::new();
-    for (at, tenant) in list.iter().enumerate() {
-        for (number, Attachment { port, time }) in tenant.ports.iter().enumerate() {
-            let place = Place { tenant: at, network: tenant.networks.len().saturating_add(number) };
-            if time.intersection(*time).is_none() {
-                let (what, tenant) = (port.to_string(), tenant.name.clone());
-                conflicts.push(Conflict::Never { what, tenant, place });
-                continue;
-            }
-            let others = known.entry(*port).or_default();
-            let meeting = others.iter().filter(|(other, whose, _)| *whose != at && other.meets(tenant));
-            let shared = meeting.filter_map(|(other, _, span)| Some((other, span.intersection(*time)?)));
-            conflicts.extend(shared.map(|(other, time)| Conflict::Port {
-                port: *port,
-                first: other.name.clone(),
-                second: tenant.name.clone(),
-                time,
-                place,
-            }));
-            others.push((tenant, at, *time));
-        }
-    }
-}
-
-/// A network in the list.
-struct Entry<'a> {
-    network: Network,
-    place: Place,
-    tenant: &'a Tenant,
-}
-
-impl Entry<'_> {
-    /// What is wrong with it inside of these, the innermost last: with the one that it lies in next, at each time.
-    fn conflicts(&self, open: &[&Entry<'_>], conflicts: &mut Vec<Conflict>) {
-        let Network { prefix: network, time } = self.network;
-        let mut left = vec![time];
-        for outer in open.iter().rev().filter(|outer| outer.tenant.meets(self.tenant)) {
-            let common = left.iter().find_map(|part| part.intersection(outer.network.time));
-            let Some(time) = common else { continue };
-            if outer.place.tenant != self.place.tenant {
-                conflicts.extend(self.conflict(network, time, outer));
-            }
-            // Beyond one that is for some exporters only, others find what encloses that.
-            if outer.tenant.exporters.is_empty() || outer.place.tenant == self.place.tenant {
-                left = left.iter().flat_map(|part| left_over(*part, &[outer.network.time])).collect();
-            }
-            if left.is_empty() {
-                return;
-            }
-        }
-    }
-
-    fn conflict(&self, network: Prefix, time: Span, outer: &Entry<'_>) -> Option<Conflict> {
-        let (tenant, place, outer_network) = (self.tenant.name.clone(), self.place, outer.network.prefix);
-        let outer_tenant = outer.tenant.name.clone();
-        if outer_network == network {
-            return Some(Conflict::Shared { network, first: outer_tenant, second: tenant, time, place });
-        }
-        let nested = Conflict::Nested { network, tenant, outer_network, outer_tenant, time, place };
-        (!self.tenant.nested).then_some(nested)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Attribution;
+    use crate::{Attribution, Port};
 
     fn tenant(name: &str, networks: &[&str]) -> Tenant {
         Tenant {
@@ -396,6 +178,7 @@ mod tests {
         let network = |(prefix, from_ms, to_ms): &(&str, Option<i64>, Option<i64>)| Network {
             prefix: prefix.parse().unwrap(),
             time: Span { from_ms: *from_ms, to_ms: *to_ms },
+            ports: None,
         };
         Tenant { name: name.into(), networks: networks.iter().map(network).collect(), ..Tenant::default() }
     }
@@ -435,6 +218,7 @@ mod tests {
             found,
             [Conflict::Shared {
                 network: "10.0.0.0/24".parse().unwrap(),
+                ports: None,
                 first: "a".into(),
                 second: "b".into(),
                 time: Span::default(),

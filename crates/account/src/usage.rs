@@ -4,6 +4,7 @@
 //! tenant) is refused rather than put somewhere.
 
 use crate::class::OTHER;
+use crate::shared::Part;
 use crate::sums::{Overflow, Sums};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -132,6 +133,17 @@ impl Used {
         }
     }
 
+    /// Less of one direction; `None` if it is more than there was.
+    fn less(self, kind: Kind, sums: Sums) -> Option<Self> {
+        Some(match kind {
+            Kind::In => Self { r#in: self.r#in.minus(sums)?, ..self },
+            Kind::Out => Self { out: self.out.minus(sums)?, ..self },
+            Kind::LocalIn => Self { local_in: self.local_in.minus(sums)?, ..self },
+            Kind::LocalOut => Self { local_out: self.local_out.minus(sums)?, ..self },
+            Kind::Transit | Kind::Unmatched | Kind::Duplicate | Kind::Decoded => self,
+        })
+    }
+
     /// Both, direction by direction.
     ///
     /// # Errors
@@ -164,6 +176,19 @@ pub struct TenantUsage {
     pub hosts: BTreeMap<Addr, Used>,
     /// By class, where there are classes: together the whole of what came from outside and went there.
     pub classes: BTreeMap<Box<str>, Used>,
+    /// What of the whole is its share of a shared address, by that one's name. No host of its own had it.
+    pub shares: BTreeMap<Box<str>, Share>,
+    /// Of a shared address, what was shared out among others: none of that is in the whole.
+    pub shared_out: Option<Used>,
+}
+
+/// A share of what a shared address had.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Share {
+    /// The share.
+    pub used: Used,
+    /// What there was in all, of the slots that there was a share of.
+    pub whole: Used,
 }
 
 impl TenantUsage {
@@ -302,6 +327,52 @@ impl Usage {
             Some(host) => tenant.hosts.entry(host).or_default().add(kind, sums),
             None => Ok(()),
         }
+    }
+
+    /// Adds a bin row of a shared address, whose traffic is its members' ([`Usage::add_part`]).
+    ///
+    /// # Errors
+    /// See [`UsageError`]; the usage is then of no use.
+    pub fn add_shared(
+        &mut self,
+        kind: Kind,
+        shared: &str,
+        exporter: Addr,
+        sums: Sums,
+    ) -> Result<(), UsageError> {
+        if !kind.has_tenant() {
+            return Err(UsageError::TenantUnexpected(kind));
+        }
+        self.of(shared).shared_out.get_or_insert_default().add(kind, sums)?;
+        self.exporters.entry(exporter).or_default().add(kind, sums)?;
+        self.total.add(kind, sums)?;
+        Ok(())
+    }
+
+    /// Adds a part of what shared addresses had to whom it is shared out.
+    ///
+    /// # Errors
+    /// [`Overflow`]
+    pub fn add_part(&mut self, part: Part<'_>) -> Result<(), Overflow> {
+        let Part { shared, tenant, kind, class, sums, whole, .. } = part;
+        if shared == tenant
+            && let Some(out) = &mut self.of(shared).shared_out
+        {
+            *out = out.less(kind, sums).ok_or(Overflow)?;
+        }
+        let usage = self.of(tenant);
+        usage.used.add(kind, sums)?;
+        if shared != tenant {
+            let share = usage.shares.entry(shared.into()).or_default();
+            share.used.add(kind, sums)?;
+            share.whole.add(kind, whole)?;
+        }
+        class.map_or(Ok(()), |class| usage.add_class(class, kind, sums))
+    }
+
+    /// A tenant's usage.
+    fn of(&mut self, tenant: &str) -> &mut TenantUsage {
+        self.tenants.entry(tenant.into()).or_default()
     }
 
     /// Adds to a tenant's class, as [`TenantUsage::add_class`] does, what was added to the tenant.

@@ -6,6 +6,10 @@
 
 #[path = "conservation/moves.rs"]
 mod moves;
+#[path = "conservation/ports.rs"]
+mod ports;
+#[path = "conservation/shared.rs"]
+mod shared;
 
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -112,14 +116,19 @@ impl Books {
                 self.usage.add(kind, tenant, whose.map(|(_, host)| host), exporter, sums).unwrap();
                 let Some((tenant, _)) = whose else { continue };
                 self.days.add(TENANTS[tenant], part.bin, kind, sums).unwrap();
-                let volume = match kind {
-                    Kind::In => Volume { came: part.octets, went: 0 },
-                    Kind::Out => Volume { came: 0, went: part.octets },
-                    _ => continue,
-                };
-                self.meters[tenant].add("all", part.bin, volume).unwrap();
+                self.meter(tenant, kind, part.bin, part.octets);
             }
         });
+    }
+
+    /// Adds to what is charged.
+    fn meter(&mut self, tenant: usize, kind: Kind, bin: i64, octets: u64) {
+        let volume = match kind {
+            Kind::In => Volume { came: octets, went: 0 },
+            Kind::Out => Volume { came: 0, went: octets },
+            _ => return,
+        };
+        self.meters[tenant].add("all", bin, volume).unwrap();
     }
 
     /// Everything that must sum to something does. Returns all tenants' sums by direction.
@@ -138,7 +147,8 @@ impl Books {
                 Basis::default(),
             )
             .unwrap();
-            let hosts = plus(statement.hosts.iter().map(|line| line.used));
+            let shares = statement.shares.iter().map(|line| line.share.used);
+            let hosts = plus(statement.hosts.iter().map(|line| line.used).chain(shares));
             let days = plus(statement.days.iter().map(|line| line.used));
             assert_eq!((hosts, days), (usage.used, usage.used), "{tenant}");
             self.check_charges(at, &usage.used);

@@ -47,6 +47,8 @@ pub struct Account {
     pub tenant: Option<String>,
     /// Of local traffic, the destination's.
     pub peer: Option<String>,
+    /// Of traffic with the outside, its class, where there are classes.
+    pub class: Option<String>,
 }
 
 /// What went from one account to another.
@@ -218,7 +220,8 @@ impl Account {
             Some(Value::Word(word)) => Some(word),
             _ => None,
         };
-        Self { direction, tenant: name(Column::Tenant), peer: name(Column::PeerTenant) }
+        let [tenant, peer, class] = [Column::Tenant, Column::PeerTenant, Column::Class].map(name);
+        Self { direction, tenant, peer, class }
     }
 }
 

@@ -9,13 +9,13 @@ use weir_flow::batch::{RowBuilder, Value};
 use weir_flow::{Batch, Column};
 
 /// Tells nothing that counts.
-const SECOND_SIGHT: Addr = Addr::v4([192, 0, 2, 9]);
+pub(super) const SECOND_SIGHT: Addr = Addr::v4([192, 0, 2, 9]);
 const OUTSIDE: Addr = Addr::v4([203, 0, 113, 1]);
 
 /// Who has a network, each from an instant on; the first since ever.
-type Story = Vec<(i64, Option<usize>)>;
+pub(super) type Story = Vec<(i64, Option<usize>)>;
 
-fn story(from_ms: i64, to_ms: i64) -> impl Strategy<Value = Story> {
+pub(super) fn story(from_ms: i64, to_ms: i64) -> impl Strategy<Value = Story> {
     let bins = (to_ms - from_ms) / 300_000;
     let instant = prop_oneof![
         3 => from_ms..to_ms,
@@ -32,7 +32,7 @@ fn story(from_ms: i64, to_ms: i64) -> impl Strategy<Value = Story> {
 }
 
 /// Who has it at an instant.
-fn owner(story: &Story, at_ms: i64) -> Option<usize> {
+pub(super) fn owner(story: &Story, at_ms: i64) -> Option<usize> {
     story.iter().rev().find(|(since_ms, _)| *since_ms <= at_ms).unwrap().1
 }
 
@@ -47,7 +47,7 @@ fn tenants(stories: &[Story]) -> Tenants {
             {
                 let from_ms = (*since_ms != i64::MIN).then_some(*since_ms);
                 let prefix = format!("10.{block}.0.0/24").parse().unwrap();
-                networks.push(Network { prefix, time: Span { from_ms, to_ms } });
+                networks.push(Network { prefix, time: Span { from_ms, to_ms }, ports: None });
             }
         }
         Tenant { name: (*name).to_owned(), networks, ..Tenant::default() }
@@ -77,7 +77,7 @@ fn resolved(flow: &Flow, stories: &[Story]) -> Flow {
 }
 
 /// Direction, tenant and peer tenant as attribution writes them.
-fn expected(flow: &Flow) -> (&'static str, Option<&'static str>, Option<&'static str>) {
+pub(super) fn expected(flow: &Flow) -> (&'static str, Option<&'static str>, Option<&'static str>) {
     if flow.is_duplicate {
         return ("duplicate", None, None);
     }

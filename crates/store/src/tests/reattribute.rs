@@ -57,7 +57,7 @@ fn expected(batches: &[Batch], order: &Reattribution<'_>) -> (Vec<String>, u64, 
             all.push(now);
             changed += 1;
             let whose = |batch: &Batch| {
-                let columns = [Column::Direction, Column::Tenant, Column::PeerTenant];
+                let columns = [Column::Direction, Column::Tenant, Column::PeerTenant, Column::Class];
                 columns.map(|column| format!("{:?}", batch.get(row, column)))
             };
             moved += if whose(batch) == whose(&after) { 0 } else { octets(batch, row) };
@@ -191,6 +191,7 @@ fn what_moved_is_said_and_nothing_is_changed_without_consent() {
         direction: Some(direction),
         tenant: tenant.map(str::to_owned),
         peer: None,
+        class: None,
     };
     let moves: Vec<_> =
         done.moves.iter().map(|m| (m.from.clone(), m.to.clone(), m.octets, m.flows)).collect();

@@ -214,12 +214,23 @@ pub(super) fn check(arguments: &CheckArguments) -> Outcome {
     report::print(&format!(
         "{}: good; {}, {}, {}, {relays}store {}\n{}",
         path.display(),
-        things(config.tenants.len() as u64, "tenant"),
+        tenants(&config),
         things(config.exporters.len() as u64, "exporter"),
         things(config.listen.len() as u64, "listener"),
         config.store.display(),
         notes.concat()
     ))
+}
+
+/// How many tenants there are, and addresses that they share.
+fn tenants(config: &config::Config) -> String {
+    let payers = config.payers().count();
+    let tenants = things(payers as u64, "tenant");
+    match config.tenants.len().saturating_sub(payers) {
+        0 => tenants,
+        1 => format!("{tenants}, 1 shared address"),
+        shared => format!("{tenants}, {} shared addresses", grouped(shared as u64)),
+    }
 }
 
 /// The files that TLS needs must be there and hold what they should.

@@ -42,7 +42,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         return Err(Failure::new(format!("{what}; {cure}")));
     }
     let mut charged: Vec<(&str, &Tariff)> = Vec::new();
-    for tenant in config.tenants.iter() {
+    for tenant in config.payers() {
         if let Some(tariff) = one.as_ref().or_else(|| statement::tariff(&config, &tenant.name)) {
             charged.push((&tenant.name, tariff));
         }

@@ -26,7 +26,7 @@ const TOLD_MAX: usize = 20;
     weir reattribute --period 2026-10\n  \
     weir reattribute --from 2026-10-14T12:00 --to 2026-10-20\n  \
     weir reattribute --last 7d -o json\n\n\
-    For after a correction of [[tenant]], of `count` or of `own`: records that start in that time are attributed as\n\
+    For after a correction of [[tenant]], [[class]], `count` or `own`: records that start in that time are attributed as\n\
     if the configuration had been like this when they came, with their accounts, all at once or not at all. A period\n\
     that is closed is refused: see docs/closing.md for what can be done then. Stop the daemon first. See docs/tenants.md.")]
 pub(super) struct Arguments {

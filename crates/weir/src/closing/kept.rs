@@ -51,6 +51,15 @@ impl Paper {
         })
     }
 
+    /// The configuration that it was closed with.
+    ///
+    /// # Errors
+    /// It is no longer understood.
+    pub(crate) fn configuration(&self) -> Outcome<Config> {
+        let closing = &self.closed.closing;
+        super::basis::kept_configuration(&closing.configuration, &closing.period)
+    }
+
     /// What is said beside it.
     ///
     /// # Errors

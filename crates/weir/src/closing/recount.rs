@@ -7,9 +7,10 @@ use crate::statement::{Blank, Charged, SLOT_MS, unclassed};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use weir_account::class::OTHER;
+use weir_account::shared::Part;
 use weir_account::tariff::{Bill, Meter, Tariff, Volume};
 use weir_account::usage::Kind;
-use weir_account::{Overflow, Period, Zone};
+use weir_account::{Overflow, Period, Pool, Sums, Zone};
 use weir_store::Snapshot;
 use weir_store::bins::BinRow;
 
@@ -110,10 +111,11 @@ impl Recount {
             unclassed: unclassed(config),
             decoded: [0; 3],
         };
+        let mut pool = Pool::new(&config.tenants);
         let mut result = Ok(());
         let mut add = |row: &BinRow<'_>| {
             if result.is_ok() {
-                result = recount.add(row);
+                result = recount.add(row, &mut pool);
             }
         };
         match from {
@@ -121,26 +123,45 @@ impl Recount {
             Origin::Records => snapshot.recompute_bins(span.range())?.for_each(&mut add),
         }
         result?;
+        pool.share_out(|part| {
+            let Part { tenant, kind, class, start_ms, sums, .. } = part;
+            recount.put(tenant, kind, class, start_ms, sums)
+        })?;
         Ok(recount)
     }
 
-    fn add(&mut self, row: &BinRow<'_>) -> Result<(), Overflow> {
-        let c = row.counts;
-        let sums = [c.octets, c.packets, c.flows].map(i128::from);
-        let kind = Kind::by_name(row.kind.word());
-        if kind == Some(Kind::Decoded) {
-            plus(&mut self.decoded, sums);
+    /// Adds an account; one of a shared address to what is shared out when all is there.
+    fn add(&mut self, row: &BinRow<'_>, pool: &mut Pool) -> Result<(), Overflow> {
+        let sums = Sums::new(row.counts.octets, row.counts.packets, row.counts.flows);
+        let Some(kind) = Kind::by_name(row.kind.word()) else { return Ok(()) };
+        if kind == Kind::Decoded {
+            plus(&mut self.decoded, wide(sums));
         }
-        let (Some(way), Some(tenant)) = (kind.and_then(way), row.tenant) else { return Ok(()) };
+        let Some(tenant) = row.tenant.filter(|_| kind.has_tenant()) else { return Ok(()) };
+        if pool.take(tenant, kind, row.class, row.bin, sums)? {
+            return Ok(());
+        }
+        self.put(tenant, kind, row.class, row.bin, sums)
+    }
+
+    fn put(
+        &mut self,
+        tenant: &str,
+        kind: Kind,
+        class: Option<&str>,
+        bin: i64,
+        sums: Sums,
+    ) -> Result<(), Overflow> {
+        let Some(way) = way(kind) else { return Ok(()) };
         let counted = match self.tenants.get_mut(tenant) {
             Some(counted) => counted,
             None => self.tenants.entry(tenant.to_owned()).or_default(),
         };
         if let Some(used) = counted.used.get_mut(way) {
-            plus(used, sums);
+            plus(used, wide(sums));
         }
-        if matches!(kind, Some(Kind::In | Kind::Out)) {
-            counted.add(way, row, sums)?;
+        if matches!(kind, Kind::In | Kind::Out) {
+            counted.add(way, class, bin, sums)?;
         }
         Ok(())
     }
@@ -208,25 +229,25 @@ impl Recount {
 
 impl Counted {
     /// Adds to class and slot what came in or went out.
-    fn add(&mut self, way: usize, row: &BinRow<'_>, sums: [i128; 3]) -> Result<(), Overflow> {
-        if let Some(class) = row.class {
+    fn add(&mut self, way: usize, class: Option<&str>, bin: i64, sums: Sums) -> Result<(), Overflow> {
+        if let Some(class) = class {
             if !self.classes.contains_key(class) {
                 self.classes.insert(class.to_owned(), Default::default());
             }
             if let Some(of_class) = self.classes.get_mut(class).and_then(|ways| ways.get_mut(way)) {
-                plus(of_class, sums);
+                plus(of_class, wide(sums));
             }
         }
         let Some(slots) = &mut self.slots else { return Ok(()) };
-        let class = row.class.unwrap_or_default();
+        let class = class.unwrap_or_default();
         if !slots.contains_key(class) {
             slots.insert(class.to_owned(), BTreeMap::new());
         }
         let Some(slots) = slots.get_mut(class) else { return Ok(()) };
-        let slot = slots.entry(row.bin.div_euclid(SLOT_MS).saturating_mul(SLOT_MS)).or_default();
+        let slot = slots.entry(bin.div_euclid(SLOT_MS).saturating_mul(SLOT_MS)).or_default();
         let figure = if way == 0 { &mut slot.came } else { &mut slot.went };
-        let around = row.counts.packets.checked_mul(self.overhead).ok_or(Overflow)?;
-        let more = row.counts.octets.checked_add(around);
+        let around = sums.packets.checked_mul(self.overhead).ok_or(Overflow)?;
+        let more = sums.octets.checked_add(around);
         *figure = more.and_then(|more| figure.checked_add(more)).ok_or(Overflow)?;
         Ok(())
     }
@@ -253,6 +274,10 @@ impl Counted {
         }
         classes
     }
+}
+
+fn wide(sums: Sums) -> [i128; 3] {
+    [sums.octets, sums.packets, sums.flows].map(i128::from)
 }
 
 fn plus(sums: &mut [i128; 3], more: [i128; 3]) {

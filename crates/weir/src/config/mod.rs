@@ -3,6 +3,7 @@
 //! [`read()`] goes through the parsed document itself and notes every `Mistake` with its place, so that one run
 //! of `weir check` says all there is to mend; what it gives is [`Config`], in which nothing needs checking again.
 
+mod block;
 pub(crate) mod class;
 mod collect;
 mod dump;
@@ -16,6 +17,7 @@ pub(crate) mod quota;
 mod read;
 mod relay;
 mod schedule;
+mod shared;
 mod sql;
 mod statement;
 mod store;

@@ -255,7 +255,7 @@ impl Reader {
         }
         let mut known = Vec::new();
         for (name, place) in names {
-            if tenants.get(name).is_none() {
+            if tenants.get(name).is_none_or(|tenant| tenant.is_shared) {
                 self.no_tenant(name, place, tenants, "");
             }
             known.push(name.to_owned());
@@ -264,7 +264,8 @@ impl Reader {
     }
 
     fn no_tenant(&mut self, name: &str, place: Range<usize>, tenants: &Tenants, or: &str) {
-        let known: Vec<&str> = tenants.iter().map(|tenant| tenant.name.as_str()).collect();
+        let known = tenants.iter().filter(|tenant| !tenant.is_shared);
+        let known: Vec<&str> = known.map(|tenant| tenant.name.as_str()).collect();
         let cure = match super::nearest(name, &known) {
             Some(near) => format!("did you mean \"{near}\"?"),
             None => format!("write the name of a [[tenant]]{or}"),

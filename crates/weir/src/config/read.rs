@@ -59,35 +59,35 @@ pub(super) struct Reader {
     pub(super) opens_files: bool,
 }
 
+/// What may stand in a configuration.
+const TABLES: [&str; 20] = [
+    "store",
+    "listen",
+    "collect",
+    "limits",
+    "web",
+    "names",
+    "sql",
+    "exporter",
+    "relay",
+    "tenant",
+    "shared",
+    "class",
+    "tariff",
+    "quota",
+    "quotas",
+    "accounting",
+    "billing",
+    "statement",
+    "mail",
+    "schedule",
+];
+
 impl Reader {
     fn config(&mut self, root: &DeTable<'_>) -> Config {
         let mut config = Config::default();
         self.has_mail = root.contains_key("mail");
-        self.keys(
-            root,
-            "the configuration",
-            &[
-                "store",
-                "listen",
-                "collect",
-                "limits",
-                "web",
-                "names",
-                "sql",
-                "exporter",
-                "relay",
-                "tenant",
-                "class",
-                "tariff",
-                "quota",
-                "quotas",
-                "accounting",
-                "billing",
-                "statement",
-                "mail",
-                "schedule",
-            ],
-        );
+        self.keys(root, "the configuration", &TABLES);
         if let Some(store) = self.table(root, "store") {
             self.store(store, &mut config);
         }

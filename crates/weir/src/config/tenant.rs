@@ -37,7 +37,7 @@ pub(super) struct Beside<'a> {
 }
 
 /// Where a tenant stands in the text, and each of its networks and ports.
-type Stands = (Range<usize>, Vec<Range<usize>>);
+pub(super) type Stands = (Range<usize>, Vec<Range<usize>>);
 
 impl Reader {
     pub(super) fn tenants(&mut self, root: &DeTable<'_>, beside: &Beside<'_>) -> Tenants {
@@ -47,6 +47,7 @@ impl Reader {
             tenants.push(tenant);
             places.push((at, networks));
         }
+        self.shared(root, beside, &mut tenants, &mut places);
         Tenants::new(tenants).unwrap_or_else(|conflicts| {
             for conflict in conflicts {
                 let sentence = conflict.text(beside.zone);
@@ -82,11 +83,13 @@ impl Reader {
         let nested = self.boolean(table, "nested");
         let tariff = self.tariff_of(table, beside.tariffs);
         let exporters = self.exporters_of(table, beside.exporters);
-        Some((Tenant { name: name?, networks, ports, exporters, nested, mail, tariff }, places))
+        let own =
+            Tenant { name: name?, networks, ports, exporters, nested, mail, tariff, ..Tenant::default() };
+        Some((own, places))
     }
 
     /// `networks = ["10.0.0.0/24", { network = "10.0.1.0/24", from = "2026-10-14", until = "2026-11-01T12:00" }]`.
-    fn networks(&mut self, table: Table<'_>, zone: &Zone) -> Vec<(Network, Range<usize>)> {
+    pub(super) fn networks(&mut self, table: Table<'_>, zone: &Zone) -> Vec<(Network, Range<usize>)> {
         let Some(value) = table.get("networks") else { return Vec::new() };
         let DeValue::Array(items) = value.get_ref() else {
             self.note(value.span(), "networks is no list", "write networks = [\"192.168.31.0/24\"]");
@@ -94,29 +97,33 @@ impl Reader {
         };
         let mut networks = Vec::new();
         for item in items.iter() {
-            let network = match item.get_ref() {
-                DeValue::String(text) => self.network(text, item.span()).map(Network::from),
+            let found = match item.get_ref() {
+                DeValue::String(text) => {
+                    self.network(text, item.span()).map(Network::from).into_iter().collect()
+                }
                 DeValue::Table(entry) => self.dated(entry, item.span(), zone),
                 _ => {
                     let cure = "write \"192.168.31.0/24\", or { network = \"192.168.31.0/24\", from = \"2026-10-14\" }";
                     self.note(item.span(), "networks holds something that is no network", cure);
-                    None
+                    Vec::new()
                 }
             };
-            networks.extend(network.map(|network| (network, item.span())));
+            networks.extend(found.into_iter().map(|network| (network, item.span())));
         }
         networks
     }
 
-    /// A network with dates.
-    fn dated(&mut self, entry: Table<'_>, at: Range<usize>, zone: &Zone) -> Option<Network> {
-        self.keys(entry, "a network of a tenant", &["network", "from", "until"]);
+    /// A network with dates or ports: one for each block of them.
+    fn dated(&mut self, entry: Table<'_>, at: Range<usize>, zone: &Zone) -> Vec<Network> {
+        self.keys(entry, "a network of a tenant", &["network", "ports", "from", "until"]);
         let network = self.string(entry, "network").and_then(|(text, place)| self.network(text, place));
         if !entry.contains_key("network") {
             self.missing(at, "an entry of networks", "network", "network = \"192.168.31.0/24\"");
         }
         let (from_ms, to_ms) = (self.instant(entry, "from", zone), self.instant(entry, "until", zone));
-        Some(Network { prefix: network?, time: Span { from_ms, to_ms } })
+        let (blocks, time) = (self.blocks(entry), Span { from_ms, to_ms });
+        let Some(prefix) = network else { return Vec::new() };
+        blocks.into_iter().map(|ports| Network { prefix, time, ports }).collect()
     }
 
     /// A date or a civil time, in quotes or as TOML has them.
@@ -152,7 +159,7 @@ impl Reader {
     }
 
     /// `exporters = ["core", "192.0.2.9"]`: in whose records its networks are this tenant's.
-    fn exporters_of(&mut self, table: Table<'_>, known: &[Exporter]) -> Vec<Addr> {
+    pub(super) fn exporters_of(&mut self, table: Table<'_>, known: &[Exporter]) -> Vec<Addr> {
         let mut found = Vec::new();
         let listed = self.strings(table, "exporters");
         if table.get("exporters").is_some_and(is_empty_list) {
@@ -213,6 +220,9 @@ fn conflict_place(conflict: &Conflict, places: &[Stands]) -> Range<usize> {
 
 impl Config {
     pub(super) fn write_tenant(&self, tenant: &Tenant, out: &mut String) -> fmt::Result {
+        if tenant.is_shared {
+            return self.write_shared(tenant, out);
+        }
         let networks: Vec<String> = tenant.networks.iter().map(|one| written(one, &self.zone)).collect();
         writeln!(out, "\n[[tenant]]\nname = {}\nnetworks = [{}]", quote(&tenant.name), networks.join(", "))?;
         self.write_ports(tenant, out)?;
@@ -241,8 +251,11 @@ impl Config {
                 true => format!("it is \"{}\"'s before and after", gap.before),
                 false => format!("it is \"{}\"'s before and \"{}\"'s after", gap.before, gap.after),
             };
-            notes.push(format!("network {network} is nobody's{time}: {between}"));
+            let ports = gap.ports.map_or_else(String::new, |ports| format!(", ports {},", ports.text()));
+            notes.push(format!("network {network}{ports} is nobody's{time}: {between}"));
         }
+        notes.extend(self.port_notes());
+        notes.extend(self.shared_notes());
         for tenant in self.tenants.iter().filter(|tenant| tenant.times().next().is_some()) {
             if tenant.times().any(|time| time.contains(now_ms)) {
                 continue;
@@ -258,11 +271,12 @@ impl Config {
 }
 
 /// A network as TOML.
-fn written(network: &Network, zone: &Zone) -> String {
-    if network.time == Span::default() {
+pub(super) fn written(network: &Network, zone: &Zone) -> String {
+    if network.time == Span::default() && network.ports.is_none() {
         return quote(&network.prefix.to_string());
     }
-    format!("{{ network = \"{}\"{} }}", network.prefix, edges(network.time, zone))
+    let ports = network.ports.map_or_else(String::new, |ports| format!(", ports = \"{ports}\""));
+    format!("{{ network = \"{}\"{ports}{} }}", network.prefix, edges(network.time, zone))
 }
 
 /// The edges of a span as keys of an inline table, each after a comma.

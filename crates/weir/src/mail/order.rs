@@ -144,7 +144,7 @@ struct Line {
 /// To whom something would go, tenants in the order of the configuration, the manager last.
 fn addressees(config: &Config, order: &Order<'_>) -> Outcome<Vec<Line>> {
     let mail = settings(config)?;
-    let known: Vec<&str> = config.tenants.iter().map(|tenant| tenant.name.as_str()).collect();
+    let known: Vec<&str> = config.payers().map(|tenant| tenant.name.as_str()).collect();
     for name in order.tenants {
         if !known.contains(&name.as_str()) {
             let near =
@@ -159,7 +159,7 @@ fn addressees(config: &Config, order: &Order<'_>) -> Outcome<Vec<Line>> {
         named => named.contains(&tenant.name),
     };
     let mut lines = Vec::new();
-    for tenant in config.tenants.iter().filter(is_wanted) {
+    for tenant in config.payers().filter(is_wanted) {
         let to = if order.to.is_empty() { mailboxes(&tenant.mail) } else { order.to.to_vec() };
         lines.push(Line { kind: STATEMENT, about: tenant.name.clone(), edition: 1, to });
     }

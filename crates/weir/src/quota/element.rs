@@ -10,13 +10,17 @@ use weir_flow::Addr;
 /// network is no longer the tenant's is none of it.
 pub(super) fn elements(config: &Config, tenant: &str, host: Option<Addr>, now_ms: i64) -> Vec<Prefix> {
     let networks = |tenant: &Tenant| -> Vec<Prefix> {
-        tenant.networks.iter().filter(|one| one.holds(now_ms)).map(|one| one.prefix).collect()
+        let whole = tenant.networks.iter().filter(|one| one.ports.is_none());
+        whole.filter(|one| one.holds(now_ms)).map(|one| one.prefix).collect()
     };
     let is_allowed = |allow: &Allow| matches!(allow, Allow::Tenant(name) if name == tenant);
     if config.quotas.allow.iter().any(is_allowed) {
         return Vec::new();
     }
-    let mut holes: Vec<Prefix> = Vec::new();
+    // Behind an address whose ports are several's are others too: it is never blocked.
+    let named = config.tenants.iter().flat_map(|tenant| &tenant.networks);
+    let divided = named.filter(|one| one.ports.is_some() && one.holds(now_ms));
+    let mut holes: Vec<Prefix> = divided.map(|one| one.prefix).collect();
     for allow in &config.quotas.allow {
         match allow {
             Allow::Network(network) => holes.push(*network),
@@ -162,6 +166,21 @@ allow = ["10.0.1.5", "10.0.128.0/17", "kiosk"]
         let host = Some("10.0.1.9");
         assert_eq!((found("a", host, turn - 1).len(), found("a", host, turn).len()), (1, 0));
         assert_eq!(found("b", host, turn), ["10.0.1.9/32"]);
+    }
+
+    #[test]
+    fn an_address_that_several_are_behind_is_not_blocked() {
+        let text = "[[tenant]]\nname = \"a\"\nnetworks = [\"203.0.113.8/31\", { network = \"203.0.113.7\", ports = \
+                    \"1024-2047\" }]\n[[tenant]]\nname = \"b\"\nnested = true\nnetworks = [{ network = \"203.0.113.9\", \
+                    ports = \"80\" }]\n";
+        let config = crate::config::read(text).unwrap();
+        let found = |tenant: &str, host: Option<&str>| -> Vec<String> {
+            let host = host.map(|host| host.parse().unwrap());
+            elements(&config, tenant, host, 0).iter().map(ToString::to_string).collect()
+        };
+        assert_eq!(found("a", None), ["203.0.113.8/32"]);
+        assert!(found("b", None).is_empty() && found("a", Some("203.0.113.7")).is_empty());
+        assert_eq!(found("a", Some("203.0.113.8")), ["203.0.113.8/32"]);
     }
 
     proptest! {

@@ -10,7 +10,7 @@ use std::ops::Range;
 use weir_account::quota::{Lately, Seen};
 use weir_account::tariff::Direction;
 use weir_account::usage::Kind;
-use weir_account::{Overflow, Period};
+use weir_account::{Overflow, Period, Pool, Sums};
 use weir_flow::Addr;
 use weir_flow::health::Counter;
 use weir_flow::time::bin;
@@ -128,6 +128,8 @@ struct Meter {
     untold: Range<i64>,
     before: Range<i64>,
     tenants: HashMap<Box<str>, (Sum, HashMap<Addr, Sum>)>,
+    /// What is shared out when all is there: no host's, as nobody knows whose.
+    pool: Pool,
 }
 
 impl Meter {
@@ -140,7 +142,7 @@ impl Meter {
         let lenses = lenses.collect::<Outcome<Vec<_>>>()?;
         let untold_ms = bin(now_ms.saturating_sub(config.quotas.lag_ms));
         let (untold, before) = (untold_ms..i64::MAX, untold_ms.saturating_sub(HOUR_MS)..untold_ms);
-        Ok(Self { lenses, untold, before, tenants: HashMap::new() })
+        Ok(Self { lenses, untold, before, tenants: HashMap::new(), pool: Pool::new(&config.tenants) })
     }
 
     /// What of the accounts is needed.
@@ -151,25 +153,47 @@ impl Meter {
 
     fn add(&mut self, row: &BinRow<'_>) -> Result<(), Overflow> {
         let (Some(kind), Some(tenant)) = (Kind::by_name(row.kind.word()), row.tenant) else { return Ok(()) };
+        let octets = row.counts.octets;
+        let sums = Sums { octets, ..Sums::ZERO };
+        if kind.has_tenant() && self.pool.take(tenant, kind, row.class, row.bin, sums)? {
+            return Ok(());
+        }
+        self.put(tenant, row.host, kind, row.bin, octets)
+    }
+
+    /// Gives the members of shared addresses their parts.
+    fn share_out(&mut self) -> Result<(), Overflow> {
+        let pool = std::mem::take(&mut self.pool);
+        pool.share_out(|part| self.put(part.tenant, None, part.kind, part.start_ms, part.sums.octets))
+    }
+
+    fn put(
+        &mut self,
+        tenant: &str,
+        host: Option<Addr>,
+        kind: Kind,
+        bin: i64,
+        octets: u64,
+    ) -> Result<(), Overflow> {
         if !self.tenants.contains_key(tenant) {
             self.tenants.insert(tenant.into(), Default::default());
         }
         let Some((whole, hosts)) = self.tenants.get_mut(tenant) else { return Ok(()) };
-        let host = row.host.map(|host| hosts.entry(host).or_default());
+        let host = host.map(|host| hosts.entry(host).or_default());
         for sum in [Some(whole), host].into_iter().flatten() {
             sum.cycles.resize(self.lenses.len(), Default::default());
             for (lens, (used, lately)) in self.lenses.iter().zip(&mut sum.cycles) {
-                if lens.range.contains(&row.bin) {
-                    used.add(kind, row.counts.octets)?;
-                    if row.bin >= lens.since_ms {
-                        lately.add(kind, row.counts.octets)?;
+                if lens.range.contains(&bin) {
+                    used.add(kind, octets)?;
+                    if bin >= lens.since_ms {
+                        lately.add(kind, octets)?;
                     }
                 }
             }
-            if self.untold.contains(&row.bin) {
-                sum.untold.add(kind, row.counts.octets)?;
-            } else if self.before.contains(&row.bin) {
-                sum.before.add(kind, row.counts.octets)?;
+            if self.untold.contains(&bin) {
+                sum.untold.add(kind, octets)?;
+            } else if self.before.contains(&bin) {
+                sum.before.add(kind, octets)?;
             }
         }
         Ok(())
@@ -235,11 +259,12 @@ pub(crate) fn read(config: &Config, snapshot: &Snapshot, now_ms: i64) -> Outcome
         snapshot.tenants(first..last, add)?;
     }
     result?;
+    meter.share_out()?;
     let (silent, is_heard) = silent(snapshot, config.quotas.lag_ms, now_ms)?;
     let mut metered = Vec::new();
     for quota in quotas.iter().enumerate() {
         let mut of_quota = Vec::new();
-        for tenant in config.tenants.iter().filter(|tenant| quota.1.is_of(&tenant.name)) {
+        for tenant in config.payers().filter(|tenant| quota.1.is_of(&tenant.name)) {
             let hosts =
                 meter.tenants.get(tenant.name.as_str()).into_iter().flat_map(|(_, hosts)| hosts.keys());
             let hosts: Vec<Option<Addr>> = match quota.1.each {
@@ -269,7 +294,8 @@ pub(super) fn nothing(
     now_ms: i64,
 ) -> Outcome<Metered> {
     let lenses = vec![Lens::new(config, quota.cycle, now_ms)?];
-    let meter = Meter { lenses, untold: now_ms..now_ms, before: now_ms..now_ms, tenants: HashMap::new() };
+    let (untold, before) = (now_ms..now_ms, now_ms..now_ms);
+    let meter = Meter { lenses, untold, before, tenants: HashMap::new(), pool: Pool::default() };
     meter.metered((place, quota), subject.0, subject.1, now_ms)
 }
 

@@ -20,11 +20,12 @@ pub(crate) struct Report<'a> {
     pub(crate) done: &'a Reattributed,
 }
 
-/// An account as people read it: `avtotrade in`, `avtotrade to bureau`, `unmatched`.
+/// An account as people read it: `avtotrade in`, `avtotrade in, national`, `avtotrade to bureau`, `unmatched`.
 pub(crate) fn account(account: &Account) -> String {
+    let class = account.class.as_ref().map_or_else(String::new, |class| format!(", {class}"));
     match (account.direction, &account.tenant, &account.peer) {
         (_, Some(tenant), Some(peer)) => format!("{tenant} to {peer}"),
-        (direction, Some(tenant), None) => format!("{tenant} {}", direction.unwrap_or("–")),
+        (direction, Some(tenant), None) => format!("{tenant} {}{class}", direction.unwrap_or("–")),
         (direction, None, _) => direction.unwrap_or("nobody").to_owned(),
     }
 }
@@ -54,10 +55,11 @@ impl Report<'_> {
     fn document(&self) -> Json {
         let done = self.done;
         let edge = |ms: i64| (ms != i64::MIN && ms != i64::MAX).then(|| self.zone.rfc3339(ms));
-        let whose = |account: &Account| json!({"direction": account.direction, "tenant": account.tenant, "peer_tenant": account.peer});
         let one = |one: &Move| {
+            // Where there are no classes, nothing is said of them.
+            let has_classes = [&one.from, &one.to].iter().any(|account| account.class.is_some());
             json!({
-                "from": whose(&one.from), "to": whose(&one.to),
+                "from": whose(&one.from, has_classes), "to": whose(&one.to, has_classes),
                 "octets": number(one.octets), "packets": number(one.packets), "flows": one.flows,
             })
         };
@@ -76,13 +78,14 @@ impl Report<'_> {
     }
 
     fn csv(&self) -> String {
-        let heads = ["direction", "tenant", "peer_tenant"];
+        let heads = ["direction", "tenant", "peer_tenant", "class"];
         let heads = ["from", "to"].iter().flat_map(|side| heads.map(|head| format!("{side}_{head}")));
         let mut out = csv_line(heads.chain(["octets", "packets", "flows"].map(str::to_owned)));
         for one in &self.done.moves {
             let whose = [&one.from, &one.to].into_iter().flat_map(|account| {
                 let name = |name: &Option<String>| name.clone().unwrap_or_default();
-                [account.direction.unwrap_or_default().to_owned(), name(&account.tenant), name(&account.peer)]
+                let direction = account.direction.unwrap_or_default().to_owned();
+                [direction, name(&account.tenant), name(&account.peer), name(&account.class)]
             });
             let sums = [one.octets.to_string(), one.packets.to_string(), one.flows.to_string()];
             out.push_str(&csv_line(whose.chain(sums)));
@@ -122,6 +125,15 @@ impl Report<'_> {
     }
 }
 
+fn whose(account: &Account, has_classes: bool) -> Json {
+    let Account { direction, tenant, peer, class } = account;
+    let mut whose = json!({"direction": direction, "tenant": tenant, "peer_tenant": peer});
+    if let (true, Some(object)) = (has_classes, whose.as_object_mut()) {
+        object.insert("class".to_owned(), json!(class));
+    }
+    whose
+}
+
 /// An integer of 128 bits as JSON: a number where it fits 64 bits, which all but damaged figures do.
 fn number(n: u128) -> Json {
     u64::try_from(n).map_or_else(|_| json!(n.to_string()), |n| json!(n))
@@ -131,9 +143,28 @@ fn number(n: u128) -> Json {
 mod tests {
     use super::*;
 
-    fn whose(direction: &'static str, tenant: Option<&str>, peer: Option<&str>) -> Account {
+    fn of(direction: &'static str, tenant: Option<&str>, peer: Option<&str>) -> Account {
         let owned = |name: Option<&str>| name.map(str::to_owned);
-        Account { direction: Some(direction), tenant: owned(tenant), peer: owned(peer) }
+        Account { direction: Some(direction), tenant: owned(tenant), peer: owned(peer), class: None }
+    }
+
+    #[test]
+    fn a_class_is_told_by_name() {
+        let with =
+            |class: Option<&str>| Account { class: class.map(str::to_owned), ..of("in", Some("acme"), None) };
+        assert_eq!(account(&with(Some("national"))), "acme in, national");
+        let one = Move { from: with(None), to: with(Some("free")), octets: 5, packets: 1, flows: 1 };
+        let done = Reattributed { rows: 1, changed: 1, moves: vec![one], ..Reattributed::default() };
+        let (range, zone) = (0..i64::MAX, Zone::utc());
+        let (name, unit, is_dry) = ("2026-10", Unit::Decimal, false);
+        let report = Report { name, range: &range, zone: &zone, unit, is_dry, done: &done };
+        let json = report.document();
+        assert_eq!(
+            (&json["moves"][0]["from"]["class"], &json["moves"][0]["to"]["class"]),
+            (&Json::Null, &json!("free"))
+        );
+        assert_eq!(report.csv().lines().nth(1), Some("in,acme,,,in,acme,,free,5,1,1"));
+        assert!(report.text().contains("acme in, free"));
     }
 
     #[test]
@@ -144,8 +175,8 @@ mod tests {
             changed: 7,
             left: (1, 9000),
             moves: vec![
-                one(whose("in", Some("a"), None), whose("in", Some("b, c"), None), 1_234_567),
-                one(whose("unmatched", None, None), whose("local", Some("a"), Some("b, c")), 10),
+                one(of("in", Some("a"), None), of("in", Some("b, c"), None), 1_234_567),
+                one(of("unmatched", None, None), of("local", Some("a"), Some("b, c")), 10),
             ],
             files: 6,
             ..Reattributed::default()
@@ -173,9 +204,10 @@ mod tests {
         assert_eq!(
             report.csv().lines().collect::<Vec<_>>(),
             [
-                "from_direction,from_tenant,from_peer_tenant,to_direction,to_tenant,to_peer_tenant,octets,packets,flows",
-                "in,a,,in,\"b, c\",,1234567,12,3",
-                "unmatched,,,local,a,\"b, c\",10,12,3",
+                "from_direction,from_tenant,from_peer_tenant,from_class,to_direction,to_tenant,to_peer_tenant,to_class,octets,\
+                 packets,flows",
+                "in,a,,,in,\"b, c\",,,1234567,12,3",
+                "unmatched,,,,local,a,\"b, c\",,10,12,3",
             ]
         );
         let json = report.document();

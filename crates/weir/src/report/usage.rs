@@ -75,6 +75,18 @@ impl Report<'_> {
             let classes = usage.classes.iter().map(|(name, of_class)| class(name, of_class));
             object.insert("classes".to_owned(), classes.collect());
         }
+        if !usage.shares.is_empty() {
+            let shares = usage.shares.iter().map(|(shared, share)| {
+                let mut object = Map::from_iter([("shared".to_owned(), json!(shared))]);
+                object.extend(used(&share.used));
+                object.insert("whole".to_owned(), Json::Object(used(&share.whole).into_iter().collect()));
+                Json::Object(object)
+            });
+            object.insert("shares".to_owned(), shares.collect());
+        }
+        if let Some(out) = &usage.shared_out {
+            object.insert("shared_out".to_owned(), Json::Object(used(out).into_iter().collect()));
+        }
         if self.hosts {
             let hosts = by_octets(usage).into_iter().map(|(address, host)| {
                 let mut object = Map::from_iter([("address".to_owned(), json!(address.to_string()))]);
@@ -111,6 +123,7 @@ impl Report<'_> {
     fn text(&self) -> String {
         let mut out = format!("usage {}, {}\n\n", self.span.name, self.zone.name());
         out.push_str(&self.table());
+        out.push_str(&self.shares());
         out.push('\n');
         out.push_str(&balance::table(self.balance));
         out.push('\n');
@@ -145,6 +158,30 @@ impl Report<'_> {
             }
         }
         out.render()
+    }
+
+    /// What of the tenants' figures is a share of a shared address, and what became of those.
+    fn shares(&self) -> String {
+        let size = |used: &Used| {
+            let local = u128::from(used.local_in.octets) + u128::from(used.local_out.octets);
+            let local = match local {
+                0 => String::new(),
+                local => format!(", {} local", octets(local, self.unit)),
+            };
+            let [came, went] = [used.r#in, used.out].map(|sums| octets(sums.octets, self.unit));
+            format!("{came} in, {went} out{local}")
+        };
+        let mut lines = String::new();
+        for (name, usage) in self.tenants() {
+            for (shared, share) in &usage.shares {
+                let (part, whole) = (size(&share.used), size(&share.whole));
+                lines.push_str(&format!("of {name}'s, its share of {shared}: {part} (of {whole})\n"));
+            }
+            if let Some(out) = &usage.shared_out {
+                lines.push_str(&format!("{name} is shared out: {}\n", size(out)));
+            }
+        }
+        if lines.is_empty() { lines } else { format!("\n{lines}") }
     }
 
     fn cells(&self, label: String, used: &Used, whole: u128) -> [String; 7] {

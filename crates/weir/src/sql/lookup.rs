@@ -70,7 +70,9 @@ impl Owners {
     fn new(tenants: &Tenants, now_ms: i64) -> Self {
         let mut owners = Self::default();
         for (place, tenant) in tenants.iter().enumerate() {
-            for network in tenant.networks.iter().filter(|network| network.holds(now_ms)) {
+            // Of an address alone nobody knows whose port is meant.
+            let whole = tenant.networks.iter().filter(|network| network.ports.is_none());
+            for network in whole.filter(|network| network.holds(now_ms)) {
                 let (first, last) = (network.prefix.first().bits(), network.prefix.last().bits());
                 let known = owners.places.entry((first, first ^ last)).or_insert(Some(place));
                 *known = known.filter(|one| *one == place);
@@ -99,6 +101,7 @@ mod tests {
         let from = |text: &str, from_ms| Network {
             prefix: text.parse().unwrap(),
             time: Span { from_ms, to_ms: None },
+            ports: None,
         };
         let tenant = |name: &str, networks: Vec<Network>, exporters: &[&str]| Tenant {
             name: name.to_owned(),

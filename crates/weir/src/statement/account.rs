@@ -11,10 +11,11 @@ use crate::config::Config;
 use crate::exit::Outcome;
 use std::collections::BTreeMap;
 use std::ops::Range;
+use weir_account::shared::Part;
 use weir_account::statement::{Daily, DailyByTenant};
 use weir_account::tariff::{Meter, Tariff, Volume};
 use weir_account::usage::{Kind, Usage};
-use weir_account::{Balance, Completeness, Period, Sums, Tenants, Zone};
+use weir_account::{Balance, Completeness, Period, Pool, Sums, Tenants, Zone};
 use weir_flow::Addr;
 use weir_flow::health::{Counter, Row};
 use weir_store::Snapshot;
@@ -63,6 +64,7 @@ impl Account {
             meters: meters(&config.tenants, &snapshot, wanted)?,
             unclassed: unclassed(config),
             run: Run::default(),
+            pool: Pool::new(&config.tenants),
         };
         let mut result = Ok(());
         let add = |row: &BinRow<'_>| {
@@ -76,6 +78,7 @@ impl Account {
         }
         result?;
         sum.put()?;
+        sum.share_out()?;
         let meters = sum.meters.into_iter().map(|(name, metered)| (name.to_owned(), metered.meter)).collect();
         Ok(Self { days: sum.days, meters, ..Self::complete(&snapshot, &wanted.range, sum.usage)? })
     }
@@ -87,15 +90,16 @@ impl Account {
     /// As [`Account::read`].
     pub(crate) fn of_span(config: &Config, range: &Range<i64>, hosts_of: Option<&str>) -> Outcome<Self> {
         let snapshot = snapshot(config, Some(range))?;
-        let mut usage = Usage::new(there(config, range));
+        let (mut usage, mut pool) = (Usage::new(there(config, range)), Pool::new(&config.tenants));
         let mut result = Ok(());
         snapshot.sums(range.clone(), |row| {
             if result.is_ok() {
-                result = add_sum(&mut usage, row);
+                result = add_sum(&mut usage, row, &pool);
             }
         })?;
         result?;
-        if let Some(tenant) = hosts_of {
+        share_out(&snapshot, range, &mut usage, &mut pool)?;
+        if let Some(tenant) = hosts_of.filter(|name| !pool.has(name)) {
             let mut result = Ok(());
             snapshot.bins_of(range.clone(), &[tenant], |row| {
                 if let (Ok(()), Some(host)) = (&result, row.host) {
@@ -134,6 +138,8 @@ struct Sum<'a> {
     /// What meters call traffic without a class.
     unclassed: &'static str,
     run: Run,
+    /// What is shared out when all is there.
+    pool: Pool,
 }
 
 /// What a tariff asks for.
@@ -155,8 +161,8 @@ struct Run {
     day: Range<i64>,
     /// Few: mostly one.
     exporters: Vec<(Addr, Sums)>,
-    /// Bins with their octets and packets, of who is charged by slots.
-    slots: Vec<(i64, u64, u64)>,
+    /// Bins with what there was in each.
+    slots: Vec<(i64, Sums)>,
 }
 
 impl Run {
@@ -190,8 +196,9 @@ impl Sum<'_> {
             self.run.class = row.class.map(str::to_owned);
             self.run.day = self.day_of(row.bin);
         }
-        self.run.add(row.exporter, counted(&row.counts))?;
-        self.run.slots.push((row.bin, row.counts.octets, row.counts.packets));
+        let sums = counted(&row.counts);
+        self.run.add(row.exporter, sums)?;
+        self.run.slots.push((row.bin, sums));
         Ok(())
     }
 
@@ -204,6 +211,15 @@ impl Sum<'_> {
     fn put(&mut self) -> Outcome {
         let Some(kind) = self.run.kind.take() else { return Ok(()) };
         let (tenant, class) = (self.run.tenant.take(), self.run.class.take());
+        if let Some(shared) = tenant.as_deref().filter(|name| self.pool.has(name)) {
+            for (exporter, sums) in self.run.exporters.drain(..) {
+                self.usage.add_shared(kind, shared, exporter, sums)?;
+            }
+            for (bin, sums) in self.run.slots.drain(..) {
+                self.pool.take(shared, kind, class.as_deref(), bin, sums)?;
+            }
+            return Ok(());
+        }
         for (exporter, sums) in self.run.exporters.drain(..) {
             self.usage.add(kind, tenant.as_deref(), self.run.host, exporter, sums)?;
             if let (Some(days), Some(tenant)) = (&mut self.days, &tenant) {
@@ -219,27 +235,40 @@ impl Sum<'_> {
         self.run.slots.clear();
         Ok(())
     }
+
+    /// Gives the members of shared addresses their parts.
+    fn share_out(&mut self) -> Outcome {
+        let Self { usage, days, meters, unclassed, pool, .. } = self;
+        pool.share_out(|part| {
+            let Part { tenant, kind, class, start_ms, sums, .. } = part;
+            usage.add_part(part)?;
+            if let Some(days) = days {
+                days.add(tenant, start_ms, kind, sums)?;
+            }
+            match meters.get_mut(tenant) {
+                Some(metered) => metered.add(kind, class.unwrap_or(*unclassed), &[(start_ms, sums)]),
+                None => Ok(()),
+            }
+        })
+    }
 }
 
 impl Metered<'_> {
-    fn add(&mut self, kind: Kind, class: &str, slots: &[(i64, u64, u64)]) -> Outcome {
+    fn add(&mut self, kind: Kind, class: &str, slots: &[(i64, Sums)]) -> Outcome {
         let volume = |octets| match kind {
             Kind::In => Some(Volume { came: octets, went: 0 }),
             Kind::Out => Some(Volume { came: 0, went: octets }),
             _ => None,
         };
-        let mut add = |bin, octets, packets| match volume(self.tariff.octets(octets, packets)?) {
+        let mut add = |bin, sums: Sums| match volume(self.tariff.octets(sums.octets, sums.packets)?) {
             Some(volume) => Ok(self.meter.add(class, bin, volume)?),
             None => Ok(()),
         };
         if self.is_by_slot {
-            return slots.iter().try_for_each(|(bin, octets, packets)| add(*bin, *octets, *packets));
+            return slots.iter().try_for_each(|(bin, sums)| add(*bin, *sums));
         }
-        let Some((first, ..)) = slots.first() else { return Ok(()) };
-        let sum = |of: fn(&(i64, u64, u64)) -> u64| {
-            slots.iter().try_fold(0u64, |sum, slot| sum.checked_add(of(slot))).ok_or(weir_account::Overflow)
-        };
-        add(*first, sum(|(_, octets, _)| *octets)?, sum(|(.., packets)| *packets)?)
+        let Some((first, _)) = slots.first() else { return Ok(()) };
+        add(*first, Sums::sum(slots.iter().map(|(_, sums)| *sums))?)
     }
 }
 
@@ -249,9 +278,29 @@ fn there<'a>(config: &'a Config, range: &Range<i64>) -> impl Iterator<Item = &'a
     there.map(|tenant| tenant.name.as_str())
 }
 
-/// Adds an account of the whole span.
-fn add_sum(usage: &mut Usage, row: &SumRow<'_>) -> Outcome {
+/// Gives the members of shared addresses their parts, for which the slots of those are read.
+fn share_out(snapshot: &Snapshot, range: &Range<i64>, usage: &mut Usage, pool: &mut Pool) -> Outcome {
+    let shared: Vec<String> = pool.names().map(str::to_owned).collect();
+    if shared.is_empty() {
+        return Ok(());
+    }
+    let shared: Vec<&str> = shared.iter().map(String::as_str).collect();
+    let mut result = Ok(true);
+    snapshot.bins_of(range.clone(), &shared, |row| {
+        if let (Ok(_), Some(name)) = (&result, row.tenant) {
+            result = pool.take(name, kind(row.kind), row.class, row.bin, counted(&row.counts));
+        }
+    })?;
+    result?;
+    Ok(pool.share_out(|part| usage.add_part(part))?)
+}
+
+/// Adds an account of the whole span; of a shared address, to what is shared out.
+fn add_sum(usage: &mut Usage, row: &SumRow<'_>, pool: &Pool) -> Outcome {
     let (kind, sums) = (kind(row.kind), counted(&row.counts));
+    if let Some(shared) = row.tenant.filter(|name| pool.has(name)) {
+        return Ok(usage.add_shared(kind, shared, row.exporter, sums)?);
+    }
     usage.add(kind, row.tenant, None, row.exporter, sums)?;
     if let (Some(tenant), Some(class)) = (row.tenant, row.class) {
         usage.add_class(tenant, class, kind, sums)?;

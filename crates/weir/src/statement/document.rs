@@ -5,6 +5,7 @@ use crate::exit::Outcome;
 use crate::report::statement as paper;
 use std::collections::BTreeMap;
 use weir_account::money::Money;
+use weir_account::shared::Proportion;
 use weir_account::statement::Unit;
 use weir_account::tariff::{Bill, Tariff};
 use weir_account::{Statement, Sums};
@@ -22,6 +23,8 @@ pub(crate) struct Document {
     pub(crate) style: Style,
     pub(crate) adjustments: Vec<Adjustment>,
     pub(crate) quotas: Vec<QuotaUse>,
+    /// Which share it has of shared addresses, by their names, and when.
+    pub(crate) rules: BTreeMap<String, Vec<Proportion>>,
 }
 
 /// What it costs, and by what.

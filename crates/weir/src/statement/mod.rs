@@ -23,9 +23,10 @@ use crate::config::{self, Config};
 use crate::exit::{Failure, Outcome};
 use crate::hosts::Hosts;
 use std::collections::BTreeMap;
+use weir_account::shared::{Proportion, proportions};
 use weir_account::statement::Basis;
-use weir_account::usage::Used;
-use weir_account::{Period, Statement};
+use weir_account::usage::{TenantUsage, Used};
+use weir_account::{Period, Span, Statement};
 use weir_flow::Addr;
 
 /// All statements of a period.
@@ -65,7 +66,14 @@ pub(crate) fn prepare(config: &Config, period: &Period) -> Outcome<Prepared> {
 impl Prepared {
     /// Whose statements there are: those configured, and those that the accounts name; in the order of names.
     pub(crate) fn tenants(&self) -> impl Iterator<Item = &str> {
-        self.account.usage.tenants().map(|(name, _)| name)
+        self.payers().map(|(name, _)| name)
+    }
+
+    /// What everybody used who is told of it. A shared address has nothing of its own, unless nobody was behind it.
+    fn payers(&self) -> impl Iterator<Item = (&str, &TenantUsage)> {
+        let is_shared = |name: &str| self.config.tenants.get(name).is_some_and(|tenant| tenant.is_shared);
+        let all = self.account.usage.tenants();
+        all.filter(move |(name, usage)| usage.used != Used::default() || !is_shared(name))
     }
 
     /// A tenant's statement.
@@ -90,12 +98,21 @@ impl Prepared {
             style,
             adjustments: Vec::new(),
             quotas: self.quotas(tenant, usage.used),
+            rules: self.rules(tenant),
         })
+    }
+
+    /// By which rules the tenant has shares of shared addresses in the period.
+    fn rules(&self, tenant: &str) -> BTreeMap<String, Vec<Proportion>> {
+        let shared = self.config.tenants.iter().filter(|one| one.is_shared);
+        let rules =
+            shared.map(|shared| (shared.name.clone(), proportions(shared, tenant, Span::from(&self.period))));
+        rules.filter(|(_, rule)| !rule.is_empty()).collect()
     }
 
     /// The networks that were a tenant's in the period, with their dates.
     fn networks(&self, tenant: &str) -> Vec<String> {
-        let period = weir_account::Span::from(&self.period);
+        let period = Span::from(&self.period);
         let own = self.config.tenants.get(tenant).into_iter().flat_map(|tenant| &tenant.networks);
         let then = own.filter(|network| network.time.intersection(period).is_some());
         then.map(|network| network.text(self.period.zone())).collect()
@@ -128,7 +145,7 @@ impl Prepared {
     /// # Errors
     /// A sum does not fit.
     pub(crate) fn summary(&self) -> Outcome<Summary> {
-        let lines = self.account.usage.tenants().map(|(tenant, usage)| Line {
+        let lines = self.payers().map(|(tenant, usage)| Line {
             tenant: tenant.to_owned(),
             used: usage.used,
             charges: self.charges(tenant).map(|charges| charges.map_err(|failure| failure.to_string())),

@@ -24,6 +24,7 @@
 //! | `class` | what the other end makes of traffic: by class, from the datagram to the bill |
 //! | `closing` | statements that stand: closed, adjusted, tampered with, explained, proved |
 //! | `reattribute` | whose records are, decided again; rooms that go from one tenant to another |
+//! | `shared` | several behind one address: by their ports, or shared out in proportions |
 //! | `quota` | who used too much cannot send, by the kernel's counters |
 //! | `relay` | what goes onward: untouched, balanced, from the exporter's address, in another format |
 //! | `garbage` | thousands of forged addresses beside an exporter |
@@ -81,6 +82,7 @@ mod reattribute;
 mod relay;
 mod remember;
 mod run;
+mod shared;
 mod smtp;
 #[cfg(feature = "sql")]
 mod sql;

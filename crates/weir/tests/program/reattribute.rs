@@ -118,6 +118,75 @@ fn a_store_attributed_again_is_the_store_that_would_have_been() {
     assert!(why.contains(" records changed: ") && why.contains(&format!("from {first} ")), "{why}");
 }
 
+/// The generator's tenants with classes of the other end; `second` of them changed, and with the second tenant's ports above 32767
+/// another's.
+fn classed(truth: &Value, second: bool) -> String {
+    let tenants = truth["tenants"].as_array().unwrap();
+    let mut text = "[store]\npath = \"store\"\n".to_owned();
+    for (at, tenant) in tenants.iter().enumerate() {
+        let networks = tenant["prefixes"].as_array().unwrap().iter();
+        let ports = if second && at == 1 { ", ports = \"1-32767\"" } else { "" };
+        let networks: Vec<String> =
+            networks.map(|network| format!("{{ network = {network}{ports} }}")).collect();
+        let (name, networks) = (&tenant["name"], networks.join(", "));
+        write!(text, "\n[[tenant]]\nname = {name}\nnetworks = [{networks}]\n").unwrap();
+        if second && at == 1 {
+            let above = networks.replace("1-32767", "32768-65535");
+            write!(text, "\n[[tenant]]\nname = \"upper\"\nnetworks = [{above}]\n").unwrap();
+        }
+    }
+    let (free, national) = ("[\"0.0.0.0/2\"]", "[\"0.0.0.0/1\", \"2000::/3\"]");
+    let classes = if second {
+        [("national", free), ("cheap", national)]
+    } else {
+        [("free", free), ("national", national)]
+    };
+    for (name, networks) in classes {
+        write!(text, "\n[[class]]\nname = \"{name}\"\nnetworks = {networks}\n").unwrap();
+    }
+    text
+}
+
+#[test]
+fn classes_and_ports_are_decided_again() {
+    let test = "classes_and_ports_are_decided_again";
+    let place = Place::new();
+    let Some(truth) = generate(test, &place, "mix", 40_000, 78) else { return };
+    place.write("weir.toml", classed(&truth, false));
+    place.done("import export.pcap");
+    place.write("weir.toml", classed(&truth, true));
+    let done = place.json(&format!("reattribute {ALL} -o json"));
+    assert!(number(&done, "changed") > 10_000, "{done:#}");
+
+    let fresh = Place::new();
+    fresh.bring(&place.path("export.pcap"), "export.pcap");
+    fresh.write("weir.toml", classed(&truth, true));
+    fresh.done("import export.pcap");
+    let name = |at: usize| truth["tenants"][at]["name"].as_str().unwrap();
+    let tenants = [name(0), name(1), "upper"];
+    for (again, would) in answers(&place, &tenants).iter().zip(answers(&fresh, &tenants)) {
+        assert_eq!(again, &would);
+    }
+    // The classes that records went from and to are told by name, also where the tenant stayed.
+    let moves = done["moves"].as_array().unwrap();
+    let went = |from: &str, to: &str| {
+        let is_one = |one: &&Value| {
+            (&one["from"]["class"], &one["to"]["class"]) == (&json!(from), &json!(to))
+                && one["from"]["tenant"] == name(0)
+                && one["to"]["tenant"] == name(0)
+        };
+        moves.iter().filter(is_one).map(|one| one["octets"].as_u64().unwrap()).sum::<u64>()
+    };
+    assert!(went("free", "national") > 0 && went("national", "cheap") > 0, "{done:#}");
+    assert_eq!((went("other", "cheap"), went("free", "cheap")), (0, 0));
+    // Who has the upper ports has what the lower's tenant has not: what has no port is nobody's now.
+    let now = place.json(&format!("usage {ALL} -o json"));
+    assert!(number(named(&now["tenants"], "tenant", "upper"), "in.octets") > 0, "{now:#}");
+    assert!(octets(&done, "from", name(1), "in") > 0);
+    assert_eq!(number(&now, "balance.difference"), 0);
+    place.done("verify");
+}
+
 /// Noon of the 10th of October and of November 2025, UTC. Flows begin ten seconds before they are exported.
 const OCTOBER_S: u32 = 1_760_097_600;
 const NOVEMBER_S: u32 = 1_762_776_000;

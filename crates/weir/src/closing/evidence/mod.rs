@@ -5,6 +5,7 @@
 
 mod mask;
 mod readme;
+mod share;
 
 use super::figure::WAYS;
 use super::kept::{self, Paper};
@@ -53,6 +54,8 @@ pub(crate) struct Pack {
     pub(crate) inside: [[u128; 3]; 4],
     /// What the accounts add up to, by way.
     pub(crate) accounts: [[u128; 3]; 4],
+    /// What of shared addresses is the tenant's, by way; `None` if there is no share.
+    pub(crate) shares: Option<[[u128; 3]; 4]>,
     /// What is said of the statement.
     pub(crate) statement: String,
 }
@@ -71,6 +74,7 @@ pub(crate) fn evidence(config: &Config, order: &Order<'_>) -> Outcome<Pack> {
             .map_err(|error| exit::io("cannot write", &order.out.join(&name), &error))?;
     }
     accounts(&snapshot, order, &mut pack)?;
+    share::write(config, &snapshot, order, &mut pack)?;
     flows(config, &snapshot, order, &mut pack)?;
     let path = order.out.join("README.md");
     fs::write(&path, readme::text(order, &pack)).map_err(|error| exit::io("cannot write", &path, &error))?;

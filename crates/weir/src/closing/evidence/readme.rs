@@ -20,8 +20,14 @@ pub(super) fn text(order: &Order<'_>, pack: &Pack) -> String {
          | `statement.*` | what the tenant was told: `.json` is the document, the others are made from it |\n\
          | `accounts.parquet`, `.csv` | octets, packets and flows in stretches of five minutes, by way, host and exporter; `begin` in UTC (in CSV: ms since 1970) |\n\
          | `flows.parquet`, `.csv` | the flow records that the accounts were made from, as the exporters said them |\n\
-         | `SHA256SUMS` | the digests of these files |\n\n",
+         | `SHA256SUMS` | the digests of these files |\n",
     );
+    if pack.shares.is_some() {
+        out.push_str(
+            "| `shares.csv` | what of shared addresses was the tenant's share, in the same stretches, with what there was in all (`whole_…`) |\n",
+        );
+    }
+    out.push('\n');
     if order.is_masked {
         out.push_str(
             "Addresses that are not the tenant's are cut to their networks (/24 of IPv4, /48 of IPv6), and the MAC addresses \
@@ -34,6 +40,13 @@ pub(super) fn text(order: &Order<'_>, pack: &Pack) -> String {
          ```sql\nSELECT way, sum(octets), sum(packets), sum(flows) FROM 'accounts.parquet' GROUP BY way;\n```\n\n",
     );
     table(&mut out, &pack.accounts);
+    if let Some(shares) = &pack.shares {
+        out.push_str(
+            "\nand with them its shares of shared addresses, which `shares.csv` adds up to. The records of those addresses are \
+             nobody's in particular, and not here:\n\n",
+        );
+        table(&mut out, shares);
+    }
     out.push_str(
         "\n`in` is from the outside, `out` to the outside, `local` between tenants. `octets` are those of IP, headers of layer 3 and \
          up: what was measured (`measured_octets`) times the sampling interval (`sampling_interval`, 1 in N).\n\n\

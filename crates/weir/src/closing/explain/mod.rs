@@ -15,11 +15,12 @@ use crate::exit::{Failure, Outcome};
 use crate::report::bill::{Charged, Report};
 use crate::report::{self, Form};
 use serde_json::Value as Json;
-use std::collections::BTreeSet;
-use weir_account::Period;
+use std::collections::{BTreeMap, BTreeSet};
 use weir_account::class::OTHER;
 use weir_account::percentile::Reading;
 use weir_account::tariff::{Charge, Direction, Tariff};
+use weir_account::usage::Kind;
+use weir_account::{Overflow, Period, Pool, Sums};
 use weir_books::{Books, Kept};
 use weir_flow::filter::Filter;
 use weir_flow::{Addr, Column};
@@ -67,6 +68,8 @@ pub(crate) struct Accounts {
     /// and exporters.
     pub(crate) exporters: BTreeSet<Addr>,
     pub(crate) sums: [i128; 3],
+    /// What of the sums is a share of a shared address, by its name, and what there was in all.
+    pub(crate) shares: BTreeMap<String, [[i128; 3]; 2]>,
 }
 
 /// The records behind a figure.
@@ -226,18 +229,42 @@ fn ways(charge: &Charge) -> &'static [usize] {
 fn accounts(snapshot: &Snapshot, again: &Again, tenant: &str, asked: &Asked) -> Outcome<Accounts> {
     let way = WAYS.get(asked.at).copied().unwrap_or_default();
     let mut accounts = Accounts::default();
+    let mut pool = Pool::new(&again.config.tenants);
+    let mut taken = Ok(());
     snapshot.bins(again.span.range(), |row| {
-        if row.kind.word() != way || row.tenant != Some(tenant) || !asked.takes(row.class) {
+        if row.kind.word() != way || !asked.takes(row.class) {
+            return;
+        }
+        let c = row.counts;
+        if let (Some(name), Some(kind), true) = (row.tenant, Kind::by_name(way), taken.is_ok()) {
+            let sums = Sums::new(c.octets, c.packets, c.flows);
+            taken = pool.take(name, kind, row.class, row.bin, sums).map(drop);
+        }
+        if row.tenant != Some(tenant) {
             return;
         }
         accounts.rows += 1;
         accounts.bins.insert(row.bin);
         accounts.hosts.insert(row.host);
         accounts.exporters.insert(row.exporter);
-        let counts = [row.counts.octets, row.counts.packets, row.counts.flows];
-        accounts.sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += i128::from(count));
+        plus(&mut accounts.sums, Sums::new(c.octets, c.packets, c.flows));
+    })?;
+    taken?;
+    pool.share_out(|part| {
+        if part.tenant == tenant && part.shared != tenant {
+            let [own, whole] = accounts.shares.entry(part.shared.to_owned()).or_default();
+            plus(own, part.sums);
+            plus(whole, part.whole);
+            plus(&mut accounts.sums, part.sums);
+        }
+        Ok::<(), Overflow>(())
     })?;
     Ok(accounts)
+}
+
+fn plus(sums: &mut [i128; 3], more: Sums) {
+    let more = [more.octets, more.packets, more.flows].map(i128::from);
+    sums.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
 }
 
 /// The records that have a share in a tenant's traffic of a way, which has these classes.

@@ -112,6 +112,12 @@ impl Way {
         if let (Some(object), Some(class)) = (way.as_object_mut(), &self.class) {
             object.insert("class".to_owned(), json!(class));
         }
+        if let (Some(object), false) = (way.as_object_mut(), accounts.shares.is_empty()) {
+            let shares = accounts.shares.iter().map(
+                |(shared, [own, whole])| json!({"shared": shared, "sums": sums(*own), "whole": sums(*whole)}),
+            );
+            object.insert("shares".to_owned(), shares.collect());
+        }
         way
     }
 
@@ -137,6 +143,14 @@ impl Way {
             things(accounts.exporters.len() as u64, "exporter"),
             counted(accounts.sums)
         );
+        for (shared, [own, whole]) in &accounts.shares {
+            let _ = writeln!(
+                out,
+                "  of these its share of {shared}: {} of {}, whose records are of the tenant {shared}",
+                counted(*own),
+                counted(*whole)
+            );
+        }
         match &self.records {
             None => out.push_str("  records: given up, at least in part; the accounts were made from them\n"),
             Some(records) if records.matched > 0 => records.text(out, exporter),

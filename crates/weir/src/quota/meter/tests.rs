@@ -33,6 +33,7 @@ fn meter(config: &Config, now_ms: i64) -> Meter {
         untold: untold_ms..i64::MAX,
         before: untold_ms - HOUR_MS..untold_ms,
         tenants: HashMap::new(),
+        pool: Pool::new(&config.tenants),
     }
 }
 
@@ -70,6 +71,40 @@ fn each_cycle_has_its_own_and_the_rest_is_estimated() {
     // Who is in no bin used nothing.
     let other = meter.metered((0, &quotas[0]), "other", None, NOON_MS).unwrap();
     assert_eq!((other.seen.used, other.more), (0, Some(0)));
+}
+
+/// 1001 octets in one slot and 2 in the next, of which acme has two parts of three: 667.33 and 1.33, and zeta 333.67 and 0.67.
+#[test]
+fn a_share_of_an_address_counts_and_is_no_hosts() {
+    let text = r#"
+[[tenant]]
+name = "acme"
+networks = ["10.0.1.0/24"]
+[[tenant]]
+name = "zeta"
+networks = []
+[[shared]]
+name = "nat"
+networks = ["203.0.113.7"]
+among = { acme = 2, zeta = 1 }
+[[quota]]
+name = "day"
+cycle = "day"
+direction = "in"
+limit = "2400"
+"#;
+    let config = crate::config::read(text).unwrap();
+    let mut meter = meter(&config, NOON_MS);
+    let shared = |ago_ms, octets| BinRow { tenant: Some("nat"), ..row(ago_ms, bins::Kind::In, octets) };
+    let rows =
+        [row(HOUR_MS, bins::Kind::In, 50), shared(HOUR_MS, 1000), shared(HOUR_MS, 1), shared(2 * HOUR_MS, 2)];
+    rows.iter().for_each(|row| meter.add(row).unwrap());
+    meter.share_out().unwrap();
+    let used = |tenant: &str, host: Option<Addr>| {
+        meter.metered((0, &config.quotas.list[0]), tenant, host, NOON_MS).unwrap().seen.used
+    };
+    assert_eq!((used("acme", None), used("zeta", None), used("nat", None)), (50 + 667 + 1, 334 + 1, 0));
+    assert_eq!(used("acme", Some(Addr::v4([10, 0, 1, 7]))), 50);
 }
 
 #[test]

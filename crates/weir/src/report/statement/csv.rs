@@ -1,4 +1,5 @@
-//! A statement for spreadsheets: a line for the total, each class, each host, each day, and each amount.
+//! A statement for spreadsheets: a line for the total, each class, each host, each share of a shared address and what that is a
+//! share of, each day, and each amount.
 
 use super::super::csv_line;
 use crate::statement::Document;
@@ -28,6 +29,10 @@ pub(crate) fn render(document: &Document) -> String {
     }
     for host in &s.hosts {
         traffic("host", &host.address.map(|a| a.to_string()).unwrap_or_default(), &host.used);
+    }
+    for line in &s.shares {
+        traffic("share", &line.shared, &line.share.used);
+        traffic("share_of", &line.shared, &line.share.whole);
     }
     for day in &s.days {
         traffic("day", &day.day.date, &day.used);

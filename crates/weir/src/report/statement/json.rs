@@ -33,6 +33,9 @@ fn object(document: &Document, name: &dyn Fn(Addr) -> Option<String>) -> Json {
         let lines = s.classes.iter().map(|line| class(&line.class, &line.used));
         object.insert("classes".to_owned(), lines.collect());
     }
+    if !s.shares.is_empty() {
+        object.insert("shares".to_owned(), super::shared::json(document));
+    }
     if let Some(charges) = &document.charges {
         object.insert("charges".to_owned(), bill::charges(&charges.tariff, &charges.bill, s.period.zone()));
     }

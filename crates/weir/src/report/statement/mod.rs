@@ -11,6 +11,7 @@ pub(crate) mod html;
 pub(crate) mod json;
 mod part;
 pub(crate) mod pdf;
+mod shared;
 pub(crate) mod summary;
 #[cfg(test)]
 mod tests;
@@ -135,6 +136,7 @@ pub(crate) fn of(document: &Document) -> Paper {
     let mut sections = vec![part::traffic(document)];
     let classes = statement.classes.iter().map(|line| (line.class.as_str(), &line.used));
     sections.extend(part::classes(classes, style));
+    sections.extend(shared::section(document));
     sections.extend(part::charges(document));
     sections.extend(part::adjustments(document));
     sections.extend(part::quotas(document));

@@ -1,13 +1,13 @@
 //! The sections of a statement that have figures in them.
 
 use super::charge;
-use super::{Bar, Chart, Head, MONTH_DAYS, Part, Section, Table};
+use super::{Bar, Chart, Head, MONTH_DAYS, Part, Section, Table, shared};
 use crate::report::usage::total;
 use crate::statement::language::fill;
 use crate::statement::{Document, Language, Style};
 use weir_account::class::OTHER;
 use weir_account::money::Money;
-use weir_account::statement::{HostLine, Unit};
+use weir_account::statement::{HostLine, ShareLine, Unit};
 use weir_account::sums::Sums;
 use weir_account::usage::Used;
 
@@ -266,7 +266,7 @@ fn short(octets: u128, language: Language, unit: Unit) -> String {
 /// The hosts, those that used most by themselves and the others in one line.
 pub(super) fn hosts(document: &Document) -> Option<Section> {
     let statement = &document.statement;
-    if statement.hosts.is_empty() {
+    if statement.hosts.is_empty() && statement.shares.is_empty() {
         return None;
     }
     let (language, style) = (document.style.language, &document.style);
@@ -291,7 +291,18 @@ pub(super) fn hosts(document: &Document) -> Option<Section> {
         },
     };
     let (shown, others) = statement.hosts.split_at(style.hosts.min(statement.hosts.len()));
-    let mut rows: Vec<Vec<String>> = shown.iter().map(|line| row(label(line), &line.used)).collect();
+    let mut rows: Vec<Vec<String>> = Vec::with_capacity(shown.len().saturating_add(statement.shares.len()));
+    let mut shares: Vec<&ShareLine> = statement.shares.iter().collect();
+    // The greatest last: from there they are taken.
+    shares.sort_by_key(|line| total(&line.share.used));
+    let share = |line: &ShareLine| row(shared::host(document, line), &line.share.used);
+    for line in shown {
+        while let Some(next) = shares.pop_if(|one| shared::is_before(one, &line.used)) {
+            rows.push(share(next));
+        }
+        rows.push(row(label(line), &line.used));
+    }
+    rows.extend(shares.into_iter().rev().map(share));
     if !others.is_empty() {
         let sum = others.iter().try_fold(Used::default(), |sum, line| sum.plus(line.used));
         let count = language.number(others.len() as u64);

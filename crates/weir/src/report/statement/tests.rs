@@ -5,10 +5,11 @@ use crate::config::Config;
 use crate::statement::{Adjustment, Charges, QuotaUse};
 use std::collections::BTreeMap;
 use weir_account::money::{Currency, Decimal, Money, Rounding};
-use weir_account::statement::{Basis, Daily, Unit};
+use weir_account::shared::Proportion;
+use weir_account::statement::{Basis, Daily, ShareLine, Unit};
 use weir_account::tariff::{Charge, Meter, Proration, Rule, Tariff, Tax};
-use weir_account::usage::{Kind, Usage};
-use weir_account::{Balance, Completeness, Statement, Sums, Zone};
+use weir_account::usage::{Kind, Share, Usage};
+use weir_account::{Balance, Completeness, Span, Statement, Sums, Zone};
 use weir_flow::Addr;
 use weir_flow::health::Row;
 
@@ -52,6 +53,7 @@ fn document(tenant: &str, hosts: u32, lost: i64) -> Document {
         style: Config::default().style(None),
         adjustments: Vec::new(),
         quotas: Vec::new(),
+        rules: BTreeMap::new(),
     }
 }
 
@@ -182,4 +184,42 @@ fn what_is_too_much_is_one_line() {
     let line = text.lines().find(|line| line.starts_with("others: 6")).unwrap();
     assert!(line.contains("21,000,000") && line.contains("2.100 MB") && line.ends_with("38.2 %"), "{line}");
     assert_eq!(document.csv().lines().filter(|line| line.starts_with("host,")).count(), 10);
+}
+
+/// A share of 2,000,000 of 3,000,000 octets in.
+#[test]
+fn a_share_is_told_in_every_language_and_form() {
+    let mut document = document("a", 1, 0);
+    let octets = |octets| Used { r#in: Sums::new(octets, 2, 1), ..Used::default() };
+    let share = Share { used: octets(2_000_000), whole: octets(3_000_000) };
+    document.statement.shares = vec![ShareLine { shared: "nat <1>".into(), share }];
+    let period = document.statement.period.clone();
+    let always = Proportion { time: Span::from(&period), share: 2, of: 3 };
+    document.rules = BTreeMap::from([("nat <1>".to_owned(), vec![always])]);
+    let said = [
+        "your share (2 of 3) of the shared address nat <1>: 2.000 MB of 3.000 MB in",
+        "Ihr Anteil (2 von 3) an der gemeinsamen Adresse nat <1>: 2,000 MB von 3,000 MB eingehend",
+        "ваша доля (2 из 3) общего адреса nat <1>: 2,000 МБ из 3,000 МБ входящего трафика",
+    ];
+    for (language, said) in Language::ALL.into_iter().zip(said) {
+        document.style.language = language;
+        let text = document.text();
+        assert!(text.contains(said), "{said}\n{text}");
+        assert!(document.html().contains(&said.replace('<', "&lt;").replace('>', "&gt;")), "{said}");
+        assert!(document.pdf().unwrap().starts_with(b"%PDF"));
+        // The share is more than the host has, and stands before it.
+        let rows = [text.find("nat <1> (").unwrap(), text.find("10.0.0.1").unwrap()];
+        assert!(rows.is_sorted(), "{text}");
+    }
+    assert_eq!(document.json()["shares"][0]["whole"]["in"]["octets"], 3_000_000);
+    assert!(document.csv().contains("share_of,nat <1>,3000000,2,1,"), "{}", document.csv());
+    // On the 14th the rule changed.
+    document.style.language = Language::English;
+    let turn = Some(period.from_ms() + 13 * DAY_MS);
+    let before = Proportion { time: Span { to_ms: turn, ..Span::from(&period) }, share: 2, of: 3 };
+    let after = Proportion { time: Span { from_ms: turn, ..Span::from(&period) }, share: 1, of: 2 };
+    document.rules = BTreeMap::from([("nat <1>".to_owned(), vec![before, after])]);
+    assert!(document.text().contains(
+        "your share (2 of 3 · 2026-10-01 – 2026-10-14; 1 of 2 · 2026-10-14 – 2026-11-01) of the shared"
+    ));
 }

@@ -60,6 +60,8 @@ words! {
     adjustments, statement_number, reason, quotas, quota, used, of,
     // Days and hosts.
     days, days_alt, days_none, day, hosts, hosts_note, host, flows_in, octets_in, packets_in, no_address, others,
+    // Shared addresses.
+    shared, shared_note, shared_in, shared_out, shared_local, shared_host, share_of,
     // Completeness.
     completeness, complete, lost, lost_octets, not_sent, not_sent_octets, gaps, undecodable, malformed, awaiting, dropped,
     given_up, unknown_sampling, clock, saturated, sampled, silent, silent_more, only_more,
