@@ -6,6 +6,7 @@
 pub(crate) mod class;
 mod collect;
 mod dump;
+mod exporter;
 mod listen;
 mod mail;
 pub(crate) mod memory;

@@ -161,31 +161,11 @@ impl Reader {
         }
         for (text, place) in listed {
             match self.exporter_named(text, place.clone(), known) {
-                Some(address) if found.contains(&address) => {
+                Some((address, _)) if found.contains(&address) => {
                     self.note(place, format!("exporter \"{text}\" is named twice"), "take one out");
                 }
-                address => found.extend(address),
+                named => found.extend(named.map(|(address, _)| address)),
             }
-        }
-        found
-    }
-
-    /// The address of an exporter, which is a name of `[[exporter]]` or an address.
-    pub(super) fn exporter_named(
-        &mut self,
-        text: &str,
-        place: Range<usize>,
-        known: &[Exporter],
-    ) -> Option<Addr> {
-        let named = known.iter().find(|exporter| exporter.name == text).map(|exporter| exporter.address);
-        let found = named.or_else(|| text.parse().ok());
-        if found.is_none() {
-            let names: Vec<&str> = known.iter().map(|exporter| exporter.name.as_str()).collect();
-            let cure = match nearest(text, &names) {
-                Some(near) => format!("did you mean \"{near}\"?"),
-                None => format!("add [[exporter]] with name = \"{text}\", or write its address"),
-            };
-            self.note(place, format!("there is no exporter \"{text}\""), cure);
         }
         found
     }
