@@ -5,12 +5,13 @@
 //! use the same addresses, tenants name the exporters whose records their networks are about. Who has no addresses of its own
 //! is known by where it is attached.
 
+use crate::group::Group;
 use crate::network::{Network, left_over};
 use crate::port::{Attachment, Port};
 use crate::prefix::Prefix;
 use crate::span::Span;
 use crate::zone::Zone;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
 use weir_flow::Addr;
@@ -32,6 +33,8 @@ pub struct Tenant {
     pub mail: Vec<String>,
     /// The name of the tariff that says what its traffic costs, if any does.
     pub tariff: Option<String>,
+    /// The group that it is in, if it is in one. Nothing but reports and quotas depends on it.
+    pub group: Option<Group>,
 }
 
 impl Tenant {
@@ -235,6 +238,17 @@ impl Tenants {
     /// The tenants in the order given.
     pub fn iter(&self) -> std::slice::Iter<'_, Tenant> {
         self.list.iter()
+    }
+
+    /// The tenants in a group, and in all groups that are in it; in the order given.
+    pub fn in_group<'a>(&'a self, group: &'a Group) -> impl Iterator<Item = &'a Tenant> {
+        self.list.iter().filter(|tenant| tenant.group.as_ref().is_some_and(|own| group.encloses(own)))
+    }
+
+    /// Every group that a tenant is in, and every one that those are in; each once, in order.
+    #[must_use]
+    pub fn groups(&self) -> BTreeSet<Group> {
+        self.list.iter().filter_map(|tenant| tenant.group.as_ref()).flat_map(Group::levels).collect()
     }
 
     /// How many tenants there are.

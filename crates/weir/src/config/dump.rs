@@ -55,6 +55,9 @@ impl Config {
         for tenant in self.tenants.iter() {
             self.write_tenant(tenant, out)?;
         }
+        for group in &self.groups {
+            group.write(out)?;
+        }
         super::class::write(self, out)?;
         super::tariff::write(&self.tariffs, &self.zone, out)?;
         self.statement.write(out)?;

@@ -10,6 +10,30 @@ use weir_account::attribution::Count;
 use weir_account::{Prefix, Zone};
 use weir_flow::Addr;
 
+/// The tables of the configuration.
+const TABLES: [&str; 20] = [
+    "store",
+    "listen",
+    "collect",
+    "limits",
+    "web",
+    "names",
+    "sql",
+    "exporter",
+    "relay",
+    "tenant",
+    "group",
+    "class",
+    "tariff",
+    "quota",
+    "quotas",
+    "accounting",
+    "billing",
+    "statement",
+    "mail",
+    "schedule",
+];
+
 /// Reads a configuration.
 ///
 /// # Errors
@@ -63,31 +87,7 @@ impl Reader {
     fn config(&mut self, root: &DeTable<'_>) -> Config {
         let mut config = Config::default();
         self.has_mail = root.contains_key("mail");
-        self.keys(
-            root,
-            "the configuration",
-            &[
-                "store",
-                "listen",
-                "collect",
-                "limits",
-                "web",
-                "names",
-                "sql",
-                "exporter",
-                "relay",
-                "tenant",
-                "class",
-                "tariff",
-                "quota",
-                "quotas",
-                "accounting",
-                "billing",
-                "statement",
-                "mail",
-                "schedule",
-            ],
-        );
+        self.keys(root, "the configuration", &TABLES);
         if let Some(store) = self.table(root, "store") {
             self.store(store, &mut config);
         }
@@ -122,6 +122,7 @@ impl Reader {
         self.classes_of_tariffs(root, &config.classes, &config.tariffs);
         let Config { tariffs, exporters, zone, .. } = &config;
         config.tenants = self.tenants(root, &Beside { tariffs, exporters, zone });
+        config.groups = self.groups(root, &config.tenants);
         config.statement = self.statement(root);
         if let (Some(mail), Some(value)) = (self.table(root, "mail"), root.get("mail")) {
             config.mail = self.mail(mail, value.span());

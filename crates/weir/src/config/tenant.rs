@@ -15,7 +15,7 @@ use weir_account::{Network, Tenant, Tenants, Zone};
 use weir_flow::Addr;
 
 /// The keys of `[[tenant]]`. `language` and `unit` are read with `[statement]`.
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 12] = [
     "name",
     "networks",
     "interfaces",
@@ -25,6 +25,7 @@ const KEYS: [&str; 11] = [
     "mail",
     "nested",
     "tariff",
+    "group",
     "language",
     "unit",
 ];
@@ -82,7 +83,8 @@ impl Reader {
         let nested = self.boolean(table, "nested");
         let tariff = self.tariff_of(table, beside.tariffs);
         let exporters = self.exporters_of(table, beside.exporters);
-        Some((Tenant { name: name?, networks, ports, exporters, nested, mail, tariff }, places))
+        let group = self.group_of(table);
+        Some((Tenant { name: name?, networks, ports, exporters, nested, mail, tariff, group }, places))
     }
 
     /// `networks = ["10.0.0.0/24", { network = "10.0.1.0/24", from = "2026-10-14", until = "2026-11-01T12:00" }]`.
@@ -208,6 +210,9 @@ impl Config {
         }
         if let Some(tariff) = &tenant.tariff {
             writeln!(out, "tariff = {}", quote(tariff))?;
+        }
+        if let Some(group) = &tenant.group {
+            writeln!(out, "group = {}", quote(group.path()))?;
         }
         self.statement.write_tenant(&tenant.name, out)
     }

@@ -1,13 +1,14 @@
 //! Statements: what every tenant is told about a period.
 //!
 //! [`prepare`] reads the accounts once for all tenants; [`Prepared::one`] makes a tenant's [`Document`] of it, and
-//! [`Prepared::summary`] the manager's page. What they look like is for [`report::statement`](crate::report::statement);
+//! [`Prepared::summary`] the manager's page, [`Prepared::group`] the paper of a group. What they look like is for [`report::statement`](crate::report::statement);
 //! here is what stands in them. The same accounts and the same configuration give the same bytes, whenever asked
 //! (Invariant 9).
 
 pub(crate) mod account;
 mod charged;
 mod document;
+mod group;
 pub(crate) mod language;
 mod summary;
 
@@ -16,16 +17,17 @@ pub(crate) use charged::{ALL, Blank, Charged, SLOT_MS, charged, tariff, unclasse
 
 pub(crate) use document::{Adjustment, Charges, Document, QuotaUse, Style};
 pub(crate) use language::Language;
-pub(crate) use summary::{Line, Summary};
+pub(crate) use summary::{Coins, Cost, Line, Part, Purse, Row, Summary};
 
 use crate::config::quota::{Cycle, Each, Quota};
 use crate::config::{self, Config};
 use crate::exit::{Failure, Outcome};
 use crate::hosts::Hosts;
 use std::collections::BTreeMap;
+use weir_account::group::Subtotals;
 use weir_account::statement::Basis;
-use weir_account::usage::Used;
-use weir_account::{Period, Statement};
+use weir_account::usage::{TenantUsage, Used};
+use weir_account::{Group, Period, Statement};
 use weir_flow::Addr;
 
 /// All statements of a period.
@@ -128,25 +130,44 @@ impl Prepared {
     /// # Errors
     /// A sum does not fit.
     pub(crate) fn summary(&self) -> Outcome<Summary> {
-        let lines = self.account.usage.tenants().map(|(tenant, usage)| Line {
-            tenant: tenant.to_owned(),
-            used: usage.used,
-            charges: self.charges(tenant).map(|charges| charges.map_err(|failure| failure.to_string())),
-        });
-        let mut classes: BTreeMap<String, Used> = BTreeMap::new();
-        for (class, used) in self.account.usage.tenants().flat_map(|(_, usage)| &usage.classes) {
-            let sum = classes.entry(class.to_string()).or_default();
-            *sum = sum.plus(*used)?;
-        }
-        Ok(Summary {
+        let lines: Vec<Line> =
+            self.account.usage.tenants().map(|(tenant, usage)| self.line(tenant, usage)).collect();
+        let subtotals = Summary::add_up(&lines)?;
+        Ok(self.summed(lines, subtotals))
+    }
+
+    /// A page with these lines, which come to that.
+    fn summed(&self, lines: Vec<Line>, subtotals: Subtotals<Part>) -> Summary {
+        Summary {
             period: self.period.clone(),
-            lines: lines.collect(),
-            classes,
+            of: None,
+            lines,
+            subtotals,
             balance: self.account.balance.clone(),
             completeness: self.account.completeness.clone(),
             exporters: self.exporters.clone(),
             style: self.config.style(None),
-        })
+        }
+    }
+
+    /// A tenant as a line among others.
+    fn line(&self, tenant: &str, usage: &TenantUsage) -> Line {
+        let zone = self.period.zone();
+        let cost = self.charges(tenant);
+        Line {
+            tenant: tenant.to_owned(),
+            group: self.group_of(tenant).cloned(),
+            usage: TenantUsage { used: usage.used, classes: usage.classes.clone(), ..TenantUsage::default() },
+            cost: cost.map(|charges| match charges {
+                Ok(charges) => Ok(Cost::of(&charges, zone)),
+                Err(failure) => Err(failure.to_string()),
+            }),
+        }
+    }
+
+    /// The group that a tenant is in, if it is in one.
+    fn group_of(&self, tenant: &str) -> Option<&Group> {
+        self.config.tenants.get(tenant)?.group.as_ref()
     }
 }
 
