@@ -194,11 +194,14 @@ impl TenantUsage {
         Ok(())
     }
 
-    /// What came in and went out of these classes.
+    /// What came in and went out of these classes. All of who has no record of any class is [`OTHER`].
     ///
     /// # Errors
     /// [`Overflow`]
     pub fn of_classes(&self, classes: &[String]) -> Result<Used, Overflow> {
+        if self.classes.is_empty() && classes.iter().any(|class| class == OTHER) {
+            return Ok(Used { r#in: self.used.r#in, out: self.used.out, ..Used::default() });
+        }
         let named = self.classes.iter().filter(|(class, _)| classes.iter().any(|name| **name == ***class));
         named.map(|(_, used)| *used).try_fold(Used::default(), Used::plus)
     }

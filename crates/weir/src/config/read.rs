@@ -130,7 +130,7 @@ impl Reader {
         let schedules = self.tables(root, "schedule").into_iter();
         config.schedules =
             schedules.filter_map(|(table, at)| self.schedule(table, at, root.contains_key("mail"))).collect();
-        config.quotas = self.quotas(root, &config.tenants);
+        config.quotas = self.quotas(root, &config.tenants, &config.classes);
         config
     }
 

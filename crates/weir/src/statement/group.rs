@@ -4,6 +4,7 @@
 use super::summary::{About, Cost};
 use super::{Line, Prepared, Summary};
 use crate::closing::{Figures, Shelf};
+use crate::config::quota::Each;
 use crate::exit::{Failure, Outcome};
 use weir_account::usage::{TenantUsage, Used};
 use weir_account::{Group, Sums};
@@ -31,6 +32,9 @@ impl Prepared {
             group: group.clone(),
             title: title.unwrap_or_else(|| group.path().to_owned()),
             is_closed: shelf.is_some(),
+            quotas: self.quota_uses(&subtotals.whole().sum.usage, |quota| {
+                quota.each == Each::Group && quota.groups.contains(group)
+            })?,
         };
         let summary = self.summed(lines, subtotals);
         Ok(Summary { of: Some(about), style: self.config.group_style(group), ..summary })

@@ -26,7 +26,7 @@ use crate::hosts::Hosts;
 use std::collections::BTreeMap;
 use weir_account::group::Subtotals;
 use weir_account::statement::Basis;
-use weir_account::usage::{TenantUsage, Used};
+use weir_account::usage::TenantUsage;
 use weir_account::{Group, Period, Statement};
 use weir_flow::Addr;
 
@@ -91,7 +91,7 @@ impl Prepared {
             exporters: self.exporters.clone(),
             style,
             adjustments: Vec::new(),
-            quotas: self.quotas(tenant, usage.used),
+            quotas: self.quotas(tenant, usage)?,
         })
     }
 
@@ -104,18 +104,28 @@ impl Prepared {
     }
 
     /// What a tenant used of its quotas, if the statement is of a cycle of theirs.
-    fn quotas(&self, tenant: &str, used: Used) -> Vec<QuotaUse> {
-        let is_cycle = |quota: &&Quota| {
-            quota.each == Each::Tenant && quota.cycle == Cycle::Month && self.period.is_billing_month()
+    fn quotas(&self, tenant: &str, usage: &TenantUsage) -> Outcome<Vec<QuotaUse>> {
+        self.quota_uses(usage, |quota| quota.each == Each::Tenant && quota.is_of(tenant))
+    }
+
+    /// What was used of these quotas by whoever used that.
+    fn quota_uses(&self, usage: &TenantUsage, is_its: impl Fn(&Quota) -> bool) -> Outcome<Vec<QuotaUse>> {
+        let is_month = self.period.is_billing_month();
+        let is_shown = |quota: &&Quota| is_month && quota.cycle == Cycle::Month && is_its(quota);
+        let shown = self.config.quotas.list.iter().filter(is_shown);
+        let one = |quota: &Quota| {
+            let used = match &quota.classes[..] {
+                [] => usage.used,
+                classes => usage.of_classes(classes)?,
+            };
+            let octets = quota.direction.of((used.r#in.octets, used.out.octets));
+            Ok(QuotaUse {
+                name: quota.name.clone(),
+                used_octets: u64::try_from(octets).unwrap_or(u64::MAX),
+                limit_octets: quota.rule.limit,
+            })
         };
-        let own = self.config.quotas.list.iter().filter(|quota| quota.is_of(tenant)).filter(is_cycle);
-        let used = |quota: &Quota| quota.direction.of((used.r#in.octets, used.out.octets));
-        own.map(|quota| QuotaUse {
-            name: quota.name.clone(),
-            used_octets: u64::try_from(used(quota)).unwrap_or(u64::MAX),
-            limit_octets: quota.rule.limit,
-        })
-        .collect()
+        shown.map(one).collect()
     }
 
     /// What a tenant's traffic costs, if it has a tariff.

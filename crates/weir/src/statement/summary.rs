@@ -1,7 +1,7 @@
 //! Many tenants of a period in one table: the manager's page of all, whose sum is the trial balance, and the paper of a
 //! group. What they come to, group by group, is added up here and nowhere else.
 
-use super::{Charges, Style};
+use super::{Charges, QuotaUse, Style};
 use crate::closing::Amounts;
 use crate::exit::Outcome;
 use crate::report::statement as paper;
@@ -37,6 +37,8 @@ pub(crate) struct About {
     pub(crate) title: String,
     /// Whether these are the figures of statements that were closed.
     pub(crate) is_closed: bool,
+    /// Its own quotas.
+    pub(crate) quotas: Vec<QuotaUse>,
 }
 
 /// One tenant.

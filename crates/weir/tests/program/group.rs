@@ -98,7 +98,11 @@ fn import(place: &Place, name: &str, at_s: u32, sequence: u32, flows: &[Flow]) {
 /// | gamma | 5,000,000 | | | | 1,000,000 in |
 /// | delta | 7,000,000 | | 50,000 | | |
 fn campus() -> Place {
-    let place = Place::with(CONFIGURATION);
+    campus_at(CONFIGURATION, OCTOBER_S)
+}
+
+fn campus_at(configuration: &str, at_s: u32) -> Place {
+    let place = Place::with(configuration);
     let flows = [
         flow(OUTSIDE, ALPHA, 1_000_000),
         flow(ALPHA, FREE, 200_000),
@@ -108,7 +112,7 @@ fn campus() -> Place {
         flow(OUTSIDE, DELTA, 7_000_000),
         flow(ALPHA, DELTA, 50_000),
     ];
-    import(&place, "october.pcap", OCTOBER_S, 0, &flows);
+    import(&place, "first.pcap", at_s, 0, &flows);
     place
 }
 
@@ -392,6 +396,43 @@ fn a_group_gets_its_paper_by_mail() {
         place
             .fails("mail --group campus/south --period 2025-10 --preview=south", 1)
             .contains("has no address")
+    );
+}
+
+/// What the campus may have come in together, and what the north may use of the class free, both ways.
+const QUOTAS: &str = r#"
+[[quota]]
+name = "campus"
+groups = ["campus"]
+direction = "in"
+limit = "10 MB"
+
+[[quota]]
+name = "north"
+groups = ["campus/north"]
+classes = ["free"]
+limit = "1 MB"
+"#;
+
+#[test]
+fn a_group_has_quotas_and_a_class_has() {
+    let place = campus_at(&format!("{CONFIGURATION}{QUOTAS}"), netflow::now_s());
+    let answer = place.json("quota -o json");
+    let [campus, north] = ["campus", "north"].map(|name| named(&answer["quotas"], "quota", name).clone());
+    let said = |one: &Value| [&one["group"], &one["used_octets"], &one["percent"]].map(Value::clone);
+    assert_eq!(said(&campus), [json!("campus"), json!(9_000_000), json!(90)]);
+    assert_eq!((&campus["tenant"], &campus["classes"]), (&Value::Null, &json!([])));
+    // Of alpha and beta only what alpha sent to it.
+    assert_eq!(said(&north), [json!("campus/north"), json!(200_000), json!(20)]);
+    assert_eq!(north["classes"], json!(["free"]));
+    let table = place.done("quota");
+    assert!(table.contains("group campus/north") && table.contains("north of free"), "{table}");
+    assert_eq!(place.done("quota campus/north -o csv").lines().count(), 2);
+    assert!(place.fails("quota campus/nroth", 1).contains("did you mean campus/north?"));
+    let paper = place.json("statement --group campus --period this -o json");
+    assert_eq!(
+        paper["quotas"],
+        json!([{"quota": "campus", "used_octets": 9_000_000, "limit_octets": 10_000_000}])
     );
 }
 

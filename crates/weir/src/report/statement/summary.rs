@@ -1,7 +1,7 @@
 //! Many tenants in one table, with what they pay: the manager's page, whose sum is the trial balance, and the paper of a
 //! group.
 
-use super::part::{classes, local};
+use super::part::{classes, local, quotas};
 use super::{Head, Paper, Part, Section, Table, common_facts, complete, lead};
 use crate::report::usage::{class, total, used};
 use crate::report::{balance, completeness, csv_line};
@@ -31,6 +31,8 @@ pub(crate) fn of(summary: &Summary) -> Paper {
         Some(_) => classes_of_tenants(summary, section),
         None => section,
     }));
+    let of_group = summary.of.iter().filter_map(|about| quotas(&about.quotas, style));
+    sections.extend(of_group);
     // What others used is nothing for a group.
     sections.extend(summary.of.is_none().then(|| trial(summary)));
     sections.push(complete::section(&summary.completeness, zone, style));
@@ -230,8 +232,11 @@ pub(crate) fn json(summary: &Summary) -> Json {
     if has_groups {
         put("groups", groups(summary));
     }
-    if summary.of.is_some() {
+    if let Some(about) = &summary.of {
         put("sum", Json::Object(share(summary.whole())));
+        if !about.quotas.is_empty() {
+            put("quotas", super::json::quotas(&about.quotas));
+        }
     }
     put("gross", amounts(&summary.whole().purse, |coins| coins.gross));
     put("balance", balance::document(&summary.balance, &exporter));
