@@ -3,7 +3,7 @@
 //!
 //! [`tenant`] says whose networks are whose, down to a [`block`] of ports; [`attribution`] puts every flow record into exactly one place of
 //! the trial balance; [`usage`] adds up what the store's bins say; [`balance`] shows that every octet lies in
-//! one place, and [`completeness`] what is missing; a [`class`] says what the other end makes of traffic; [`period`] and [`span`] say over which time, in a civil
+//! one place, and [`completeness`] what is missing; a [`group`] holds tenants together; a [`class`] says what the other end makes of traffic; [`period`] and [`span`] say over which time, in a civil
 //! [`zone`]; a [`tariff`] says what that costs, in exact [`money`] and [`percentile`]s; a [`statement`] holds all of it
 //! for one tenant. What several have through one address is [`shared`] out, a [`split`] shares an uplink's bill out, and a [`quota`] says when enough was used. Rendering, files and clocks are the program's.
 //!
@@ -27,6 +27,7 @@ mod conflict;
 mod dated;
 mod front;
 pub mod gap;
+pub mod group;
 mod lookup;
 pub mod money;
 pub mod network;
@@ -52,6 +53,7 @@ pub use block::Block;
 pub use class::Classes;
 pub use completeness::Completeness;
 pub use gap::Gap;
+pub use group::Group;
 pub use network::Network;
 pub use period::Period;
 pub use port::{Attachment, Port};

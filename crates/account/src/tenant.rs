@@ -7,11 +7,12 @@
 
 use crate::conflict;
 pub use crate::conflict::{Conflict, Place};
+use crate::group::Group;
 use crate::network::Network;
 use crate::port::Attachment;
 use crate::shared::Member;
 use crate::span::Span;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use weir_flow::Addr;
 
@@ -36,6 +37,8 @@ pub struct Tenant {
     pub is_shared: bool,
     /// Among whom what it has is shared out, if it is.
     pub among: Vec<Member>,
+    /// The group that it is in, if it is in one. Nothing but reports and quotas depends on it.
+    pub group: Option<Group>,
 }
 
 impl Tenant {
@@ -117,6 +120,17 @@ impl Tenants {
     /// The tenants in the order given.
     pub fn iter(&self) -> std::slice::Iter<'_, Tenant> {
         self.list.iter()
+    }
+
+    /// The tenants in a group, and in all groups that are in it; in the order given.
+    pub fn in_group<'a>(&'a self, group: &'a Group) -> impl Iterator<Item = &'a Tenant> {
+        self.list.iter().filter(|tenant| tenant.group.as_ref().is_some_and(|own| group.encloses(own)))
+    }
+
+    /// Every group that a tenant is in, and every one that those are in; each once, in order.
+    #[must_use]
+    pub fn groups(&self) -> BTreeSet<Group> {
+        self.list.iter().filter_map(|tenant| tenant.group.as_ref()).flat_map(Group::levels).collect()
     }
 
     /// How many tenants there are.

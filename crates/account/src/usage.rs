@@ -206,6 +206,31 @@ impl TenantUsage {
         }
     }
 
+    /// Adds what another tenant used: the whole, and class by class. Hosts stay each tenant's own.
+    ///
+    /// # Errors
+    /// [`Overflow`]
+    pub fn join(&mut self, other: &Self) -> Result<(), Overflow> {
+        self.used = self.used.plus(other.used)?;
+        for (class, used) in &other.classes {
+            let sum = self.classes.entry(class.clone()).or_default();
+            *sum = sum.plus(*used)?;
+        }
+        Ok(())
+    }
+
+    /// What came in and went out of these classes. All of who has no record of any class is [`OTHER`].
+    ///
+    /// # Errors
+    /// [`Overflow`]
+    pub fn of_classes(&self, classes: &[String]) -> Result<Used, Overflow> {
+        if self.classes.is_empty() && classes.iter().any(|class| class == OTHER) {
+            return Ok(Used { r#in: self.used.r#in, out: self.used.out, ..Used::default() });
+        }
+        let named = self.classes.iter().filter(|(class, _)| classes.iter().any(|name| **name == ***class));
+        named.map(|(_, used)| *used).try_fold(Used::default(), Used::plus)
+    }
+
     /// Where there are classes, what none was given of is [`OTHER`]: records from before there were classes.
     fn complete(&mut self) -> Result<(), Overflow> {
         if self.classes.is_empty() {

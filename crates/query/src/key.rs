@@ -25,6 +25,9 @@ pub enum Key {
     HourOfDay,
     /// The day of the week.
     Weekday,
+    /// The group that the record's tenant is in, as [`Membership`](crate::Membership) says: so many names of its path from
+    /// the outermost on, or all of them (0). Unknown where there is no tenant, or it is in none.
+    Group(u8),
 }
 
 /// An address that networks are made of.
@@ -138,6 +141,7 @@ const WORDS: &[(&str, Key)] = &[
     ("service", Key::Service),
     ("hour_of_day", Key::HourOfDay),
     ("weekday", Key::Weekday),
+    ("group", Key::Group(0)),
 ];
 
 impl Key {
@@ -151,6 +155,9 @@ impl Key {
         if let Some((what, rest)) = name.split_once('/') {
             if what == "time" {
                 return Bucket::by_name(rest).map(Self::Time);
+            }
+            if what == "group" {
+                return rest.parse().ok().filter(|depth| *depth > 0).map(Self::Group);
             }
             let address = match Self::by_name(what)? {
                 Self::Remote => Address::Remote,
@@ -208,6 +215,7 @@ impl Key {
                     | Column::DstAddr.bit()
                     | Column::NatDstAddr.bit()
             }
+            Self::Group(_) => Column::Tenant.bit(),
             Self::Service => Column::Proto.bit() | Column::SrcPort.bit() | Column::DstPort.bit(),
             Self::Time(_) | Self::HourOfDay | Self::Weekday => Column::Start.bit() | Column::End.bit(),
         }
@@ -241,6 +249,8 @@ impl fmt::Display for Key {
             Self::Service => f.write_str("service"),
             Self::HourOfDay => f.write_str("hour_of_day"),
             Self::Weekday => f.write_str("weekday"),
+            Self::Group(0) => f.write_str("group"),
+            Self::Group(depth) => write!(f, "group/{depth}"),
         }
     }
 }
@@ -267,13 +277,17 @@ mod tests {
             ("day", "day"),
             ("time", "time/5m"),
             ("weekday", "weekday"),
+            ("group", "group"),
+            ("group/2", "group/2"),
             ("proto", "proto"),
         ] {
             assert_eq!(name(typed).as_deref(), Some(full), "{typed}");
             assert_eq!(name(full).as_deref(), Some(full), "a name is its own");
         }
-        for wrong in ["", "srcc", "src/33/0", "src/129", "src/", "proto/8", "time/7m", "other", "day/2", "5m"]
-        {
+        for wrong in [
+            "", "srcc", "src/33/0", "src/129", "src/", "proto/8", "time/7m", "other", "day/2", "5m",
+            "group/0", "group/x",
+        ] {
             assert_eq!(name(wrong), None, "{wrong}");
         }
         assert_eq!(Key::all_by_name("if").len(), 2);

@@ -10,7 +10,8 @@
 //! `group` adds rows up, on all threads (`scan`); `list` hands them out in the order of time. `memory` does
 //! both for batches without a store. What the accounts of five minutes hold anyway is read there (`accounts`).
 //!
-//! [`key`] is what can be grouped by: columns, networks, services, and time as the clocks show it ([`civil`]).
+//! [`key`] is what can be grouped by: columns, networks, services, groups of tenants ([`Membership`]), and time as the
+//! clocks show it ([`civil`]).
 //!
 //! # Architecture invariants
 //! * The answer depends on the records and the question only: not on the number of threads, nor on what pruning
@@ -32,6 +33,7 @@ mod fetch;
 mod group;
 pub mod key;
 mod list;
+mod membership;
 mod memory;
 mod name;
 mod plan;
@@ -49,6 +51,7 @@ pub use civil::{Bucket, Civil};
 pub use error::Error;
 pub use key::Key;
 pub use list::list;
+pub use membership::Membership;
 pub use memory::{list_batches, run_batches};
 pub use query::{Count, Listing, Measure, Order, Query};
 pub use scan::run;

@@ -6,6 +6,7 @@
 //! from the network, so it is taken from the query's memory.
 
 use crate::budget::{Budget, Full};
+use crate::membership::Membership;
 use crate::rows::Rows;
 use hashbrown::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,12 +24,19 @@ pub(crate) struct Numbers {
     pub(crate) names: Vec<u32>,
     /// Of columns of text, by row.
     pub(crate) text: Vec<(Column, Vec<u32>)>,
+    /// Of the groups that names are in, so many names of their paths: by the batch's own numbers of names.
+    pub(crate) groups: Vec<(u8, Vec<Option<u32>>)>,
 }
 
 impl Numbers {
     /// Of a column of text, by row.
     pub(crate) fn of(&self, column: Column) -> &[u32] {
         self.text.iter().find(|(c, _)| *c == column).map_or(&[], |(_, numbers)| numbers)
+    }
+
+    /// Of the groups, so many names of their paths.
+    pub(crate) fn of_groups(&self, depth: u8) -> &[Option<u32>] {
+        self.groups.iter().find(|(d, _)| *d == depth).map_or(&[], |(_, numbers)| numbers)
     }
 }
 
@@ -42,6 +50,19 @@ impl Names {
     /// The numbers of these names, in the same order.
     pub(crate) fn translate(&self, names: &[Box<str>]) -> Vec<u32> {
         self.number(names.iter().map(|name| &**name), |_| Ok(())).unwrap_or_default()
+    }
+
+    /// The numbers of the groups that these names are in, so many names of their paths; in the same order.
+    pub(crate) fn translate_groups(
+        &self,
+        names: &[Box<str>],
+        membership: &Membership,
+        depth: u8,
+    ) -> Vec<Option<u32>> {
+        let groups: Vec<Option<&str>> = names.iter().map(|name| membership.group(name, depth)).collect();
+        let numbers = self.number(groups.iter().copied().flatten(), |_| Ok(())).unwrap_or_default();
+        let mut numbers = numbers.into_iter();
+        groups.into_iter().map(|group| group.and_then(|_| numbers.next())).collect()
     }
 
     /// The numbers of these, in the same order. `charge` is asked for the memory of each new one.
@@ -113,5 +134,12 @@ mod tests {
         assert_eq!(names.translate(&["a".into(), "b".into()]), [0, 1]);
         assert_eq!(names.translate(&["c".into(), "b".into(), "a".into()]), [2, 1, 0]);
         assert_eq!(names.list().iter().map(|n| &**n).collect::<Vec<_>>(), ["a", "b", "c"]);
+        // A group may be called as a tenant is: it is the same text.
+        let membership = Membership::new([("a", "x/y"), ("b", "x/z"), ("c", "b")]);
+        let groups = |depth| {
+            names.translate_groups(&["a".into(), "d".into(), "b".into(), "c".into()], &membership, depth)
+        };
+        assert_eq!(groups(1), [Some(3), None, Some(3), Some(1)]);
+        assert_eq!(groups(0), [Some(4), None, Some(5), Some(1)]);
     }
 }

@@ -6,6 +6,7 @@
 use crate::civil::Civil;
 use crate::error::Error;
 use crate::key::{Key, WORKED_MAX};
+use crate::membership::Membership;
 use std::ops::Range;
 use weir_flow::Column;
 use weir_flow::filter::Filter;
@@ -90,6 +91,8 @@ pub struct Query {
     pub count: Count,
     /// The clocks that keys of time are read from.
     pub civil: Civil,
+    /// The groups of tenants that [`Key::Group`] is about.
+    pub membership: Membership,
     /// Only records that this lets through.
     pub filter: Option<Filter>,
     /// What to group by, in the order of the table's columns. None at all: one group of everything matched.
@@ -110,6 +113,7 @@ impl Query {
             range: None,
             count: Count::Whole,
             civil: Civil::default(),
+            membership: Membership::default(),
             filter: None,
             keys,
             measures: vec![Measure::Octets, Measure::Packets, Measure::Flows],

@@ -56,7 +56,7 @@ fn batches() -> impl Strategy<Value = Vec<(Batch, bool)>> {
     prop::collection::vec((batch, any::<bool>()), 0..5)
 }
 
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 15] = [
     "tenant",
     "class",
     "host",
@@ -70,6 +70,8 @@ const KEYS: [&str; 13] = [
     "day",
     "weekday",
     "hour_of_day",
+    "group",
+    "group/1",
 ];
 
 const FILTERS: [&str; 10] = [
@@ -100,6 +102,7 @@ fn query() -> impl Strategy<Value = Query> {
             range,
             count: if inside { Count::Inside } else { Count::Whole },
             civil: Civil::new(3_600_000, [(world::EPOCH_MS + 700_000, 7_200_000)]),
+            membership: world::membership(),
             filter: Some(Filter::parse(filter).unwrap()),
             keys: keys.into_iter().map(|name| Key::by_name(name).unwrap()).collect(),
             measures: Measure::ALL.to_vec(),

@@ -15,6 +15,8 @@ pub struct Names {
     /// The tenants there are. Where any are given, an unquoted tenant that is none of them is a mistake; a quoted
     /// one is taken as it is, for tenants of the past.
     pub tenants: Vec<String>,
+    /// The groups there are by their paths, each with all tenants that are in it or in a group in it.
+    pub groups: Vec<(String, Vec<String>)>,
     /// The classes of traffic there are, `other` among them; as with tenants.
     pub classes: Vec<String>,
     /// Interfaces by the names that exporters said.

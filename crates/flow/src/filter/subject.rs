@@ -169,6 +169,8 @@ const ALIASES: &[(&str, &str)] = &[
     ("iface", "if"),
     ("ether", "mac"),
     ("protocol", "proto"),
+    // Whose values are groups of tenants: the parser puts the tenants in their place.
+    ("group", "tenant"),
 ];
 
 /// Phrases of nfdump and tcpdump for columns that have another name here: qualifier, noun, columns.

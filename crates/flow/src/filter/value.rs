@@ -126,6 +126,22 @@ fn read_name(token: &Token<'_>, what: &str, names: &[String]) -> Result<Set, Mis
     Err(mistake.suggest_maybe(nearest(token.text, names.iter().map(String::as_str)).map(word)))
 }
 
+/// A group, as the tenants that are in it: what was in a group once is not known.
+pub(super) fn read_group(token: &Token<'_>, names: &Names) -> Result<Set, Mistake> {
+    let path = match &token.kind {
+        Kind::Quoted(path) => path.as_str(),
+        Kind::Word => token.text,
+        _ => return Err(missing(token, Domain::Name)),
+    };
+    if let Some((_, tenants)) = names.groups.iter().find(|(known, _)| known == path) {
+        let mut set = Set::Names { names: tenants.clone(), excluded: false };
+        set.settle();
+        return Ok(set);
+    }
+    let mistake = Mistake::new(token.place.clone(), format!("no tenant is in a group `{path}`"));
+    Err(mistake.suggest_maybe(nearest(path, names.groups.iter().map(|(known, _)| known.as_str())).map(word)))
+}
+
 /// A name as it must be written in a filter: in quotes unless it is one plain word.
 pub(super) fn word(name: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "._-/".contains(c);

@@ -28,6 +28,7 @@ pub(crate) fn filter(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let names = Names {
         exporters: vec![("core".into(), "192.0.2.1".parse().unwrap())],
+        groups: vec![("campus/north".into(), vec!["b".into(), "a".into()])],
         zone: Civil::new(3_600_000, [(2, 7_200_000)]),
         outside: Some(Arc::new(World(text.clone().into_owned()))),
         ..Names::default()

@@ -41,6 +41,7 @@ fn names() -> Names {
     Names {
         exporters: vec![("core".into(), core)],
         tenants: vec!["avtotrade".into(), "other".into()],
+        groups: vec![("campus/north".into(), vec!["avtotrade".into()])],
         interfaces: vec![interface("GigabitEthernet0/1", 7)],
         outside: Some(Arc::new(World)),
         ..Names::default()

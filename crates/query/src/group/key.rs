@@ -65,7 +65,7 @@ fn width_of(key: Key) -> u32 {
         Key::Column(column) => width(column.kind()),
         Key::Net(..) | Key::Remote => 128,
         Key::Time(_) => 64,
-        Key::Service => 32,
+        Key::Service | Key::Group(_) => 32,
         Key::HourOfDay | Key::Weekday => 8,
     }
 }
@@ -143,9 +143,10 @@ impl Layout {
         self.mask
     }
 
-    /// Whether any key is a name, which batches number each for themselves.
+    /// Whether any key is a name, which batches number each for themselves, or stands for one.
     pub(crate) fn has_names(&self) -> bool {
-        self.fields.iter().any(|field| field.kind() == Some(Kind::Name))
+        let is_name = |field: &Field| field.kind() == Some(Kind::Name) || field.is_group();
+        self.fields.iter().any(is_name)
     }
 
     /// The columns of text among the keys, whose values are numbered row by row.
@@ -185,6 +186,7 @@ impl Layout {
         let low = low_word(bits);
         let column = match field.key {
             Key::Column(column) => column,
+            Key::Group(_) => return Some(Cell::Name(Arc::clone(names.get(usize::try_from(low).ok()?)?))),
             other => return Some(worked_cell(other, bits)),
         };
         Some(match column.kind() {
@@ -205,6 +207,7 @@ impl Layout {
             Some(Kind::Word(_) | Kind::Name | Kind::Text) => {
                 self.cell(*field, a, names).cmp(&self.cell(*field, b, names))
             }
+            _ if field.is_group() => self.cell(*field, a, names).cmp(&self.cell(*field, b, names)),
             _ => self.known(*field, a).cmp(&self.known(*field, b)),
         };
         self.fields.iter().map(one).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
@@ -243,7 +246,7 @@ fn worked_cell(key: Key, bits: u128) -> Cell {
             Cell::Service { proto: number(low >> 17), port }
         }
         Key::Weekday => Cell::Weekday(number(low)),
-        Key::HourOfDay => Cell::Unsigned(low),
+        Key::HourOfDay | Key::Group(_) => Cell::Unsigned(low),
         Key::Column(_) | Key::Remote => Cell::Addr(Addr::from_bits(bits)),
     }
 }
@@ -260,6 +263,11 @@ const fn low_word(bits: u128) -> u64 {
 }
 
 impl Field {
+    /// Whether it is a group of tenants, whose values are numbers of names.
+    fn is_group(&self) -> bool {
+        matches!(self.key, Key::Group(_))
+    }
+
     /// What the values of the column are that the key is, where it is one.
     fn kind(&self) -> Option<Kind> {
         self.key.column().map(Column::kind)

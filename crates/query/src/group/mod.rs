@@ -72,6 +72,7 @@ impl Shared {
         let work = Work {
             keys: key::worked_out(&query.keys),
             civil: query.civil.clone(),
+            membership: query.membership.clone(),
             fine_ms: spread.as_ref().map_or(weir_flow::time::BIN_MS, |spread| spread.fine_ms),
         };
         let disk = options.spill.clone().map(Disk::new);
@@ -253,10 +254,12 @@ impl<'a> Grouping<'a> {
 
     /// Sees to it that this batch's names and the text of these rows have numbers.
     fn translate(&mut self, batch: &Batch, rows: Rows<'_>) -> Result<(), Full> {
-        let Shared { scheme, names, budget, .. } = self.shared;
+        let Shared { scheme, names, budget, work, .. } = self.shared;
         if scheme.layout.has_names() && !Arc::ptr_eq(batch.names(), &self.translated) {
             self.translated = Arc::clone(batch.names());
             self.beside.numbers.names = names.translate(batch.names());
+            let group = |depth| (depth, names.translate_groups(batch.names(), &work.membership, depth));
+            self.beside.numbers.groups = work.depths().map(group).collect();
         }
         self.beside.numbers.text.clear();
         for column in scheme.layout.texts() {

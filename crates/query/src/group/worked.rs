@@ -1,8 +1,9 @@
 //! Keys that are no columns, worked out row by row beside a batch: the service, the other side's address, the
-//! bucket of time.
+//! group of the tenant, the bucket of time.
 
 use crate::civil::Civil;
 use crate::key::{Address, Key};
+use crate::membership::Membership;
 use crate::name::Numbers;
 use crate::rows::Rows;
 use weir_flow::filter::service_of;
@@ -61,6 +62,7 @@ pub(super) enum Values {
 pub(crate) struct Work {
     pub(super) keys: Vec<Key>,
     pub(super) civil: Civil,
+    pub(super) membership: Membership,
     /// The width that flows are spread over.
     pub(super) fine_ms: i64,
 }
@@ -68,6 +70,16 @@ pub(crate) struct Work {
 /// The presence bit of the worked key at this place.
 pub(super) fn bit(at: usize) -> u64 {
     1 << (COUNT + at).min(63)
+}
+
+impl Work {
+    /// How far the paths of groups are told, of the keys that are groups.
+    pub(super) fn depths(&self) -> impl Iterator<Item = u8> {
+        self.keys.iter().filter_map(|key| match key {
+            Key::Group(depth) => Some(*depth),
+            _ => None,
+        })
+    }
 }
 
 impl Beside {
@@ -90,6 +102,10 @@ impl Beside {
                 Key::Service => Values::Words(services(batch, rows, &mut self.present, bit(at))),
                 Key::Remote | Key::Net(Address::Remote, _) => {
                     Values::Addrs(remotes(*key, batch, rows, &mut self.present, bit(at)))
+                }
+                Key::Group(depth) => {
+                    let groups = self.numbers.of_groups(*depth);
+                    Values::Words(tenant_groups(groups, batch, rows, &mut self.present, bit(at)))
                 }
                 _ => {
                     let Some(recent) = self.starts.get_mut(at) else { continue };
@@ -165,6 +181,27 @@ fn remote(batch: &Batch, row: usize) -> Option<Addr> {
         Direction::Local => addr(Column::NatDstAddr).or_else(|| addr(Column::DstAddr)),
         Direction::Transit | Direction::Unmatched | Direction::Duplicate => None,
     }
+}
+
+/// The groups of tenants: `groups` are those of the batch's names.
+fn tenant_groups(
+    groups: &[Option<u32>],
+    batch: &Batch,
+    rows: Rows<'_>,
+    present: &mut [u64],
+    bit: u64,
+) -> Vec<u64> {
+    let tenants = batch.u32s(Column::Tenant);
+    let mut values = vec![0; batch.len()];
+    for row in rows.places().map(|row| row as usize) {
+        let tenant = tenants.get(row).filter(|_| batch.is_present(row, Column::Tenant));
+        let Some(group) = tenant.and_then(|tenant| *groups.get(*tenant as usize)?) else { continue };
+        if let (Some(value), Some(present)) = (values.get_mut(row), present.get_mut(row)) {
+            *value = u64::from(group);
+            *present |= bit;
+        }
+    }
+    values
 }
 
 /// The keys of time of rows that each lie in one part, by when they begin. Every record has a time.

@@ -8,13 +8,18 @@ use weir_flow::filter::Filter;
 use weir_flow::schema::{COLUMNS, Kind};
 use weir_flow::time::spread;
 use weir_flow::{Addr, Batch, Column};
-use weir_query::{Cell, Civil, Count, Key, Listing, Measure, Order, Query, Table};
+use weir_query::{Cell, Civil, Count, Key, Listing, Measure, Membership, Order, Query, Table};
 
 /// Names of tenants; batches number them differently.
 const TENANTS: [&str; 3] = ["avtotrade", "OOO Avto", "b"];
 
 /// What exporters call applications.
 const TEXTS: [&str; 5] = ["", "dns", "ssl", "s", "b\u{fc}ro"];
+
+/// The groups that they are in; one is in none.
+pub(crate) fn membership() -> Membership {
+    Membership::new([("avtotrade", "campus/north"), ("b", "campus/south")])
+}
 
 /// The time all random records lie around.
 pub(crate) const EPOCH_MS: i64 = 1_790_000_000_000;
@@ -126,7 +131,7 @@ fn range() -> impl Strategy<Value = Option<Range<i64>>> {
 }
 
 /// Keys that are no columns.
-const WORKED: [&str; 10] = [
+const WORKED: [&str; 12] = [
     "src/29",
     "dst/24/127",
     "remote",
@@ -137,6 +142,8 @@ const WORKED: [&str; 10] = [
     "hour_of_day",
     "weekday",
     "day",
+    "group",
+    "group/1",
 ];
 
 /// Clocks that are ahead by hours and minutes, so that hours do not begin with UTC's.
@@ -159,6 +166,7 @@ pub(crate) fn query() -> impl Strategy<Value = Query> {
             range,
             count,
             civil: Civil::new(AHEAD_MS, []),
+            membership: membership(),
             filter,
             keys,
             measures,
@@ -315,6 +323,14 @@ fn key_of(key: Key, batch: &Batch, row: usize, part: i64) -> Option<Cell> {
             // None of the random ports is a service's.
             let port = ports.min().filter(|_| [6, 17, 33, 132, 136].contains(&proto));
             Cell::Service { proto, port: port.map(|port| u16::try_from(port).unwrap()) }
+        }
+        "group" | "group/1" => {
+            let path = match batch.get(row, Column::Tenant)? {
+                Value::Name("avtotrade") => "campus/north",
+                Value::Name("b") => "campus/south",
+                _ => return None,
+            };
+            Cell::Name(if key.to_string() == "group" { path } else { "campus" }.into())
         }
         "time/5m" => Cell::Time(part),
         "hour" => Cell::Time(local - local % HOUR_MS - AHEAD_MS),

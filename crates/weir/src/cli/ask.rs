@@ -279,6 +279,7 @@ fn names(config: &Config, labels: &Labels) -> Names {
     Names {
         exporters,
         tenants,
+        groups: config.group_members(),
         classes: config.classes.names().into_iter().map(str::to_owned).collect(),
         interfaces: interfaces.chain(own).collect(),
         services: name::services(),

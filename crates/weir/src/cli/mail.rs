@@ -5,7 +5,7 @@ use crate::clock;
 use crate::closing;
 use crate::config::Config;
 use crate::exit::{self, Failure, Outcome};
-use crate::mail::letter::file_name;
+use crate::mail::letter::{GROUP, file_name};
 use crate::mail::order::{self, Draft, Order, Queued};
 use crate::mail::postman::Postman;
 use crate::report::mail::{Mailbag, mbox};
@@ -30,6 +30,7 @@ const DAY_MS: i64 = 86_400_000;
     weir mail --period last --preview           writes the messages and sends nothing; add > preview.mbox\n  \
     weir mail avtotrade --period 2026-10 --to me@example.org\n  \
     weir mail avtotrade --period 2026-10 --again\n  \
+    weir mail --group campus/north --period last\n  \
     weir mail --status                          what was sent, what waits, what failed and why\n\n\
     Who was sent a period's statement is not sent it again, however often this is called: cron may do so every hour.\n\
     What cannot be sent now is tried again by the daemon, or by the next call that it is due at. See docs/mail.md.")]
@@ -37,6 +38,9 @@ pub(super) struct Arguments {
     /// Only these tenants, and no summary
     #[arg(value_name = "TENANT")]
     tenants: Vec<String>,
+    /// Only the paper of this group; may be given several times
+    #[arg(long = "group", value_name = "GROUP")]
+    groups: Vec<String>,
     /// A period that is over: last (the default), 2026-10, last-week, 2026-W41
     #[arg(long, value_name = "PERIOD")]
     period: Option<String>,
@@ -53,10 +57,10 @@ pub(super) struct Arguments {
     #[arg(long, conflicts_with_all = ["preview", "status"])]
     queue: bool,
     /// Queues nothing: tries now what waits for another try, and what failed
-    #[arg(long, conflicts_with_all = ["tenants", "period", "to", "preview", "again", "queue", "status"])]
+    #[arg(long, conflicts_with_all = ["tenants", "groups", "period", "to", "preview", "again", "queue", "status"])]
     retry: bool,
     /// Says what has become of all mail, and sends nothing
-    #[arg(long, conflicts_with_all = ["tenants", "to", "preview", "again"])]
+    #[arg(long, conflicts_with_all = ["tenants", "groups", "to", "preview", "again"])]
     status: bool,
     #[command(flatten)]
     common: Common,
@@ -72,7 +76,8 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let to = addresses(&arguments.to)?;
     let text = arguments.period.as_deref().unwrap_or("last");
     let period = usage::period(text, &config)?;
-    let order = Order { period: &period, tenants: &arguments.tenants, to: &to, again: arguments.again };
+    let Arguments { tenants, groups, again, .. } = arguments;
+    let order = Order { period: &period, tenants, groups, to: &to, again: *again };
     if let Some(folder) = &arguments.preview {
         return preview(&config, &order, folder);
     }
@@ -175,8 +180,12 @@ fn preview(config: &Config, order: &Order<'_>, folder: &Path) -> Outcome {
 
 /// The name of a letter's file.
 fn name(draft: &Draft, period: &Period) -> String {
-    let about = if draft.about.is_empty() { draft.kind } else { &draft.about };
-    format!("{}-{}.eml", file_name(about), file_name(&period.name()))
+    let about = match (draft.kind, draft.about.as_str()) {
+        (kind, "") => kind.to_owned(),
+        (GROUP, path) => format!("{GROUP}-{path}"),
+        (_, tenant) => tenant.to_owned(),
+    };
+    format!("{}-{}.eml", file_name(&about), file_name(&period.name()))
 }
 
 fn addresses(texts: &[String]) -> Outcome<Vec<Mailbox>> {

@@ -84,6 +84,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         range: Some(span),
         count: Count::Inside,
         civil: ask::civil(&config.zone),
+        membership: config.membership(),
         filter: arguments.which.filter(&config)?,
         keys,
         measures: vec![measure],

@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::thread;
 use std::time::{Duration, Instant};
+use weir_account::Group;
 use weir_books::Books;
 use weir_books::quota::{Block, Subject};
 
@@ -25,21 +26,22 @@ const EVERY: Duration = Duration::from_millis(100);
 #[command(after_help = "Examples:\n  \
     weir quota                                  who used how much of what\n  \
     weir quota avtotrade -o json\n  \
+    weir quota campus/north                     a group, where a quota is a group's\n  \
     weir quota undo avtotrade --why 'their backup ran twice'\n  \
     weir quota history -n 20")]
 pub(super) struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
-    /// Only this tenant
-    #[arg(value_name = "TENANT")]
-    tenant: Option<String>,
+    /// Only this tenant, or this group
+    #[arg(value_name = "TENANT|GROUP")]
+    only: Option<String>,
     #[command(flatten)]
     common: Common,
 }
 
 #[derive(Subcommand)]
 enum Command {
-    /// Ends the blocks of a tenant or of an address; they do not begin again in this cycle
+    /// Ends the blocks of a tenant, of a group or of an address; they do not begin again in this cycle
     Undo(UndoArguments),
     /// What was done about quotas and why, the newest first
     History(HistoryArguments),
@@ -49,7 +51,7 @@ enum Command {
 #[command(after_help = "Example:\n  weir quota undo 192.168.31.7 --why 'new limit agreed'")]
 struct UndoArguments {
     /// Whose block, or which address
-    #[arg(value_name = "TENANT|ADDRESS")]
+    #[arg(value_name = "TENANT|GROUP|ADDRESS")]
     of: String,
     /// The reason, for the audit trail
     #[arg(long, value_name = "REASON")]
@@ -78,13 +80,16 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
 fn show(arguments: &Arguments) -> Outcome {
     let form = arguments.common.form.text("quota")?;
     let config = arguments.common.config()?;
-    if let Some(tenant) = &arguments.tenant
-        && config.tenants.get(tenant).is_none()
+    if let Some(only) = &arguments.only
+        && config.tenants.get(only).is_none()
+        && config.group_named(only).is_err()
     {
-        let known: Vec<&str> = config.tenants.iter().map(|tenant| tenant.name.as_str()).collect();
-        let near = config::nearest(tenant, &known)
-            .map_or_else(String::new, |near| format!("; did you mean {near}?"));
-        return Err(Failure::new(format!("there is no tenant \"{tenant}\"{near}")));
+        let groups = config.tenants.groups();
+        let tenants = config.tenants.iter().map(|tenant| tenant.name.as_str());
+        let known: Vec<&str> = tenants.chain(groups.iter().map(Group::path)).collect();
+        let near =
+            config::nearest(only, &known).map_or_else(String::new, |near| format!("; did you mean {near}?"));
+        return Err(Failure::new(format!("there is no tenant and no group \"{only}\"{near}")));
     }
     let now_ms = clock::now_ms();
     let snapshot = ask::snapshot(&config, Some(&meter::span(&config, now_ms)?))?;
@@ -108,8 +113,8 @@ fn show(arguments: &Arguments) -> Outcome {
             (kept.subject, report::quota::in_order(marks))
         })
         .collect();
-    let tenant = arguments.tenant.as_deref();
-    let report = Report { config: &config, reading: &reading, passed: &passed, blocks: &blocks, tenant };
+    let only = arguments.only.as_deref();
+    let report = Report { config: &config, reading: &reading, passed: &passed, blocks: &blocks, only };
     report::print(&report.render(form))
 }
 

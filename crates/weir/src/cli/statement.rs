@@ -1,4 +1,4 @@
-//! `weir statement`: what tenants are told of a period, one or all of them, and the manager's page.
+//! `weir statement`: what tenants are told of a period, one or all of them, the paper of a group, and the manager's page.
 
 use super::{Common, usage};
 use crate::closing;
@@ -20,12 +20,13 @@ use weir_account::Period;
     weir statement avtotrade --period last --pdf avtotrade.pdf\n  \
     weir statement avtotrade --period 2026-10 -o json > avtotrade-2026-10.json\n  \
     weir statement --all --period last --out statements --forms html,pdf --summary\n  \
-    weir statement --summary --period last\n\n\
+    weir statement --summary --period last\n  \
+    weir statement --group campus/north --period last --pdf north.pdf\n\n\
     How statements look is said in [statement] of the configuration, and a tenant's language and unit\n\
     in its [[tenant]]: docs/statement.md.")]
 pub(super) struct Arguments {
     /// Whose
-    #[arg(value_name = "TENANT", required_unless_present_any = ["all", "summary"], conflicts_with = "all")]
+    #[arg(value_name = "TENANT", required_unless_present_any = ["all", "summary", "group"], conflicts_with = "all")]
     tenant: Option<String>,
     /// A period: 2026-10 (the billing month), last, 2026-10-05..2026-10-18, 2026-W41
     #[arg(long, value_name = "PERIOD")]
@@ -36,6 +37,9 @@ pub(super) struct Arguments {
     /// The manager's page: all tenants in one table, whose sum is the trial balance
     #[arg(long, conflicts_with = "tenant")]
     summary: bool,
+    /// The paper of a group: its tenants and those of the groups in it, with their sums
+    #[arg(long, value_name = "GROUP", conflicts_with_all = ["tenant", "all", "summary"])]
+    group: Option<String>,
     /// The folder for --all; made if it is not there, and files of the same names are replaced
     #[arg(long, value_name = "DIR", requires = "all")]
     out: Option<PathBuf>,
@@ -81,7 +85,7 @@ impl Paper {
     }
 }
 
-/// What can be put on paper: a tenant's statement, one that was closed, and the manager's page.
+/// What can be put on paper: a tenant's statement, one that was closed, and the page of a group or of all.
 enum Sheet {
     Statement(Box<Document>),
     Closed(Box<closing::Paper>),
@@ -150,13 +154,16 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let form = arguments.common.form.text("statement")?;
     let config = arguments.common.config()?;
     let period = usage::period(&arguments.period, &config)?;
+    let group = arguments.group.as_deref().map(|path| config.group_named(path).map_err(Failure::new));
+    let group = group.transpose()?;
     let prepared = statement::prepare(&config, &period)?;
     if let Some(folder) = &arguments.out {
         return write_all(&config, &prepared, &period, arguments, folder);
     }
-    let sheet = match &arguments.tenant {
-        Some(tenant) => Sheet::of(&config, &period, &prepared, tenant)?,
-        None => Sheet::Summary(Box::new(prepared.summary()?)),
+    let sheet = match (&arguments.tenant, &group) {
+        (Some(tenant), _) => Sheet::of(&config, &period, &prepared, tenant)?,
+        (None, Some(group)) => Sheet::Summary(Box::new(prepared.group(group)?)),
+        (None, None) => Sheet::Summary(Box::new(prepared.summary()?)),
     };
     let files = [(&arguments.html, Paper::Html), (&arguments.pdf, Paper::Pdf)];
     for (path, paper) in files {

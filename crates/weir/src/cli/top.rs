@@ -25,6 +25,8 @@ const EXAMPLES: &str = "Examples:
   weir top tenant,day --last 30d -n 0 -o csv
   weir top hour 'tenant avtotrade' --last 7d
   weir top src,dst -n 50 --by packets,octets 'dst port 53'
+  weir top group,tenant --last 30d
+  weir top dst_as 'own group campus/north' --last 1d
   weir top host --last 1d --compare 1w
   weir top conversation --bi --last 1h --averages
   weir top tenant --last 30d --percentile 95
@@ -37,6 +39,7 @@ Keys:
   src/24, dst/48        the network: up to 32 is IPv4's length (IPv6 /48), above it IPv6's (IPv4 /24);
                         src/24/56 says both; also host/N, remote/N and every other address
   remote                the other side of the tenant's host
+  group, group/1        the group of the tenant; the first names of its path: campus of campus/north
   service               protocol and the port that tells the service: the one with a name, else the lower
   time/5m, minute, hour, day, week, month    buckets of time, as the zone's clocks show it
   hour_of_day, weekday  the same of all days, of all weeks
@@ -185,6 +188,7 @@ fn query(arguments: &Arguments, config: &Config) -> Outcome<Query> {
         range: arguments.which.range(config)?,
         count: if inside { Count::Inside } else { Count::Whole },
         civil: ask::civil(&config.zone),
+        membership: config.membership(),
         filter: arguments.which.filter(config)?,
         keys,
         measures,
@@ -385,6 +389,7 @@ fn unknown(name: &str) -> Failure {
             let widths: Vec<String> = widths.map(|name| name.replace("time/", "")).collect();
             format!("{rest} is no bucket of time; there are {}", widths.join(", "))
         }
+        Some(_) if word == "group" => "write how many names of its path, as group/1".to_owned(),
         Some(_) if Key::by_name(word).is_some() => {
             "a network is an address column and lengths, as src/24, dst/24/48".to_owned()
         }

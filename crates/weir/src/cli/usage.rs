@@ -4,19 +4,22 @@ use super::{Common, ask};
 use crate::config::Config;
 use crate::exit::{Failure, Outcome};
 use crate::hosts::Hosts;
+use crate::report::group::Groups;
 use crate::report::usage::{self, Report};
 use crate::statement::{self, Account, Level, Wanted};
 use crate::{clock, report};
 use clap::Args;
 use std::collections::BTreeMap;
 use std::ops::Range;
-use weir_account::usage::Usage;
+use weir_account::group::Subtotals;
+use weir_account::usage::{TenantUsage, Usage};
 use weir_account::{Period, Span};
 
 #[derive(Args)]
 #[command(after_help = "Examples:\n  \
     weir usage --period 2026-10\n  \
     weir usage avtotrade --period 2026-10 --hosts\n  \
+    weir usage --period 2026-10 --groups\n  \
     weir usage --last 7d -o json")]
 pub(super) struct Arguments {
     /// Only this tenant
@@ -30,6 +33,9 @@ pub(super) struct Arguments {
     /// Each tenant's hosts, too
     #[arg(long)]
     hosts: bool,
+    /// Groups of tenants, each with all that is in it; their sum is the whole
+    #[arg(long, conflicts_with_all = ["tenant", "hosts"])]
+    groups: bool,
     #[command(flatten)]
     common: Common,
 }
@@ -37,7 +43,32 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     let config = arguments.common.config()?;
     let (span, range) = span(arguments, &config)?;
+    if arguments.groups {
+        return print_groups(&config, span, range, arguments.common.form);
+    }
     print_usage(&config, span, range, arguments.tenant.as_deref(), arguments.hosts, arguments.common.form)
+}
+
+fn print_groups(config: &Config, span: usage::Span, range: Range<i64>, form: report::Form) -> Outcome {
+    let account = Account::of_span(config, &range, None)?;
+    let mut subtotals = Subtotals::<TenantUsage>::default();
+    for (tenant, usage) in account.usage.tenants() {
+        let group = config.tenants.get(tenant).and_then(|tenant| tenant.group.as_ref());
+        subtotals.add(group, |sum| sum.join(usage))?;
+    }
+    let report = Groups {
+        span,
+        zone: &config.zone,
+        unit: config.unit,
+        subtotals: &subtotals,
+        balance: &account.balance,
+        completeness: &account.completeness,
+        exporter: &|address| config.exporter_name(address),
+    };
+    match form {
+        form @ (report::Form::Parquet | report::Form::Arrow) => report::columns::print(form, &report.sheet()),
+        form => report::print(&report.render(form)),
+    }
 }
 
 /// The usage of a period.

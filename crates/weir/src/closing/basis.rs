@@ -8,9 +8,9 @@ use weir_books::digest;
 use weir_store::{Committed, Holds, Snapshot};
 
 /// Tables of the configuration that are about the machine and not about who pays what: no figure depends on them, and some
-/// hold secrets, which do not belong into books.
-const MACHINE: [&str; 9] =
-    ["store", "listen", "collect", "web", "memory", "relay", "mail", "schedule", "quota"];
+/// hold secrets, which do not belong into books. Nor does any figure depend on who is in which group.
+const MACHINE: [&str; 10] =
+    ["store", "listen", "collect", "web", "memory", "relay", "mail", "schedule", "quota", "group"];
 
 /// What of the configuration statements rest on, as TOML that is read back to the same.
 ///
@@ -21,6 +21,10 @@ pub(crate) fn configuration(config: &Config) -> Outcome<String> {
         |error: &dyn std::fmt::Display| Failure::new(format!("the configuration cannot be kept: {error}"));
     let mut table: toml::Table = config.dump().parse().map_err(|error: toml::de::Error| defect(&error))?;
     MACHINE.iter().for_each(|name| drop(table.remove(*name)));
+    let tenants = table.get_mut("tenant").and_then(toml::Value::as_array_mut);
+    for tenant in tenants.into_iter().flatten().filter_map(toml::Value::as_table_mut) {
+        tenant.remove("group");
+    }
     toml::to_string(&table).map_err(|error| defect(&error))
 }
 
@@ -118,5 +122,12 @@ mod tests {
         assert_eq!((back.tariffs, back.exporters, back.day), (config.tariffs, config.exporters, 15));
         assert_eq!(back.tenants.get("acme").unwrap().tariff.as_deref(), Some("gold"));
         assert_eq!(back.zone.name(), "Europe/Berlin");
+        // Groups change nothing that stands: what is kept is the same to the octet with and without them.
+        let grouped = text.replace(
+            "tariff = \"gold\"\n\n[[tariff]]",
+            "tariff = \"gold\"\ngroup = \"campus/north\"\n\n[[group]]\nname = \"campus\"\n\n[[tariff]]",
+        );
+        assert_ne!(grouped, text);
+        assert_eq!(configuration(&config::read(&grouped).unwrap()).unwrap(), kept);
     }
 }

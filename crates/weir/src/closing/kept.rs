@@ -1,9 +1,11 @@
 //! A closed statement, printed as it was closed.
 
+use super::figure::Figures;
 use super::zone;
 use crate::config::Config;
 use crate::exit::{self, Failure, Outcome};
 use crate::report::{self, Form};
+use serde_json::Value as Json;
 use std::io::Write;
 use weir_account::Period;
 use weir_books::{Books, Closed, Kept, digest};
@@ -20,17 +22,43 @@ pub(crate) struct Paper {
 /// # Errors
 /// The books cannot be read, or the tenant had no statement then.
 pub(crate) fn kept(config: &Config, tenant: &str, period: &Period) -> Outcome<Option<Paper>> {
-    let Some(books) = Books::read(&config.store)? else { return Ok(None) };
-    let Some(closed) = books.overlapping(period.from_ms(), period.to_ms())? else { return Ok(None) };
-    let closing = &closed.closing;
-    if closing.period != period.name()
-        || (closing.from_ms, closing.to_ms) != (period.from_ms(), period.to_ms())
-    {
-        return Ok(None);
-    }
+    let Some(Shelf { books, closed }) = Shelf::of(config, period)? else { return Ok(None) };
     match books.statement_of(closed.place, tenant)? {
         Some(kept) => Ok(Some(Paper { books, closed, kept })),
         None => Err(Failure::new(format!("\"{tenant}\" had no statement when {period} was closed"))),
+    }
+}
+
+/// The statements of a period that is closed.
+pub(crate) struct Shelf {
+    books: Books,
+    closed: Closed,
+}
+
+impl Shelf {
+    /// Those of a period, if it is closed.
+    ///
+    /// # Errors
+    /// The books cannot be read.
+    pub(crate) fn of(config: &Config, period: &Period) -> Outcome<Option<Self>> {
+        let Some(books) = Books::read(&config.store)? else { return Ok(None) };
+        let Some(closed) = books.overlapping(period.from_ms(), period.to_ms())? else { return Ok(None) };
+        let closing = &closed.closing;
+        let is_it = closing.period == period.name()
+            && (closing.from_ms, closing.to_ms) == (period.from_ms(), period.to_ms());
+        Ok(is_it.then_some(Self { books, closed }))
+    }
+
+    /// The figures of a tenant's statement, and the statement for programs; `None` if it had none then.
+    ///
+    /// # Errors
+    /// The books cannot be read, or hold what is no figures.
+    pub(crate) fn figures(&self, tenant: &str) -> Outcome<Option<(Figures, Json)>> {
+        let Some(kept) = self.books.statement_of(self.closed.place, tenant)? else { return Ok(None) };
+        let figures = Figures::parse(&kept.figures).zip(serde_json::from_slice(&kept.document).ok());
+        figures.map(Some).ok_or_else(|| {
+            Failure::new(format!("statement {} in the books has no figures: run weir verify", kept.number))
+        })
     }
 }
 
@@ -93,7 +121,7 @@ impl Paper {
             Form::Json => self.bytes("json")?,
             Form::Csv => self.bytes("csv")?,
             Form::Ndjson => {
-                let json: serde_json::Value = serde_json::from_slice(&self.kept.document)
+                let json: Json = serde_json::from_slice(&self.kept.document)
                     .map_err(|error| Failure::new(format!("statement {}: {error}", self.kept.number)))?;
                 return report::print(&format!("{json}\n"));
             }

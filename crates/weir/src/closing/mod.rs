@@ -18,7 +18,8 @@ mod recount;
 pub(crate) mod verify;
 
 pub(crate) use close::{Order, close};
-pub(crate) use kept::{Paper, kept};
+pub(crate) use figure::{Amounts, Figures};
+pub(crate) use kept::{Paper, Shelf, kept};
 
 use crate::exit::{Failure, Outcome};
 use weir_account::Zone;

@@ -1,12 +1,11 @@
 //! `[[class]]`: classes of traffic by its remote side (docs/classes.md).
 
-use super::Exporter;
 use super::dump::{list, quote};
 use super::mistake::nearest;
 use super::read::{Reader, Table, number};
 use super::tariff::hours_text;
+use super::{Config, Exporter};
 use std::fmt::Write;
-use std::io::Read;
 use std::ops::Range;
 use toml::de::DeValue;
 use weir_account::Classes;
@@ -98,22 +97,14 @@ impl Reader {
             }
             return None;
         };
-        let Some(exporter) = exporters.iter().find(|one| one.name == *name) else {
-            let known: Vec<&str> = exporters.iter().map(|one| one.name.as_str()).collect();
-            let cure = match nearest(name, &known) {
-                Some(near) => format!("did you mean \"{near}\"?"),
-                None => format!("add [[exporter]] with name = \"{name}\""),
-            };
-            self.note(place.clone(), format!("there is no exporter \"{name}\""), cure);
-            return None;
-        };
+        let (address, names) = self.exporter_named(name, place.clone(), exporters)?;
         let DeValue::Array(items) = interfaces.get_ref() else {
             let cure = "write interfaces = [\"uplink\", 7]";
             self.note(interfaces.span(), "interfaces is no list of interfaces", cure);
             return None;
         };
-        let indexes = items.iter().filter_map(|item| self.interface(item, &exporter.interfaces)).collect();
-        Some((exporter.address, indexes))
+        let indexes = items.iter().filter_map(|item| self.interface(item, names)).collect();
+        Some((address, indexes))
     }
 
     /// `networks_file = "national.txt"`: prefixes in lines, with spaces or commas between several; `#` begins a comment.
@@ -160,13 +151,7 @@ pub(crate) fn unknown(classes: &Classes, tariff: &Tariff) -> Option<(String, Str
 fn read_prefixes(path: &str) -> Result<Vec<Prefix>, (String, String)> {
     let cure = "write the path of a file with prefixes, one a line";
     let failed = |why: String| (format!("cannot read the file {path}: {why}"), cure.to_owned());
-    let file = std::fs::File::open(path).map_err(|error| failed(error.to_string()))?;
-    let mut text = String::new();
-    let read =
-        file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text).map_err(|error| failed(error.to_string()))?;
-    if read as u64 > FILE_BYTES_MAX {
-        return Err(failed(format!("it has more than {} MiB", FILE_BYTES_MAX >> 20)));
-    }
+    let text = crate::name::read_list(path, FILE_BYTES_MAX).map_err(failed)?;
     let prefixes = prefixes(&text).map_err(|(line, why)| {
         let (what, cure) = why.split_once(": ").or_else(|| why.split_once("; ")).unwrap_or((&why, cure));
         (format!("{path}, line {line}: {what}"), cure.to_owned())
@@ -189,9 +174,9 @@ fn prefixes(text: &str) -> Result<Vec<Prefix>, (usize, String)> {
     Ok(prefixes)
 }
 
-/// The classes as TOML.
-pub(super) fn write(classes: &Classes, exporters: &[Exporter], out: &mut String) -> std::fmt::Result {
-    for class in classes.iter() {
+/// The classes of a configuration as TOML.
+pub(super) fn write(config: &Config, out: &mut String) -> std::fmt::Result {
+    for class in config.classes.iter() {
         writeln!(out, "\n[[class]]\nname = {}", quote(&class.name))?;
         if !class.networks.is_empty() {
             let networks: Vec<String> = class.networks.iter().map(ToString::to_string).collect();
@@ -207,10 +192,9 @@ pub(super) fn write(classes: &Classes, exporters: &[Exporter], out: &mut String)
             writeln!(out, "as = [{}]", numbers(&mut class.systems.iter().copied()))?;
         }
         if let Some((address, interfaces)) = &class.interfaces {
-            let known = exporters.iter().find(|exporter| exporter.address == *address);
-            let name = known.map_or_else(|| address.to_string(), |exporter| exporter.name.clone());
+            let name = quote(&config.exporter_name(*address));
             let interfaces = numbers(&mut interfaces.iter().copied());
-            writeln!(out, "exporter = {}\ninterfaces = [{interfaces}]", quote(&name))?;
+            writeln!(out, "exporter = {name}\ninterfaces = [{interfaces}]")?;
         }
         if let Some(hours) = &class.hours {
             writeln!(out, "{}", hours_text(hours))?;

@@ -55,7 +55,10 @@ impl Config {
         for tenant in self.tenants.iter() {
             self.write_tenant(tenant, out)?;
         }
-        super::class::write(&self.classes, &self.exporters, out)?;
+        for group in &self.groups {
+            group.write(out)?;
+        }
+        super::class::write(self, out)?;
         super::tariff::write(&self.tariffs, &self.zone, out)?;
         self.statement.write(out)?;
         if let Some(mail) = &self.mail {

@@ -7,6 +7,8 @@ mod block;
 pub(crate) mod class;
 mod collect;
 mod dump;
+mod exporter;
+pub(crate) mod group;
 mod listen;
 mod mail;
 pub(crate) mod memory;
@@ -88,6 +90,8 @@ pub(crate) struct Config {
     pub(crate) exporters: Vec<Exporter>,
     pub(crate) relays: Vec<Relay>,
     pub(crate) tenants: Tenants,
+    /// What is said of groups of tenants beside who is in them.
+    pub(crate) groups: Vec<group::Entry>,
     /// Classes of traffic by its remote side.
     pub(crate) classes: Classes,
     /// What traffic costs.
@@ -125,6 +129,7 @@ impl Default for Config {
             exporters: Vec::new(),
             relays: Vec::new(),
             tenants: Tenants::default(),
+            groups: Vec::new(),
             classes: Classes::default(),
             tariffs: Vec::new(),
             statement: Statements::default(),

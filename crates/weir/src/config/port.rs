@@ -103,9 +103,7 @@ impl Reader {
             }
             return None;
         };
-        let known = exporters.iter().find(|exporter| exporter.name == name);
-        let address = self.exporter_named(name, place, exporters)?;
-        let interfaces = known.map_or(&[][..], |exporter| &exporter.interfaces);
+        let (address, interfaces) = self.exporter_named(name, place, exporters)?;
         self.interface(value, interfaces).map(|index| Port::Interface(address, index))
     }
 }

@@ -1,15 +1,17 @@
 //! `[[quota]]` and `[quotas]`: what may be used, and what happens when it was (docs/quotas.md).
 
+mod action;
 mod write;
 
 use super::read::{Reader, Table};
 use super::store::bytes;
+pub(crate) use action::{Action, Task};
+use std::collections::BTreeSet;
 use std::ops::Range;
-use std::path::Path;
 use toml::de::DeValue;
 use weir_account::quota::{QuotaError, Threshold, hundredths};
 use weir_account::tariff::Direction;
-use weir_account::{Prefix, Tenants, quota};
+use weir_account::{Classes, Group, Prefix, Tenants, quota};
 
 /// Percents at which something happens, unless the operator names others.
 const PERCENTS: [u16; 3] = [50, 80, 100];
@@ -57,11 +59,15 @@ pub(crate) enum Allow {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Quota {
     pub(crate) name: String,
-    /// Whose it is; everybody's where nobody is named.
-    pub(crate) tenants: Option<Vec<String>>,
+    /// Whose it is; everybody's where nobody is named. Where groups are, of all tenants in them.
+    pub(crate) tenants: Option<BTreeSet<String>>,
+    /// The groups that are named.
+    pub(crate) groups: Vec<Group>,
     pub(crate) each: Each,
     pub(crate) cycle: Cycle,
     pub(crate) direction: Direction,
+    /// Of which classes' traffic; of all, if none is named.
+    pub(crate) classes: Vec<String>,
     /// The limit, and where something happens.
     pub(crate) rule: quota::Quota,
     pub(crate) actions: Vec<Action>,
@@ -72,7 +78,7 @@ pub(crate) struct Quota {
 impl Quota {
     /// Whether it is this tenant's.
     pub(crate) fn is_of(&self, tenant: &str) -> bool {
-        self.tenants.as_ref().is_none_or(|tenants| tenants.iter().any(|one| one == tenant))
+        self.tenants.as_ref().is_none_or(|tenants| tenants.contains(tenant))
     }
 }
 
@@ -81,10 +87,17 @@ impl Quota {
 pub(crate) enum Each {
     Tenant,
     Host,
+    /// All tenants of a group together.
+    Group,
 }
 
 impl Each {
-    const ALL: [(&'static str, Self); 2] = [("tenant", Self::Tenant), ("host", Self::Host)];
+    const ALL: [(&'static str, Self); 3] =
+        [("tenant", Self::Tenant), ("host", Self::Host), ("group", Self::Group)];
+
+    pub(crate) fn word(self) -> &'static str {
+        Self::ALL.into_iter().find(|(_, one)| *one == self).map_or("", |(word, _)| word)
+    }
 }
 
 /// After which the limit is whole again.
@@ -103,54 +116,14 @@ impl Cycle {
     }
 }
 
-/// What is done at a threshold.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Action {
-    pub(crate) at: Threshold,
-    pub(crate) task: Task,
-    /// Whether it is done, too, when the threshold is taken back. A block always ends then.
-    pub(crate) back: bool,
-}
-
-/// What exactly.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Task {
-    Mail {
-        to: Vec<String>,
-    },
-    Webhook {
-        url: String,
-    },
-    Exec {
-        program: Vec<String>,
-    },
-    /// Sets for IPv4 and for IPv6; one at least.
-    Nftables {
-        set: Option<String>,
-        set6: Option<String>,
-    },
-}
-
-impl Task {
-    /// The word of `do`.
-    pub(crate) fn word(&self) -> &'static str {
-        match self {
-            Self::Mail { .. } => "mail",
-            Self::Webhook { .. } => "webhook",
-            Self::Exec { .. } => "exec",
-            Self::Nftables { .. } => "nftables",
-        }
-    }
-}
-
 impl Reader {
-    pub(super) fn quotas(&mut self, root: Table<'_>, tenants: &Tenants) -> Quotas {
+    pub(super) fn quotas(&mut self, root: Table<'_>, tenants: &Tenants, classes: &Classes) -> Quotas {
         let mut quotas = Quotas::default();
         if let Some(table) = self.table(root, "quotas") {
             self.quotas_table(table, tenants, &mut quotas);
         }
         for (table, at) in self.tables(root, "quota") {
-            let Some(quota) = self.quota(table, at.clone(), tenants) else { continue };
+            let Some(quota) = self.quota(table, at.clone(), tenants, classes) else { continue };
             if quotas.list.iter().any(|known| known.name == quota.name) {
                 self.note(at, format!("there are two quotas \"{}\"", quota.name), "rename one");
             }
@@ -189,13 +162,21 @@ impl Reader {
         }
     }
 
-    fn quota(&mut self, table: Table<'_>, at: Range<usize>, tenants: &Tenants) -> Option<Quota> {
+    fn quota(
+        &mut self,
+        table: Table<'_>,
+        at: Range<usize>,
+        tenants: &Tenants,
+        classes: &Classes,
+    ) -> Option<Quota> {
         let known = [
             "name",
             "tenants",
+            "groups",
             "each",
             "cycle",
             "direction",
+            "classes",
             "limit",
             "thresholds",
             "hysteresis",
@@ -211,8 +192,16 @@ impl Reader {
             }
         }
         let name = self.string(table, "name").map(|(name, _)| name.to_owned());
-        let named = self.quota_tenants(table, tenants);
-        let each = self.word(table, "each", &Each::ALL).unwrap_or(Each::Tenant);
+        let groups = self.quota_groups(table, tenants);
+        let named = match groups.is_empty() {
+            true => self.quota_tenants(table, tenants),
+            false => {
+                let members = groups.iter().flat_map(|group| tenants.in_group(group));
+                Some(members.map(|tenant| tenant.name.clone()).collect())
+            }
+        };
+        let each = self.each(table, &groups);
+        let classes = self.quota_classes(table, classes);
         let cycle = self.word(table, "cycle", &Cycle::ALL).unwrap_or(Cycle::Month);
         let directions = Direction::ALL.map(|direction| (direction.word(), direction));
         let direction = self.word(table, "direction", &directions).unwrap_or_default();
@@ -230,7 +219,8 @@ impl Reader {
         let hysteresis = hysteresis.unwrap_or_else(|| fitting(first));
         match quota::Quota::new(limit?, thresholds, hysteresis) {
             Ok(rule) => {
-                Some(Quota { name: name?, tenants: named, each, cycle, direction, rule, actions, is_dry })
+                let (name, tenants) = (name?, named);
+                Some(Quota { name, tenants, groups, each, cycle, direction, classes, rule, actions, is_dry })
             }
             Err(error) => {
                 let (key, cure) = match error {
@@ -245,7 +235,56 @@ impl Reader {
         }
     }
 
-    fn quota_tenants(&mut self, table: Table<'_>, tenants: &Tenants) -> Option<Vec<String>> {
+    /// Whose use is compared with the limit: that of groups together, if groups are named and nothing else is said.
+    fn each(&mut self, table: Table<'_>, groups: &[Group]) -> Each {
+        let each = self.word(table, "each", &Each::ALL);
+        if let (Some(Each::Group), true, Some(value)) = (each, groups.is_empty(), table.get("each"))
+            && !table.contains_key("groups")
+        {
+            self.note(value.span(), "no group is named", "add groups = [\"campus/north\"]");
+        }
+        each.unwrap_or(if groups.is_empty() { Each::Tenant } else { Each::Group })
+    }
+
+    /// `groups = ["campus/north"]`.
+    fn quota_groups(&mut self, table: Table<'_>, tenants: &Tenants) -> Vec<Group> {
+        let Some(value) = table.get("groups") else { return Vec::new() };
+        if matches!(value.get_ref(), DeValue::Array(list) if list.is_empty()) {
+            self.note(value.span(), "groups is empty", "name some, or leave it out");
+        }
+        if table.contains_key("tenants") {
+            let cure = "take one out: a group is all tenants in it";
+            self.note(value.span(), "both tenants and groups are named", cure);
+        }
+        let known = tenants.groups();
+        let mut groups: Vec<Group> = Vec::new();
+        for (text, place) in self.strings(table, "groups") {
+            match self.known_group(text, place.clone(), &known) {
+                Some(group) if groups.contains(&group) => {
+                    self.note(place, format!("group \"{group}\" is named twice"), "take one out");
+                }
+                group => groups.extend(group),
+            }
+        }
+        groups
+    }
+
+    /// `classes = ["transit"]`, as tariffs have it.
+    fn quota_classes(&mut self, table: Table<'_>, classes: &Classes) -> Vec<String> {
+        let known = classes.names();
+        for (name, place) in self.strings(table, "classes") {
+            if !known.contains(&name) {
+                let cure = match super::nearest(name, &known) {
+                    Some(near) => format!("did you mean \"{near}\"?"),
+                    None => format!("add [[class]] with name = \"{name}\""),
+                };
+                self.note(place, format!("there is no class \"{name}\""), cure);
+            }
+        }
+        self.class_names(table)
+    }
+
+    fn quota_tenants(&mut self, table: Table<'_>, tenants: &Tenants) -> Option<BTreeSet<String>> {
         let value = table.get("tenants")?;
         let names = self.strings(table, "tenants");
         if let (DeValue::Array(list), true) = (value.get_ref(), names.is_empty())
@@ -253,12 +292,12 @@ impl Reader {
         {
             self.note(value.span(), "tenants is empty", "name some, or leave it out: then it is everybody's");
         }
-        let mut known = Vec::new();
+        let mut known = BTreeSet::new();
         for (name, place) in names {
             if tenants.get(name).is_none_or(|tenant| tenant.is_shared) {
                 self.no_tenant(name, place, tenants, "");
             }
-            known.push(name.to_owned());
+            known.insert(name.to_owned());
         }
         Some(known)
     }
@@ -317,181 +356,6 @@ impl Reader {
         thresholds
     }
 
-    fn actions(&mut self, table: Table<'_>, thresholds: &[Threshold]) -> Vec<Action> {
-        let mut actions = Vec::new();
-        for (table, place) in self.tables(table, "action") {
-            self.keys(
-                table,
-                "[[quota.action]]",
-                &["at", "do", "to", "url", "program", "set", "set6", "back"],
-            );
-            let at = self.threshold(table, &place, thresholds);
-            let task = self.task(table, &place);
-            let back = self.boolean(table, "back");
-            if back && matches!(task, Some(Task::Nftables { .. })) {
-                let place = table.get("back").map_or(place, toml::Spanned::span);
-                self.note(
-                    place,
-                    "back of a block",
-                    "take it out: a block always ends when its threshold is taken back",
-                );
-            }
-            if let (Some(at), Some(task)) = (at, task) {
-                actions.push(Action { at, task, back });
-            }
-        }
-        actions
-    }
-
-    /// `at = 100`, `at = "pace"`, `at = "forecast"`: one of the quota's thresholds.
-    fn threshold(
-        &mut self,
-        table: Table<'_>,
-        place: &Range<usize>,
-        known: &[Threshold],
-    ) -> Option<Threshold> {
-        let Some(value) = table.get("at") else {
-            self.missing(place.clone(), "[[quota.action]]", "at", "at = 100");
-            return None;
-        };
-        let (found, missing) = match value.get_ref() {
-            DeValue::Integer(_) => {
-                let percent = super::read::number(value).and_then(|n| u16::try_from(n).ok());
-                let at = percent.map(Threshold::Percent);
-                (at.filter(|at| known.contains(at)), "add it to thresholds of this quota".to_owned())
-            }
-            DeValue::String(word) if word == "pace" => {
-                let at = known.iter().find(|one| matches!(one, Threshold::Pace(_))).copied();
-                (at, "add pace = 2.0 to this quota".to_owned())
-            }
-            DeValue::String(word) if word == "forecast" => {
-                let at = known.contains(&Threshold::Forecast).then_some(Threshold::Forecast);
-                (at, "add forecast = true to this quota".to_owned())
-            }
-            _ => (None, "write a percent as at = 100, or at = \"pace\", or at = \"forecast\"".to_owned()),
-        };
-        if found.is_none() {
-            self.note(value.span(), "at is no threshold of this quota", missing);
-        }
-        found
-    }
-
-    fn task(&mut self, table: Table<'_>, place: &Range<usize>) -> Option<Task> {
-        let words = ["mail", "webhook", "exec", "nftables"].map(|word| (word, word));
-        if !table.contains_key("do") {
-            self.missing(place.clone(), "[[quota.action]]", "do", "do = \"webhook\"");
-        }
-        let word = self.word(table, "do", &words)?;
-        let (needed, example) = match word {
-            "mail" => ("to", "to = [\"noc@example.com\"], or [\"tenant\"] for the tenant's own addresses"),
-            "webhook" => ("url", "url = \"https://example.com/quota\""),
-            "exec" => ("program", "program = [\"/usr/local/bin/block\", \"{tenant}\"]"),
-            _ => ("set", "set = \"inet weir blocked\""),
-        };
-        for key in ["to", "url", "program", "set", "set6"] {
-            let is_needed = key == needed || (needed == "set" && key == "set6");
-            if let Some(value) = table.get(key).filter(|_| !is_needed) {
-                self.note(value.span(), format!("{key} is nothing for \"{word}\""), "take it out");
-            }
-        }
-        let is_there = table.contains_key(needed) || (needed == "set" && table.contains_key("set6"));
-        if !is_there {
-            self.missing(place.clone(), &format!("[[quota.action]] of {word}"), needed, example);
-            return None;
-        }
-        match word {
-            "mail" => {
-                if !self.has_mail {
-                    let cure =
-                        "add [mail] with from and server (docs/mail.md), or do it with webhook or exec";
-                    self.note(place.clone(), "there is no [mail] that says how mail is sent", cure);
-                }
-                let to: Vec<String> =
-                    self.strings(table, "to").into_iter().map(|(to, _)| to.to_owned()).collect();
-                Some(Task::Mail { to })
-            }
-            "webhook" => self.url(table).map(|url| Task::Webhook { url }),
-            "exec" => self.program(table).map(|program| Task::Exec { program }),
-            _ => {
-                let (set, set6) = (self.set(table, "set"), self.set(table, "set6"));
-                (set.is_some() || set6.is_some()).then_some(Task::Nftables { set, set6 })
-            }
-        }
-    }
-
-    fn url(&mut self, table: Table<'_>) -> Option<String> {
-        let (text, place) = self.string(table, "url")?;
-        let is_good = text
-            .parse::<hyper::Uri>()
-            .is_ok_and(|uri| uri.host().is_some() && matches!(uri.scheme_str(), Some("http" | "https")));
-        if !is_good {
-            self.note(
-                place,
-                format!("\"{text}\" is no address to call"),
-                "write url = \"https://example.com/quota\"",
-            );
-        }
-        is_good.then(|| text.to_owned())
-    }
-
-    /// A program by its whole path, so that nobody's `PATH` decides which it is, and words that are filled in.
-    fn program(&mut self, table: Table<'_>) -> Option<Vec<String>> {
-        let words = self.strings(table, "program");
-        let value = table.get("program")?;
-        let Some((first, place)) = words.first().cloned() else {
-            self.note(
-                value.span(),
-                "program is empty",
-                "write program = [\"/usr/local/bin/block\", \"{tenant}\"]",
-            );
-            return None;
-        };
-        if !Path::new(first).is_absolute() {
-            self.note(
-                place,
-                format!("\"{first}\" is no whole path"),
-                "write it from the root, as \"/usr/local/bin/block\"",
-            );
-            return None;
-        }
-        for (word, place) in words.iter().skip(1) {
-            for name in placeholders(word) {
-                if !PLACEHOLDERS.contains(&name) {
-                    let cure = match super::nearest(name, &PLACEHOLDERS) {
-                        Some(near) => format!("did you mean {{{near}}}?"),
-                        None => format!("known are {{{}}}", PLACEHOLDERS.join("}, {")),
-                    };
-                    self.note(place.clone(), format!("nothing is called {{{name}}}"), cure);
-                }
-            }
-        }
-        Some(words.into_iter().map(|(word, _)| word.to_owned()).collect())
-    }
-
-    /// Family, table and name of a set.
-    fn set(&mut self, table: Table<'_>, key: &str) -> Option<String> {
-        let (text, place) = self.string(table, key)?;
-        let words: Vec<&str> = text.split_whitespace().collect();
-        let is_name = |word: &str| {
-            word.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-                && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-./\\".contains(&b))
-        };
-        match &words[..] {
-            [family, table, name]
-                if ["inet", "ip", "ip6", "netdev", "bridge"].contains(family)
-                    && is_name(table)
-                    && is_name(name) =>
-            {
-                Some(words.join(" "))
-            }
-            _ => {
-                let cure = "write family, table and set, as \"inet weir blocked\"";
-                self.note(place, format!("\"{text}\" is no set of nftables"), cure);
-                None
-            }
-        }
-    }
-
     fn span(&mut self, text: &str, place: Range<usize>, example: &str) -> Option<i64> {
         let span = span_ms(text);
         if span.is_none() {
@@ -500,15 +364,6 @@ impl Reader {
         }
         span
     }
-}
-
-/// What a program's arguments may ask for.
-pub(crate) const PLACEHOLDERS: [&str; 11] =
-    ["quota", "tenant", "host", "cycle", "event", "threshold", "used", "limit", "percent", "time", "id"];
-
-/// The names in braces of a word.
-pub(crate) fn placeholders(word: &str) -> impl Iterator<Item = &str> {
-    word.split('{').skip(1).filter_map(|rest| Some(rest.split_once('}')?.0))
 }
 
 /// `2`, `2.0`, `1.25`, as hundredths.

@@ -10,6 +10,31 @@ use weir_account::attribution::Count;
 use weir_account::{Prefix, Zone};
 use weir_flow::Addr;
 
+/// The tables of the configuration.
+const TABLES: [&str; 21] = [
+    "store",
+    "listen",
+    "collect",
+    "limits",
+    "web",
+    "names",
+    "sql",
+    "exporter",
+    "relay",
+    "tenant",
+    "group",
+    "shared",
+    "class",
+    "tariff",
+    "quota",
+    "quotas",
+    "accounting",
+    "billing",
+    "statement",
+    "mail",
+    "schedule",
+];
+
 /// Reads a configuration.
 ///
 /// # Errors
@@ -59,30 +84,6 @@ pub(super) struct Reader {
     pub(super) opens_files: bool,
 }
 
-/// What may stand in a configuration.
-const TABLES: [&str; 20] = [
-    "store",
-    "listen",
-    "collect",
-    "limits",
-    "web",
-    "names",
-    "sql",
-    "exporter",
-    "relay",
-    "tenant",
-    "shared",
-    "class",
-    "tariff",
-    "quota",
-    "quotas",
-    "accounting",
-    "billing",
-    "statement",
-    "mail",
-    "schedule",
-];
-
 impl Reader {
     fn config(&mut self, root: &DeTable<'_>) -> Config {
         let mut config = Config::default();
@@ -122,6 +123,7 @@ impl Reader {
         self.classes_of_tariffs(root, &config.classes, &config.tariffs);
         let Config { tariffs, exporters, zone, .. } = &config;
         config.tenants = self.tenants(root, &Beside { tariffs, exporters, zone });
+        config.groups = self.groups(root, &config.tenants);
         config.statement = self.statement(root);
         if let (Some(mail), Some(value)) = (self.table(root, "mail"), root.get("mail")) {
             config.mail = self.mail(mail, value.span());
@@ -129,7 +131,7 @@ impl Reader {
         let schedules = self.tables(root, "schedule").into_iter();
         config.schedules =
             schedules.filter_map(|(table, at)| self.schedule(table, at, root.contains_key("mail"))).collect();
-        config.quotas = self.quotas(root, &config.tenants);
+        config.quotas = self.quotas(root, &config.tenants, &config.classes);
         config
     }
 

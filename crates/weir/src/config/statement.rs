@@ -145,7 +145,7 @@ impl Reader {
         tenants
     }
 
-    fn language(&mut self, table: Table<'_>) -> Option<Language> {
+    pub(super) fn language(&mut self, table: Table<'_>) -> Option<Language> {
         let known = Language::ALL.map(|language| (language.code(), language));
         self.word(table, "language", &known)
     }

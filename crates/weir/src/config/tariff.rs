@@ -217,7 +217,7 @@ impl Reader {
     }
 
     /// `classes = ["free"]`: of all traffic with the outside, if it is left out.
-    fn class_names(&mut self, table: Table<'_>) -> Vec<String> {
+    pub(super) fn class_names(&mut self, table: Table<'_>) -> Vec<String> {
         let names: Vec<String> =
             self.strings(table, "classes").into_iter().map(|(name, _)| name.to_owned()).collect();
         if let (Some(value), true) = (table.get("classes"), names.is_empty()) {

@@ -15,7 +15,7 @@ use weir_account::{Network, Tenant, Tenants, Zone};
 use weir_flow::Addr;
 
 /// The keys of `[[tenant]]`. `language` and `unit` are read with `[statement]`.
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 12] = [
     "name",
     "networks",
     "interfaces",
@@ -25,6 +25,7 @@ const KEYS: [&str; 11] = [
     "mail",
     "nested",
     "tariff",
+    "group",
     "language",
     "unit",
 ];
@@ -83,8 +84,18 @@ impl Reader {
         let nested = self.boolean(table, "nested");
         let tariff = self.tariff_of(table, beside.tariffs);
         let exporters = self.exporters_of(table, beside.exporters);
-        let own =
-            Tenant { name: name?, networks, ports, exporters, nested, mail, tariff, ..Tenant::default() };
+        let group = self.group_of(table);
+        let own = Tenant {
+            name: name?,
+            networks,
+            ports,
+            exporters,
+            nested,
+            mail,
+            tariff,
+            group,
+            ..Tenant::default()
+        };
         Some((own, places))
     }
 
@@ -168,31 +179,11 @@ impl Reader {
         }
         for (text, place) in listed {
             match self.exporter_named(text, place.clone(), known) {
-                Some(address) if found.contains(&address) => {
+                Some((address, _)) if found.contains(&address) => {
                     self.note(place, format!("exporter \"{text}\" is named twice"), "take one out");
                 }
-                address => found.extend(address),
+                named => found.extend(named.map(|(address, _)| address)),
             }
-        }
-        found
-    }
-
-    /// The address of an exporter, which is a name of `[[exporter]]` or an address.
-    pub(super) fn exporter_named(
-        &mut self,
-        text: &str,
-        place: Range<usize>,
-        known: &[Exporter],
-    ) -> Option<Addr> {
-        let named = known.iter().find(|exporter| exporter.name == text).map(|exporter| exporter.address);
-        let found = named.or_else(|| text.parse().ok());
-        if found.is_none() {
-            let names: Vec<&str> = known.iter().map(|exporter| exporter.name.as_str()).collect();
-            let cure = match nearest(text, &names) {
-                Some(near) => format!("did you mean \"{near}\"?"),
-                None => format!("add [[exporter]] with name = \"{text}\", or write its address"),
-            };
-            self.note(place, format!("there is no exporter \"{text}\""), cure);
         }
         found
     }
@@ -238,6 +229,9 @@ impl Config {
         }
         if let Some(tariff) = &tenant.tariff {
             writeln!(out, "tariff = {}", quote(tariff))?;
+        }
+        if let Some(group) = &tenant.group {
+            writeln!(out, "group = {}", quote(group.path()))?;
         }
         self.statement.write_tenant(&tenant.name, out)
     }

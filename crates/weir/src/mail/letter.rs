@@ -20,6 +20,8 @@ use weir_books::About;
 pub(crate) const STATEMENT: &str = "statement";
 /// The manager's.
 pub(crate) const SUMMARY: &str = "summary";
+/// The paper of a group.
+pub(crate) const GROUP: &str = "group";
 
 /// What a letter says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,7 +103,7 @@ impl Body {
         })
     }
 
-    /// The manager's summary, with who gets no letter.
+    /// The manager's summary, with who gets no letter; or the paper of a group.
     ///
     /// # Errors
     /// It cannot be set as PDF.
@@ -111,7 +113,8 @@ impl Body {
         period: &str,
         unreached: &[String],
     ) -> Outcome<Self> {
-        let name = format!("{SUMMARY}-{}", file_name(period));
+        let about = summary.of.as_ref().map_or(SUMMARY, |about| about.group.path());
+        let name = format!("{}-{}", file_name(about), file_name(period));
         let stated = summary.json();
         let mut attached = Vec::new();
         for form in &mail.attach {

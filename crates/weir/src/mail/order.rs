@@ -2,22 +2,25 @@
 //!
 //! Statements are prepared only if somebody is to be written to: asking every hour costs nothing.
 
-use super::letter::{Body, Head, STATEMENT, SUMMARY};
+use super::letter::{Body, GROUP, Head, STATEMENT, SUMMARY};
 use super::settings;
 use crate::closing;
 use crate::config::{Config, Mail, nearest};
 use crate::exit::{Failure, Outcome};
 use crate::statement::{self, Prepared};
 use lettre::message::Mailbox;
-use weir_account::{Period, Tenant};
+use weir_account::{Group, Period, Tenant};
 use weir_books::{About, Books, Letter};
 
 /// What is to be sent.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Order<'a> {
     pub(crate) period: &'a Period,
-    /// Of these tenants; empty: of all, with the manager's summary.
+    /// Of these tenants,
     pub(crate) tenants: &'a [String],
+    /// and of these groups. If none is named, of all tenants, and of the groups that have an address; with the manager's
+    /// summary.
+    pub(crate) groups: &'a [String],
     /// To these addresses instead of the configuration's.
     pub(crate) to: &'a [Mailbox],
     /// Whether who was written to is written to again.
@@ -28,7 +31,7 @@ pub(crate) struct Order<'a> {
 #[derive(Debug, Clone)]
 pub(crate) struct Draft {
     pub(crate) kind: &'static str,
-    /// The tenant; empty for the summary.
+    /// The tenant or the group; empty for the summary.
     pub(crate) about: String,
     pub(crate) edition: u32,
     pub(crate) to: Vec<Mailbox>,
@@ -141,7 +144,7 @@ struct Line {
     to: Vec<Mailbox>,
 }
 
-/// To whom something would go, tenants in the order of the configuration, the manager last.
+/// To whom something would go: tenants and groups in the order of the configuration, the manager last.
 fn addressees(config: &Config, order: &Order<'_>) -> Outcome<Vec<Line>> {
     let mail = settings(config)?;
     let known: Vec<&str> = config.payers().map(|tenant| tenant.name.as_str()).collect();
@@ -154,20 +157,47 @@ fn addressees(config: &Config, order: &Order<'_>) -> Outcome<Vec<Line>> {
     }
     // Who had no network in the period is told of it only if somebody asks for that.
     let time = order.period.from_ms()..order.period.to_ms();
-    let is_wanted = |tenant: &&Tenant| match order.tenants {
-        [] => tenant.is_present(&time),
-        named => named.contains(&tenant.name),
+    let is_for_all = order.tenants.is_empty() && order.groups.is_empty();
+    let is_wanted = |tenant: &&Tenant| match is_for_all {
+        true => tenant.is_present(&time),
+        false => order.tenants.contains(&tenant.name),
     };
     let mut lines = Vec::new();
     for tenant in config.payers().filter(is_wanted) {
         let to = if order.to.is_empty() { mailboxes(&tenant.mail) } else { order.to.to_vec() };
         lines.push(Line { kind: STATEMENT, about: tenant.name.clone(), edition: 1, to });
     }
+    for (group, to) in groups(config, order, is_for_all)? {
+        let to = if order.to.is_empty() { to } else { order.to.to_vec() };
+        lines.push(Line { kind: GROUP, about: group.path().to_owned(), edition: 1, to });
+    }
     let manager = if order.to.is_empty() { mail.manager.as_slice() } else { order.to };
-    if order.tenants.is_empty() && !mail.manager.is_empty() {
+    if is_for_all && !mail.manager.is_empty() {
         lines.push(Line { kind: SUMMARY, about: String::new(), edition: 1, to: manager.to_vec() });
     }
     Ok(lines)
+}
+
+/// The groups whose papers are wanted, with their addresses.
+fn groups(config: &Config, order: &Order<'_>, is_for_all: bool) -> Outcome<Vec<(Group, Vec<Mailbox>)>> {
+    let time = order.period.from_ms()..order.period.to_ms();
+    let has_tenants = |group: &Group| config.tenants.in_group(group).any(|tenant| tenant.is_present(&time));
+    let addressed = config.groups.iter().filter(|entry| is_for_all && !entry.mail.is_empty());
+    let mut wanted: Vec<(Group, Vec<Mailbox>)> = addressed
+        .filter(|entry| has_tenants(&entry.group))
+        .map(|entry| (entry.group.clone(), mailboxes(&entry.mail)))
+        .collect();
+    for path in order.groups {
+        let group = config.group_named(path).map_err(Failure::new)?;
+        let to = config.group(&group).map_or_else(Vec::new, |entry| mailboxes(&entry.mail));
+        if to.is_empty() && order.to.is_empty() {
+            return Err(Failure::new(format!(
+                "the group {group} has no address: add [[group]] with name = \"{group}\" and mail, or say --to"
+            )));
+        }
+        wanted.push((group, to));
+    }
+    Ok(wanted)
 }
 
 /// Addresses of the configuration, which were looked at when it was read.
@@ -231,6 +261,10 @@ fn body(
     let name = period.name();
     if line.kind == SUMMARY {
         return Body::summary(mail, &prepared.summary()?, &name, unreached).map(Some);
+    }
+    if line.kind == GROUP {
+        let group = config.group_named(&line.about).map_err(Failure::new)?;
+        return Body::summary(mail, &prepared.group(&group)?, &name, &[]).map(Some);
     }
     let document = prepared.one(&line.about)?;
     match closing::kept(config, &line.about, period) {

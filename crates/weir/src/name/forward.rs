@@ -43,18 +43,24 @@ pub(crate) fn outside(config: &Config) -> Arc<dyn Outside> {
     Arc::clone(world) as Arc<dyn Outside>
 }
 
+/// The text of a file of values, if it has no more bytes than this.
+///
+/// # Errors
+/// Why there is none, in a few words that can stand after a colon.
+pub(crate) fn read_list(path: &str, bytes_max: u64) -> Result<String, String> {
+    let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
+    let mut text = String::new();
+    let bytes = file.take(bytes_max.saturating_add(1)).read_to_string(&mut text);
+    match bytes {
+        Ok(bytes) if bytes as u64 > bytes_max => Err(format!("it has more than {} MiB", bytes_max >> 20)),
+        Ok(_) => Ok(text),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
 impl Outside for World {
     fn file(&self, path: &str) -> Result<String, String> {
-        let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
-        let mut text = String::new();
-        let read = file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text);
-        match read {
-            Ok(length) if length as u64 > FILE_BYTES_MAX => {
-                Err(format!("it has more than {} MiB", FILE_BYTES_MAX >> 20))
-            }
-            Ok(_) => Ok(text),
-            Err(error) => Err(error.to_string()),
-        }
+        read_list(path, FILE_BYTES_MAX)
     }
 
     fn addresses(&self, host: &str) -> Result<Vec<Addr>, String> {

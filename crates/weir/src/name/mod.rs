@@ -12,7 +12,7 @@ mod reverse;
 mod service;
 
 pub(crate) use book::{Book, Glossary, Known};
-pub(crate) use forward::outside;
+pub(crate) use forward::{outside, read_list};
 #[cfg(feature = "sql")]
 pub(crate) use service::of_ports;
 pub(crate) use service::services;

@@ -1,14 +1,27 @@
 //! Which networks are blocked when somebody is: those that are the tenant's now, less what must never be blocked and less
 //! what lies inside them and is another's now.
 
+use super::whose::Whose;
 use crate::config::Config;
 use crate::config::quota::Allow;
 use weir_account::{Prefix, Tenant};
 use weir_flow::Addr;
 
-/// The networks of a tenant, or of one host of it, that may be blocked at this time: none encloses another. A host whose
-/// network is no longer the tenant's is none of it.
-pub(super) fn elements(config: &Config, tenant: &str, host: Option<Addr>, now_ms: i64) -> Vec<Prefix> {
+/// The networks of whom a quota is looked at for, that may be blocked at this time: none encloses another. A group has those
+/// of all its tenants.
+pub(super) fn elements(config: &Config, whose: &Whose, now_ms: i64) -> Vec<Prefix> {
+    match whose {
+        Whose::Tenant(tenant) => of_tenant(config, tenant, None, now_ms),
+        Whose::Host(tenant, host) => of_tenant(config, tenant, Some(*host), now_ms),
+        Whose::Group(group) => {
+            let tenants = config.tenants.in_group(group);
+            apart(tenants.flat_map(|tenant| of_tenant(config, &tenant.name, None, now_ms)).collect())
+        }
+    }
+}
+
+/// The networks of a tenant, or of one host of it. A host whose network is no longer the tenant's is none of it.
+fn of_tenant(config: &Config, tenant: &str, host: Option<Addr>, now_ms: i64) -> Vec<Prefix> {
     let networks = |tenant: &Tenant| -> Vec<Prefix> {
         let whole = tenant.networks.iter().filter(|one| one.ports.is_none());
         whole.filter(|one| one.holds(now_ms)).map(|one| one.prefix).collect()
@@ -110,7 +123,7 @@ allow = ["10.0.1.5", "10.0.128.0/17", "kiosk"]
     fn found(tenant: &str, host: Option<&str>) -> Vec<String> {
         let config = crate::config::read(CONFIGURATION).unwrap();
         let host = host.map(|host| host.parse().unwrap());
-        elements(&config, tenant, host, 0).iter().map(ToString::to_string).collect()
+        of_tenant(&config, tenant, host, 0).iter().map(ToString::to_string).collect()
     }
 
     #[test]
@@ -156,7 +169,7 @@ allow = ["10.0.1.5", "10.0.128.0/17", "kiosk"]
         let config = crate::config::read(text).unwrap();
         let found = |tenant: &str, host: Option<&str>, now_ms: i64| -> Vec<String> {
             let host = host.map(|host| host.parse().unwrap());
-            elements(&config, tenant, host, now_ms).iter().map(ToString::to_string).collect()
+            of_tenant(&config, tenant, host, now_ms).iter().map(ToString::to_string).collect()
         };
         // 2026-10-14T00:00Z.
         let turn = 1_791_936_000_000;
@@ -175,12 +188,30 @@ allow = ["10.0.1.5", "10.0.128.0/17", "kiosk"]
                     ports = \"80\" }]\n";
         let config = crate::config::read(text).unwrap();
         let found = |tenant: &str, host: Option<&str>| -> Vec<String> {
-            let host = host.map(|host| host.parse().unwrap());
-            elements(&config, tenant, host, 0).iter().map(ToString::to_string).collect()
+            let tenant = tenant.to_owned();
+            let whose = match host {
+                None => Whose::Tenant(tenant),
+                Some(host) => Whose::Host(tenant, host.parse().unwrap()),
+            };
+            elements(&config, &whose, 0).iter().map(ToString::to_string).collect()
         };
         assert_eq!(found("a", None), ["203.0.113.8/32"]);
         assert!(found("b", None).is_empty() && found("a", Some("203.0.113.7")).is_empty());
         assert_eq!(found("a", Some("203.0.113.8")), ["203.0.113.8/32"]);
+    }
+
+    #[test]
+    fn a_group_has_the_networks_of_all_its_tenants() {
+        let group = |name: &str| format!("name = \"{name}\"\ngroup = \"campus/{name}\"");
+        let text = ["block", "shop"].iter().fold(CONFIGURATION.to_owned(), |text, name| {
+            text.replace(&format!("name = \"{name}\""), &group(name))
+        });
+        let config = crate::config::read(&text).unwrap();
+        let found = |path: &str| elements(&config, &Whose::Group(path.parse().unwrap()), 0);
+        // The shop's networks fill the hole that they are in the block's; the kiosk's stay out.
+        let both: Vec<Prefix> = [found("campus/block"), found("campus/shop")].concat();
+        assert_eq!(found("campus"), apart(both));
+        assert_eq!(found("campus/shop").len(), 8);
     }
 
     proptest! {

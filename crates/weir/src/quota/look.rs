@@ -5,9 +5,10 @@ use super::element::elements;
 use super::errand::Errand;
 use super::figure::{Figures, Result as Became};
 use super::meter::{self, Metered, Reading};
+use super::whose::Whose;
 use super::word::{self, Crossing};
 use crate::config::Config;
-use crate::config::quota::{Action, Each, Quota, Task};
+use crate::config::quota::{Action, Quota, Task};
 use crate::exit::Outcome;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -16,7 +17,6 @@ use weir_account::Prefix;
 use weir_account::quota::{Change, Edge, Threshold, Watch};
 use weir_books::quota::{Block, BlockState, Changes, Deed, Kept, Mark, Release, Subject};
 use weir_books::{Books, Entry};
-use weir_flow::Addr;
 
 /// Hosts of one quota that are remembered; others that pass a threshold are counted and not acted upon.
 const WATCHED_MAX: usize = 10_000;
@@ -56,21 +56,11 @@ pub(super) fn look(config: &Config, books: &Books, reading: &Reading, figures: &
     Ok(look.changes)
 }
 
-/// The subject of a quota as the books name it.
-pub(super) fn subject(quota: &Quota, tenant: &str, host: Option<Addr>) -> Subject {
-    Subject { quota: quota.name.clone(), tenant: tenant.to_owned(), host: host.map(|host| host.to_string()) }
-}
-
 /// The place and the element of everything that an action blocks.
-fn targets(
-    config: &Config,
-    task: &Task,
-    (tenant, host): (&str, Option<Addr>),
-    now_ms: i64,
-) -> Vec<(String, Prefix)> {
+fn targets(config: &Config, task: &Task, whose: &Whose, now_ms: i64) -> Vec<(String, Prefix)> {
     let Task::Nftables { set, set6 } = task else { return Vec::new() };
     let place = |network: &Prefix| if network.is_v4() { set.clone() } else { set6.clone() };
-    elements(config, tenant, host, now_ms)
+    elements(config, whose, now_ms)
         .into_iter()
         .filter_map(|network| Some((place(&network)?, network)))
         .collect()
@@ -82,7 +72,7 @@ impl Look<'_> {
         let (mut watched, mut unwatched) = (BTreeMap::<usize, usize>::new(), 0u64);
         for metered in &reading.metered {
             let Some(quota) = self.config.quotas.list.get(metered.quota) else { continue };
-            let subject = subject(quota, &metered.tenant, metered.host);
+            let subject = metered.whose.subject(quota);
             let kept = self.known.remove(&subject);
             if kept.is_none() {
                 let count = watched.entry(metered.quota).or_default();
@@ -91,7 +81,7 @@ impl Look<'_> {
                     continue;
                 }
                 *count += 1;
-                if *count > WATCHED_MAX && metered.host.is_some() {
+                if *count > WATCHED_MAX && metered.whose.host().is_some() {
                     unwatched += 1;
                     continue;
                 }
@@ -147,10 +137,7 @@ impl Look<'_> {
                     ("webhook", Errand::Call { url: url.clone(), body: crossing.document() })
                 }
                 Task::Exec { program } => ("exec", Errand::Run { program: crossing.fill(program) }),
-                Task::Mail { to } => {
-                    let own = self.config.tenants.get(&metered.tenant).map(|tenant| &tenant.mail[..]);
-                    ("mail", crossing.mail(to, own.unwrap_or_default()))
-                }
+                Task::Mail { to } => ("mail", crossing.mail(to, self.config)),
                 // Blocks are next.
                 Task::Nftables { .. } => continue,
             };
@@ -185,7 +172,7 @@ impl Look<'_> {
         let passed: Vec<Threshold> = watch.passed().collect();
         let mut stays: BTreeSet<(String, String)> = BTreeSet::new();
         for action in quota.actions.iter().filter(is_block).filter(|action| passed.contains(&action.at)) {
-            let targets = targets(self.config, &action.task, (&metered.tenant, metered.host), self.now_ms);
+            let targets = targets(self.config, &action.task, &metered.whose, self.now_ms);
             stays.extend(targets.iter().map(|(place, network)| (place.clone(), network.to_string())));
             let is_new = |change: &&Change| change.threshold == action.at && change.what == Edge::Passed;
             if let Some(change) = changes.iter().find(is_new) {
@@ -293,22 +280,19 @@ impl Look<'_> {
 
     /// Why a block is over, if it is.
     fn why_over(&self, block: &Block) -> Option<String> {
-        let Subject { quota, tenant, host } = &block.subject;
         if block.until_ms.is_some_and(|until_ms| self.now_ms >= until_ms) {
             return Some("it lasted as long as expire in [quotas] says".to_owned());
         }
-        let Some(quota) = self.config.quotas.list.iter().find(|one| one.name == *quota) else {
+        let Some(quota) = self.config.quotas.list.iter().find(|one| one.name == block.subject.quota) else {
             return Some("the configuration has no such quota any more".to_owned());
         };
         if quota.is_dry {
             return Some("the quota is a dry run now".to_owned());
         }
-        let each = if host.is_some() { Each::Host } else { Each::Tenant };
-        if !quota.is_of(tenant) || quota.each != each {
+        let Some(whose) = Whose::of(&block.subject).filter(|whose| whose.is_under(quota)) else {
             return Some("the quota is no longer for it".to_owned());
-        }
-        let host = host.as_ref().and_then(|host| host.parse().ok());
-        let blocked = |action: &Action| targets(self.config, &action.task, (tenant, host), self.now_ms);
+        };
+        let blocked = |action: &Action| targets(self.config, &action.task, &whose, self.now_ms);
         let mut targets = quota.actions.iter().flat_map(blocked);
         let is_meant =
             targets.any(|(place, network)| place == block.place && network.to_string() == block.element);
@@ -343,15 +327,13 @@ impl Look<'_> {
         for (subject, kept) in std::mem::take(&mut self.known) {
             let place = self.config.quotas.list.iter().position(|quota| quota.name == subject.quota);
             let quota = place.and_then(|place| Some((place, self.config.quotas.list.get(place)?)));
-            let host = subject.host.as_ref().and_then(|host| host.parse().ok());
-            match quota.filter(|(_, quota)| {
-                quota.is_of(&subject.tenant)
-                    && (quota.each == Each::Host) == subject.host.is_some()
-                    && self.config.tenants.get(&subject.tenant).is_some()
-            }) {
-                Some((place, quota)) => {
-                    let metered =
-                        meter::nothing(self.config, place, quota, (&subject.tenant, host), self.now_ms)?;
+            let is_ours =
+                |whose: &Whose| whose.tenant().is_none_or(|name| self.config.tenants.get(name).is_some());
+            let whose = Whose::of(&subject).filter(is_ours);
+            let known = quota.zip(whose).filter(|((_, quota), whose)| whose.is_under(quota));
+            match known {
+                Some(((place, quota), whose)) => {
+                    let metered = meter::nothing(self.config, place, quota, whose, self.now_ms)?;
                     self.one(quota, &metered, subject, Some(kept));
                 }
                 None => self.changes.kept.push(Kept { marks: Vec::new(), ..kept }),

@@ -2,15 +2,18 @@
 //! told yet. From committed accounts, in one pass over the bins of the longest cycle; the same data and the same instant
 //! give the same figures.
 
+use super::whose::Whose;
 use crate::config::Config;
 use crate::config::quota::{Cycle, Each, Quota};
 use crate::exit::{Failure, Outcome};
 use std::collections::HashMap;
 use std::ops::Range;
+use weir_account::class::OTHER;
 use weir_account::quota::{Lately, Seen};
+use weir_account::shared::Part;
 use weir_account::tariff::Direction;
 use weir_account::usage::Kind;
-use weir_account::{Overflow, Period, Pool, Sums};
+use weir_account::{Overflow, Period, Pool, Tenants};
 use weir_flow::Addr;
 use weir_flow::health::Counter;
 use weir_flow::time::bin;
@@ -42,8 +45,7 @@ pub(crate) struct Reading {
 pub(crate) struct Metered {
     /// The quota's place in the configuration.
     pub(crate) quota: usize,
-    pub(crate) tenant: String,
-    pub(crate) host: Option<Addr>,
+    pub(crate) whose: Whose,
     /// The cycle's name, as 2026-10.
     pub(crate) cycle: String,
     pub(crate) seen: Seen,
@@ -70,26 +72,49 @@ impl Ways {
         Ok(())
     }
 
+    fn plus(self, other: Self) -> Result<Self, Overflow> {
+        let plus = |a: u64, b: u64| a.checked_add(b).ok_or(Overflow);
+        Ok(Self { came: plus(self.came, other.came)?, went: plus(self.went, other.went)? })
+    }
+
     fn by(self, direction: Direction) -> Result<u64, Overflow> {
         u64::try_from(direction.of((self.came, self.went))).map_err(|_| Overflow)
     }
 }
 
-/// What a subject used in all that is looked at.
-#[derive(Debug, Clone, Default)]
+/// What somebody used, as seen through a lens.
+#[derive(Debug, Clone, Copy, Default)]
 struct Sum {
-    /// In the cycle, and of late, by the place of the lens.
-    cycles: Vec<(Ways, Ways)>,
+    /// In the cycle,
+    cycle: Ways,
+    /// and of late in it.
+    lately: Ways,
     /// In the time in which exporters may not have told all,
     untold: Ways,
     /// and in the hour before that.
     before: Ways,
 }
 
-/// One cycle, and the time that its pace is judged by.
+impl Sum {
+    fn plus(self, other: Self) -> Result<Self, Overflow> {
+        Ok(Self {
+            cycle: self.cycle.plus(other.cycle)?,
+            lately: self.lately.plus(other.lately)?,
+            untold: self.untold.plus(other.untold)?,
+            before: self.before.plus(other.before)?,
+        })
+    }
+}
+
+/// What somebody used through each lens, by its place.
+type Sums = Vec<Sum>;
+
+/// One cycle with the time that its pace is judged by, and the classes of traffic that are looked at.
 #[derive(Debug)]
 struct Lens {
     cycle: Cycle,
+    /// All, if none is named.
+    classes: Vec<String>,
     name: String,
     range: Range<i64>,
     since_ms: i64,
@@ -98,7 +123,7 @@ struct Lens {
 }
 
 impl Lens {
-    fn new(config: &Config, cycle: Cycle, now_ms: i64) -> Outcome<Self> {
+    fn new(config: &Config, cycle: Cycle, classes: &[String], now_ms: i64) -> Outcome<Self> {
         let period = period(config, cycle, now_ms)?;
         let window_ms = match cycle {
             Cycle::Month => DAY_MS,
@@ -107,7 +132,18 @@ impl Lens {
         };
         let since_ms = bin(now_ms.saturating_sub(window_ms)).max(period.from_ms());
         let has_pace = now_ms.saturating_sub(since_ms) >= window_ms / 4;
-        Ok(Self { cycle, name: period.name(), range: period.from_ms()..period.to_ms(), since_ms, has_pace })
+        let range = period.from_ms()..period.to_ms();
+        Ok(Self { cycle, classes: classes.to_vec(), name: period.name(), range, since_ms, has_pace })
+    }
+
+    /// Whether it looks at a class; records from before there were classes are of no other.
+    fn takes(&self, class: Option<&str>) -> bool {
+        let class = class.unwrap_or(OTHER);
+        self.classes.is_empty() || self.classes.iter().any(|known| known == class)
+    }
+
+    fn is_of(&self, quota: &Quota) -> bool {
+        self.cycle == quota.cycle && self.classes == quota.classes
     }
 }
 
@@ -122,12 +158,23 @@ fn period(config: &Config, cycle: Cycle, now_ms: i64) -> Outcome<Period> {
     period.map_err(|error| Failure::new(error.to_string()))
 }
 
+/// What somebody used in five minutes.
+struct Used<'a> {
+    tenant: &'a str,
+    /// None of a share: nobody knows whose host it was.
+    host: Option<Addr>,
+    kind: Kind,
+    class: Option<&'a str>,
+    bin: i64,
+    octets: u64,
+}
+
 /// Adds up what the store says.
 struct Meter {
     lenses: Vec<Lens>,
     untold: Range<i64>,
     before: Range<i64>,
-    tenants: HashMap<Box<str>, (Sum, HashMap<Addr, Sum>)>,
+    tenants: HashMap<Box<str>, (Sums, HashMap<Addr, Sums>)>,
     /// What is shared out when all is there: no host's, as nobody knows whose.
     pool: Pool,
 }
@@ -135,10 +182,11 @@ struct Meter {
 impl Meter {
     /// For the cycles of all quotas, with nothing read yet.
     fn new(config: &Config, now_ms: i64) -> Outcome<Self> {
-        let mut cycles: Vec<Cycle> = config.quotas.list.iter().map(|quota| quota.cycle).collect();
-        cycles.sort_unstable();
-        cycles.dedup();
-        let lenses = cycles.into_iter().map(|cycle| Lens::new(config, cycle, now_ms));
+        let mut kinds: Vec<(Cycle, &[String])> =
+            config.quotas.list.iter().map(|quota| (quota.cycle, &quota.classes[..])).collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        let lenses = kinds.into_iter().map(|(cycle, classes)| Lens::new(config, cycle, classes, now_ms));
         let lenses = lenses.collect::<Outcome<Vec<_>>>()?;
         let untold_ms = bin(now_ms.saturating_sub(config.quotas.lag_ms));
         let (untold, before) = (untold_ms..i64::MAX, untold_ms.saturating_sub(HOUR_MS)..untold_ms);
@@ -153,80 +201,103 @@ impl Meter {
 
     fn add(&mut self, row: &BinRow<'_>) -> Result<(), Overflow> {
         let (Some(kind), Some(tenant)) = (Kind::by_name(row.kind.word()), row.tenant) else { return Ok(()) };
-        let octets = row.counts.octets;
-        let sums = Sums { octets, ..Sums::ZERO };
+        let sums = weir_account::Sums { octets: row.counts.octets, ..weir_account::Sums::ZERO };
         if kind.has_tenant() && self.pool.take(tenant, kind, row.class, row.bin, sums)? {
             return Ok(());
         }
-        self.put(tenant, row.host, kind, row.bin, octets)
+        self.put(&Used { tenant, host: row.host, kind, class: row.class, bin: row.bin, octets: sums.octets })
     }
 
     /// Gives the members of shared addresses their parts.
     fn share_out(&mut self) -> Result<(), Overflow> {
         let pool = std::mem::take(&mut self.pool);
-        pool.share_out(|part| self.put(part.tenant, None, part.kind, part.start_ms, part.sums.octets))
+        pool.share_out(|part| {
+            let Part { tenant, kind, class, start_ms: bin, sums, .. } = part;
+            self.put(&Used { tenant, host: None, kind, class, bin, octets: sums.octets })
+        })
     }
 
-    fn put(
-        &mut self,
-        tenant: &str,
-        host: Option<Addr>,
-        kind: Kind,
-        bin: i64,
-        octets: u64,
-    ) -> Result<(), Overflow> {
+    fn put(&mut self, used: &Used<'_>) -> Result<(), Overflow> {
+        let Used { tenant, host, kind, class, bin, octets } = *used;
         if !self.tenants.contains_key(tenant) {
             self.tenants.insert(tenant.into(), Default::default());
         }
         let Some((whole, hosts)) = self.tenants.get_mut(tenant) else { return Ok(()) };
         let host = host.map(|host| hosts.entry(host).or_default());
-        for sum in [Some(whole), host].into_iter().flatten() {
-            sum.cycles.resize(self.lenses.len(), Default::default());
-            for (lens, (used, lately)) in self.lenses.iter().zip(&mut sum.cycles) {
+        for sums in [Some(whole), host].into_iter().flatten() {
+            sums.resize(self.lenses.len(), Sum::default());
+            for (lens, sum) in self.lenses.iter().zip(sums).filter(|(lens, _)| lens.takes(class)) {
                 if lens.range.contains(&bin) {
-                    used.add(kind, octets)?;
+                    sum.cycle.add(kind, octets)?;
                     if bin >= lens.since_ms {
-                        lately.add(kind, octets)?;
+                        sum.lately.add(kind, octets)?;
                     }
                 }
-            }
-            if self.untold.contains(&bin) {
-                sum.untold.add(kind, octets)?;
-            } else if self.before.contains(&bin) {
-                sum.before.add(kind, octets)?;
+                if self.untold.contains(&bin) {
+                    sum.untold.add(kind, octets)?;
+                } else if self.before.contains(&bin) {
+                    sum.before.add(kind, octets)?;
+                }
             }
         }
         Ok(())
+    }
+
+    /// What somebody used through the lens at this place; a group as much as all its tenants.
+    fn sum(&self, whose: &Whose, lens: usize, tenants: &Tenants) -> Result<Sum, Overflow> {
+        let through = |sums: &Sums| sums.get(lens).copied();
+        let of = |tenant: &str| self.tenants.get(tenant);
+        let found = match whose {
+            Whose::Tenant(tenant) => of(tenant).and_then(|(whole, _)| through(whole)),
+            Whose::Host(tenant, host) => of(tenant).and_then(|(_, hosts)| through(hosts.get(host)?)),
+            Whose::Group(group) => {
+                let mut all = tenants.in_group(group).filter_map(|tenant| through(&of(&tenant.name)?.0));
+                Some(all.try_fold(Sum::default(), Sum::plus)?)
+            }
+        };
+        Ok(found.unwrap_or_default())
+    }
+
+    /// Whom a quota is looked at for: tenants and groups always, hosts that used anything.
+    fn subjects(&self, config: &Config, quota: &Quota) -> Vec<Whose> {
+        if quota.each == Each::Group {
+            return quota.groups.iter().cloned().map(Whose::Group).collect();
+        }
+        let mut subjects = Vec::new();
+        for tenant in config.payers().filter(|tenant| quota.is_of(&tenant.name)) {
+            let name = &tenant.name;
+            if quota.each == Each::Tenant {
+                subjects.push(Whose::Tenant(name.clone()));
+                continue;
+            }
+            let hosts = self.tenants.get(name.as_str()).into_iter().flat_map(|(_, hosts)| hosts.keys());
+            subjects.extend(hosts.map(|host| Whose::Host(name.clone(), *host)));
+        }
+        subjects
     }
 
     /// What is known of one subject under one quota.
     fn metered(
         &self,
         quota: (usize, &Quota),
-        tenant: &str,
-        host: Option<Addr>,
+        whose: Whose,
+        tenants: &Tenants,
         now_ms: i64,
     ) -> Outcome<Metered> {
         let (place, quota) = quota;
-        let found = self.tenants.get(tenant);
-        let sum = match host {
-            None => found.map(|(whole, _)| whole),
-            Some(host) => found.and_then(|(_, hosts)| hosts.get(&host)),
-        };
-        let sum = sum.cloned().unwrap_or_default();
-        let at = self.lenses.iter().position(|lens| lens.cycle == quota.cycle).unwrap_or_default();
+        let at = self.lenses.iter().position(|lens| lens.is_of(quota)).unwrap_or_default();
         let Some(lens) = self.lenses.get(at) else { return Err(Failure::new("a quota without a cycle")) };
-        let (used, lately) = sum.cycles.get(at).copied().unwrap_or_default();
-        let octets = lately.by(quota.direction)?;
+        let sum = self.sum(&whose, at, tenants)?;
+        let octets = sum.lately.by(quota.direction)?;
         let lately = lens.has_pace.then_some(Lately { since_ms: lens.since_ms, octets });
-        let seen = Seen { cycle: lens.range.clone(), now_ms, used: used.by(quota.direction)?, lately };
+        let seen = Seen { cycle: lens.range.clone(), now_ms, used: sum.cycle.by(quota.direction)?, lately };
         // As much as in the hour before, less what was told already.
         let (hour, told) = (sum.before.by(quota.direction)?, sum.untold.by(quota.direction)?);
         let span = u128::try_from(now_ms.saturating_sub(self.untold.start)).unwrap_or_default();
         let expected = u128::from(hour).saturating_mul(span) / HOUR_MS.unsigned_abs() as u128;
         let more = u64::try_from(expected.saturating_sub(told.into())).ok();
         let cycle = lens.name.clone();
-        Ok(Metered { quota: place, tenant: tenant.to_owned(), host, cycle, seen, more })
+        Ok(Metered { quota: place, whose, cycle, seen, more })
     }
 }
 
@@ -264,22 +335,12 @@ pub(crate) fn read(config: &Config, snapshot: &Snapshot, now_ms: i64) -> Outcome
     let mut metered = Vec::new();
     for quota in quotas.iter().enumerate() {
         let mut of_quota = Vec::new();
-        for tenant in config.payers().filter(|tenant| quota.1.is_of(&tenant.name)) {
-            let hosts =
-                meter.tenants.get(tenant.name.as_str()).into_iter().flat_map(|(_, hosts)| hosts.keys());
-            let hosts: Vec<Option<Addr>> = match quota.1.each {
-                Each::Tenant => vec![None],
-                Each::Host => hosts.map(|host| Some(*host)).collect(),
-            };
-            for host in hosts {
-                let mut one = meter.metered(quota, &tenant.name, host, now_ms)?;
-                one.more = one.more.filter(|_| is_heard && silent.is_empty());
-                of_quota.push(one);
-            }
+        for whose in meter.subjects(config, quota.1) {
+            let mut one = meter.metered(quota, whose, &config.tenants, now_ms)?;
+            one.more = one.more.filter(|_| is_heard && silent.is_empty());
+            of_quota.push(one);
         }
-        of_quota.sort_by(|a, b| {
-            b.seen.used.cmp(&a.seen.used).then_with(|| (&a.tenant, a.host).cmp(&(&b.tenant, b.host)))
-        });
+        of_quota.sort_by(|a, b| b.seen.used.cmp(&a.seen.used).then_with(|| a.whose.cmp(&b.whose)));
         metered.extend(of_quota);
     }
     Ok(Reading { now_ms, metered, silent, untold_ms })
@@ -290,13 +351,13 @@ pub(super) fn nothing(
     config: &Config,
     place: usize,
     quota: &Quota,
-    subject: (&str, Option<Addr>),
+    whose: Whose,
     now_ms: i64,
 ) -> Outcome<Metered> {
-    let lenses = vec![Lens::new(config, quota.cycle, now_ms)?];
+    let lenses = vec![Lens::new(config, quota.cycle, &quota.classes, now_ms)?];
     let (untold, before) = (now_ms..now_ms, now_ms..now_ms);
     let meter = Meter { lenses, untold, before, tenants: HashMap::new(), pool: Pool::default() };
-    meter.metered((place, quota), subject.0, subject.1, now_ms)
+    meter.metered((place, quota), whose, &config.tenants, now_ms)
 }
 
 /// Exporters that fell silent, with the end of the bin in which they were heard last; and whether any was heard.

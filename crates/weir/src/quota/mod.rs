@@ -16,6 +16,7 @@ mod hand;
 mod look;
 pub(crate) mod meter;
 pub(crate) mod undo;
+pub(crate) mod whose;
 pub(crate) mod word;
 
 use crate::clock;

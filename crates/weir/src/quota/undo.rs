@@ -7,14 +7,14 @@ use weir_books::{Books, Entry};
 /// Who undoes, and why.
 #[derive(Debug)]
 pub(crate) struct Order<'a> {
-    /// A tenant's name, or an address or network that is blocked.
+    /// A tenant's name, a group's path, or an address or network that is blocked.
     pub(crate) of: &'a str,
     pub(crate) who: String,
     pub(crate) why: &'a str,
     pub(crate) now_ms: i64,
 }
 
-/// Ends the blocks of a tenant (its hosts' too) or of an address, in the books; which they were. They do not begin again
+/// Ends the blocks of a tenant (its hosts' too), of a group or of an address, in the books; which they were. They do not begin again
 /// before the threshold is passed anew: in the next cycle, or after a correction.
 ///
 /// # Errors

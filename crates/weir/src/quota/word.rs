@@ -2,9 +2,12 @@
 
 use super::errand::Errand;
 use super::meter::Metered;
+use super::whose::Whose;
+use crate::config::Config;
 use crate::config::quota::Quota;
 use crate::report::number::octets;
 use serde_json::{Value as Json, json};
+use std::collections::BTreeSet;
 use weir_account::quota::{Change, Edge, Threshold};
 use weir_account::{Unit, Zone};
 
@@ -45,28 +48,49 @@ impl Crossing<'_> {
         format!("{how}: {used}")
     }
 
-    /// A mail to these addresses; `tenant` stands for the tenant's `own`.
-    pub(super) fn mail(&self, to: &[String], own: &[String]) -> Errand {
-        let expand = |to: &String| if to == "tenant" { own.to_vec() } else { vec![to.clone()] };
+    /// A mail to these addresses; `tenant` stands for the tenant's own (of a group: all its tenants'), `group` for those of
+    /// the `[[group]]`.
+    pub(super) fn mail(&self, to: &[String], config: &Config) -> Errand {
         let Self { quota, metered, change, zone, .. } = self;
-        let whom =
-            metered.host.map_or_else(|| metered.tenant.clone(), |host| format!("{} {host}", metered.tenant));
+        let tenants = || -> Vec<String> {
+            match &metered.whose {
+                Whose::Tenant(name) | Whose::Host(name, _) => {
+                    config.tenants.get(name).map_or_else(Vec::new, |tenant| tenant.mail.clone())
+                }
+                Whose::Group(group) => {
+                    config.tenants.in_group(group).flat_map(|tenant| tenant.mail.clone()).collect()
+                }
+            }
+        };
+        let group = || {
+            let entry = metered.whose.group().and_then(|group| config.group(group));
+            entry.map_or_else(Vec::new, |entry| entry.mail.clone())
+        };
+        let expand = |to: &String| match to.as_str() {
+            "tenant" => tenants(),
+            "group" => group(),
+            _ => vec![to.clone()],
+        };
+        let whom = &metered.whose;
         let subject = format!("{}: {} {} {}", quota.name, whom, change.threshold, change.what.word());
         let (from, to_end) = (zone.rfc3339(metered.seen.cycle.start), zone.rfc3339(metered.seen.cycle.end));
         let text =
             format!("{whom}\n\n{}\n\nQuota: {}, from {from} to {to_end}\n", self.sentence(), quota.name);
-        Errand::Mail { to: to.iter().flat_map(expand).collect(), subject, text }
+        let mut to: Vec<String> = to.iter().flat_map(expand).collect();
+        let mut known = BTreeSet::new();
+        to.retain(|one| known.insert(one.clone()));
+        Errand::Mail { to, subject, text }
     }
 
     /// What a webhook is sent. `id` is added when it is: the same however often it is tried.
     pub(super) fn document(&self) -> Json {
         let Self { quota, metered, change, zone, .. } = self;
-        json!({
+        let mut document = json!({
             "id": null,
             "event": change.what.word(),
             "quota": quota.name,
-            "tenant": metered.tenant,
-            "host": metered.host.map(|host| host.to_string()),
+            "tenant": metered.whose.tenant(),
+            "host": metered.whose.host().map(|host| host.to_string()),
             "threshold": change.threshold.to_string(),
             "cycle": {
                 "name": metered.cycle,
@@ -79,7 +103,14 @@ impl Crossing<'_> {
             "not_yet_reported_octets_estimate": metered.more,
             "time": zone.rfc3339(metered.seen.now_ms),
             "says": self.sentence(),
-        })
+        });
+        if let Some(object) = document.as_object_mut() {
+            let group = metered.whose.group().map(|group| ("group", json!(group.path())));
+            let classes = (!quota.classes.is_empty()).then(|| ("classes", json!(quota.classes)));
+            let more = group.into_iter().chain(classes);
+            object.extend(more.map(|(key, value)| (key.to_owned(), value)));
+        }
+        document
     }
 
     /// A program's words with what they ask for in its place. `{id}` stays until the deed has a number.
@@ -87,8 +118,9 @@ impl Crossing<'_> {
         let Self { quota, metered, change, zone, .. } = self;
         let values = [
             ("quota", quota.name.clone()),
-            ("tenant", metered.tenant.clone()),
-            ("host", metered.host.map_or_else(String::new, |host| host.to_string())),
+            ("tenant", metered.whose.tenant().unwrap_or_default().to_owned()),
+            ("host", metered.whose.host().map_or_else(String::new, |host| host.to_string())),
+            ("group", metered.whose.group().map_or_else(String::new, ToString::to_string)),
             ("cycle", metered.cycle.clone()),
             ("event", change.what.word().to_owned()),
             ("threshold", change.threshold.to_string()),
@@ -142,7 +174,11 @@ pub(crate) fn used(metered: &Metered, quota: &Quota, unit: Unit) -> String {
         None => ", and an unknown amount not yet reported".to_owned(),
     };
     let (percent, cycle) = (percent(used, limit), &metered.cycle);
-    format!("used {} of {} ({percent} %) in {cycle}{more}", octets(used, unit), octets(limit, unit))
+    let of = match &quota.classes[..] {
+        [] => String::new(),
+        classes => format!(" of class {}", classes.join(", ")),
+    };
+    format!("used {} of {} ({percent} %){of} in {cycle}{more}", octets(used, unit), octets(limit, unit))
 }
 
 #[cfg(test)]

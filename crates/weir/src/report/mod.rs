@@ -12,6 +12,7 @@ pub(crate) mod columns;
 pub(crate) mod completeness;
 pub(crate) mod doctor;
 pub(crate) mod flows;
+pub(crate) mod group;
 pub(crate) mod import;
 pub(crate) mod mail;
 pub(crate) mod moves;

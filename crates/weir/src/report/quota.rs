@@ -7,9 +7,11 @@ use super::{Form, csv_line};
 use crate::config::Config;
 use crate::config::quota::{Each, Quota};
 use crate::quota::meter::{Metered, Reading};
+use crate::quota::whose::Whose;
 use crate::quota::word;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
+use weir_account::Group;
 use weir_account::quota::Threshold;
 use weir_books::Entry;
 use weir_books::quota::{Block, BlockState, Deed, Subject};
@@ -24,8 +26,8 @@ pub(crate) struct Report<'a> {
     /// Thresholds that were passed, as the daemon keeps them.
     pub(crate) passed: &'a BTreeMap<Subject, Vec<String>>,
     pub(crate) blocks: &'a [Block],
-    /// Only this tenant.
-    pub(crate) tenant: Option<&'a str>,
+    /// Only this tenant, or this group.
+    pub(crate) only: Option<&'a str>,
 }
 
 /// One subject, ready to be shown.
@@ -49,11 +51,13 @@ impl Report<'_> {
 
     fn lines(&self) -> impl Iterator<Item = Line<'_>> {
         let metered = self.reading.metered.iter();
-        let asked = metered.filter(|metered| self.tenant.is_none_or(|tenant| tenant == metered.tenant));
+        let is_it = |whose: &Whose, only: &str| {
+            whose.tenant() == Some(only) || whose.group().is_some_and(|group| group.path() == only)
+        };
+        let asked = metered.filter(move |metered| self.only.is_none_or(|only| is_it(&metered.whose, only)));
         asked.filter_map(|metered| {
             let quota = self.config.quotas.list.get(metered.quota)?;
-            let host = metered.host.map(|host| host.to_string());
-            let subject = Subject { quota: quota.name.clone(), tenant: metered.tenant.clone(), host };
+            let subject = metered.whose.subject(quota);
             let passed = self.passed.get(&subject).cloned().unwrap_or_default();
             let blocks = self.blocks.iter().filter(|block| block.subject == subject).collect();
             Some(Line { quota, metered, passed, blocks })
@@ -90,8 +94,10 @@ impl Report<'_> {
         };
         json!({
             "quota": quota.name,
-            "tenant": metered.tenant,
-            "host": metered.host.map(|host| host.to_string()),
+            "tenant": metered.whose.tenant(),
+            "host": metered.whose.host().map(|host| host.to_string()),
+            "group": metered.whose.group().map(Group::path),
+            "classes": quota.classes,
             "dry_run": quota.is_dry,
             "cycle": {
                 "name": metered.cycle,
@@ -122,6 +128,8 @@ impl Report<'_> {
             ("passed", Kind::Text),
             ("limit_reached", Kind::Time),
             ("blocked", Kind::Text),
+            ("group", Kind::Text),
+            ("classes", Kind::Text),
         ];
         let mut sheet =
             Sheet { heads: heads.map(|(name, kind)| Head::new(name, kind)).to_vec(), rows: Vec::new() };
@@ -131,8 +139,8 @@ impl Report<'_> {
             let blocked: Vec<String> = line.blocks.iter().map(|block| block.element.clone()).collect();
             sheet.rows.push(vec![
                 text(&line.quota.name),
-                text(&metered.tenant),
-                metered.host.map_or(Value::Null, |host| Value::Text(host.to_string())),
+                metered.whose.tenant().map_or(Value::Null, text),
+                metered.whose.host().map_or(Value::Null, |host| Value::Text(host.to_string())),
                 text(&metered.cycle),
                 Value::Unsigned(metered.seen.used.into()),
                 Value::Unsigned(rule.limit.into()),
@@ -140,6 +148,8 @@ impl Report<'_> {
                 Value::Text(line.passed.join(" ")),
                 rule.forecast_ms(&metered.seen).map_or(Value::Null, Value::Time),
                 Value::Text(blocked.join(" ")),
+                metered.whose.group().map_or(Value::Null, |group| text(group.path())),
+                Value::Text(line.quota.classes.join(" ")),
             ]);
         }
         sheet
@@ -185,9 +195,9 @@ impl Report<'_> {
         let Line { quota, metered, passed, blocks } = line;
         let (seen, unit) = (&metered.seen, self.config.unit);
         let dry = if quota.is_dry { " (dry run)" } else { "" };
-        let subject = match metered.host {
-            Some(host) => format!("{} {host}", metered.tenant),
-            None => metered.tenant.clone(),
+        let classes = match &quota.classes[..] {
+            [] => String::new(),
+            classes => format!(" of {}", classes.join(", ")),
         };
         let is_over = seen.used >= quota.rule.limit;
         let reached = match quota.rule.forecast_ms(seen) {
@@ -200,8 +210,8 @@ impl Report<'_> {
         states.sort_unstable();
         states.dedup();
         [
-            format!("{}{dry}", quota.name),
-            subject,
+            format!("{}{classes}{dry}", quota.name),
+            metered.whose.to_string(),
             metered.cycle.clone(),
             octets(seen.used, unit),
             octets(quota.rule.limit, unit),

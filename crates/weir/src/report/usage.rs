@@ -104,10 +104,7 @@ impl Report<'_> {
     /// The tenants, and with hosts each of them, as plain columns.
     pub(crate) fn sheet(&self) -> Sheet {
         let mut heads = vec![Head::new("tenant", Kind::Text), Head::new("address", Kind::Text)];
-        for way in ["in", "out", "local_in", "local_out"] {
-            let sums = ["octets", "packets", "flows"].map(|sum| format!("{way}_{sum}"));
-            heads.extend(sums.map(|name| Head::new(name, Kind::Unsigned)));
-        }
+        heads.extend(self::heads());
         let mut sheet = Sheet { heads, rows: Vec::new() };
         for (name, usage) in self.tenants() {
             sheet.rows.push(row(name, None, &usage.used));
@@ -186,18 +183,35 @@ impl Report<'_> {
 
     fn cells(&self, label: String, used: &Used, whole: u128) -> [String; 7] {
         let size = |n: u64| octets(n, self.unit);
-        let flows =
-            u128::from(used.r#in.flows) + u128::from(used.out.flows) + u128::from(used.local_out.flows);
         [
             label,
             size(used.r#in.octets),
             size(used.out.octets),
             size(used.local_in.octets),
             size(used.local_out.octets),
-            count(flows),
+            count(flows(used)),
             share(total(used), whole),
         ]
     }
+}
+
+/// The heads of [`figures`].
+pub(super) fn heads() -> impl Iterator<Item = Head> {
+    let ways = ["in", "out", "local_in", "local_out"].into_iter();
+    ways.flat_map(|way| ["octets", "packets", "flows"].map(|sum| format!("{way}_{sum}")))
+        .map(|name| Head::new(name, Kind::Unsigned))
+}
+
+/// Octets, packets and flows of the four ways.
+pub(super) fn figures(used: &Used) -> impl Iterator<Item = Value> {
+    let sums = [used.r#in, used.out, used.local_in, used.local_out];
+    let numbers = sums.into_iter().flat_map(|s| [s.octets, s.packets, s.flows]);
+    numbers.map(|n| Value::Unsigned(n.into()))
+}
+
+/// The flows that a tenant or host had a part in; those between its own ends once.
+pub(super) fn flows(used: &Used) -> u128 {
+    u128::from(used.r#in.flows) + u128::from(used.out.flows) + u128::from(used.local_out.flows)
 }
 
 /// Everything a tenant or host sent and received, in octets.
@@ -228,9 +242,7 @@ pub(crate) fn class(name: &str, of_class: &Used) -> Json {
 }
 
 fn row(tenant: &str, address: Option<Addr>, used: &Used) -> Vec<Value> {
-    let sums = [used.r#in, used.out, used.local_in, used.local_out];
-    let numbers = sums.iter().flat_map(|s| [s.octets, s.packets, s.flows]);
     let address = address.map_or(Value::Null, |address| Value::Text(address.to_string()));
     let labels = [Value::Text(tenant.to_owned()), address];
-    labels.into_iter().chain(numbers.map(|n| Value::Unsigned(n.into()))).collect()
+    labels.into_iter().chain(figures(used)).collect()
 }

@@ -198,7 +198,7 @@ fn act(config: &Config, books: &mut Books, schedule: &Schedule, due: &Due, now_m
                 format!("{how}: {} statements from number {}", done.closed.statements, done.closed.first)
             }
             Act::Mail => {
-                let order = Order { period: &due.period, tenants: &[], to: &[], again: false };
+                let order = Order { period: &due.period, tenants: &[], groups: &[], to: &[], again: false };
                 let queued = order::queue(config, books, &order, now_ms)?;
                 queued.check()?;
                 format!("{} letters queued, {} were sent before", queued.deliveries, queued.before)

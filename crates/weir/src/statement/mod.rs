@@ -1,13 +1,14 @@
 //! Statements: what every tenant is told about a period.
 //!
 //! [`prepare`] reads the accounts once for all tenants; [`Prepared::one`] makes a tenant's [`Document`] of it, and
-//! [`Prepared::summary`] the manager's page. What they look like is for [`report::statement`](crate::report::statement);
+//! [`Prepared::summary`] the manager's page, [`Prepared::group`] the paper of a group. What they look like is for [`report::statement`](crate::report::statement);
 //! here is what stands in them. The same accounts and the same configuration give the same bytes, whenever asked
 //! (Invariant 9).
 
 pub(crate) mod account;
 mod charged;
 mod document;
+mod group;
 pub(crate) mod language;
 mod summary;
 
@@ -16,17 +17,18 @@ pub(crate) use charged::{ALL, Blank, Charged, SLOT_MS, charged, tariff, unclasse
 
 pub(crate) use document::{Adjustment, Charges, Document, QuotaUse, Style};
 pub(crate) use language::Language;
-pub(crate) use summary::{Line, Summary};
+pub(crate) use summary::{Coins, Cost, Line, Part, Purse, Row, Summary};
 
 use crate::config::quota::{Cycle, Each, Quota};
 use crate::config::{self, Config};
 use crate::exit::{Failure, Outcome};
 use crate::hosts::Hosts;
 use std::collections::BTreeMap;
+use weir_account::group::Subtotals;
 use weir_account::shared::{Proportion, proportions};
 use weir_account::statement::Basis;
 use weir_account::usage::{TenantUsage, Used};
-use weir_account::{Period, Span, Statement};
+use weir_account::{Group, Period, Span, Statement};
 use weir_flow::Addr;
 
 /// All statements of a period.
@@ -97,7 +99,7 @@ impl Prepared {
             exporters: self.exporters.clone(),
             style,
             adjustments: Vec::new(),
-            quotas: self.quotas(tenant, usage.used),
+            quotas: self.quotas(tenant, usage)?,
             rules: self.rules(tenant),
         })
     }
@@ -119,18 +121,28 @@ impl Prepared {
     }
 
     /// What a tenant used of its quotas, if the statement is of a cycle of theirs.
-    fn quotas(&self, tenant: &str, used: Used) -> Vec<QuotaUse> {
-        let is_cycle = |quota: &&Quota| {
-            quota.each == Each::Tenant && quota.cycle == Cycle::Month && self.period.is_billing_month()
+    fn quotas(&self, tenant: &str, usage: &TenantUsage) -> Outcome<Vec<QuotaUse>> {
+        self.quota_uses(usage, |quota| quota.each == Each::Tenant && quota.is_of(tenant))
+    }
+
+    /// What was used of these quotas by whoever used that.
+    fn quota_uses(&self, usage: &TenantUsage, is_its: impl Fn(&Quota) -> bool) -> Outcome<Vec<QuotaUse>> {
+        let is_month = self.period.is_billing_month();
+        let is_shown = |quota: &&Quota| is_month && quota.cycle == Cycle::Month && is_its(quota);
+        let shown = self.config.quotas.list.iter().filter(is_shown);
+        let one = |quota: &Quota| {
+            let used = match &quota.classes[..] {
+                [] => usage.used,
+                classes => usage.of_classes(classes)?,
+            };
+            let octets = quota.direction.of((used.r#in.octets, used.out.octets));
+            Ok(QuotaUse {
+                name: quota.name.clone(),
+                used_octets: u64::try_from(octets).unwrap_or(u64::MAX),
+                limit_octets: quota.rule.limit,
+            })
         };
-        let own = self.config.quotas.list.iter().filter(|quota| quota.is_of(tenant)).filter(is_cycle);
-        let used = |quota: &Quota| quota.direction.of((used.r#in.octets, used.out.octets));
-        own.map(|quota| QuotaUse {
-            name: quota.name.clone(),
-            used_octets: u64::try_from(used(quota)).unwrap_or(u64::MAX),
-            limit_octets: quota.rule.limit,
-        })
-        .collect()
+        shown.map(one).collect()
     }
 
     /// What a tenant's traffic costs, if it has a tariff.
@@ -145,25 +157,43 @@ impl Prepared {
     /// # Errors
     /// A sum does not fit.
     pub(crate) fn summary(&self) -> Outcome<Summary> {
-        let lines = self.payers().map(|(tenant, usage)| Line {
-            tenant: tenant.to_owned(),
-            used: usage.used,
-            charges: self.charges(tenant).map(|charges| charges.map_err(|failure| failure.to_string())),
-        });
-        let mut classes: BTreeMap<String, Used> = BTreeMap::new();
-        for (class, used) in self.account.usage.tenants().flat_map(|(_, usage)| &usage.classes) {
-            let sum = classes.entry(class.to_string()).or_default();
-            *sum = sum.plus(*used)?;
-        }
-        Ok(Summary {
+        let lines: Vec<Line> = self.payers().map(|(tenant, usage)| self.line(tenant, usage)).collect();
+        let subtotals = Summary::add_up(&lines)?;
+        Ok(self.summed(lines, subtotals))
+    }
+
+    /// A page with these lines, which come to that.
+    fn summed(&self, lines: Vec<Line>, subtotals: Subtotals<Part>) -> Summary {
+        Summary {
             period: self.period.clone(),
-            lines: lines.collect(),
-            classes,
+            of: None,
+            lines,
+            subtotals,
             balance: self.account.balance.clone(),
             completeness: self.account.completeness.clone(),
             exporters: self.exporters.clone(),
             style: self.config.style(None),
-        })
+        }
+    }
+
+    /// A tenant as a line among others.
+    fn line(&self, tenant: &str, usage: &TenantUsage) -> Line {
+        let zone = self.period.zone();
+        let cost = self.charges(tenant);
+        Line {
+            tenant: tenant.to_owned(),
+            group: self.group_of(tenant).cloned(),
+            usage: TenantUsage { used: usage.used, classes: usage.classes.clone(), ..TenantUsage::default() },
+            cost: cost.map(|charges| match charges {
+                Ok(charges) => Ok(Cost::of(&charges, zone)),
+                Err(failure) => Err(failure.to_string()),
+            }),
+        }
+    }
+
+    /// The group that a tenant is in, if it is in one.
+    fn group_of(&self, tenant: &str) -> Option<&Group> {
+        self.config.tenants.get(tenant)?.group.as_ref()
     }
 }
 

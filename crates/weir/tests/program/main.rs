@@ -22,6 +22,7 @@
 //! | `rate` | what traffic costs, to the cent |
 //! | `statement` | what a building's tenants are told of a month, by hand |
 //! | `class` | what the other end makes of traffic: by class, from the datagram to the bill |
+//! | `group` | groups of tenants: their sums, their papers, what they may use |
 //! | `closing` | statements that stand: closed, adjusted, tampered with, explained, proved |
 //! | `reattribute` | whose records are, decided again; rooms that go from one tenant to another |
 //! | `shared` | several behind one address: by their ports, or shared out in proportions |
@@ -62,6 +63,7 @@ mod exporter_config;
 mod fixtures;
 mod flowgen;
 mod garbage;
+mod group;
 mod health;
 mod import;
 mod kill;

@@ -173,6 +173,7 @@ impl Parser<'_> {
         let short = if self.nets && token.kind == Kind::Word { address::short_net(token.text) } else { None };
         match short {
             Some(ranges) => Ok(Set::Ranges(ranges)),
+            None if self.groups => value::read_group(token, self.names),
             None => value::read(token, subject.domain(), self.names),
         }
     }
@@ -201,7 +202,8 @@ impl Parser<'_> {
         if matches!(token.kind, Kind::Word | Kind::Quoted(_)) {
             return mistake;
         }
-        let message = format!("`{}` needs a value: {}", subject.name(), value::expected(subject.domain()));
+        let name = if self.groups { "group" } else { subject.name() };
+        let message = format!("`{name}` needs a value: {}", value::expected(subject.domain()));
         Mistake { message, ..mistake }
     }
 }

@@ -56,6 +56,8 @@ struct Parser<'t> {
     over: Option<Expr>,
     /// Whether the values that come next are networks, which may be short: `net 10`.
     nets: bool,
+    /// Whether they are groups of tenants.
+    groups: bool,
     /// The files whose text this is in, the outermost first.
     files: Vec<String>,
 }
@@ -63,7 +65,9 @@ struct Parser<'t> {
 impl<'t> Parser<'t> {
     /// A parser of a text that stands so many parentheses deep, in these files.
     fn new(text: &'t str, names: &'t Names, depth: usize, files: Vec<String>) -> Result<Self, Mistake> {
-        Ok(Self { tokens: lex(text)?, at: 0, depth, names, last: None, over: None, nets: false, files })
+        let tokens = lex(text)?;
+        let (last, over, nets, groups) = (None, None, false, false);
+        Ok(Self { tokens, at: 0, depth, names, last, over, nets, groups, files })
     }
 
     /// All of the text.

@@ -80,7 +80,7 @@ impl Parser<'_> {
             self.over = Some(over.clone());
             return Ok(over.and(expr));
         }
-        self.nets = word == "net";
+        self.is_about(&word);
         self.next();
         match word.as_str() {
             "any" | "all" => Ok(Expr::EVERYTHING),
@@ -186,12 +186,18 @@ impl Parser<'_> {
         self.values(subject)
     }
 
+    /// Remembers by what word a subject was named: for `net` and `group` values are read otherwise.
+    fn is_about(&mut self, word: &str) {
+        self.nets = word == "net";
+        self.groups = word == "group";
+    }
+
     /// The noun after a qualifier. Where an address follows at once, `host` is meant.
     fn noun(&mut self, qualifier: &str) -> Result<Subject, Mistake> {
         let token = self.peek().clone();
         let word = token.text.to_lowercase();
         if token.kind == Kind::Word {
-            self.nets = word == "net";
+            self.is_about(&word);
             if let Some(subject) = Subject::by_phrase(qualifier, &word) {
                 self.next();
                 return Ok(subject);
@@ -310,6 +316,9 @@ impl Parser<'_> {
         }
         if self.names.tenants.iter().any(|name| name == token.text) {
             return mistake.suggest(format!("tenant {}", token.text));
+        }
+        if self.names.groups.iter().any(|(path, _)| path == token.text) {
+            return mistake.suggest(format!("group {}", token.text));
         }
         if self.names.classes.iter().any(|name| name == token.text) {
             return mistake.suggest(format!("class {}", token.text));

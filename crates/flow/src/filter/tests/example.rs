@@ -186,6 +186,13 @@ fn values_of_every_kind() {
     assert_eq!(found("own tenant != avtotrade"), [2]);
     assert_eq!(found("peer tenant 'ООО Авто'"), [1]);
     assert_eq!(found("tenant in [avtotrade, \"gone\"]"), [0, 1]);
+    // A group is all tenants in it and below it.
+    assert_eq!(found("group \"campus/floor 3\""), found("tenant avtotrade"));
+    assert_eq!(found("group campus"), found("tenant in [avtotrade, \"ООО Авто\"]"));
+    assert_eq!(found("own group 'campus/floor 3'"), [0, 1]);
+    assert_eq!(found("own group != \"campus/floor 3\""), [2]);
+    assert_eq!(found("peer group in [campus] and not own group campus"), Vec::<usize>::new());
+    assert_eq!(found("group campus and tenant avtotrade"), [0, 1]);
 }
 
 #[test]
@@ -254,6 +261,8 @@ fn filters_are_written_as_people_would() {
         ("flags = SA or flags s/sa", "flags = SA or flags S/SA"),
         ("exporter core", "exporter in [192.0.2.1, 2001:db8::1]"),
         ("tenant avtotrade", "tenant \"avtotrade\""),
+        ("group campus", "tenant in [\"avtotrade\", \"ООО Авто\"]"),
+        ("own group 'campus/floor 3'", "own tenant \"avtotrade\""),
         ("host 10.0.0.1 or host ::1", "host in [10.0.0.1, ::1]"),
         ("ipv6", "src_addr ::/0 or dst_addr ::/0"),
         ("src_addr != 10.0.0.0/8", "src_addr != 10.0.0.0/8"),

@@ -38,6 +38,8 @@ fn suggestions_put_in_their_place_make_it_right() {
         ("tenant \"avtotrade", "\"avtotrade", "\"avtotrade\""),
         ("tenant avtotrad", "avtotrad", "avtotrade"),
         ("avtotrade", "avtotrade", "tenant avtotrade"),
+        ("group camps", "camps", "campus"),
+        ("campus", "campus", "group campus"),
         ("exporter coer", "coer", "core"),
         ("core", "core", "exporter core"),
         ("duration > 60", "60", "60s"),
@@ -138,6 +140,9 @@ const UNGUESSED: &[(&str, &str, &str)] = &[
         "`sideways` is none of the words there are: in, out, local, transit, unmatched, duplicate",
     ),
     ("tenant nobody", "nobody", "there is no tenant `nobody` (put a former tenant's name in quotes)"),
+    ("group nobody", "nobody", "no tenant is in a group `nobody`"),
+    ("group \"floor 3\"", "\"floor 3\"", "no tenant is in a group `floor 3`"),
+    ("own group", "", "`group` needs a value: a name"),
     ("exporter \"10.0.0.1\"", "\"10.0.0.1\"", "no exporter has this name: \"10.0.0.1\""),
     (
         "src or dst tenant x",

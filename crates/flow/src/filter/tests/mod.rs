@@ -19,6 +19,10 @@ fn names() -> Names {
             ("edge".into(), "192.0.2.2".parse().unwrap()),
         ],
         tenants: vec!["avtotrade".into(), "ООО Авто".into()],
+        groups: vec![
+            ("campus".into(), vec!["ООО Авто".into(), "avtotrade".into()]),
+            ("campus/floor 3".into(), vec!["avtotrade".into()]),
+        ],
         ..Names::default()
     }
 }

@@ -1,5 +1,6 @@
 use super::*;
 use crate::config::{mistake, read};
+use std::path::Path;
 
 /// The example of docs/quotas.md.
 fn example() -> &'static str {
@@ -27,6 +28,11 @@ fn the_example_is_understood_and_dumped() {
     let quotas = &config.quotas;
     assert_eq!((quotas.fuse, quotas.expire_ms, quotas.lag_ms), (5, Some(24 * 3_600_000), 300_000));
     assert_eq!(quotas.allow.len(), 2);
+    let north = &quotas.list[2];
+    assert_eq!(
+        (north.each, north.groups[0].path(), &north.classes[..]),
+        (Each::Group, "campus/north", &["transit".to_owned()][..])
+    );
     let fair = &quotas.list[0];
     assert_eq!((fair.rule.limit, fair.cycle, fair.is_dry), (100_000_000_000, Cycle::Month, false));
     let words: Vec<(String, &str)> = fair.actions.iter().map(|a| (a.at.to_string(), a.task.word())).collect();
@@ -117,6 +123,49 @@ fn mistakes_about_quotas() {
     ] {
         assert_eq!(mistakes(text), [said], "{text}");
     }
+}
+
+#[test]
+fn quotas_of_groups_and_of_classes_are_understood_and_dumped() {
+    let text = format!(
+        "{TENANTS}group = \"campus/north\"\n[[tenant]]\nname = \"bolt\"\nnetworks = [\"10.0.1.0/24\"]\ngroup = \"campus\"\n\
+         [[tenant]]\nname = \"other\"\nnetworks = [\"10.0.2.0/24\"]\n[[class]]\nname = \"free\"\nas = [1]\n\
+         [[quota]]\nname = \"a\"\nlimit = \"1 GB\"\ngroups = [\"campus\"]\nclasses = [\"other\"]\n\
+         [[quota]]\nname = \"b\"\nlimit = \"1 GB\"\ngroups = [\"campus/north\"]\neach = \"host\"\n"
+    );
+    let config = read(&text).unwrap();
+    let [a, b] = &config.quotas.list[..] else { panic!("two") };
+    assert_eq!(
+        (a.each, &a.classes[..], a.groups[0].path()),
+        (Each::Group, &["other".to_owned()][..], "campus")
+    );
+    assert!(a.is_of("acme") && a.is_of("bolt") && !a.is_of("other"));
+    assert!(b.each == Each::Host && b.is_of("acme") && !b.is_of("bolt"));
+    let again = read(&config.dump()).unwrap();
+    assert_eq!((&again.quotas, again.dump()), (&config.quotas, config.dump()));
+}
+
+#[test]
+fn mistakes_about_groups_and_classes() {
+    for (text, said) in [
+        ("groups = []\n", "w:7: groups is empty; name some, or leave it out"),
+        (
+            "groups = [\"nroth\"]\n",
+            "w:7: no tenant is in a group \"nroth\"; add group = \"nroth\" to a [[tenant]]",
+        ),
+        ("each = \"group\"\n", "w:7: no group is named; add groups = [\"campus/north\"]"),
+        ("classes = [\"free\"]\n", "w:7: there is no class \"free\"; add [[class]] with name = \"free\""),
+        (
+            "classes = []\n",
+            "w:7: classes names no class; name one, or leave it out for all traffic with the outside",
+        ),
+    ] {
+        assert_eq!(mistakes(text), [said], "{text}");
+    }
+    let both = mistakes("groups = [\"a\"]\ntenants = [\"acme\"]\n");
+    assert!(both.contains(
+        &"w:7: both tenants and groups are named; take one out: a group is all tenants in it".to_owned()
+    ));
 }
 
 #[test]

@@ -35,11 +35,22 @@ impl Allow {
 impl Quota {
     fn write(&self, out: &mut String) -> fmt::Result {
         writeln!(out, "\n[[quota]]\nname = {}", quote(&self.name))?;
-        if let Some(tenants) = &self.tenants {
-            writeln!(out, "tenants = {}", list(tenants))?;
+        match (&self.tenants, self.groups.is_empty()) {
+            (_, false) => {
+                let paths: Vec<String> = self.groups.iter().map(ToString::to_string).collect();
+                writeln!(out, "groups = {}\neach = \"{}\"", list(&paths), self.each.word())?;
+            }
+            (Some(tenants), true) => {
+                let names: Vec<String> = tenants.iter().cloned().collect();
+                writeln!(out, "tenants = {}", list(&names))?;
+            }
+            (None, true) => {}
         }
-        if self.each == Each::Host {
+        if self.each == Each::Host && self.groups.is_empty() {
             writeln!(out, "each = \"host\"")?;
+        }
+        if !self.classes.is_empty() {
+            writeln!(out, "classes = {}", list(&self.classes))?;
         }
         writeln!(out, "cycle = \"{}\"\ndirection = \"{}\"", self.cycle.word(), self.direction.word())?;
         let mut percents = Vec::new();

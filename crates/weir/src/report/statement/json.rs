@@ -2,7 +2,7 @@
 
 use super::super::usage::{class, used};
 use super::super::{balance, bill, completeness};
-use crate::statement::Document;
+use crate::statement::{Document, QuotaUse};
 use serde_json::{Map, Value as Json, json};
 use weir_account::statement::HostLine;
 use weir_flow::Addr;
@@ -43,10 +43,7 @@ fn object(document: &Document, name: &dyn Fn(Addr) -> Option<String>) -> Json {
         object.insert("adjustments".to_owned(), adjustments(document));
     }
     if !document.quotas.is_empty() {
-        let quotas = document.quotas.iter().map(|quota| {
-            json!({"quota": quota.name, "used_octets": quota.used_octets, "limit_octets": quota.limit_octets})
-        });
-        object.insert("quotas".to_owned(), quotas.collect());
+        object.insert("quotas".to_owned(), quotas(&document.quotas));
     }
     object.insert("hosts".to_owned(), s.hosts.iter().map(|line| host(line, name)).collect());
     let days = s.days.iter().map(|line| {
@@ -66,6 +63,12 @@ fn object(document: &Document, name: &dyn Fn(Addr) -> Option<String>) -> Json {
     });
     object.insert("basis".to_owned(), basis);
     Json::Object(object)
+}
+
+/// What was used of quotas.
+pub(super) fn quotas(quotas: &[QuotaUse]) -> Json {
+    let one = |quota: &QuotaUse| json!({"quota": quota.name, "used_octets": quota.used_octets, "limit_octets": quota.limit_octets});
+    quotas.iter().map(one).collect()
 }
 
 fn host(line: &HostLine, name: &dyn Fn(Addr) -> Option<String>) -> Json {

@@ -139,7 +139,7 @@ pub(crate) fn of(document: &Document) -> Paper {
     sections.extend(shared::section(document));
     sections.extend(part::charges(document));
     sections.extend(part::adjustments(document));
-    sections.extend(part::quotas(document));
+    sections.extend(part::quotas(&document.quotas, style));
     if !document.is_empty() {
         sections.push(part::days(document));
     }

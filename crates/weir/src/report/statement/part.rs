@@ -4,7 +4,7 @@ use super::charge;
 use super::{Bar, Chart, Head, MONTH_DAYS, Part, Section, Table, shared};
 use crate::report::usage::total;
 use crate::statement::language::fill;
-use crate::statement::{Document, Language, Style};
+use crate::statement::{Document, Language, QuotaUse, Style};
 use weir_account::class::OTHER;
 use weir_account::money::Money;
 use weir_account::statement::{HostLine, ShareLine, Unit};
@@ -160,13 +160,13 @@ pub(super) fn adjustments(document: &Document) -> Option<Section> {
 }
 
 /// What was used of quotas, if there are any.
-pub(super) fn quotas(document: &Document) -> Option<Section> {
-    if document.quotas.is_empty() {
+pub(super) fn quotas(quotas: &[QuotaUse], style: &Style) -> Option<Section> {
+    if quotas.is_empty() {
         return None;
     }
-    let (language, unit) = (document.style.language, document.style.unit);
+    let (language, unit) = (style.language, style.unit);
     let w = language.words();
-    let rows = document.quotas.iter().map(|quota| {
+    let rows = quotas.iter().map(|quota| {
         vec![
             quota.name.clone(),
             language.size(quota.used_octets, unit),

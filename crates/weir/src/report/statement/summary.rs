@@ -1,14 +1,15 @@
-//! The manager's page: all tenants in one table, with what they pay; their sum is the trial balance.
+//! Many tenants in one table, with what they pay: the manager's page, whose sum is the trial balance, and the paper of a
+//! group.
 
-use super::part::{classes, local};
+use super::part::{classes, local, quotas};
 use super::{Head, Paper, Part, Section, Table, common_facts, complete, lead};
 use crate::report::usage::{class, total, used};
-use crate::report::{balance, bill, completeness, csv_line};
+use crate::report::{balance, completeness, csv_line};
 use crate::statement::language::fill;
-use crate::statement::{Charges, Line, Summary};
+use crate::statement::{Coins, Cost, Line, Part as Share, Purse, Row, Summary};
 use serde_json::{Map, Value as Json, json};
-use std::collections::BTreeMap;
-use weir_account::money::{Currency, Money};
+use weir_account::group::Subtotal;
+use weir_account::money::Money;
 use weir_account::sums::Sums;
 use weir_account::usage::Used;
 use weir_flow::Addr;
@@ -17,54 +18,79 @@ use weir_flow::Addr;
 pub(crate) fn of(summary: &Summary) -> Paper {
     let style = &summary.style;
     let w = style.language.words();
-    let whole = whole(summary);
+    let whole = &summary.whole().usage;
     let mut notices: Vec<String> = Vec::new();
     if !summary.balance.is_closed() {
         notices.push(w.unbalanced.to_owned());
     }
     notices.extend(complete::incomplete(&summary.completeness, style));
     let zone = summary.period.zone();
+    let mut sections = vec![Section { heading: w.traffic.to_owned(), parts: tenants(summary) }];
+    let by_class = whole.classes.iter().map(|(class, used)| (&**class, used));
+    sections.extend(classes(by_class, style).map(|section| match summary.of {
+        Some(_) => classes_of_tenants(summary, section),
+        None => section,
+    }));
+    let of_group = summary.of.iter().filter_map(|about| quotas(&about.quotas, style));
+    sections.extend(of_group);
+    // What others used is nothing for a group.
+    sections.extend(summary.of.is_none().then(|| trial(summary)));
+    sections.push(complete::section(&summary.completeness, zone, style));
     Paper {
         language: style.language,
-        title: style
-            .title
-            .as_ref()
-            .map_or_else(|| w.summary.to_owned(), |title| format!("{title}: {}", w.summary)),
+        title: title(summary),
         subject: subject(summary),
         issuer: style.issuer.clone(),
-        lead: lead(&whole, style),
-        facts: common_facts(&summary.period, style),
+        lead: lead(&whole.used, style),
+        facts: facts(summary),
         notices,
-        sections: [Section { heading: w.traffic.to_owned(), parts: tenants(summary, &whole) }]
-            .into_iter()
-            .chain(classes(summary.classes.iter().map(|(class, used)| (class.as_str(), used)), style))
-            .chain([trial(summary), complete::section(&summary.completeness, zone, style)])
-            .collect(),
+        sections,
         footer: style.footer.clone(),
     }
 }
 
+fn title(summary: &Summary) -> String {
+    let w = summary.style.language.words();
+    match (&summary.style.title, &summary.of) {
+        (Some(title), Some(_)) => title.clone(),
+        (None, Some(_)) => w.statement.to_owned(),
+        (Some(title), None) => format!("{title}: {}", w.summary),
+        (None, None) => w.summary.to_owned(),
+    }
+}
+
+/// The group, if it is of one, the period and the unit.
+fn facts(summary: &Summary) -> Vec<(String, String)> {
+    let w = summary.style.language.words();
+    let group = summary.of.as_ref().map(|about| (w.group.to_owned(), about.title.clone()));
+    group.into_iter().chain(common_facts(&summary.period, &summary.style)).collect()
+}
+
 /// The subject of a mail with it.
 pub(crate) fn subject(summary: &Summary) -> String {
-    fill(summary.style.language.words().subject_summary, &[("period", &summary.period.name())])
+    let (w, period) = (summary.style.language.words(), summary.period.name());
+    match &summary.of {
+        Some(about) => fill(w.subject, &[("tenant", &about.title), ("period", &period)]),
+        None => fill(w.subject_summary, &[("period", &period)]),
+    }
 }
 
-/// All tenants together. That it fits was seen when the balance was made.
-fn whole(summary: &Summary) -> Used {
-    let sum = summary.lines.iter().try_fold(Used::default(), |sum, line| sum.plus(line.used));
-    sum.unwrap_or_default()
+/// How far a row is inside others: with spaces at which no line is broken.
+fn indented(level: usize, name: &str) -> String {
+    format!("{}{name}", "\u{a0}\u{a0}".repeat(level))
 }
 
-/// The table of tenants, and why some cannot be charged.
-fn tenants(summary: &Summary, whole: &Used) -> Vec<Part> {
+/// The table of tenants, with the sums of groups, and why some cannot be charged.
+fn tenants(summary: &Summary) -> Vec<Part> {
     let style = &summary.style;
     let (language, w) = (style.language, style.language.words());
-    let is_charged = summary.lines.iter().any(|line| line.charges.is_some());
+    let (whole, purse) = (&summary.whole().usage.used, &summary.whole().purse);
+    let is_charged = summary.lines.iter().any(|line| line.cost.is_some());
     let all = total(whole);
-    let row = |name: &str, used: &Used, amount: String| {
+    let row = |name: String, used: &Used, amount: String| {
         let size = |octets: u64| language.size(octets, style.unit);
         let mut cells = vec![
-            name.to_owned(),
+            name,
             size(used.r#in.octets),
             size(used.out.octets),
             language.size(local(used), style.unit),
@@ -75,32 +101,38 @@ fn tenants(summary: &Summary, whole: &Used) -> Vec<Part> {
         }
         cells
     };
-    let money = |amount: Money, currency: &Currency| {
-        language.money(amount, currency, style.currencies.get(currency.code()).map(String::as_str))
+    let money = |coins: Option<&Coins>| match coins {
+        Some(Coins { currency, gross, .. }) => {
+            let word = style.currencies.get(currency.code()).map(String::as_str);
+            language.money(*gross, currency, word)
+        }
+        None => "?".to_owned(),
     };
+    let sums = |purse: &Purse| purse.iter().map(|(_, coins)| money(coins)).collect::<Vec<_>>();
     let mut wrong = Vec::new();
-    let mut amount = |line: &Line| match &line.charges {
-        Some(Ok(Charges { tariff, bill })) => money(bill.gross, &tariff.currency),
+    let mut amount = |line: &Line| match &line.cost {
+        Some(Ok(Cost { amounts, .. })) => {
+            let word = style.currencies.get(amounts.currency.code()).map(String::as_str);
+            language.money(amounts.gross, &amounts.currency, word)
+        }
         Some(Err(why)) => {
             wrong.push(fill(w.not_charged, &[("why", why)]));
             "!".to_owned()
         }
         None => "–".to_owned(),
     };
-    let rows: Vec<Vec<String>> =
-        summary.lines.iter().map(|line| row(&line.tenant, &line.used, amount(line))).collect();
-    let mut foot = vec![row(w.total, whole, String::new())];
-    for (at, sum) in by_currency(summary).values().enumerate() {
-        let text = sum.as_ref().map_or_else(|| "?".to_owned(), |(sum, currency)| money(*sum, currency));
-        if at == 0 {
-            if let Some(cell) = foot.first_mut().and_then(|row| row.last_mut()) {
-                *cell = text;
-            }
-        } else {
-            let empty = std::iter::repeat_n(String::new(), 5);
-            foot.push(empty.chain([text]).collect());
+    let part = |name: String, part: &Share| row(name, &part.usage.used, sums(&part.purse).join(", "));
+    let rows = summary.rows().into_iter().map(|one| match one {
+        Row::Group(group, subtotal, level) => {
+            part(indented(level, &format!("{}/", group.name())), &subtotal.sum)
         }
-    }
+        Row::Rest(subtotal) => part(w.without_group.to_owned(), &subtotal.sum),
+        Row::Tenant(line, level) => row(indented(level, &line.tenant), &line.usage.used, amount(line)),
+    });
+    let rows: Vec<Vec<String>> = rows.collect();
+    let mut amounts = sums(purse).into_iter();
+    let mut foot = vec![row(w.total.to_owned(), whole, amounts.next().unwrap_or_default())];
+    foot.extend(amounts.map(|text| std::iter::repeat_n(String::new(), 5).chain([text]).collect()));
     let mut heads = vec![Head::left(w.tenant)];
     heads.extend([w.r#in, w.out, w.local, w.share].map(Head::right));
     if is_charged {
@@ -110,19 +142,41 @@ fn tenants(summary: &Summary, whole: &Used) -> Vec<Part> {
     if !wrong.is_empty() {
         parts.push(Part::List(wrong));
     }
+    if let Some(about) = &summary.of {
+        let closed = about.is_closed.then(|| Part::Text(w.group_closed.to_owned()));
+        parts.extend(is_charged.then(|| Part::Text(w.group_note.to_owned())).into_iter().chain(closed));
+    }
     parts
 }
 
-/// What all tenants pay, by currency: amounts of different ones are not added. `None` where a sum does not fit.
-fn by_currency(summary: &Summary) -> BTreeMap<String, Option<(Money, Currency)>> {
-    let mut sums: BTreeMap<String, Option<(Money, Currency)>> = BTreeMap::new();
-    for charges in summary.lines.iter().filter_map(|line| line.charges.as_ref()?.as_ref().ok()) {
-        let currency = &charges.tariff.currency;
-        let sum =
-            sums.entry(currency.code().to_owned()).or_insert_with(|| Some((Money::ZERO, currency.clone())));
-        *sum = sum.take().and_then(|(sum, currency)| Some((sum.plus(charges.bill.gross)?, currency)));
-    }
-    sums
+/// The classes of a group's traffic, and below them those of each tenant's.
+fn classes_of_tenants(summary: &Summary, mut section: Section) -> Section {
+    let (language, unit) = (summary.style.language, summary.style.unit);
+    let w = language.words();
+    let row = |tenant: &str, class: &str, used: &Used| {
+        vec![
+            tenant.to_owned(),
+            class.to_owned(),
+            language.size(used.r#in.octets, unit),
+            language.size(used.out.octets, unit),
+            language.number(used.r#in.octets),
+            language.number(used.out.octets),
+        ]
+    };
+    let rows = summary.lines.iter().flat_map(|line| {
+        let classes = line.usage.classes.iter();
+        classes.map(|(class, used)| row(&line.tenant, class, used))
+    });
+    let octets = [w.r#in, w.out].map(|way| Head::right(&format!("{}, {way}", w.octets)));
+    let ways = [w.r#in, w.out].map(Head::right);
+    let table = Table {
+        caption: w.classes.to_owned(),
+        heads: [w.tenant, w.class].map(Head::left).into_iter().chain(ways).chain(octets).collect(),
+        rows: rows.collect(),
+        foot: Vec::new(),
+    };
+    section.parts.push(Part::Table(table));
+    section
 }
 
 /// The trial balance, exactly: the tenants' rows are its first three lines.
@@ -151,66 +205,139 @@ fn trial(summary: &Summary) -> Section {
     Section { heading: w.balance.to_owned(), parts: vec![Part::Table(table), Part::Text(closes.to_owned())] }
 }
 
-/// For programs: the tenants as in `usage`, with what they pay.
+/// For programs: the tenants as in `usage`, with what they pay, and the sums of groups.
 pub(crate) fn json(summary: &Summary) -> Json {
     let exporter =
         |address: Addr| summary.exporters.get(&address).cloned().unwrap_or_else(|| address.to_string());
     let zone = summary.period.zone();
-    let tenants = summary.lines.iter().map(|line| {
-        let mut object = Map::from_iter([("tenant".to_owned(), json!(line.tenant))]);
-        object.extend(used(&line.used));
-        match &line.charges {
-            Some(Ok(charges)) => {
-                object.insert("charges".to_owned(), bill::charges(&charges.tariff, &charges.bill, zone));
-            }
-            Some(Err(why)) => {
-                object.insert("not_charged".to_owned(), json!(why));
-            }
-            None => {}
-        }
-        Json::Object(object)
-    });
-    let tenants: Vec<Json> = tenants.collect();
-    let sums = by_currency(summary);
-    let gross = sums
-        .iter()
-        .map(|(code, sum)| (code.clone(), json!(sum.as_ref().map(|(sum, currency)| currency.text(*sum)))));
-    let mut page = json!({
-        "period": {
+    let has_groups = summary.subtotals.has_groups();
+    let tenants: Vec<Json> = summary.lines.iter().map(|line| tenant(line, summary)).collect();
+    let mut page = Map::new();
+    let mut put = |key: &str, value: Json| drop(page.insert(key.to_owned(), value));
+    if let Some(about) = &summary.of {
+        put("group", json!(about.group.path()));
+        put("title", json!(about.title));
+        put("closed", json!(about.is_closed));
+    }
+    put(
+        "period",
+        json!({
             "name": summary.period.name(),
             "from": summary.period.from(),
             "to": summary.period.to(),
             "zone": zone.name(),
-        },
-        "tenants": tenants,
-        "gross": Json::Object(gross.collect()),
-        "balance": balance::document(&summary.balance, &exporter),
-        "completeness": completeness::document(&summary.completeness, zone),
-    });
-    if let (Some(object), false) = (page.as_object_mut(), summary.classes.is_empty()) {
-        let classes = summary.classes.iter().map(|(name, used)| class(name, used));
-        object.insert("classes".to_owned(), classes.collect());
+        }),
+    );
+    put("tenants", json!(tenants));
+    if has_groups {
+        put("groups", groups(summary));
     }
-    page
+    if let Some(about) = &summary.of {
+        put("sum", Json::Object(share(summary.whole())));
+        if !about.quotas.is_empty() {
+            put("quotas", super::json::quotas(&about.quotas));
+        }
+    }
+    put("gross", amounts(&summary.whole().purse, |coins| coins.gross));
+    put("balance", balance::document(&summary.balance, &exporter));
+    put("completeness", completeness::document(&summary.completeness, zone));
+    let by_class = &summary.whole().usage.classes;
+    if !by_class.is_empty() {
+        put("classes", by_class.iter().map(|(name, used)| class(name, used)).collect());
+    }
+    Json::Object(page)
 }
 
-/// For spreadsheets: a line a tenant.
+fn tenant(line: &Line, summary: &Summary) -> Json {
+    let mut object = Map::from_iter([("tenant".to_owned(), json!(line.tenant))]);
+    if summary.subtotals.has_groups() {
+        object.insert("group".to_owned(), json!(line.group.as_ref().map(weir_account::Group::path)));
+    }
+    object.extend(used(&line.usage.used));
+    if summary.of.is_some() && !line.usage.classes.is_empty() {
+        let classes = line.usage.classes.iter().map(|(name, used)| class(name, used));
+        object.insert("classes".to_owned(), classes.collect());
+    }
+    match &line.cost {
+        Some(Ok(cost)) => {
+            object.insert("charges".to_owned(), cost.document.clone());
+        }
+        Some(Err(why)) => {
+            object.insert("not_charged".to_owned(), json!(why));
+        }
+        None => {}
+    }
+    Json::Object(object)
+}
+
+/// What groups come to, each with all below it, and at the end the tenants in none (`null`).
+fn groups(summary: &Summary) -> Json {
+    let group = |path: Json, level: usize, subtotal: &Subtotal<Share>| {
+        let head = [("group", path), ("level", json!(level)), ("tenants", json!(subtotal.tenants))];
+        let head = head.into_iter().map(|(key, value)| (key.to_owned(), value));
+        Json::Object(head.chain(share(&subtotal.sum)).collect())
+    };
+    let known = summary.groups().map(|(one, subtotal)| group(json!(one.path()), one.level(), subtotal));
+    let rest = summary.subtotals.rest().map(|rest| group(Json::Null, 1, rest));
+    known.chain(rest).collect()
+}
+
+/// What tenants come to: traffic, and amounts by currency.
+fn share(part: &Share) -> Map<String, Json> {
+    let mut object: Map<String, Json> = used(&part.usage.used).into_iter().collect();
+    object.insert("net".to_owned(), amounts(&part.purse, |coins| coins.net));
+    object.insert("gross".to_owned(), amounts(&part.purse, |coins| coins.gross));
+    object
+}
+
+/// Amounts by the codes of their currencies; `null` where a sum does not fit.
+fn amounts(purse: &Purse, of: fn(&Coins) -> Money) -> Json {
+    let text = |coins: &Coins| coins.currency.text(of(coins));
+    Json::Object(purse.iter().map(|(code, coins)| (code.to_owned(), json!(coins.map(text)))).collect())
+}
+
+/// For spreadsheets: a line a tenant; where there are groups, behind them a line a group, which has no tenant.
 pub(crate) fn csv(summary: &Summary) -> String {
     let ways = ["in", "out", "local_in", "local_out"];
     let heads = ways.iter().flat_map(|way| ["octets", "packets", "flows"].map(|sum| format!("{way}_{sum}")));
-    let ends = ["net", "gross", "currency"].map(str::to_owned);
-    let mut out = csv_line(["tenant".to_owned()].into_iter().chain(heads).chain(ends));
-    for line in &summary.lines {
-        let sums = [line.used.r#in, line.used.out, line.used.local_in, line.used.local_out];
-        let numbers = sums.iter().flat_map(|s| [s.octets, s.packets, s.flows]).map(|n| n.to_string());
-        let ends = match &line.charges {
-            Some(Ok(Charges { tariff, bill })) => {
-                let currency = &tariff.currency;
-                [currency.text(bill.net), currency.text(bill.gross), currency.code().to_owned()]
-            }
-            _ => [const { String::new() }; 3],
+    let has_groups = summary.subtotals.has_groups();
+    let ends = ["net", "gross", "currency", "group"].into_iter().take(if has_groups { 4 } else { 3 });
+    let mut out = csv_line(["tenant".to_owned()].into_iter().chain(heads).chain(ends.map(str::to_owned)));
+    let mut line = |tenant: &str, figures: Option<&Used>, coins: Option<&Coins>, group: &str| {
+        let numbers = match figures {
+            Some(used) => numbers(used),
+            None => vec![String::new(); 12],
         };
-        out.push_str(&csv_line([super::csv::cell(&line.tenant)].into_iter().chain(numbers).chain(ends)));
+        let money = coins.map_or_else(Default::default, |coins| {
+            let Coins { currency, net, gross } = coins;
+            [currency.text(*net), currency.text(*gross), currency.code().to_owned()]
+        });
+        let group = has_groups.then(|| super::csv::cell(group));
+        out.push_str(&csv_line(
+            [super::csv::cell(tenant)].into_iter().chain(numbers).chain(money).chain(group),
+        ));
+    };
+    for one in &summary.lines {
+        let coins = match &one.cost {
+            Some(Ok(cost)) => Some(Coins::of(&cost.amounts)),
+            _ => None,
+        };
+        let group = one.group.as_ref().map_or("", weir_account::Group::path);
+        line(&one.tenant, Some(&one.usage.used), coins.as_ref(), group);
+    }
+    // Amounts of a second currency have a line of their own, without the traffic, so that columns add up.
+    for (group, subtotal) in summary.groups() {
+        let mut figures = Some(&subtotal.sum.usage.used);
+        let purse: Vec<Option<&Coins>> = subtotal.sum.purse.iter().map(|(_, coins)| coins).collect();
+        for coins in if purse.is_empty() { vec![None] } else { purse } {
+            line("", figures.take(), coins, group.path());
+        }
     }
     out
+}
+
+/// The figures of a line.
+fn numbers(used: &Used) -> Vec<String> {
+    let sums = [used.r#in, used.out, used.local_in, used.local_out];
+    sums.iter().flat_map(|s| [s.octets, s.packets, s.flows]).map(|n| n.to_string()).collect()
 }

@@ -130,6 +130,10 @@ pub(super) const WORDS: Words = Words {
     duplicate_row: "doppelt gesehen, einfach gezählt",
     discarded_row: "gemeldet und nicht aufbewahrt",
     decoded: "alles Gemeldete",
+    group: "Gruppe",
+    without_group: "in keiner Gruppe",
+    group_note: "Jeder Mieter hat seine eigene Abrechnung. Die Beträge hier sind deren Summen, ohne Berichtigungen früherer Zeiträume; dies ist keine Rechnung.",
+    group_closed: "Der Zeitraum ist abgeschlossen: Dies sind die Zahlen der abgeschlossenen Abrechnungen.",
     decimal_units: ["B", "kB", "MB", "GB", "TB", "PB", "EB"],
     binary_units: ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"],
 };

@@ -130,6 +130,10 @@ pub(super) const WORDS: Words = Words {
     duplicate_row: "seen twice, counted once",
     discarded_row: "reported and not kept",
     decoded: "everything reported",
+    group: "Group",
+    without_group: "in no group",
+    group_note: "Each tenant is charged by a statement of its own. The amounts here are the sums of those, without adjustments of earlier periods; this is no bill.",
+    group_closed: "The period is closed: these are the figures of the statements that were closed.",
     decimal_units: ["B", "kB", "MB", "GB", "TB", "PB", "EB"],
     binary_units: ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"],
 };

@@ -70,6 +70,8 @@ words! {
     count_all, count_ingress, count_egress, count_none, count_interfaces,
     // The manager's page.
     charged, total, balance, transit_row, unmatched_row, duplicate_row, discarded_row, decoded,
+    // Groups.
+    group, without_group, group_note, group_closed,
 }
 
 impl Language {
