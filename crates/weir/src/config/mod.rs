@@ -3,6 +3,7 @@
 //! [`read()`] goes through the parsed document itself and notes every `Mistake` with its place, so that one run
 //! of `weir check` says all there is to mend; what it gives is [`Config`], in which nothing needs checking again.
 
+mod cache;
 pub(crate) mod class;
 mod collect;
 mod dump;
@@ -15,6 +16,7 @@ mod port;
 pub(crate) mod quota;
 mod read;
 mod relay;
+mod rollup;
 mod schedule;
 mod sql;
 mod statement;
@@ -48,6 +50,7 @@ use weir_account::{Classes, Prefix, Tenants, Unit, Zone};
 use weir_flow::Addr;
 use weir_flow::session::Settings;
 use weir_flow::session::memory::Realm;
+use weir_query::Rollup;
 use weir_store::Budget;
 
 /// Where the configuration is looked for if nobody says.
@@ -72,6 +75,10 @@ pub(crate) struct Config {
     pub(crate) store: PathBuf,
     /// What the store may take, and for how long.
     pub(crate) budget: Budget,
+    /// How much of what questions found is kept for the next time; 0 is nothing.
+    pub(crate) cache_bytes: u64,
+    /// What is added up of every segment before anybody asks.
+    pub(crate) rollups: Vec<Rollup>,
     pub(crate) listen: Vec<Listen>,
     /// Whether nobody said where to listen: then it is where the service manager gives us sockets, if it does.
     pub(crate) listens_by_default: bool,
@@ -113,6 +120,8 @@ impl Default for Config {
         Self {
             store: "weir-store".into(),
             budget: Budget::default(),
+            cache_bytes: cache::BYTES,
+            rollups: Vec::new(),
             listen: vec![Listen::udp(SocketAddr::from((std::net::Ipv6Addr::UNSPECIFIED, 2055)))],
             listens_by_default: true,
             collect: Collect::default(),

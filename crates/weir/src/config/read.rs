@@ -50,6 +50,31 @@ type Value<'a> = &'a Spanned<DeValue<'a>>;
 /// A table of the document.
 pub(super) type Table<'a> = &'a DeTable<'a>;
 
+/// The tables that there may be.
+const KEYS: &[&str] = &[
+    "store",
+    "cache",
+    "rollup",
+    "listen",
+    "collect",
+    "limits",
+    "web",
+    "names",
+    "sql",
+    "exporter",
+    "relay",
+    "tenant",
+    "class",
+    "tariff",
+    "quota",
+    "quotas",
+    "accounting",
+    "billing",
+    "statement",
+    "mail",
+    "schedule",
+];
+
 /// What has been found wrong so far.
 pub(super) struct Reader {
     pub(super) mistakes: Vec<Mistake>,
@@ -63,34 +88,14 @@ impl Reader {
     fn config(&mut self, root: &DeTable<'_>) -> Config {
         let mut config = Config::default();
         self.has_mail = root.contains_key("mail");
-        self.keys(
-            root,
-            "the configuration",
-            &[
-                "store",
-                "listen",
-                "collect",
-                "limits",
-                "web",
-                "names",
-                "sql",
-                "exporter",
-                "relay",
-                "tenant",
-                "class",
-                "tariff",
-                "quota",
-                "quotas",
-                "accounting",
-                "billing",
-                "statement",
-                "mail",
-                "schedule",
-            ],
-        );
+        self.keys(root, "the configuration", KEYS);
         if let Some(store) = self.table(root, "store") {
             self.store(store, &mut config);
         }
+        if let Some(cache) = self.table(root, "cache") {
+            self.cache(cache, &mut config);
+        }
+        config.rollups = self.rollups(root);
         if root.contains_key("listen") {
             config.listen = self.listeners(root);
             config.listens_by_default = false;
