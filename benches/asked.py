@@ -16,11 +16,11 @@ import table
 
 AT_ONCE = int(os.environ.get("ASKED_AT_ONCE", "10"))
 QUESTIONS = [
-    ["top", "dst_addr"],
-    ["top", "proto", "octets > 100000"],
-    ["top", "src_addr,dst_addr"],
+    ["top", "--no-cache", "dst_addr"],
+    ["top", "--no-cache", "proto", "octets > 100000"],
+    ["top", "--no-cache", "src_addr,dst_addr"],
     ["usage", "--last", "1h"],
-    ["top", "dst_port", "port 443"],
+    ["top", "--no-cache", "dst_port", "port 443"],
 ]
 
 

@@ -32,6 +32,8 @@ pub enum Error {
     },
     /// The groups that do not fit in memory cannot be put on disk.
     Spill(PathBuf, std::io::Error),
+    /// A roll-up cannot be kept in this file.
+    Keep(PathBuf, std::io::Error),
     /// It was given up: [`crate::Stop`].
     Stopped,
     /// Too many keys that are no columns.
@@ -60,6 +62,7 @@ impl fmt::Display for Error {
             Self::Spill(folder, error) => {
                 write!(f, "cannot keep what does not fit in memory in {}: {error}", folder.display())
             }
+            Self::Keep(path, error) => write!(f, "cannot keep the roll-up {}: {error}", path.display()),
             Self::Stopped => f.write_str("the question was given up"),
             Self::Keys { max } => {
                 write!(f, "more than {max} keys are not columns but worked out from them: ask for fewer")
@@ -83,7 +86,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Store(error) => Some(error),
-            Self::Spill(_, error) => Some(error),
+            Self::Spill(_, error) | Self::Keep(_, error) => Some(error),
             _ => None,
         }
     }

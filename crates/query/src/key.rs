@@ -68,6 +68,11 @@ impl Lengths {
         (v4 <= 32 && v6 <= 128).then_some(Self { v4, v6 })
     }
 
+    /// Whether networks of these lengths are made of whole networks of the others.
+    pub(crate) fn is_within(self, longer: Self) -> bool {
+        self.v4 <= longer.v4 && self.v6 <= longer.v6
+    }
+
     /// The length for an address.
     #[must_use]
     pub fn of(self, addr: Addr) -> u8 {

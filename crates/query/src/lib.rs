@@ -8,7 +8,8 @@
 //! independently (`plan`), less what cannot match (`prune`). Of each part the columns that the filter reads are
 //! brought in first (`fetch`), the matching rows found (`select`), and the other columns brought in for these.
 //! `group` adds rows up, on all threads (`scan`); `list` hands them out in the order of time. `memory` does
-//! both for batches without a store. What the accounts of five minutes hold anyway is read there (`accounts`).
+//! both for batches without a store. What is found of whole segments is kept for the next time (`kept`), and [`Rollup`]s are that before
+//! anybody asks. What the accounts of five minutes hold anyway is read there (`accounts`).
 //!
 //! [`key`] is what can be grouped by: columns, networks, services, groups of tenants ([`Membership`]), and time as the
 //! clocks show it ([`civil`]).
@@ -19,7 +20,8 @@
 //!   start in the same millisecond).
 //! * Memory is bounded by [`Options`]; what does not fit goes to a file without a name, where that is allowed
 //!   ([`Spill`]), and is an error that says what to narrow otherwise; never a part of the answer.
-//! * Nothing but the store's files is read, and nothing but that file is written.
+//! * Nothing but the store's files is read, and nothing is written but that file and what is kept in the store's folders
+//!   `cache` ([`Cache`]) and `rollups`, which no answer depends on.
 //! * A question ends soon after it is given up ([`Stop`]).
 
 #![forbid(unsafe_code)]
@@ -31,6 +33,7 @@ pub mod civil;
 mod error;
 mod fetch;
 mod group;
+mod kept;
 pub mod key;
 mod list;
 mod membership;
@@ -39,6 +42,7 @@ mod name;
 mod plan;
 mod prune;
 pub mod query;
+pub mod rollup;
 mod rows;
 mod scan;
 mod select;
@@ -49,11 +53,13 @@ mod thread;
 
 pub use civil::{Bucket, Civil};
 pub use error::Error;
+pub use kept::cache::Cache;
 pub use key::Key;
 pub use list::list;
 pub use membership::Membership;
 pub use memory::{list_batches, run_batches};
 pub use query::{Count, Listing, Measure, Order, Query};
+pub use rollup::Rollup;
 pub use scan::run;
 pub use span::Spans;
 pub use stop::Stop;
@@ -102,6 +108,11 @@ pub struct Options {
     pub accounts: bool,
     /// Where groups go that do not fit in memory; `None`: the question is refused.
     pub spill: Option<Spill>,
+    /// Where what is found of whole segments is kept for the next time, and looked for; `None`: everything is read. The
+    /// answer is the same.
+    pub cache: Option<Cache>,
+    /// Roll-ups that may say what is asked, where they are built. The answer is the same without; only slower.
+    pub rollups: Vec<Rollup>,
     /// Gives the question up.
     pub stop: Stop,
 }
@@ -114,6 +125,8 @@ impl Default for Options {
             prune: true,
             accounts: true,
             spill: None,
+            cache: None,
+            rollups: Vec::new(),
             stop: Stop::default(),
         }
     }

@@ -87,6 +87,11 @@ impl Names {
         names.map(&mut number).collect()
     }
 
+    /// The numbers of names and text that were kept, in the same order.
+    pub(crate) fn number_kept(&self, names: &[Box<str>], budget: &Budget<'_>) -> Result<Vec<u32>, Full> {
+        self.number(names.iter().map(|name| &**name), |bytes| budget.take(bytes))
+    }
+
     /// The number of the text in each of these rows of a column; rows without text have any.
     pub(crate) fn number_text(
         &self,

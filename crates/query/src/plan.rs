@@ -5,6 +5,7 @@
 //! a segment only when its turn comes, so that a year of segments needs no more open files than a day.
 
 use crate::error::Error;
+use crate::kept::lookup::{Known, Lookup, Whole};
 use crate::prune::Pruner;
 use crate::span::Spans;
 use crate::table::Statistics;
@@ -37,6 +38,17 @@ pub(crate) struct Part<'a> {
     pub(crate) start_min: i64,
     /// No row starts later.
     pub(crate) start_max: i64,
+    /// Its segment, if the groups of that are to be found apart.
+    pub(crate) whole: Option<Whole>,
+}
+
+/// What a thread does next.
+#[derive(Debug)]
+pub(crate) enum Work<'a> {
+    /// Reads a part.
+    Rows(Part<'a>),
+    /// Takes in what is known of a segment.
+    Known(Known),
 }
 
 /// Opens a segment and says what of it may match. What was left out is counted.
@@ -63,6 +75,7 @@ pub(crate) fn of_segment(
                 absent: left.absent,
                 start_min: group.start_min,
                 start_max: group.start_max,
+                whole: None,
             }));
         }
     }
@@ -76,7 +89,8 @@ pub(crate) fn of_segment(
 /// All of a batch of the journal, of which nothing but its times is known beforehand.
 pub(crate) fn of_tail(entry: &TailEntry) -> Part<'_> {
     let TailEntry { start_min, start_max, .. } = *entry;
-    Part { source: Source::Tail(entry), rows: Spans::all(entry.rows), absent: 0, start_min, start_max }
+    let rows = Spans::all(entry.rows);
+    Part { source: Source::Tail(entry), rows, absent: 0, start_min, start_max, whole: None }
 }
 
 /// What there is before anything is read.
@@ -92,6 +106,7 @@ pub(crate) fn stored(snapshot: &Snapshot) -> Statistics {
 pub(crate) struct Queue<'a> {
     snapshot: &'a Snapshot,
     pruner: &'a Pruner,
+    lookup: Option<&'a Lookup<'a>>,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -99,6 +114,7 @@ pub(crate) struct Queue<'a> {
 #[derive(Debug)]
 struct State {
     next_segment: usize,
+    next_gone: usize,
     next_tail: usize,
     /// Parts of opened segments.
     ready: VecDeque<Part<'static>>,
@@ -119,50 +135,70 @@ impl Drop for Opening<'_, '_> {
 }
 
 impl<'a> Queue<'a> {
-    /// All parts of the snapshot that may match.
-    pub(crate) fn new(snapshot: &'a Snapshot, pruner: &'a Pruner) -> Self {
+    /// All parts of the snapshot that may match; what is known of its segments is looked up.
+    pub(crate) fn new(snapshot: &'a Snapshot, pruner: &'a Pruner, lookup: Option<&'a Lookup<'a>>) -> Self {
         let state = State {
             next_segment: 0,
+            next_gone: 0,
             next_tail: 0,
             ready: VecDeque::new(),
             opening: 0,
             ended: false,
             statistics: stored(snapshot),
         };
-        Self { snapshot, pruner, state: Mutex::new(state), changed: Condvar::new() }
+        Self { snapshot, pruner, lookup, state: Mutex::new(state), changed: Condvar::new() }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The next part; `None` when there are no more.
+    /// What is to be done next; `None` when nothing is.
     ///
     /// # Errors
     /// A segment cannot be opened.
-    pub(crate) fn next(&self) -> Result<Option<Part<'a>>, Error> {
+    pub(crate) fn next(&self) -> Result<Option<Work<'a>>, Error> {
         let mut state = self.lock();
         loop {
             if state.ended {
                 return Ok(None);
             }
             if let Some(part) = state.ready.pop_front() {
-                return Ok(Some(part));
+                return Ok(Some(Work::Rows(part)));
             }
-            if let Some(segment) = self.snapshot.segments.get(state.next_segment) {
+            let at = state.next_segment;
+            if let Some(segment) = self.snapshot.segments.get(at) {
                 state.next_segment += 1;
                 if self.pruner.may_overlap(segment.start_min, segment.end_max.max(segment.start_max)) {
                     state.opening += 1;
                     drop(state);
-                    self.open(segment)?;
+                    if let Some(known) = self.open(at, segment)? {
+                        return Ok(Some(Work::Known(known)));
+                    }
                     state = self.lock();
+                }
+            } else if let Some(gone) = self.snapshot.rolled.get(state.next_gone) {
+                state.next_gone += 1;
+                let segment = &gone.segment;
+                let lookup = self.lookup.filter(|_| {
+                    self.pruner.may_overlap(segment.start_min, segment.end_max.max(segment.start_max))
+                });
+                if let Some(lookup) = lookup {
+                    drop(state);
+                    let mut statistics = Statistics::default();
+                    let known = lookup.rolled(gone, &mut statistics);
+                    state = self.lock();
+                    state.statistics.add(&statistics);
+                    if let Some(known) = known {
+                        return Ok(Some(Work::Known(known)));
+                    }
                 }
             } else if let Some(entry) = self.snapshot.tail.get(state.next_tail) {
                 state.next_tail += 1;
                 if entry.rows > 0
                     && self.pruner.may_overlap(entry.start_min, entry.end_max.max(entry.start_max))
                 {
-                    return Ok(Some(of_tail(entry)));
+                    return Ok(Some(Work::Rows(of_tail(entry))));
                 }
             } else if state.opening > 0 {
                 state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -172,16 +208,23 @@ impl<'a> Queue<'a> {
         }
     }
 
-    fn open(&self, segment: &SegmentEntry) -> Result<(), Error> {
+    /// Opens a segment, whose parts are then ready; or gives what is known of all of it.
+    fn open(&self, at: usize, segment: &SegmentEntry) -> Result<Option<Known>, Error> {
         let opening = Opening(self);
         let mut statistics = Statistics::default();
-        let parts = of_segment(segment, self.pruner, &mut statistics)?;
+        let known = self.lookup.and_then(|lookup| lookup.known(at, segment, &mut statistics));
+        let mut parts = Vec::new();
+        if known.is_none() {
+            parts = of_segment(segment, self.pruner, &mut statistics)?;
+            let whole = self.lookup.and_then(|lookup| lookup.wants(at, segment, parts.len()));
+            parts.iter_mut().for_each(|part| part.whole = whole);
+        }
         let mut state = self.lock();
         state.ready.extend(parts);
         state.statistics.add(&statistics);
         drop(state);
         drop(opening);
-        Ok(())
+        Ok(known)
     }
 
     /// No more parts are given out: somebody failed.

@@ -176,6 +176,16 @@ pub struct Statistics {
     pub bytes_touched: u64,
     /// Bytes of groups that were kept on disk meanwhile, because they did not fit in memory.
     pub spilled_bytes: u64,
+    /// Segments that were left closed, because what such a question finds in them was kept.
+    pub segments_recalled: u64,
+    /// Segments that were left closed, because a roll-up says what is asked of them.
+    pub segments_rolled: u64,
+    /// Segments whose records were given up, of which a roll-up says what is asked.
+    pub segments_gone: u64,
+    /// Groups of these roll-ups.
+    pub rolled_groups: u64,
+    /// Files of what was kept that are not what was written: their segments were read.
+    pub kept_damaged: u64,
 }
 
 impl Statistics {
@@ -194,5 +204,10 @@ impl Statistics {
         self.accounts_read += other.accounts_read;
         self.bytes_touched += other.bytes_touched;
         self.spilled_bytes += other.spilled_bytes;
+        self.segments_recalled += other.segments_recalled;
+        self.segments_rolled += other.segments_rolled;
+        self.segments_gone += other.segments_gone;
+        self.rolled_groups += other.rolled_groups;
+        self.kept_damaged += other.kept_damaged;
     }
 }

@@ -45,7 +45,8 @@ pub struct Space {
     pub accounts: u64,
     /// What is not sealed yet.
     pub journal: u64,
-    /// All else: the manifest, what sessions remember, and files that others have taken the place of.
+    /// All else: the manifest, what sessions remember, roll-ups of what was given up, and files that others have taken the
+    /// place of.
     pub other: u64,
 }
 
@@ -159,7 +160,8 @@ impl Snapshot {
         let journal = crate::journal::files(self.root()).unwrap_or_default();
         space.journal = journal.iter().map(|(_, path)| bytes_of(path)).sum();
         space.other = bytes_of(&self.root().join(crate::manifest::NAME))
-            .saturating_add(self.memory_file().map_or(0, |file| file.bytes));
+            .saturating_add(self.memory_file().map_or(0, |file| file.bytes))
+            .saturating_add(self.parts().iter().map(|part| part.bytes).sum());
         forecast(self.files(), space, limit(self.root(), budget, space.total()))
     }
 }
@@ -173,6 +175,13 @@ impl Writer {
         self.looked = None;
     }
 
+    /// From now on these roll-ups are kept when their segments are given up, and are given up in turn when they are older
+    /// than they say.
+    pub fn set_heirs(&mut self, heirs: Vec<crate::Heir>) {
+        self.heirs = heirs;
+        self.looked = None;
+    }
+
     /// What the store takes.
     #[must_use]
     pub fn space(&self) -> Space {
@@ -181,7 +190,9 @@ impl Writer {
             self.backlog_bytes() + self.journal.as_ref().map_or(0, crate::journal::Journal::bytes);
         let doomed: u64 = self.doomed.iter().map(|(_, name)| bytes_of(&self.disk.path(name))).sum();
         let memory = self.log.manifest.memory.as_ref().map_or(0, |file| file.bytes);
-        space.other = doomed.saturating_add(memory).saturating_add(self.log.manifest.len);
+        let rolled: u64 = self.log.manifest.parts().map(|part| part.bytes).sum();
+        space.other =
+            doomed.saturating_add(memory).saturating_add(rolled).saturating_add(self.log.manifest.len);
         space
     }
 
@@ -208,7 +219,8 @@ impl Writer {
     pub(crate) fn keep_budget(&mut self, now_ms: i64) -> Result<(), Error> {
         let lines = self.log.manifest.lines;
         let is_same = |(at, seen): (i64, u64)| seen == lines && !is_due(at, LOOK_MS, now_ms);
-        if self.budget == Budget::default() || self.looked.is_some_and(is_same) {
+        let is_unlimited = self.budget == Budget::default() && self.heirs.is_empty();
+        if is_unlimited || self.looked.is_some_and(is_same) {
             return Ok(());
         }
         self.looked = Some((now_ms, lines));

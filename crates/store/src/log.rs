@@ -80,7 +80,7 @@ impl Log {
     /// Whether most of its lines are history.
     pub(crate) fn is_long(&self) -> bool {
         let m = &self.manifest;
-        let things = (m.units.len() + m.imports.len() + m.pending.len()) as u64;
+        let things = (m.units.len() + m.imports.len() + m.pending.len() + m.remains.len()) as u64;
         m.lines_here > 2 * things + HISTORY_LINES && m.lines >= self.not_before
     }
 

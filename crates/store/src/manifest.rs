@@ -118,6 +118,8 @@ pub(crate) struct Checkpoint {
     pub accounts_before: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retired_before: Option<i64>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remains: Vec<Remains>,
     /// Without their files, which the units have.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub imports: Vec<Import>,
@@ -133,6 +135,7 @@ impl Checkpoint {
             pending: manifest.pending.clone(),
             accounts_before: manifest.accounts_before,
             retired_before: manifest.retired_before,
+            remains: manifest.remains.clone(),
             imports: manifest.imports.clone(),
         }
     }
@@ -156,6 +159,27 @@ pub(crate) struct Retire {
     /// and accounts of bins that ended before this.
     pub accounts_before: i64,
     pub names: Vec<String>,
+    /// What is kept of segments among them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remains: Vec<Remains>,
+}
+
+/// What is kept of a segment that was given up: roll-ups of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Remains {
+    /// The segment as it was named.
+    pub segment: SegmentFile,
+    pub parts: Vec<PartFile>,
+}
+
+/// A roll-up of a segment, as a file that the store vouches for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PartFile {
+    pub name: String,
+    /// Of which roll-up.
+    pub rollup: String,
+    pub bytes: u64,
+    pub crc32c: Hex,
 }
 
 /// The files that become visible together.
@@ -273,6 +297,8 @@ pub(crate) struct Manifest {
     pub imports: Vec<Import>,
     /// Before this, ms since 1970, rows or accounts may have been given up.
     pub retired_before: Option<i64>,
+    /// What is kept of segments that were given up, in the order that they were.
+    pub remains: Vec<Remains>,
     /// The version of its format.
     pub format: u64,
     /// How many lines there were ever, of all kinds,
@@ -353,6 +379,7 @@ impl Manifest {
             Line::Settle(settle) => drop(self.pending.drain(..settle.count.min(self.pending.len()))),
             Line::Retire(retire) => {
                 self.retire(&retire.names);
+                self.remains.extend(retire.remains);
                 self.accounts_before = self.accounts_before.max(Some(retire.accounts_before));
                 let before = retire.flows_before.max(retire.accounts_before);
                 self.retired_before = self.retired_before.max(Some(before));
@@ -368,6 +395,11 @@ impl Manifest {
         let mut files = Files::default();
         self.units.iter().for_each(|unit| files.extend(&unit.files));
         files
+    }
+
+    /// The roll-ups that are kept of what was given up.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = &PartFile> {
+        self.remains.iter().flat_map(|remains| &remains.parts)
     }
 
     fn replace(&mut self, path: &Path, replace: &Replace) -> Result<(), Error> {
@@ -405,6 +437,10 @@ impl Manifest {
             unit.is_partial |= unit.files.segments.len() < segments;
         }
         self.units.retain(|unit| unit.files.names().next().is_some());
+        for remains in &mut self.remains {
+            remains.parts.retain(|part| !gone.contains(part.name.as_str()));
+        }
+        self.remains.retain(|remains| !remains.parts.is_empty());
     }
 
     /// What a checkpoint says, whose line is counted by whoever reads it.
@@ -416,6 +452,7 @@ impl Manifest {
         self.pending = checkpoint.pending;
         self.accounts_before = checkpoint.accounts_before;
         self.retired_before = checkpoint.retired_before;
+        self.remains = checkpoint.remains;
         self.imports = checkpoint.imports;
     }
 }

@@ -4,7 +4,7 @@ use crate::disk::Disk;
 use crate::flush::Flush;
 use crate::journal::{self, Damage};
 use crate::manifest::{Manifest, MemoryFile};
-use crate::{Error, memory, seal};
+use crate::{Error, heir, memory, seal};
 use std::collections::HashSet;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -71,6 +71,7 @@ pub(crate) fn remove_orphans(disk: &Disk, manifest: &Manifest) -> Result<u64, Er
     let files = manifest.files();
     let mut named: HashSet<PathBuf> = files.names().map(|name| disk.path(name)).collect();
     named.extend(manifest.memory.iter().map(|file| disk.path(&file.name)));
+    named.extend(manifest.parts().map(|part| disk.path(&part.name)));
     let mut removed = 0;
     for file in list(&disk.path(memory::FOLDER))? {
         if !named.contains(&file) && file.extension().is_none_or(|e| e != "damaged") {
@@ -78,7 +79,9 @@ pub(crate) fn remove_orphans(disk: &Disk, manifest: &Manifest) -> Result<u64, Er
             removed += 1;
         }
     }
-    for top in [seal::FLOWS, seal::BINS, seal::TENANTS, seal::SUMS, seal::HEALTH, seal::COUNTERS] {
+    for top in
+        [seal::FLOWS, seal::BINS, seal::TENANTS, seal::SUMS, seal::HEALTH, seal::COUNTERS, heir::FOLDER]
+    {
         for folder in list(&disk.path(top))? {
             for file in list(&folder)? {
                 if !named.contains(&file) {

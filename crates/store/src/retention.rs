@@ -6,10 +6,10 @@
 //! them out of the store; then they are removed. A reader that had taken its snapshot before finds one gone, and
 //! takes another.
 
-use crate::Error;
 use crate::manifest::{BinsFile, Line, Retire, SegmentFile};
 use crate::unit::Unit;
 use crate::writer::Writer;
+use crate::{Error, heir};
 use weir_flow::time::BIN_MS;
 
 /// How old things may be: what ended before these times (ms since 1970) is given up.
@@ -97,13 +97,16 @@ impl Writer {
             retired.rows += file.totals.rows;
         }
         retired.bytes += small.iter().map(|f| f.bytes).sum::<u64>();
+        let outlived = heir::outlived(&self.log.manifest, &self.heirs, now_ms);
+        names.extend(outlived);
         if names.is_empty() {
             return Ok(retired);
         }
+        let remains = heir::adopt(&self.disk, &self.heirs, segments, now_ms)?;
         retired.files = names.len() as u64;
         let flows_before = retention.flows_before.unwrap_or(i64::MIN);
         let accounts_before = retention.accounts_before.unwrap_or(i64::MIN);
-        let line = Retire { at: now_ms, flows_before, accounts_before, names: names.clone() };
+        let line = Retire { at: now_ms, flows_before, accounts_before, names: names.clone(), remains };
         self.log.append(&self.disk, Line::Retire(line))?;
         for name in names {
             self.disk.remove(&self.disk.path(&name))?;

@@ -6,8 +6,9 @@
 
 use crate::bins::{self, Accumulator, BinRow, SumRow, Sums};
 use crate::error::What;
+use crate::heir::Rolled;
 use crate::journal::{self, Accounts, Damage, Outline, totals};
-use crate::manifest::{BinsFile, Files, Manifest, MemoryFile, SegmentFile};
+use crate::manifest::{BinsFile, Files, Manifest, MemoryFile, PartFile, SegmentFile};
 use crate::segment::Reader;
 use crate::source::{Open, Source};
 use crate::unit::Late;
@@ -32,6 +33,9 @@ pub struct Snapshot {
     pub segments: Vec<SegmentEntry>,
     /// What is journaled and not yet sealed, in the order it was appended.
     pub tail: Vec<TailEntry>,
+    /// Segments that were given up, of which there are roll-ups, in the order that they were.
+    pub rolled: Vec<Rolled>,
+    parts: Vec<PartFile>,
     files: Files,
     open: Open,
     memory: Option<MemoryFile>,
@@ -86,6 +90,24 @@ impl SegmentEntry {
     /// It cannot be read, is damaged, or has been retired meanwhile ([`Error::is_vanished`]).
     pub fn open(&self) -> Result<Reader, Error> {
         Reader::open_checked(&self.path, self.open.clone(), &self.entry)
+    }
+
+    /// Everything that the manifest says of its bytes: two segments of which it is the same hold the same rows.
+    #[must_use]
+    pub fn identity(&self) -> String {
+        let SegmentFile { name, bytes, crc32c, tail_bytes, tail_crc32c, totals, start, end, received } =
+            &self.entry;
+        let Totals { rows, octets, packets } = totals;
+        format!(
+            "{name} {bytes} {:08x} {tail_bytes} {:08x} {rows} {octets} {packets} {start:?} {end:?} {received:?}",
+            crc32c.0, tail_crc32c.0
+        )
+    }
+
+    /// The last arrival of a row, ms since 1970, as far as the manifest says it.
+    #[must_use]
+    pub fn received_max(&self) -> Option<i64> {
+        Some(self.entry.received.1).filter(|_| self.entry.received.0 != i64::MIN)
     }
 
     pub(crate) fn entry(&self) -> &SegmentFile {
@@ -198,7 +220,8 @@ impl Snapshot {
                 break;
             }
             let memory = last.memory.iter().map(|file| file.name.as_str());
-            let is_there = last.files.names().chain(memory).all(|name| path.join(name).exists());
+            let parts = last.parts.iter().map(|part| part.name.as_str());
+            let is_there = last.files.names().chain(memory).chain(parts).all(|name| path.join(name).exists());
             if is_there {
                 break;
             }
@@ -293,6 +316,8 @@ impl Snapshot {
             root: root.to_path_buf(),
             segments: files.segments.iter().map(|s| SegmentEntry::new(root, s)).collect(),
             tail,
+            rolled: manifest.remains.iter().map(|remains| Rolled::new(root, remains)).collect(),
+            parts: manifest.parts().cloned().collect(),
             imports: manifest.imports.iter().map(Imported::new).collect(),
             retired_before: manifest.retired_before,
             accounts_before: manifest.accounts_before,
@@ -307,6 +332,11 @@ impl Snapshot {
     /// All files that the manifest names.
     pub(crate) fn files(&self) -> &Files {
         &self.files
+    }
+
+    /// The roll-ups of what was given up.
+    pub(crate) fn parts(&self) -> &[PartFile] {
+        &self.parts
     }
 
     /// The store's folder.

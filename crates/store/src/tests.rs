@@ -534,6 +534,48 @@ fn retiring_is_whole_or_not_at_all_wherever_it_dies() {
 }
 
 #[test]
+fn rollups_go_over_to_the_store_with_their_segment_or_not_at_all_wherever_it_dies() {
+    for steps in 0..24 {
+        let folder = TempDir::new().unwrap();
+        let (mut writer, days) = three_days(&Disk::new(folder.path()));
+        let names: Vec<String> =
+            writer.log.manifest.files().segments.iter().map(|s| s.name.clone()).collect();
+        for name in &names {
+            let path = name.replace("flows/", "rollups/a/").replace(".parquet", ".part");
+            let path = folder.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, name).unwrap();
+        }
+        // A roll-up is its segment's name; that of the second is another's.
+        let judge: crate::Judge = std::sync::Arc::new(|segment: &crate::SegmentEntry, bytes: &[u8]| {
+            let name = segment.path.to_string_lossy();
+            name.ends_with(std::str::from_utf8(bytes).unwrap()) && !name.ends_with("/2-0.parquet")
+        });
+        let heir = crate::Heir { name: "a".to_owned(), keep_ms: 10 * 86_400_000, judge };
+        writer.set_heirs(vec![heir.clone()]);
+        writer.disk = Disk::new(folder.path()).with_fate(Mortal::after(steps));
+        let until = Retention { flows_before: Some(NOON + 2 * 86_400_000), ..Retention::default() };
+        let result = writer.retire(until, NOON);
+        drop(writer);
+        let is_done = rows(folder.path()) == sample::sorted(&days[2..]);
+        assert!(is_done || rows(folder.path()) == sample::sorted(&days), "step {steps}");
+        assert!(is_done || result.is_err());
+        let (mut writer, _) = Writer::open(folder.path(), SMALL).unwrap();
+        let rolled = folder.path().join("rolled");
+        let kept = if rolled.exists() { files(&rolled) } else { Vec::new() };
+        assert_eq!(kept.len(), usize::from(is_done), "step {steps}");
+        writer.log.checkpoint(&writer.disk).unwrap();
+        let snapshot = Snapshot::open(folder.path()).unwrap();
+        let named = snapshot.rolled.iter().filter_map(|one| one.part("a"));
+        assert_eq!(named.map(|path| path.display().to_string()).collect::<Vec<_>>(), kept);
+        assert_eq!(verify(folder.path()).unwrap().problems.len(), 0);
+        writer.set_heirs(vec![heir]);
+        writer.retire(Retention::default(), NOON + 11 * 86_400_000).unwrap();
+        assert!(!rolled.exists() || files(&rolled).is_empty());
+    }
+}
+
+#[test]
 fn a_flipped_bit_anywhere_in_the_manifest_is_an_error_that_names_it() {
     let folder = TempDir::new().unwrap();
     let (mut writer, _) = Writer::open(folder.path(), SMALL).unwrap();

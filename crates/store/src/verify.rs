@@ -44,6 +44,9 @@ pub fn verify(path: &Path) -> Result<Report, Error> {
     for file in snapshot.files().small() {
         report.check_bytes(&path.join(&file.name), file.bytes, file.crc32c.0);
     }
+    for part in snapshot.parts() {
+        report.check_bytes(&path.join(&part.name), part.bytes, part.crc32c.0);
+    }
     if let Some(file) = snapshot.memory_file() {
         report.check_bytes(&path.join(&file.name), file.bytes, file.crc32c.0);
     }

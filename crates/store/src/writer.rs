@@ -15,6 +15,7 @@ use crate::compact::Compaction;
 use crate::disk::Disk;
 use crate::error::What;
 use crate::flush::{Flush, Flushed, Flusher};
+use crate::heir::Heir;
 use crate::hold::{Hold, Outage, Taken};
 use crate::import::Import;
 use crate::journal::{Journal, Maker};
@@ -125,6 +126,8 @@ pub struct Writer {
     pub(crate) rewriting: Option<Unit>,
     pub(crate) compaction: Compaction,
     pub(crate) budget: Budget,
+    /// Roll-ups that are kept longer than their segments.
+    pub(crate) heirs: Vec<Heir>,
     /// When the budget was looked at, and how many lines the manifest had then.
     pub(crate) looked: Option<(i64, u64)>,
     pub(crate) over_budget: Option<(u64, u64)>,
@@ -187,6 +190,7 @@ impl Writer {
             rewriting: None,
             compaction: Compaction::default(),
             budget: Budget::default(),
+            heirs: Vec::new(),
             looked: None,
             over_budget: None,
             retired: Retired::default(),

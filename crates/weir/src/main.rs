@@ -30,6 +30,7 @@ mod progress;
 mod quota;
 mod relay;
 mod report;
+mod rollup;
 mod schedule;
 #[cfg(feature = "sql")]
 mod sql;

@@ -133,6 +133,23 @@ impl Layout {
         self.words
     }
 
+    /// The words of a key in groups of both kinds: whose keys are all known, and the others. Code is made for some widths only,
+    /// and what is narrower is filled up.
+    pub(crate) fn widths(&self) -> [usize; 2] {
+        [0, 1].map(|more| match self.words + more {
+            words @ 0..=6 => words,
+            7..=8 => 8,
+            9..=12 => 12,
+            13..=20 => 20,
+            _ => 40,
+        })
+    }
+
+    /// The bits of the key at this place, unless it is unknown; of a name or text its number.
+    pub(crate) fn bits_of(&self, at: usize, words: &[u64]) -> Option<u128> {
+        self.known(*self.fields.get(at)?, words)
+    }
+
     /// How many bits of them are used.
     pub(crate) fn bits(&self) -> u32 {
         self.bits
@@ -152,6 +169,24 @@ impl Layout {
     /// The columns of text among the keys, whose values are numbered row by row.
     pub(crate) fn texts(&self) -> impl Iterator<Item = Column> {
         self.fields.iter().filter_map(|field| field.key.column()).filter(|column| column.kind() == Kind::Text)
+    }
+
+    /// Gives the names and the text in a packed key other numbers, once each; `None` where one of them has none.
+    pub(crate) fn renumber(
+        &self,
+        words: &mut [u64],
+        number: &mut impl FnMut(u64) -> Option<u64>,
+    ) -> Option<()> {
+        for (at, field) in self.fields.iter().enumerate() {
+            let is_name = matches!(field.kind(), Some(Kind::Name | Kind::Text));
+            // A key that is asked for twice lies in one place.
+            let is_again = || self.fields.iter().take(at).any(|before| before.key == field.key);
+            let Some(old) = self.known(*field, words).filter(|_| is_name && !is_again()) else { continue };
+            let new = number(low_word(old))?;
+            let word = words.get_mut(field.word)?;
+            *word = *word & !(ones(field.bits) << field.shift) | (new & ones(field.bits)) << field.shift;
+        }
+        Some(())
     }
 
     /// Packs the keys of these rows. `beside` has the numbers of the batch's names and text, and what was worked out. If `N` is one more than
@@ -227,7 +262,7 @@ impl Layout {
 }
 
 /// The time that [`worked::ordered`] made a number of.
-const fn unordered(number: u64) -> i64 {
+pub(crate) const fn unordered(number: u64) -> i64 {
     (number ^ (1 << 63)).cast_signed()
 }
 

@@ -10,6 +10,7 @@ mod index;
 mod key;
 mod map;
 mod narrow;
+mod packed;
 mod parts;
 mod ranked;
 mod spill;
@@ -27,18 +28,22 @@ use crate::rows::Rows;
 use crate::stop::Stop;
 use crate::table::{Cell, Table};
 use foldhash::fast::RandomState;
-use key::Layout;
-use map::{Groups, Progress, Scheme, Sums};
+pub(crate) use key::{Layout, unordered};
+pub(crate) use map::Sums;
+use map::{Groups, Progress, Scheme};
+pub(crate) use packed::Packed;
 pub(crate) use parts::answer;
 use ranked::Ranked;
+pub(crate) use spill::Page;
+pub(crate) use spill::leaves_room;
 use spill::{Disk, LEVELS, Run, Runs};
 use spread::Spread;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use weir_flow::{Batch, Values};
-pub(crate) use worked::Shares;
 use worked::{Beside, Work};
+pub(crate) use worked::{Shares, time};
 
 /// Groups are read from disk so many at a time.
 const PAGE_GROUPS: usize = 8192;
@@ -94,6 +99,27 @@ impl Shared {
         }
     }
 
+    /// Groups that were kept, in the numbers of this question; `None` where they are not those of one like it, or where
+    /// there is no memory for their names.
+    pub(crate) fn understand(&self, kept: Packed) -> Option<Recalled> {
+        let widths = self.scheme.layout.widths();
+        let is_alike = |page: &Page, width: usize| {
+            page.key_words() == width && page.measures() == self.scheme.measures.len()
+        };
+        if !kept.halves.iter().zip(widths).all(|(page, width)| is_alike(page, width)) {
+            return None;
+        }
+        let numbers = self.names.number_kept(&kept.names, &self.budget).ok()?;
+        let mut number = |old: u64| numbers.get(usize::try_from(old).ok()?).map(|new| u64::from(*new));
+        let mut halves = kept.halves;
+        for page in &mut halves {
+            for key in page.keys_mut() {
+                self.scheme.layout.renumber(key, &mut number)?;
+            }
+        }
+        Some(Recalled(halves))
+    }
+
     /// What the groups are.
     fn what(&self) -> String {
         let keys: Vec<String> = self.keys.iter().map(Key::to_string).collect();
@@ -117,6 +143,10 @@ impl Shared {
         }
     }
 }
+
+/// Groups that were kept, in the numbers of a question.
+#[derive(Debug)]
+pub(crate) struct Recalled([Page; 2]);
 
 /// The groups of one thread.
 pub(crate) struct Grouping<'a> {
@@ -284,6 +314,32 @@ impl<'a> Grouping<'a> {
         Ok(())
     }
 
+    /// Adds the groups that were found of a part of the store alone, wherever they are.
+    ///
+    /// # Errors
+    /// There is no memory left for the groups.
+    pub(crate) fn absorb(&mut self, mut other: Self) -> Result<(), Error> {
+        self.runs.append(other.take_runs());
+        self.merge(other)
+    }
+
+    /// The groups as bytes, of which so many records are.
+    pub(crate) fn pack(&self, records: u64) -> Vec<u8> {
+        let halves = [self.complete.as_sums(), self.partial.as_sums()];
+        packed::encode(halves, &self.shared.scheme.layout, &self.shared.names.list(), records)
+    }
+
+    /// Adds groups that were kept.
+    ///
+    /// # Errors
+    /// There is no memory left for the groups.
+    pub(crate) fn recall(&mut self, kept: &Recalled) -> Result<(), Error> {
+        for (groups, partial) in kept.0.iter().zip([false, true]) {
+            self.take_in(groups, partial)?;
+        }
+        Ok(())
+    }
+
     /// Adds groups whose keys are all known, or where one is not.
     fn take_in(&mut self, other: &dyn Sums, partial: bool) -> Result<(), Error> {
         self.shared.stop.check()?;
@@ -329,7 +385,7 @@ impl<'a> Grouping<'a> {
     }
 
     /// Whether some of the groups are on disk.
-    fn is_on_disk(&self) -> bool {
+    pub(crate) fn is_on_disk(&self) -> bool {
         !self.runs.is_empty()
     }
 
@@ -337,7 +393,7 @@ impl<'a> Grouping<'a> {
         std::mem::take(&mut self.runs)
     }
 
-    fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.complete.len() + self.partial.len()
     }
 

@@ -26,6 +26,13 @@ const BUFFER_BYTES: usize = 256 << 10;
 const LEFT_FREE_BYTES: u64 = 1 << 30;
 const LEFT_FREE_PART: u64 = 20;
 
+/// Whether a file system has room for so many bytes and for those that are left free.
+pub(crate) fn leaves_room(system: &rustix::fs::StatVfs, bytes: u64) -> bool {
+    let free = system.f_bavail.saturating_mul(system.f_frsize);
+    let part = system.f_blocks.saturating_mul(system.f_frsize) / LEFT_FREE_PART;
+    free >= bytes.saturating_add(part.min(LEFT_FREE_BYTES))
+}
+
 /// Which part a hash is in, at this level.
 #[inline]
 pub(crate) fn part(hash: u32, level: u32) -> usize {
@@ -134,11 +141,7 @@ impl Disk {
         if at.saturating_add(bytes) > self.options.bytes_max {
             return Err(Denied::Full);
         }
-        let system = rustix::fs::fstatvfs(&*file).map_err(io::Error::from)?;
-        let free = system.f_bavail.saturating_mul(system.f_frsize);
-        let part = system.f_blocks.saturating_mul(system.f_frsize) / LEFT_FREE_PART;
-        let least = part.min(LEFT_FREE_BYTES);
-        if free < bytes.saturating_add(least) {
+        if !leaves_room(&rustix::fs::fstatvfs(&*file).map_err(io::Error::from)?, bytes) {
             return Err(Denied::Full);
         }
         Ok(Pen { file, at, buffer: Vec::with_capacity(BUFFER_BYTES) })
@@ -195,7 +198,7 @@ impl Disk {
         let mut bytes = vec![0; groups * group_bytes];
         self.file()?.read_exact_at(&mut bytes, run.at + (from * group_bytes) as u64)?;
         let words = bytes.as_chunks::<8>().0.iter().map(|word| u64::from_ne_bytes(*word)).collect();
-        Ok(Page { words, stride, key_words, measures, wide: run.wide })
+        Ok(Page::new(words, key_words, measures, run.wide))
     }
 }
 
@@ -244,6 +247,16 @@ pub(crate) struct Page {
 }
 
 impl Page {
+    /// Groups of so many words of a key and so many measures, one after the other.
+    pub(crate) fn new(words: Vec<u64>, key_words: usize, measures: usize, wide: bool) -> Self {
+        Self { words, stride: key_words + sum_words(measures, wide), key_words, measures, wide }
+    }
+
+    /// The packed key of each group.
+    pub(crate) fn keys_mut(&mut self) -> impl Iterator<Item = &mut [u64]> {
+        self.words.chunks_mut(self.stride.max(1)).filter_map(|group| group.get_mut(..self.key_words))
+    }
+
     fn word(&self, at: usize) -> u64 {
         self.words.get(at).copied().unwrap_or_default()
     }

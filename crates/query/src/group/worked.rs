@@ -227,7 +227,7 @@ fn times(
 }
 
 /// The value of a key of time for the part that begins then, as it is packed.
-fn time(key: Key, part: i64, civil: &Civil) -> u64 {
+pub(crate) fn time(key: Key, part: i64, civil: &Civil) -> u64 {
     match key {
         Key::Time(bucket) => ordered(bucket.start(part, civil)),
         Key::HourOfDay => civil.hour(part),

@@ -19,7 +19,7 @@ use weir_flow::schema::Column;
 use weir_flow::session::memory::Realm;
 use weir_flow::time::BIN_MS;
 use weir_query::civil::WIDTHS_MS;
-use weir_query::{Bucket, Civil, Options, Query, Spill, Table};
+use weir_query::{Bucket, Cache, Civil, Options, Query, Spill, Table};
 use weir_store::Snapshot;
 
 /// Which flows.
@@ -47,23 +47,28 @@ pub(super) struct Cost {
     /// How much of them there may be
     #[arg(long, value_name = "SIZE", default_value = "16G", value_parser = memory::bytes)]
     spill_max: u64,
+    /// Read everything: use neither roll-ups nor what earlier questions found, and keep nothing
+    #[arg(long)]
+    no_cache: bool,
 }
 
 impl Default for Cost {
     fn default() -> Self {
-        Self { memory: None, spill: None, spill_max: 16 << 30 }
+        Self { memory: None, spill: None, spill_max: 16 << 30, no_cache: false }
     }
 }
 
 impl Cost {
     /// As the query engine takes it.
-    pub(super) fn options(&self) -> Options {
+    pub(super) fn options(&self, config: &Config) -> Options {
         let usual = || std::env::var_os("TMPDIR").map_or_else(|| PathBuf::from("/var/tmp"), PathBuf::from);
         let folder = self.spill.clone().unwrap_or_else(usual);
         let is_none = folder.as_os_str() == "none" || (self.spill.is_none() && !folder.is_dir());
         Options {
             memory_bytes: usize::try_from(self.memory.unwrap_or_else(memory::unasked)).unwrap_or(usize::MAX),
             spill: (!is_none).then(|| Spill::to(folder, self.spill_max)),
+            rollups: if self.no_cache { Vec::new() } else { config.rollups.clone() },
+            cache: Cache::of_store(&config.store, config.cache_bytes).filter(|_| !self.no_cache),
             ..Options::default()
         }
     }
@@ -215,6 +220,21 @@ impl Asked<'_> {
             Source::Files(batches) => weir_query::run_batches(batches.iter(), query, &self.options)?,
             Source::Store(snapshot) => weir_query::run(snapshot, query, &self.options)?,
         })
+    }
+
+    /// The same of a question: what a roll-up says of it is stored, too, where the records were given up.
+    pub(super) fn span_of(&self, query: &Query) -> Option<Range<i64>> {
+        let stored = self.span(query.range.as_ref());
+        let Source::Store(snapshot) = self.source else { return stored };
+        let range = query.range.clone().unwrap_or(i64::MIN..i64::MAX);
+        if range.start != i64::MIN || !weir_query::rollup::is_covered(&self.options.rollups, query) {
+            return stored;
+        }
+        let first = snapshot.rolled.iter().map(|gone| gone.segment.start_min).min();
+        match (stored, first) {
+            (Some(stored), Some(first)) => Some(stored.start.min(first)..stored.end),
+            (stored, _) => stored,
+        }
     }
 
     /// The span with both ends: where one is open, that of what is stored.

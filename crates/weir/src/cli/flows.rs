@@ -83,7 +83,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let book = arguments.book(&config)?;
     let writer = if book.is_some() { writer.with_addresses() } else { writer };
     let mut out = Out::new(writer, form, book)?;
-    let options = ask::Cost::default().options();
+    let options = ask::Cost::default().options(&config);
     match &arguments.sort {
         Some(by) => {
             let by = Sorted::by(by)?;

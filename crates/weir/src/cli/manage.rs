@@ -9,7 +9,7 @@ use crate::exit::{Failure, Outcome};
 use crate::name::Book;
 use crate::report::number::{grouped, things};
 use crate::report::{self, Form};
-use crate::{clock, config, log};
+use crate::{clock, config, log, rollup};
 use clap::Args;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
@@ -209,8 +209,8 @@ pub(super) fn check(arguments: &CheckArguments) -> Outcome {
         0 => String::new(),
         n => format!("{}, ", things(n as u64, "relay")),
     };
-    let notes: Vec<String> =
-        config.notes(clock::now_ms()).iter().map(|note| format!("note: {note}\n")).collect();
+    let notes = config.notes(clock::now_ms()).into_iter().chain(rollup_notes(&config));
+    let notes: Vec<String> = notes.map(|note| format!("note: {note}\n")).collect();
     report::print(&format!(
         "{}: good; {}, {}, {}, {relays}store {}\n{}",
         path.display(),
@@ -231,6 +231,34 @@ fn tenants(config: &config::Config) -> String {
         1 => format!("{tenants}, 1 shared address"),
         shared => format!("{tenants}, {} shared addresses", grouped(shared as u64)),
     }
+}
+
+/// Which roll-ups are not built yet, or do not fit the zone's days and hours.
+fn rollup_notes(config: &config::Config) -> Vec<String> {
+    let mut notes = Vec::new();
+    let offset_ms = config.zone.offset_ms(clock::now_ms());
+    for rollup in config.rollups.iter().filter(|rollup| offset_ms % rollup.width_ms() != 0) {
+        notes.push(format!(
+            "roll-up \"{}\" has buckets of UTC, in which days and hours of {} begin: questions by those read records; \
+             a smaller width would do",
+            rollup.name(),
+            config.zone.name()
+        ));
+    }
+    if config.rollups.is_empty() || !weir_store::exists(&config.store) {
+        return notes;
+    }
+    // A store that cannot be read is for others to say.
+    let Ok(snapshot) = weir_store::Snapshot::open(&config.store) else { return notes };
+    for one in rollup::look(config, &snapshot).iter().filter(|one| one.missing() > 0) {
+        notes.push(format!(
+            "roll-up \"{}\" is not built yet of {} of {}: the daemon does that by and by, `weir rollup` at once",
+            one.name,
+            grouped(one.missing()),
+            things(one.segments, "segment")
+        ));
+    }
+    notes
 }
 
 /// The files that TLS needs must be there and hold what they should.

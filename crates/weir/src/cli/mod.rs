@@ -16,6 +16,7 @@ mod quota;
 mod rate;
 mod reattribute;
 mod rebuild;
+mod rollup;
 mod sql;
 mod statement;
 mod top;
@@ -82,6 +83,8 @@ enum Command {
     Reattribute(reattribute::Arguments),
     /// Computes the accounts again from the records, or checks every file of the store
     Rebuild(rebuild::Arguments),
+    /// Builds the roll-ups of the configuration that are missing, and says how far they are
+    Rollup(rollup::Arguments),
     /// Asks how every exporter is: templates, sampling, clocks, loss, double counting; each with its cure
     Doctor(doctor::Arguments),
     /// Says what is known of addresses: names, countries, networks
@@ -106,6 +109,7 @@ impl Command {
                 | Self::Statement(_)
                 | Self::Rate(_)
                 | Self::Verify(_)
+                | Self::Rollup(_)
                 | Self::Explain(_)
                 | Self::Evidence(_)
         )
@@ -189,6 +193,7 @@ pub(crate) fn run() -> Outcome {
         Command::Check(arguments) => manage::check(&arguments),
         Command::Reattribute(arguments) => reattribute::run(&arguments),
         Command::Rebuild(arguments) => rebuild::run(&arguments),
+        Command::Rollup(arguments) => rollup::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Name(arguments) => name::run(&arguments),
         Command::ExporterConfig(arguments) => exporter_config::run(&arguments),

@@ -73,7 +73,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         ));
     }
     let source = arguments.which.source(&config)?;
-    let asked = Asked { source: &source, options: ask::Cost::default().options() };
+    let asked = Asked { source: &source, options: ask::Cost::default().options(&config) };
     let range = arguments.which.range(&config)?;
     let Some(span) = asked.span(range.as_ref()) else {
         return Err(Failure::new("nothing is stored to be drawn"));

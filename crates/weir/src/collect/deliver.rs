@@ -11,6 +11,7 @@ use crate::metrics::Hub;
 use crate::relay::Relays;
 use crate::report::number::{grouped, things};
 use crate::report::outlook;
+use crate::rollup;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::mpsc::RecvTimeoutError;
@@ -49,6 +50,7 @@ pub(super) fn write(mut writer: Writer, receiver: &Inbox, mut relays: Relays, sh
             let (now, config) = share.config();
             version = now;
             set_budget(&mut writer, config.budget, hub, &mut voice);
+            writer.set_heirs(rollup::heirs(&config));
         }
         let ticked = writer.tick(clock::now_ms());
         voice.tell(&mut writer, ticked.err(), clock::now_ms());

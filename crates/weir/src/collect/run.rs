@@ -7,7 +7,7 @@
 //! always a number with a reason.
 //!
 //! The `supervisor` has a thread beside them: it hears signals, reads the configuration again, and tells the service
-//! manager that all live. Quotas have one more, which reads what is committed.
+//! manager that all live. Quotas have one more, which reads what is committed, and roll-ups one that is made from it.
 
 use super::activation::{self, Inherited};
 use super::deliver;
@@ -15,12 +15,14 @@ use super::listener;
 use super::share::{self, Share};
 use super::supervisor::{Supervisor, signals};
 use super::systemd::Systemd;
+use crate::clock;
 use crate::config::{Config, Listen};
 use crate::exit::Outcome;
 use crate::metrics::Hub;
 use crate::metrics::door::Door;
 use crate::quota;
 use crate::relay::Relays;
+use crate::rollup::{self, Builder};
 use crate::schedule::Clockwork;
 use crate::web::Web;
 use std::sync::Arc;
@@ -44,6 +46,7 @@ pub(crate) fn run(config: Config, reread: &(dyn Fn() -> Outcome<Config> + Sync))
     let web = Web::start(&config, &hub)?;
     let (mut writer, recovery) = Writer::open(&config.store, config.memory.store_options())?;
     writer.set_budget(config.budget);
+    writer.set_heirs(rollup::heirs(&config));
     let door = Door::open(&hub);
     let listeners = open(&config, inherited, writer.memory())?;
     let relays = Relays::open(&config)?;
@@ -54,6 +57,8 @@ pub(crate) fn run(config: Config, reread: &(dyn Fn() -> Outcome<Config> + Sync))
     let current = Arc::clone(&share);
     let clockwork = Clockwork::start(move || current.config().1, &hub)?;
     let sql = answer_sql(&share)?;
+    let current = Arc::clone(&share);
+    let rollups = Builder::start(move || current.config().1, clock::now_ms)?;
     let is_done = AtomicBool::new(false);
     thread::scope(|scope| {
         let manager = Systemd::of_environment();
@@ -70,7 +75,7 @@ pub(crate) fn run(config: Config, reread: &(dyn Fn() -> Outcome<Config> + Sync))
         // If the store failed, the listeners must not wait for it for ever.
         share.stop();
         drop(inbox);
-        drop((web, door, clockwork, sql));
+        drop((web, door, clockwork, sql, rollups));
         is_done.store(true, Ordering::Relaxed);
         result
     })

@@ -15,6 +15,10 @@ impl Config {
 
     fn write(&self, out: &mut String) -> std::fmt::Result {
         super::store::write(self, out)?;
+        super::cache::write(self, out)?;
+        for rollup in &self.rollups {
+            super::rollup::write(rollup, out)?;
+        }
         for listen in &self.listen {
             listen.write(out)?;
         }

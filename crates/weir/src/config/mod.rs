@@ -4,6 +4,7 @@
 //! of `weir check` says all there is to mend; what it gives is [`Config`], in which nothing needs checking again.
 
 mod block;
+mod cache;
 pub(crate) mod class;
 mod collect;
 mod dump;
@@ -18,6 +19,7 @@ mod port;
 pub(crate) mod quota;
 mod read;
 mod relay;
+mod rollup;
 mod schedule;
 mod shared;
 mod sql;
@@ -52,6 +54,7 @@ use weir_account::{Classes, Prefix, Tenants, Unit, Zone};
 use weir_flow::Addr;
 use weir_flow::session::Settings;
 use weir_flow::session::memory::Realm;
+use weir_query::Rollup;
 use weir_store::Budget;
 
 /// Where the configuration is looked for if nobody says.
@@ -76,6 +79,10 @@ pub(crate) struct Config {
     pub(crate) store: PathBuf,
     /// What the store may take, and for how long.
     pub(crate) budget: Budget,
+    /// How much of what questions found is kept for the next time; 0 is nothing.
+    pub(crate) cache_bytes: u64,
+    /// What is added up of every segment before anybody asks.
+    pub(crate) rollups: Vec<Rollup>,
     pub(crate) listen: Vec<Listen>,
     /// Whether nobody said where to listen: then it is where the service manager gives us sockets, if it does.
     pub(crate) listens_by_default: bool,
@@ -119,6 +126,8 @@ impl Default for Config {
         Self {
             store: "weir-store".into(),
             budget: Budget::default(),
+            cache_bytes: cache::BYTES,
+            rollups: Vec::new(),
             listen: vec![Listen::udp(SocketAddr::from((std::net::Ipv6Addr::UNSPECIFIED, 2055)))],
             listens_by_default: true,
             collect: Collect::default(),

@@ -11,8 +11,10 @@ use weir_account::{Prefix, Zone};
 use weir_flow::Addr;
 
 /// The tables of the configuration.
-const TABLES: [&str; 21] = [
+const TABLES: [&str; 23] = [
     "store",
+    "cache",
+    "rollup",
     "listen",
     "collect",
     "limits",
@@ -92,6 +94,10 @@ impl Reader {
         if let Some(store) = self.table(root, "store") {
             self.store(store, &mut config);
         }
+        if let Some(cache) = self.table(root, "cache") {
+            self.cache(cache, &mut config);
+        }
+        config.rollups = self.rollups(root);
         if root.contains_key("listen") {
             config.listen = self.listeners(root);
             config.listens_by_default = false;

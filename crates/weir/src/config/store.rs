@@ -27,7 +27,7 @@ impl Reader {
         config.budget.accounts_ms = self.age(table, "accounts");
     }
 
-    fn age(&mut self, table: Table<'_>, key: &str) -> Option<i64> {
+    pub(super) fn age(&mut self, table: Table<'_>, key: &str) -> Option<i64> {
         let (text, place) = self.string(table, key)?;
         let age = age(text);
         if age.is_none() {

@@ -5,6 +5,15 @@ const WHOLE: &str = r#"
 path = "/var/lib/weir"
 disk = "200 GB"
 
+[cache]
+size = "1 GB"
+
+[[rollup]]
+name = "as-by-hour"
+keys = ["src_as", "dst_as", "src/24", "dst/16/40"]
+width = "1h"
+keep = "5 years"
+
 [[listen]]
 udp = "[::]:2055"
 workers = 2

@@ -8,6 +8,7 @@
 //! | `captures` | real routers: what independent decoders agree on |
 //! | `fixtures` | exporters that we recorded: what the kernel and they themselves counted |
 //! | `office` | softflowd exports to `weir run`: to the byte, and what is lost on purpose |
+//! | `kept` | answers that are kept and roll-ups: the same figures, of what was not read |
 //! | `kill` | `kill -9`, twenty times under load |
 //! | `remember` | killed or stopped while sets wait and sampling is unknown |
 //! | `name` | addresses by files of names, a name server, and files in MaxMind's format |
@@ -66,6 +67,7 @@ mod garbage;
 mod group;
 mod health;
 mod import;
+mod kept;
 mod kill;
 mod layout;
 mod listen;

@@ -16,7 +16,7 @@ use weir_account::statement::Unit;
 use weir_flow::Addr;
 use weir_flow::filter::service_of;
 use weir_flow::schema::{self, Column};
-use weir_query::{Cell, Civil, Key, Measure};
+use weir_query::{Cell, Civil, Key, Measure, Statistics};
 
 pub(crate) use flat::sheet;
 use flat::value;
@@ -188,6 +188,9 @@ fn document(answer: &Answer, reading: &Reading<'_>) -> Json {
     document.insert("read_from".to_owned(), json!(read_from(answer)));
     document.insert("matched_records".to_owned(), json!(answer.statistics.matched_records));
     document.insert("scanned_records".to_owned(), json!(answer.statistics.scanned_records));
+    document.insert("cached_segments".to_owned(), json!(answer.statistics.segments_recalled));
+    document.insert("rolled_segments".to_owned(), json!(answer.statistics.segments_rolled));
+    document.insert("given_up_segments_rolled".to_owned(), json!(answer.statistics.segments_gone));
     Json::Object(document)
 }
 
@@ -216,7 +219,7 @@ pub(crate) fn explain(answer: &Answer, why_records: Option<&str>) -> String {
     format!(
         "read: {} of {} records, from {} of {} segments ({} bytes long) and the journal\n\
          within them: {} of {} row groups, {} of {} pages that filter and span were held against\n\
-         matched: {} records, {} groups{spilled}\n{why}",
+         {}matched: {} records, {} groups{spilled}\n{why}",
         grouped(s.scanned_records),
         grouped(s.stored_records),
         grouped(s.segments_read),
@@ -226,7 +229,31 @@ pub(crate) fn explain(answer: &Answer, why_records: Option<&str>) -> String {
         grouped(s.row_groups),
         grouped(s.pages_read),
         grouped(s.pages),
+        known(s),
         grouped(s.matched_records),
         grouped(answer.groups),
     )
+}
+
+/// What was known without reading.
+fn known(s: &Statistics) -> String {
+    let grouped = |n: u64| super::number::grouped(n);
+    let mut known = String::new();
+    if s.segments_recalled > 0 {
+        let recalled = grouped(s.segments_recalled);
+        known.push_str(&format!("not read again: {recalled} segments, whose part of the answer was kept\n"));
+    }
+    if s.segments_rolled > 0 {
+        let (rolled, groups) = (grouped(s.segments_rolled), grouped(s.rolled_groups));
+        known.push_str(&format!("from roll-ups: {rolled} segments, in {groups} groups\n"));
+    }
+    if s.segments_gone > 0 {
+        let gone = grouped(s.segments_gone);
+        known.push_str(&format!("given up, and known from roll-ups: {gone} segments\n"));
+    }
+    if s.kept_damaged > 0 {
+        let damaged = grouped(s.kept_damaged);
+        known.push_str(&format!("damaged: {damaged} files of what was kept; their segments were read\n"));
+    }
+    known
 }
