@@ -14,6 +14,13 @@ impl Membership {
         Self(Arc::new(groups.into_iter().map(|(tenant, path)| (tenant.into(), path.into())).collect()))
     }
 
+    /// Each tenant and the path of its group, in the order of tenants' names.
+    pub(crate) fn sorted(&self) -> Vec<(&str, &str)> {
+        let mut pairs: Vec<(&str, &str)> = self.0.iter().map(|(tenant, path)| (&**tenant, &**path)).collect();
+        pairs.sort_unstable();
+        pairs
+    }
+
     /// The first `depth` names of the path of a tenant's group, fewer where it has no more; all of them where `depth` is 0.
     #[must_use]
     pub fn group(&self, tenant: &str, depth: u8) -> Option<&str> {

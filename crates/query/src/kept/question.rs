@@ -5,6 +5,7 @@
 //! segment lies in; nor order and limit, which are about all groups together. And the segment, by all that the manifest
 //! says of its bytes.
 
+use crate::key::Key;
 use crate::query::{Measure, Query};
 use sha2::{Digest as _, Sha256};
 use std::fmt::{self, Write};
@@ -59,6 +60,9 @@ impl Question {
         if query.keys.iter().any(|key| key.is_of_time()) {
             let _ = write!(text, "\nclocks {:?}", query.civil);
         }
+        if query.keys.iter().any(|key| matches!(key, Key::Group(_))) {
+            let _ = write!(text, "\ngroups {:?}", query.membership.sorted());
+        }
         // The tree itself: times of day in it have their zone with them.
         let _ = write!(text, "\nfilter {:?}\n", query.filter);
         Self(text.0)
@@ -86,7 +90,7 @@ impl Write for Text {
 mod tests {
     use super::*;
     use crate::civil::Civil;
-    use crate::key::Key;
+    use crate::membership::Membership;
     use crate::query::{Count, Order};
     use weir_flow::filter::{Filter, Names};
 
@@ -114,6 +118,9 @@ mod tests {
             query("src,dst", "time 08:00-18:00", &ahead),
             query("src,hour", "", &utc),
             Query { civil: ahead.clone(), ..query("src,hour", "", &utc) },
+            query("group", "", &utc),
+            Query { membership: Membership::new([("acme", "north")]), ..query("group", "", &utc) },
+            Query { membership: Membership::new([("acme", "south")]), ..query("group", "", &utc) },
             Query { filter: None, ..one.clone() },
             Query { measures: vec![Measure::Octets], ..one.clone() },
             Query { order: Order::Largest(Measure::MeasuredOctets), ..one.clone() },
@@ -126,8 +133,9 @@ mod tests {
         let same = [
             Query { range: Some(0..9), count: Count::Inside, limit: None, ..one.clone() },
             Query { order: Order::Key, ..one.clone() },
+            Query { membership: Membership::new([("acme", "north")]), ..one.clone() },
             Query { order: Order::Largest(Measure::Flows), civil: ahead, ..one.clone() },
         ];
-        assert_eq!(same.map(|query| digest(&query)), [digest(&one); 3]);
+        assert_eq!(same.map(|query| digest(&query)), [digest(&one); 4]);
     }
 }

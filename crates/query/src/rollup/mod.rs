@@ -18,6 +18,7 @@ use crate::group::{Grouping, Shared};
 use crate::kept::file::{self, Content};
 use crate::kept::question::Question;
 use crate::key::{Address, Key};
+use crate::membership::Membership;
 use crate::prune::Pruner;
 use crate::query::{Count, Measure, Order, Query};
 use crate::select::Selector;
@@ -110,6 +111,7 @@ impl Rollup {
             range: None,
             count: Count::Whole,
             civil: Civil::default(),
+            membership: Membership::default(),
             filter: None,
             keys,
             measures: Measure::ALL.to_vec(),
