@@ -13,7 +13,7 @@ use crate::zone::Zone;
 use std::collections::HashMap;
 use std::fmt;
 
-/// The place of a network in the list that [`Tenants::new`] was given, so that an error can name its line.
+/// The place of a network in the list that [`Tenants::new`](crate::Tenants::new) was given, so that an error can name its line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Place {
     /// The tenant's place in the list.
