@@ -94,8 +94,13 @@ fn what_is_damaged_is_named_and_accounts_are_computed_again() {
     let before = place.json("usage -o json --hosts");
     assert!(place.done("rebuild").contains("0 accounts differed"));
     let by_tenant = place.json("usage -o json");
-    // Accounts by host and by tenant lie apart: either answers without the other.
-    for (folder, asks, other) in [("bins", "usage --hosts", "usage"), ("tenants", "usage", "usage --hosts")] {
+    // Accounts by host, by tenant, and added up over time lie apart: each answers without the others.
+    for (folder, asks, other) in [
+        ("bins", "usage --hosts", "usage"),
+        ("tenants", "top tenant,time/5m", "usage"),
+        ("tenants", "top tenant,time/5m", "usage --hosts"),
+        ("sums", "usage", "usage --hosts"),
+    ] {
         let file = below(&place.path(&format!("store/{folder}"))).remove(0);
         let mut bytes = fs::read(&file).unwrap();
         let at = bytes.len() / 3;
