@@ -89,12 +89,16 @@ impl Interned<Box<str>> {
     /// The place of a name that is borrowed.
     #[inline]
     pub(super) fn place_of(&mut self, name: &str) -> u32 {
-        match self.last {
-            Some(place) if self.values.get(place as usize).is_some_and(|last| **last == *name) => place,
-            _ => match self.places.get(name) {
-                Some(place) => *self.last.insert(*place),
-                None => self.look_up(&name.into()),
-            },
+        // Files have their names in the same order: it is the one asked for last, or mostly the one after it.
+        let near = self.last.into_iter().flat_map(|last| [last, last.saturating_add(1)]);
+        for place in near {
+            if self.values.get(place as usize).is_some_and(|known| **known == *name) {
+                return *self.last.insert(place);
+            }
+        }
+        match self.places.get(name) {
+            Some(place) => *self.last.insert(*place),
+            None => self.look_up(&name.into()),
         }
     }
 }

@@ -6,9 +6,10 @@
 
 use super::delta;
 use super::hybrid::{self, Piece, Validity};
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
 use parquet::basic::Encoding;
 use parquet::column::page::Page;
-use std::collections::HashMap;
 use std::ops::Range;
 use weir_flow::schema::Kind;
 use weir_flow::{Addr, Bytes, Mac, Values};
@@ -35,7 +36,7 @@ pub(crate) struct Target<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct Names {
     pub list: Vec<Box<str>>,
-    places: HashMap<Box<str>, u32>,
+    places: HashMap<Box<str>, u32, RandomState>,
 }
 
 impl Names {
