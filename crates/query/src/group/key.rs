@@ -178,7 +178,7 @@ impl Layout {
         number: &mut impl FnMut(u64) -> Option<u64>,
     ) -> Option<()> {
         for (at, field) in self.fields.iter().enumerate() {
-            let is_name = matches!(field.kind(), Some(Kind::Name | Kind::Text));
+            let is_name = matches!(field.kind(), Some(Kind::Name | Kind::Text)) || field.is_group();
             // A key that is asked for twice lies in one place.
             let is_again = || self.fields.iter().take(at).any(|before| before.key == field.key);
             let Some(old) = self.known(*field, words).filter(|_| is_name && !is_again()) else { continue };
