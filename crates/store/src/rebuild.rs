@@ -1,6 +1,6 @@
 //! Accounts computed again from the rows, on demand, and what damage is put aside for.
 
-use crate::bins::{self, Accumulator, BinRow, Counts, Kind};
+use crate::bins::{self, Accumulator, BinRow, Counts, Kind, SumRow, Sums};
 use crate::disk::Disk;
 use crate::manifest::{BinsFile, Line, MemoryFile, Rebuild, Replace, SegmentFile};
 use crate::seal::BINS;
@@ -101,6 +101,66 @@ impl Comparison {
     }
 }
 
+/// The accounts of a unit by host, of tenants, and what these add up to over bins: each is a file of its own, and may be
+/// wrong alone.
+#[derive(Default)]
+struct Levels {
+    hosts: Comparison,
+    tenants: Comparison,
+    sums: Comparison,
+}
+
+impl Levels {
+    /// Reads what there is, and gives the damage that is met.
+    fn read(&mut self, disk: &Disk, files: &[BinsFile]) -> Result<Vec<Error>, Error> {
+        let (always, source) = (i64::MIN..i64::MAX, |name: &str| disk.path(name).into());
+        let mut damage = Vec::new();
+        let mut sums = Sums::default();
+        for file in files {
+            let hosts = bins::read(&source(&file.name), file, &always, &mut |row| self.hosts.add(row, false));
+            let tenants = bins::read_tenants(source, file, &always, &mut |row| self.tenants.add(row, false));
+            // Where there are no sums, the accounts of tenants stand for them, and are read already.
+            let sums = if file.sums.is_some() { sums.add_file(source, file, &always) } else { Ok(()) };
+            for read in [hosts, tenants, sums] {
+                match read {
+                    Ok(()) => {}
+                    Err(error) if error.is_damaged() => damage.push(error),
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        if files.iter().all(|file| file.sums.is_some()) {
+            sums.for_each(|row| self.sums.add(&over_bins(row), false));
+        }
+        Ok(damage)
+    }
+
+    /// Adds what the rows say.
+    fn compare(&mut self, accounts: &Accumulator, files: &[BinsFile]) {
+        let has_sums = files.iter().all(|file| file.sums.is_some());
+        accounts.for_each(|row| {
+            self.hosts.add(row, true);
+            self.tenants.add(&BinRow { host: None, ..*row }, true);
+            if has_sums {
+                self.sums.add(&over_bins(&row.into()), true);
+            }
+        });
+    }
+
+    /// Where those of hosts differ, those that are made of them are not told once more.
+    fn differences(self) -> Vec<Difference> {
+        let levels = [self.hosts, self.tenants, self.sums].into_iter();
+        let mut levels = levels.map(|level| level.differences().collect::<Vec<_>>());
+        levels.find(|differences| !differences.is_empty()).unwrap_or_default()
+    }
+}
+
+/// A sum as an account whose bin is told by none.
+fn over_bins<'a>(row: &SumRow<'a>) -> BinRow<'a> {
+    let SumRow { exporter, kind, tenant, class, counts } = *row;
+    BinRow { bin: 0, exporter, kind, tenant, host: None, class, counts }
+}
+
 impl Writer {
     /// Computes the accounts of all units again that have a bin in the range (ms since 1970), and puts them in the
     /// place of those that differ, all in one step.
@@ -169,35 +229,13 @@ fn one(
         Err(error) => return Err(error),
     };
     rebuilt.units += 1;
-    let (mut comparison, mut tenants) = (Comparison::default(), Comparison::default());
-    let mut is_damaged = false;
-    let always = i64::MIN..i64::MAX;
-    for file in &unit.files.bins {
-        let mut add = |row: &BinRow<'_>| comparison.add(row, false);
-        let hosts = bins::read(&disk.path(&file.name).into(), file, &always, &mut add);
-        let mut add = |row: &BinRow<'_>| tenants.add(row, false);
-        for read in [hosts, bins::read_tenants(|name| disk.path(name).into(), file, &always, &mut add)] {
-            match read {
-                Ok(()) => {}
-                Err(error) if error.is_damaged() => {
-                    is_damaged = true;
-                    rebuilt.damage.push(error);
-                }
-                Err(error) => return Err(error),
-            }
-        }
-    }
-    accounts.for_each(|row| {
-        comparison.add(row, true);
-        tenants.add(&BinRow { host: None, ..*row }, true);
-    });
+    let mut levels = Levels::default();
+    let damage = levels.read(disk, &unit.files.bins)?;
+    let is_damaged = !damage.is_empty();
+    rebuilt.damage.extend(damage);
+    levels.compare(&accounts, &unit.files.bins);
     let before = rebuilt.differing;
-    // Where those of hosts differ, those of their tenants are not told once more.
-    let mut differences: Vec<Difference> = comparison.differences().collect();
-    if differences.is_empty() {
-        differences.extend(tenants.differences());
-    }
-    for difference in differences {
+    for difference in levels.differences() {
         rebuilt.differing += 1;
         if rebuilt.differences.len() < DIFFERENCES_MAX {
             rebuilt.differences.push(difference);
