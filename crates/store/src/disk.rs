@@ -3,8 +3,8 @@
 //! Every step that a crash can come between goes through [`Disk`], which asks its [`Fate`], if it has one, before
 //! any of them: so tests and the simulator can stop the world there, and look at what a next process finds.
 
-use crate::Error;
 use crate::fate::{Fate, Kind, Step, Verdict};
+use crate::{Error, Owner};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -53,6 +53,11 @@ impl Disk {
     /// The store's folder.
     pub(crate) fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// Whose its files are.
+    fn owner(&self) -> Owner {
+        Owner::of(&self.root)
     }
 
     /// The full path of a name in the manifest.
@@ -133,13 +138,13 @@ impl Disk {
     pub(crate) fn create_folder(&self, folder: &Path) -> Result<(), Error> {
         let missing: Vec<&Path> = folder.ancestors().take_while(|folder| !folder.is_dir()).collect();
         for folder in missing.into_iter().rev().filter(|folder| !folder.as_os_str().is_empty()) {
-            self.step(Kind::CreateFolder, folder, 0, || match fs::create_dir(folder) {
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-                _ => Ok(()),
-            })?;
+            self.step(Kind::CreateFolder, folder, 0, || self.owner().make_folder(folder, 0o777))?;
             // A name is durable when the folder that it is in is flushed: each of them.
             let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty());
             self.sync_folder(parent.unwrap_or(Path::new(".")))?;
+        }
+        if folder != self.root && folder.starts_with(&self.root) {
+            self.owner().give_named(folder);
         }
         Ok(())
     }
@@ -155,7 +160,10 @@ impl Disk {
         let folder = path.parent().unwrap_or(&self.root).to_path_buf();
         self.create_folder(&folder)?;
         let temporary = path.with_extension("tmp");
-        let file = self.step(Kind::Create, &temporary, 0, || File::create(&temporary))?;
+        let file = self.step(Kind::Create, &temporary, 0, || {
+            let options = OpenOptions::new().write(true).create(true).truncate(true).clone();
+            self.owner().open(&options, &temporary)
+        })?;
         let mut sink = Sink {
             disk: self.clone(),
             path: temporary.clone(),
@@ -182,7 +190,7 @@ impl Disk {
     /// Opens (or creates) a file that is only ever appended to.
     pub(crate) fn append_to(&self, path: &Path) -> Result<File, Error> {
         let new = !path.exists();
-        let open = || OpenOptions::new().append(true).create(true).open(path);
+        let open = || self.owner().open(OpenOptions::new().append(true).create(true), path);
         let file = self.step(Kind::Open, path, 0, open)?;
         if new && let Some(folder) = path.parent() {
             self.sync_folder(folder)?;
@@ -241,7 +249,14 @@ impl Disk {
         }
         // In the same order whatever the file system's.
         folders.sort();
-        folders.iter().try_for_each(|folder| self.sync_folder(folder))
+        for folder in folders {
+            match self.sync_folder(&folder) {
+                // What we may not read (a file system's `lost+found`) is not ours.
+                Err(error) if error.is_refused() => {}
+                done => done?,
+            }
+        }
+        Ok(())
     }
 }
 

@@ -81,6 +81,12 @@ impl Error {
             if matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded))
     }
 
+    /// Whether we may not: the file or its folder is another's.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        matches!(&self.what, What::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied)
+    }
+
     /// Whether a file is not what was written, or is gone though it should be there.
     #[must_use]
     pub fn is_damaged(&self) -> bool {
@@ -128,6 +134,11 @@ impl fmt::Display for Error {
             What::Vanished => write!(
                 f,
                 "{path} is no longer there: it was retired meanwhile, or removed by hand; ask again"
+            ),
+            What::Io { doing, source } if self.is_refused() => write!(
+                f,
+                "cannot {doing} {path}: {source}; a store is its owner's: run weir as that user or as root; if root made \
+                 this file, `chown -R --reference=STORE STORE` puts that right"
             ),
             What::Io { doing, source } => write!(f, "cannot {doing} {path}: {source}"),
             What::Imported { label, .. } => write!(

@@ -1,7 +1,7 @@
 //! The lock that the one writer holds.
 
-use crate::Error;
 use crate::error::What;
+use crate::{Error, Owner};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::Write;
 use std::path::Path;
@@ -22,7 +22,7 @@ impl Lock {
     pub(crate) fn take(root: &Path) -> Result<Self, Error> {
         let path = root.join(NAME);
         let options = OpenOptions::new().read(true).write(true).create(true).truncate(false).clone();
-        let mut file = options.open(&path).map_err(Error::doing(&path, "open"))?;
+        let mut file = Owner::of(root).open(&options, &path).map_err(Error::doing(&path, "open"))?;
         match patiently(&file) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {

@@ -27,6 +27,9 @@ pub struct Recovery {
     pub cut_rows: u64,
     /// Files that a crash left unfinished or uncommitted, and that were removed.
     pub orphans: u64,
+    /// Files that should have been removed, or folders that should have been looked through for them, and that we may not: they
+    /// are another's. They take room, and do no other harm.
+    pub refused: Vec<PathBuf>,
     /// Parts of the journal that are not what was written: their rows are lost. And what sessions remembered, if it
     /// cannot be read. The files are kept, with `.damaged` added to their names.
     pub damage: Vec<Damage>,
@@ -67,33 +70,56 @@ pub(crate) struct Journaled {
 }
 
 /// Removes every file that the manifest does not name, and what has a temporary name.
-pub(crate) fn remove_orphans(disk: &Disk, manifest: &Manifest) -> Result<u64, Error> {
+pub(crate) fn remove_orphans(disk: &Disk, manifest: &Manifest) -> Result<Recovery, Error> {
     let files = manifest.files();
     let mut named: HashSet<PathBuf> = files.names().map(|name| disk.path(name)).collect();
     named.extend(manifest.memory.iter().map(|file| disk.path(&file.name)));
     named.extend(manifest.parts().map(|part| disk.path(&part.name)));
-    let mut removed = 0;
-    for file in list(&disk.path(memory::FOLDER))? {
+    let mut recovery = Recovery::default();
+    for file in recovery.list(&disk.path(memory::FOLDER))? {
         if !named.contains(&file) && file.extension().is_none_or(|e| e != "damaged") {
-            disk.remove(&file)?;
-            removed += 1;
+            recovery.remove(disk, file)?;
         }
     }
     for top in
         [seal::FLOWS, seal::BINS, seal::TENANTS, seal::SUMS, seal::HEALTH, seal::COUNTERS, heir::FOLDER]
     {
-        for folder in list(&disk.path(top))? {
-            for file in list(&folder)? {
+        for folder in recovery.list(&disk.path(top))? {
+            for file in recovery.list(&folder)? {
                 if !named.contains(&file) {
-                    disk.remove(&file)?;
-                    removed += 1;
+                    recovery.remove(disk, file)?;
                 }
             }
             // Of a folder that is not empty this is refused, as it should be.
             let _ = fs::remove_dir(&folder);
         }
     }
-    Ok(removed)
+    Ok(recovery)
+}
+
+impl Recovery {
+    /// Removes an orphan, unless we may not.
+    fn remove(&mut self, disk: &Disk, file: PathBuf) -> Result<(), Error> {
+        match disk.remove(&file) {
+            Err(error) if error.is_refused() => self.refused.push(file),
+            done => {
+                done?;
+                self.orphans += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// What is in a folder; nothing if there is none, or we may not look.
+    fn list(&mut self, folder: &Path) -> Result<Vec<PathBuf>, Error> {
+        match list(folder) {
+            Err(error) if error.is_refused() => {
+                self.refused.push(folder.to_path_buf());
+                Ok(Vec::new())
+            }
+            listed => listed,
+        }
+    }
 }
 
 fn list(folder: &Path) -> Result<Vec<PathBuf>, Error> {

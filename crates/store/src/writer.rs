@@ -156,8 +156,7 @@ impl Writer {
         let lock = Lock::take(disk.root())?;
         disk.settle_names()?;
         let log = Log::open(&disk)?;
-        let mut recovery =
-            Recovery { orphans: recovery::remove_orphans(&disk, &log.manifest)?, ..Recovery::default() };
+        let mut recovery = recovery::remove_orphans(&disk, &log.manifest)?;
         let journaled = recovery::read_journal(&disk, &log.manifest, &mut recovery)?;
         let mut flusher = Flusher::start(&disk)?;
         let mut jobs = VecDeque::new();

@@ -7,11 +7,12 @@
 //! `cli` reads what a person typed and calls one function a command; `collect` gets datagrams in (and out),
 //! `relay` sends them onward, `config` understands the file, `top` puts tables of the query engine together, `report` is
 //! the one place that formats answers and `plot` draws them,
-//! `statement` is what each tenant is told of a period, `closing` makes it stand and proves it, `mail` sends it and `schedule` does so by itself, `quota` acts when
+//! `statement` is what each tenant is told of a period, `books` is where what must stay is opened, `closing` makes it stand and proves it, `mail` sends it and `schedule` does so by itself, `quota` acts when
 //! somebody used too much, `advice` knows exporters and their cures, `name` what has names, `doctor` looks how they are, `metrics` and `web` say how the daemon
 //! is, `demo` is an office to try it all on. With the feature `sql`, `sql` answers questions in SQL.
 
 mod advice;
+mod books;
 mod cli;
 mod clock;
 mod closing;

@@ -110,7 +110,7 @@ impl Pen<'_> {
         if !leaves_room(&rustix::fs::statvfs(&cache.folder)?, len) {
             return Ok(false);
         }
-        file::write(&cache.folder.join(digest.name()), &bytes)?;
+        file::write(&cache.folder.join(digest.name()), &bytes, &cache.store)?;
         let before = counted.load(Ordering::Relaxed);
         let now = written.load(Ordering::Relaxed);
         if now.saturating_sub(before) >= cache.bytes_max / PARTS

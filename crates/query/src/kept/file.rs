@@ -20,6 +20,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::time::Duration;
+use weir_store::Owner;
 
 const MARK: [u8; 8] = *b"WEIRPART";
 const VERSION: u32 = 1;
@@ -130,8 +131,8 @@ fn decode(bytes: &[u8], digest: &Digest) -> Option<Option<Content>> {
     Some(Some(if number(12)? == 0 { Content::Groups(raw) } else { Content::TooMany }))
 }
 
-/// Writes a file in one step: whoever reads finds all of it, or what was there before. It is not flushed to the disk.
-pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Writes a file of a store in one step: whoever reads finds all of it, or what was there before. It is not flushed to the disk.
+pub(crate) fn write(path: &Path, bytes: &[u8], store: &Path) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut temporary = tempfile::Builder::new()
         .prefix(".part-")
@@ -139,6 +140,7 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
         .permissions(Permissions::from_mode(0o644))
         .tempfile_in(folder)?;
     temporary.write_all(bytes)?;
+    Owner::of(store).give(temporary.as_file());
     temporary.persist(path).map(drop).map_err(|error| error.error)
 }
 
@@ -152,20 +154,16 @@ pub(crate) fn is_being_written(path: &Path) -> bool {
 /// Makes a folder in the store for whoever the store belongs to, as open to others as that is.
 pub(crate) fn make_folder(folder: &Path, store: &Path) -> io::Result<()> {
     if folder.is_dir() {
+        Owner::of(store).give_named(folder);
         return Ok(());
     }
-    let owner = fs::metadata(store)?;
     if let Some(above) = folder.parent().filter(|above| *above != store && above.starts_with(store)) {
         make_folder(above, store)?;
     }
-    match fs::create_dir(folder) {
-        // Another process was quicker.
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => return Ok(()),
-        done => done?,
-    }
-    fs::set_permissions(folder, Permissions::from_mode(owner.mode() & 0o777))?;
-    // Who asks as root must not lock out the daemon; others cannot, and need not.
-    let _ = std::os::unix::fs::chown(folder, Some(owner.uid()), Some(owner.gid()));
+    Owner::of(store).make_folder(folder, 0o777)?;
+    let mode = fs::metadata(store)?.mode() & 0o777;
+    // If another process was quicker it is not ours to open, and is open already.
+    let _ = fs::set_permissions(folder, Permissions::from_mode(mode));
     Ok(())
 }
 
@@ -180,7 +178,7 @@ mod tests {
         let (digest, other) = (Digest([7; 32]), Digest([8; 32]));
         let groups = Content::Groups((0..100u8).collect());
         for content in [groups.clone(), Content::TooMany] {
-            write(&path, &encode(&digest, &content).unwrap()).unwrap();
+            write(&path, &encode(&digest, &content).unwrap(), folder.path()).unwrap();
             let Found::Kept(found, _) = read(&path, &digest) else { panic!("it is there") };
             assert_eq!(found, content);
             assert!(matches!(read(&path, &other), Found::Nothing));
@@ -188,7 +186,7 @@ mod tests {
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no temporary file is left");
         assert_eq!((glance(&path, &digest), glance(&path, &other)), (Some(false), None));
         let bytes = encode(&digest, &groups).unwrap();
-        write(&path, &bytes).unwrap();
+        write(&path, &bytes, folder.path()).unwrap();
         assert_eq!(glance(&path, &digest), Some(true));
         for at in 0..bytes.len() {
             let mut wrong = bytes.clone();

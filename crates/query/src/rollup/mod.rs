@@ -200,7 +200,7 @@ impl Rollup {
         let write = || -> io::Result<()> {
             let bytes = file::encode(&digest, &groups.map_or(Content::TooMany, Content::Groups))?;
             file::make_folder(path.parent().unwrap_or(store), store)?;
-            file::write(&path, &bytes)
+            file::write(&path, &bytes, store)
         };
         write().map_err(|error| Error::Keep(path.clone(), error))?;
         Ok(state)

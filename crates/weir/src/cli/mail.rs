@@ -83,7 +83,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     }
     mail::settings(&config)?;
     is_a_store(&config)?;
-    let mut books = Books::open(&config.store)?;
+    let mut books = crate::books::open(&config.store)?;
     let since_ms = clock::now_ms();
     let queued = if arguments.retry {
         books.retry(since_ms)?;
@@ -147,7 +147,7 @@ fn conclude(config: &Config, touched: Vec<Delivery>, is_left: bool, form: report
 
 fn status(arguments: &Arguments, config: &Config, form: report::Form) -> Outcome {
     is_a_store(config)?;
-    let Some(books) = Books::read(&config.store)? else {
+    let Some(books) = crate::books::read(&config.store)? else {
         return report::print(&Mailbag { zone: &config.zone, deliveries: Vec::new() }.render(form));
     };
     let deliveries = match &arguments.period {

@@ -94,7 +94,7 @@ fn show(arguments: &Arguments) -> Outcome {
     let now_ms = clock::now_ms();
     let snapshot = ask::snapshot(&config, Some(&meter::span(&config, now_ms)?))?;
     let reading = meter::read(&config, &snapshot, now_ms)?;
-    let books = Books::read(&config.store)?;
+    let books = crate::books::read(&config.store)?;
     let (kept, blocks) = match &books {
         Some(books) => (books.watches()?, books.blocks()?),
         None => Default::default(),
@@ -126,7 +126,7 @@ fn undo(arguments: &UndoArguments) -> Outcome {
     if !config.store.join(weir_books::FILE).exists() {
         return Err(Failure::new(format!("\"{}\" is not blocked; nobody is", arguments.of)));
     }
-    let mut books = Books::open(&config.store)?;
+    let mut books = crate::books::open(&config.store)?;
     let order = Order { of: &arguments.of, who: user(), why: &arguments.why, now_ms: clock::now_ms() };
     let ended = undo::undo(&mut books, &order)?;
     let left = wait(&config, &mut books, &ended)?;
@@ -170,7 +170,7 @@ fn wait(config: &Config, books: &mut Books, ended: &[Block]) -> Outcome<Vec<Bloc
 fn history(arguments: &HistoryArguments) -> Outcome {
     let form = arguments.common.form.text("quota history")?;
     let config = arguments.common.config()?;
-    let books = Books::read(&config.store)?;
+    let books = crate::books::read(&config.store)?;
     let (entries, deeds) = match &books {
         Some(books) => (books.quota_entries(arguments.number)?, books.deeds_newest(arguments.number)?),
         None => Default::default(),

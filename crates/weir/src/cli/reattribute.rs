@@ -92,7 +92,7 @@ fn time(arguments: &Arguments, config: &Config) -> Outcome<Time> {
 
 /// The spans of all closed periods; none of them may be in the time.
 fn closed(config: &Config, time: &Time) -> Outcome<Vec<Range<i64>>> {
-    let Some(books) = Books::read(&config.store)? else { return Ok(Vec::new()) };
+    let Some(books) = crate::books::read(&config.store)? else { return Ok(Vec::new()) };
     refuse_closed(&books, time)?;
     Ok(books.closings()?.iter().map(|closed| closed.closing.from_ms..closed.closing.to_ms).collect())
 }
@@ -154,7 +154,7 @@ fn perform(config: &Config, time: &Time, order: &Reattribution<'_>) -> Outcome<R
 
 /// An entry in the audit trail, unless the time was closed.
 fn write_down(config: &Config, time: &Time, what: &str, why: String) -> Outcome {
-    let mut books = Books::open(&config.store)?;
+    let mut books = crate::books::open(&config.store)?;
     refuse_closed(&books, time)?;
     let (at_ms, who, subject) = (clock::now_ms(), closing::who(), time.name.clone());
     Ok(books.record(&Entry { at_ms, who, what: what.to_owned(), subject, why })?)

@@ -60,7 +60,7 @@ pub(crate) fn close(config: &Config, order: &Order<'_>) -> Outcome<Done> {
     Snapshot::open(&config.store)?;
     let known =
         |books, closed| -> Outcome<Done> { Ok(Done { books, closed, is_known: true, waiting: Vec::new() }) };
-    if let Some(books) = Books::read(&config.store)?
+    if let Some(books) = crate::books::read(&config.store)?
         && let Some(closed) = books.overlapping(period.from_ms(), period.to_ms())?
     {
         same(&closed, period)?;
@@ -74,7 +74,7 @@ pub(crate) fn close(config: &Config, order: &Order<'_>) -> Outcome<Done> {
             period.to()
         )));
     }
-    let mut books = Books::open(&config.store)?;
+    let mut books = crate::books::open(&config.store)?;
     for _ in 0..TRIES {
         match attempt(config, order, &mut books, now_ms)? {
             Tried::Done(closed, waiting) => {

@@ -78,7 +78,7 @@ pub(crate) fn verify(config: &Config) -> Outcome<Verified> {
         Verified { files: report.files, bytes: report.bytes, records: report.rows, ..Verified::default() };
     verified.problems.extend(report.problems.into_iter().map(Problem::File));
     verified.problems.extend(report.damage.into_iter().map(Problem::Journal));
-    let Some(books) = Books::read(&config.store)? else { return Ok(verified) };
+    let Some(books) = crate::books::read(&config.store)? else { return Ok(verified) };
     let checked = books.check()?;
     let rows = checked.flaws.iter().map(|flaw| Problem::Row {
         table: flaw.table.to_owned(),

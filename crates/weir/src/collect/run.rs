@@ -152,6 +152,13 @@ fn announce_recovery(config: &Config, recovery: &weir_store::Recovery) {
             recovery.cut_rows
         );
     }
+    for path in &recovery.refused {
+        tracing::warn!(
+            "{} was left unfinished and we may not remove it: it takes room and does no other harm; as root, `chown -R \
+             --reference=STORE STORE` gives all files of a store to the owner of its folder",
+            path.display()
+        );
+    }
     for damage in &recovery.damage {
         tracing::error!("the journal {} is damaged: {}", damage.path.display(), damage.how);
     }

@@ -10,6 +10,7 @@ use crate::exit::{self, Failure, Outcome};
 use rustix::fs::{FlockOperation, flock};
 use std::fs::File;
 use weir_books::{Books, Delivery, Fate, Parcel, State};
+use weir_store::Owner;
 
 /// What shows that a postman is at work.
 const LOCK: &str = "mail.lock";
@@ -137,7 +138,8 @@ fn named(delivery: &Delivery) -> String {
 /// Begins a postman's work in a store, if nobody else is at it. It ends when the file is closed, however we end.
 fn lock(config: &Config) -> Outcome<Option<File>> {
     let path = config.store.join(LOCK);
-    let file = File::options().create(true).truncate(false).write(true).open(&path);
+    let options = File::options().create(true).truncate(false).write(true).clone();
+    let file = Owner::of(&config.store).open(&options, &path);
     let file = file.map_err(|error| exit::io("cannot open", &path, &error))?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(Some(file)),

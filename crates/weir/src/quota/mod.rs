@@ -90,7 +90,7 @@ impl Turn {
     fn books(&mut self, store: &Path) -> Outcome<&mut Books> {
         match &mut self.books {
             Some(books) => Ok(books),
-            none => Ok(none.insert(Books::open(store)?)),
+            none => Ok(none.insert(crate::books::open(store)?)),
         }
     }
 

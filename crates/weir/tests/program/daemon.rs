@@ -101,6 +101,13 @@ impl Daemon {
         Self { child, log, to }
     }
 
+    /// Starts this one, which listens where it likes, and does not wait.
+    pub(crate) fn start_command(place: &Place, command: &mut Command) -> Self {
+        let log = place.path("run.log");
+        let child = command.stderr(File::create(&log).unwrap()).spawn().unwrap();
+        Self { child, log, to: SocketAddr::from(([127, 0, 0, 1], 0)) }
+    }
+
     /// Waits until it listens.
     pub(crate) fn until_listening(&self) {
         until("weir run to listen", || self.log().contains(&format!("listening on udp {}", self.to)));

@@ -78,6 +78,7 @@ mod names;
 mod netflow;
 mod nfdump;
 mod office;
+mod owner;
 mod packaging;
 mod plot;
 mod quota;

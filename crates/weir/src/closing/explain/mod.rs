@@ -98,7 +98,7 @@ pub(crate) struct Sampled {
 /// # Errors
 /// There is no such statement or line, or the store cannot be read.
 pub(crate) fn explain(config: &Config, statement: &str, line: Option<&str>) -> Outcome<Explained> {
-    let Some(books) = Books::read(&config.store)? else {
+    let Some(books) = crate::books::read(&config.store)? else {
         return Err(Failure::new(format!(
             "nothing is closed in {}: run `weir close` first",
             config.store.display()
