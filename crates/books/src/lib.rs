@@ -22,6 +22,7 @@ pub use check::{Checked, Flaw};
 pub use digest::Digest;
 pub use error::{Error, Result};
 pub use outbox::{About, Delivery, Fate, Letter, Parcel, State};
+pub use schedule::Owed;
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use std::path::{Path, PathBuf};

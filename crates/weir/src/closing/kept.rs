@@ -17,15 +17,37 @@ pub(crate) struct Paper {
     kept: Kept,
 }
 
+/// What there is of a tenant's statement in the books.
+pub(crate) enum Standing {
+    /// The period is not closed.
+    Open,
+    /// It is closed.
+    Closed(Box<Paper>),
+    /// The period is closed, and the tenant had no statement then.
+    Without,
+}
+
+/// How a tenant's statement stands.
+///
+/// # Errors
+/// The books cannot be read.
+pub(crate) fn standing(config: &Config, tenant: &str, period: &Period) -> Outcome<Standing> {
+    let Some(Shelf { books, closed }) = Shelf::of(config, period)? else { return Ok(Standing::Open) };
+    let kept = books.statement_of(closed.place, tenant)?;
+    Ok(kept.map_or(Standing::Without, |kept| Standing::Closed(Box::new(Paper { books, closed, kept }))))
+}
+
 /// A tenant's statement, if its period is closed.
 ///
 /// # Errors
 /// The books cannot be read, or the tenant had no statement then.
 pub(crate) fn kept(config: &Config, tenant: &str, period: &Period) -> Outcome<Option<Paper>> {
-    let Some(Shelf { books, closed }) = Shelf::of(config, period)? else { return Ok(None) };
-    match books.statement_of(closed.place, tenant)? {
-        Some(kept) => Ok(Some(Paper { books, closed, kept })),
-        None => Err(Failure::new(format!("\"{tenant}\" had no statement when {period} was closed"))),
+    match standing(config, tenant, period)? {
+        Standing::Open => Ok(None),
+        Standing::Closed(paper) => Ok(Some(*paper)),
+        Standing::Without => {
+            Err(Failure::new(format!("\"{tenant}\" had no statement when {period} was closed")))
+        }
     }
 }
 
@@ -41,7 +63,7 @@ impl Shelf {
     /// # Errors
     /// The books cannot be read.
     pub(crate) fn of(config: &Config, period: &Period) -> Outcome<Option<Self>> {
-        let Some(books) = Books::read(&config.store)? else { return Ok(None) };
+        let Some(books) = crate::books::read(&config.store)? else { return Ok(None) };
         let Some(closed) = books.overlapping(period.from_ms(), period.to_ms())? else { return Ok(None) };
         let closing = &closed.closing;
         let is_it = closing.period == period.name()

@@ -7,6 +7,7 @@
 use crate::closing::Paper;
 use crate::config::{Attach, Mail};
 use crate::exit::{Failure, Outcome};
+use crate::report;
 use crate::statement::{Document, Language, Summary};
 use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
 use lettre::message::{Attachment, Body as MessageBody, Mailbox, Message, MultiPart, SinglePart};
@@ -66,7 +67,11 @@ impl Body {
             });
         }
         Ok(Self {
-            subject: subject(document, document.is_empty(), document.is_incomplete()),
+            subject: subject(
+                (document.tenant(), period, document.style.language),
+                document.is_empty(),
+                document.is_incomplete(),
+            ),
             text: document.text(),
             html: mail.html.then(|| document.html()),
             attached,
@@ -74,12 +79,17 @@ impl Body {
         })
     }
 
-    /// A tenant's statement as it was closed: every form is the one that was kept then. What was not kept is not attached.
+    /// A tenant's statement as it was closed: every form is the one that was kept then, whatever the configuration says now.
+    /// What was not kept is not attached.
     ///
     /// # Errors
     /// The books cannot be read.
-    pub(crate) fn closed(mail: &Mail, document: &Document, period: &str, paper: &Paper) -> Outcome<Self> {
-        let name = format!("{}-{}", file_name(document.tenant()), file_name(period));
+    pub(crate) fn closed(
+        mail: &Mail,
+        (tenant, period, language): (&str, &str, Language),
+        paper: &Paper,
+    ) -> Outcome<Self> {
+        let name = format!("{}-{}", file_name(tenant), file_name(period));
         let text =
             |form: &str| -> Outcome<String> { Ok(String::from_utf8_lossy(&paper.bytes(form)?).into_owned()) };
         let mut attached = Vec::new();
@@ -89,13 +99,13 @@ impl Body {
                     let name = format!("{name}.{}", form.word());
                     attached.push(Attached { name, kind: media_type(*form), bytes });
                 }
-                Err(failure) => tracing::warn!("{}: not attached: {failure}", document.tenant()),
+                Err(failure) => tracing::warn!("{tenant}: not attached: {failure}"),
             }
         }
         let stated = paper.bytes("json")?;
         let (is_empty, is_incomplete) = notices(&stated);
         Ok(Self {
-            subject: subject(document, is_empty, is_incomplete),
+            subject: subject((tenant, period, language), is_empty, is_incomplete),
             text: text("text")?,
             html: if mail.html { Some(text("html")?) } else { None },
             attached,
@@ -171,11 +181,15 @@ fn words(language: Language) -> Words {
 }
 
 /// The statement's subject; who used nothing, or whose data is incomplete, sees it there already.
-fn subject(document: &Document, is_empty: bool, is_incomplete: bool) -> String {
-    let words = words(document.style.language);
+fn subject(
+    (tenant, period, language): (&str, &str, Language),
+    is_empty: bool,
+    is_incomplete: bool,
+) -> String {
+    let words = words(language);
     let notices = [(is_empty, words.nothing_used), (is_incomplete, words.incomplete)].into_iter();
     let notices: Vec<&str> = notices.filter_map(|(is_so, notice)| is_so.then_some(notice)).collect();
-    let subject = one_line(&document.subject());
+    let subject = one_line(&report::statement::subject(tenant, period, language));
     if notices.is_empty() { subject } else { format!("{subject} ({})", notices.join(", ")) }
 }
 

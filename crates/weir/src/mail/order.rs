@@ -1,10 +1,11 @@
 //! Who is to be written to about a period, and the letters for them.
 //!
-//! Statements are prepared only if somebody is to be written to: asking every hour costs nothing.
+//! Statements are prepared only if somebody is to be written to about what is not closed: asking every hour costs nothing, and
+//! what is closed is sent whatever the configuration says now.
 
 use super::letter::{Body, GROUP, Head, STATEMENT, SUMMARY};
 use super::settings;
-use crate::closing;
+use crate::closing::{self, Shelf, Standing};
 use crate::config::{Config, Mail, nearest};
 use crate::exit::{Failure, Outcome};
 use crate::statement::{self, Prepared};
@@ -49,8 +50,18 @@ pub(crate) struct Queued {
     pub(crate) before: usize,
     /// Tenants without an address.
     pub(crate) unreached: Vec<String>,
-    /// Why letters could not be written, each a sentence.
-    pub(crate) failed: Vec<String>,
+    /// Letters that could not be written.
+    pub(crate) failed: Vec<Unwritten>,
+}
+
+/// A letter that could not be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Unwritten {
+    pub(crate) kind: &'static str,
+    /// The tenant or the group; empty for the summary.
+    pub(crate) about: String,
+    /// Why, a sentence.
+    pub(crate) why: String,
 }
 
 impl Queued {
@@ -59,7 +70,7 @@ impl Queued {
     /// # Errors
     /// The first one's, and how many there are.
     pub(crate) fn check(&self) -> Outcome {
-        match (self.failed.len(), self.failed.first()) {
+        match (self.failed.len(), self.failed.first().map(|one| &one.why)) {
             (_, None) => Ok(()),
             (1, Some(first)) => Err(Failure::new(first.clone())),
             (n, Some(first)) => {
@@ -81,12 +92,41 @@ impl Draft {
 /// # Errors
 /// There is no such tenant, mail is not configured, or the statements or the books cannot be had.
 pub(crate) fn queue(config: &Config, books: &mut Books, order: &Order<'_>, now_ms: i64) -> Outcome<Queued> {
+    queue_those(config, books, order, now_ms, |_| true)
+}
+
+/// Queues one letter of a period, by its kind and whom it is about, for those who were not written to; nothing if the
+/// configuration wants none such any more.
+///
+/// # Errors
+/// As [`queue`].
+pub(crate) fn queue_one(
+    config: &Config,
+    books: &mut Books,
+    period: &Period,
+    (kind, about): (&str, &str),
+    now_ms: i64,
+) -> Outcome<Queued> {
+    let order = Order { period, tenants: &[], groups: &[], to: &[], again: false };
+    queue_those(config, books, &order, now_ms, |line| line.kind == kind && line.about == about)
+}
+
+fn queue_those(
+    config: &Config,
+    books: &mut Books,
+    order: &Order<'_>,
+    now_ms: i64,
+    is_wanted: impl Fn(&Line) -> bool,
+) -> Outcome<Queued> {
     let mut queued = Queued::default();
     let period = order.period.name();
     let mut wanted = Vec::new();
     for line in addressees(config, order)? {
         if line.to.is_empty() {
             queued.unreached.push(line.about);
+            continue;
+        }
+        if !is_wanted(&line) {
             continue;
         }
         let about = About { kind: line.kind, about: &line.about, period: &period };
@@ -217,7 +257,8 @@ fn missing(books: &Books, about: &About<'_>, to: Vec<Mailbox>, again: bool) -> O
     Ok((to, edition.unwrap_or(1)))
 }
 
-/// Writes the letters, one after the other: ten thousand are not held at once. Why some could not be.
+/// Writes the letters, one after the other: ten thousand are not held at once. Those that could not be: one who cannot be
+/// written to holds up nobody.
 fn write(
     config: &Config,
     period: &Period,
@@ -225,55 +266,82 @@ fn write(
     unreached: &[String],
     now_ms: i64,
     each: &mut dyn FnMut(&Draft) -> Outcome,
-) -> Outcome<Vec<String>> {
-    let mail = settings(config)?;
-    let prepared = statement::prepare(config, period)?;
-    let name = period.name();
+) -> Outcome<Vec<Unwritten>> {
+    let is_closed = Shelf::of(config, period)?.is_some();
+    let mut writer = Writer { config, mail: settings(config)?, period, unreached, prepared: None };
     let mut failed = Vec::new();
     for line in lines {
-        let body = match body(config, mail, &prepared, &line, period, unreached) {
-            Ok(Some(body)) => body,
-            Ok(None) => continue,
-            // One who cannot be written to holds up nobody.
+        // Without accounts nobody's letter can be written.
+        if !(is_closed && line.kind == STATEMENT) {
+            writer.prepare()?;
+        }
+        match writer.draft(&line, now_ms) {
+            Ok(Some(draft)) => each(&draft)?,
+            Ok(None) => {}
             Err(failure) => {
-                failed.push(failure.to_string());
-                continue;
+                let Line { kind, about, .. } = line;
+                failed.push(Unwritten { kind, about, why: failure.to_string() });
             }
-        };
-        let about = About { kind: line.kind, about: &line.about, period: &name };
-        let head = Head { mail, to: &line.to, about, edition: line.edition, date_ms: now_ms };
-        let (message_id, message) = (head.message_id(&body), head.write(&body)?);
-        let Line { kind, about, edition, to } = line;
-        each(&Draft { kind, about, edition, to, message_id, body, message })?;
+        }
     }
     Ok(failed)
 }
 
-/// What a letter says; `None` if there is nothing to say.
-fn body(
-    config: &Config,
-    mail: &Mail,
-    prepared: &Prepared,
-    line: &Line,
-    period: &Period,
-    unreached: &[String],
-) -> Outcome<Option<Body>> {
-    let name = period.name();
-    if line.kind == SUMMARY {
-        return Body::summary(mail, &prepared.summary()?, &name, unreached).map(Some);
+/// What letters are written from.
+struct Writer<'a> {
+    config: &'a Config,
+    mail: &'a Mail,
+    period: &'a Period,
+    /// Tenants without an address.
+    unreached: &'a [String],
+    /// The accounts, once a letter needs them: what is closed is sent from the books alone.
+    prepared: Option<Prepared>,
+}
+
+impl Writer<'_> {
+    fn prepare(&mut self) -> Outcome<&Prepared> {
+        match &mut self.prepared {
+            Some(prepared) => Ok(prepared),
+            none => Ok(none.insert(statement::prepare(self.config, self.period)?)),
+        }
     }
-    if line.kind == GROUP {
-        let group = config.group_named(&line.about).map_err(Failure::new)?;
-        return Body::summary(mail, &prepared.group(&group)?, &name, &[]).map(Some);
+
+    /// A letter; `None` if there is nothing to say.
+    fn draft(&mut self, line: &Line, now_ms: i64) -> Outcome<Option<Draft>> {
+        let Some(body) = self.body(line)? else { return Ok(None) };
+        let Line { kind, about, edition, to } = line.clone();
+        let head = Head {
+            mail: self.mail,
+            to: &to,
+            about: About { kind, about: &about, period: &self.period.name() },
+            edition,
+            date_ms: now_ms,
+        };
+        let (message_id, message) = (head.message_id(&body), head.write(&body)?);
+        Ok(Some(Draft { kind, about, edition, to, message_id, body, message }))
     }
-    let document = prepared.one(&line.about)?;
-    match closing::kept(config, &line.about, period) {
-        Ok(Some(paper)) => Body::closed(mail, &document, &name, &paper).map(Some),
-        Ok(None) => Body::statement(mail, &document, &name).map(Some),
-        // Who came after it was closed has none.
-        Err(failure) => {
-            tracing::warn!("no letter: {failure}");
-            Ok(None)
+
+    /// What a letter says; `None` if there is nothing to say.
+    fn body(&mut self, line: &Line) -> Outcome<Option<Body>> {
+        let (config, mail, unreached, name) = (self.config, self.mail, self.unreached, self.period.name());
+        if line.kind == SUMMARY {
+            return Body::summary(mail, &self.prepare()?.summary()?, &name, unreached).map(Some);
+        }
+        if line.kind == GROUP {
+            let group = config.group_named(&line.about).map_err(Failure::new)?;
+            return Body::summary(mail, &self.prepare()?.group(&group)?, &name, &[]).map(Some);
+        }
+        let tenant = line.about.as_str();
+        match closing::standing(config, tenant, self.period)? {
+            Standing::Closed(paper) => {
+                let language = config.style(Some(tenant)).language;
+                Body::closed(mail, (tenant, &name, language), &paper).map(Some)
+            }
+            Standing::Open => Body::statement(mail, &self.prepare()?.one(tenant)?, &name).map(Some),
+            Standing::Without => {
+                tracing::warn!("no letter: \"{tenant}\" had no statement when {name} was closed");
+                Ok(None)
+            }
         }
     }
 }

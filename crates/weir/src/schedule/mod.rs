@@ -3,6 +3,7 @@
 //! It has a thread of its own, which nothing of receiving and storing waits for. What was done is kept in the books: a job
 //! that was missed while the daemon was down is done once when it is back, of each period that ended meanwhile; none is done
 //! twice. A job that fails is tried again after growing waits; what it does (closing, mail) can be done again without harm.
+//! Where only some letters cannot be written, the job is done and these are owed: they alone are tried again.
 
 mod due;
 mod tally;
@@ -13,7 +14,7 @@ use crate::clock;
 use crate::closing;
 use crate::config::{Act, Config, Schedule};
 use crate::exit::{Failure, Outcome};
-use crate::mail::order::{self, Order};
+use crate::mail::order::{self, Order, Unwritten};
 use crate::mail::postman::Postman;
 use crate::metrics::Hub;
 use due::Due;
@@ -22,7 +23,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
-use weir_books::{Books, Entry};
+use weir_account::Period;
+use weir_books::{Books, Entry, Owed};
 
 /// How often is looked what is due.
 const EVERY: Duration = Duration::from_secs(3);
@@ -89,7 +91,7 @@ struct Work {
     books: Option<Books>,
     /// Jobs whose next time was said.
     announced: HashSet<String>,
-    /// Jobs that failed: how often, and until when (ms since 1970) they are left alone.
+    /// Jobs and letters that failed: how often, and until when (ms since 1970) they are left alone.
     failed: HashMap<String, (usize, i64)>,
     /// When it was last said that nothing can be done, ms since 1970.
     said_ms: Option<i64>,
@@ -118,13 +120,15 @@ impl Work {
     fn try_round(&mut self, config: &Config, now_ms: &dyn Fn() -> i64) -> Outcome {
         let mut books = match self.books.take() {
             Some(books) => books,
-            None => Books::open(&config.store)?,
+            None => crate::books::open(&config.store)?,
         };
+        let mut done = Ok(());
         for schedule in &config.schedules {
             if self.stop.load(Ordering::Relaxed) {
                 break;
             }
-            self.job(config, &mut books, schedule, now_ms())?;
+            // One that cannot be done holds up neither the others nor what waits to be sent.
+            done = done.and(self.job(config, &mut books, schedule, now_ms()));
         }
         if config.mail.is_some() {
             let stop = Arc::clone(&self.stop);
@@ -137,7 +141,7 @@ impl Work {
             self.hub.post.waits(books.waiting()?.0);
         }
         self.books = Some(books);
-        Ok(())
+        done
     }
 
     /// Does what is due of one schedule.
@@ -149,13 +153,16 @@ impl Work {
         {
             tracing::info!("schedule: {name}; next at {}", config.zone.rfc3339(next_ms));
         }
-        if self.failed.get(&name).is_some_and(|(_, until_ms)| now_ms < *until_ms) {
+        self.owed(config, books, &name, now_ms)?;
+        if self.is_waiting(&name, now_ms) {
             return Ok(());
         }
         for due in due::due(schedule, &config.zone, config.day, done_ms, now_ms)? {
             match act(config, books, schedule, &due, now_ms) {
-                Ok(words) => {
+                Ok(Done { words, unwritten }) => {
                     self.failed.remove(&name);
+                    let period = due.period.name();
+                    let owed: Vec<Owed> = unwritten.into_iter().map(|one| owed(&period, one)).collect();
                     let entry = Entry {
                         at_ms: now_ms,
                         who: WHO.to_owned(),
@@ -163,32 +170,119 @@ impl Work {
                         subject: format!("{name}: {}", due.period),
                         why: format!("due at {}; {words}", config.zone.rfc3339(due.at_ms)),
                     };
-                    books.finish_job(&name, due.at_ms, &entry)?;
+                    books.finish_job(&name, due.at_ms, &owed, &entry)?;
                     self.hub.post.job(true);
                     tracing::info!("schedule: {name}: {} is done: {words}", due.period);
+                    for one in &owed {
+                        self.fails(
+                            config,
+                            key(&name, one),
+                            now_ms,
+                            &format!("{name}: {}", named(one)),
+                            &one.why,
+                        );
+                    }
                 }
                 Err(failure) => {
-                    let times = self.failed.get(&name).map_or(0, |(times, _)| *times);
-                    let pause = PAUSES_MIN.get(times).or(PAUSES_MIN.last()).copied().unwrap_or(60);
-                    let until_ms = now_ms.saturating_add(pause.saturating_mul(MINUTE_MS));
-                    self.failed.insert(name.clone(), (times.saturating_add(1), until_ms));
-                    self.hub.post.job(false);
-                    let again = config.zone.rfc3339(until_ms);
-                    tracing::error!(
-                        "schedule: {name}: {} failed, the next try is at {again}: {failure}",
-                        due.period
-                    );
+                    let what = format!("{name}: {}", due.period);
+                    self.fails(config, name, now_ms, &what, &failure.to_string());
                     break;
                 }
             }
         }
         Ok(())
     }
+
+    /// Writes what a job still owes: letters of periods that it has done for everybody else.
+    fn owed(&mut self, config: &Config, books: &mut Books, name: &str, now_ms: i64) -> Outcome {
+        for one in books.owed(name)? {
+            let key = key(name, &one);
+            if self.is_waiting(&key, now_ms) {
+                continue;
+            }
+            let period = Period::named(&one.period, &config.zone, config.day, now_ms)
+                .map_err(|error| Failure::new(error.to_string()))?;
+            let letter = (one.kind.as_str(), one.about.as_str());
+            let queued = order::queue_one(config, books, &period, letter, now_ms)
+                .and_then(|queued| queued.check().map(|()| queued));
+            let queued = match queued {
+                Ok(queued) => queued,
+                Err(failure) => {
+                    self.fails(
+                        config,
+                        key,
+                        now_ms,
+                        &format!("{name}: {}", named(&one)),
+                        &failure.to_string(),
+                    );
+                    continue;
+                }
+            };
+            self.failed.remove(&key);
+            let why = match (queued.deliveries, queued.before) {
+                (0, 0) => "the configuration has nobody to be written to about it any more".to_owned(),
+                (new, before) => format!("{new} letters queued, {before} were sent before"),
+            };
+            let what = named(&one);
+            let entry = Entry {
+                at_ms: now_ms,
+                who: WHO.to_owned(),
+                what: "schedule".to_owned(),
+                subject: format!("{name}: {what}"),
+                why: format!("owed, because: {}; {why}", one.why),
+            };
+            books.settle_owed(name, &one, &entry)?;
+            tracing::info!("schedule: {name}: {what} is made up for: {why}");
+        }
+        Ok(())
+    }
+
+    /// Whether something that failed is still left alone.
+    fn is_waiting(&self, key: &str, now_ms: i64) -> bool {
+        self.failed.get(key).is_some_and(|(_, until_ms)| now_ms < *until_ms)
+    }
+
+    /// Leaves something that failed alone for a while, longer each time.
+    fn fails(&mut self, config: &Config, key: String, now_ms: i64, what: &str, why: &str) {
+        let times = self.failed.get(&key).map_or(0, |(times, _)| *times);
+        let pause = PAUSES_MIN.get(times).or(PAUSES_MIN.last()).copied().unwrap_or(60);
+        let until_ms = now_ms.saturating_add(pause.saturating_mul(MINUTE_MS));
+        self.failed.insert(key, (times.saturating_add(1), until_ms));
+        self.hub.post.job(false);
+        let again = config.zone.rfc3339(until_ms);
+        tracing::error!("schedule: {what} failed, the next try is at {again}: {why}");
+    }
+}
+
+/// What is owed, as a key that no job is called.
+fn key(job: &str, owed: &Owed) -> String {
+    let Owed { period, kind, about, .. } = owed;
+    format!("{job}\n{period}\n{kind}\n{about}")
+}
+
+/// The same in words.
+fn named(owed: &Owed) -> String {
+    let Owed { period, kind, about, .. } = owed;
+    let of = if about.is_empty() { String::new() } else { format!(" of {about}") };
+    format!("the {kind}{of} for {period}")
+}
+
+fn owed(period: &str, unwritten: Unwritten) -> Owed {
+    let Unwritten { kind, about, why } = unwritten;
+    Owed { period: period.to_owned(), kind: kind.to_owned(), about, why }
+}
+
+/// What a job did.
+struct Done {
+    /// In words.
+    words: String,
+    /// Letters that it owes.
+    unwritten: Vec<Unwritten>,
 }
 
 /// Does everything of a schedule for a period; what came of it, in words.
-fn act(config: &Config, books: &mut Books, schedule: &Schedule, due: &Due, now_ms: i64) -> Outcome<String> {
-    let mut words = Vec::new();
+fn act(config: &Config, books: &mut Books, schedule: &Schedule, due: &Due, now_ms: i64) -> Outcome<Done> {
+    let (mut words, mut unwritten) = (Vec::new(), Vec::new());
     for act in &schedule.acts {
         words.push(match act {
             Act::Close => {
@@ -200,12 +294,16 @@ fn act(config: &Config, books: &mut Books, schedule: &Schedule, due: &Due, now_m
             Act::Mail => {
                 let order = Order { period: &due.period, tenants: &[], groups: &[], to: &[], again: false };
                 let queued = order::queue(config, books, &order, now_ms)?;
-                queued.check()?;
-                format!("{} letters queued, {} were sent before", queued.deliveries, queued.before)
+                unwritten.extend(queued.failed);
+                let owed = match unwritten.len() {
+                    0 => String::new(),
+                    n => format!(", {n} cannot be written yet"),
+                };
+                format!("{} letters queued, {} were sent before{owed}", queued.deliveries, queued.before)
             }
         });
     }
-    Ok(words.join("; "))
+    Ok(Done { words: words.join("; "), unwritten })
 }
 
 #[cfg(test)]

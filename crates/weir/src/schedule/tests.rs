@@ -76,3 +76,85 @@ fn a_job_that_fails_is_tried_again_after_a_while() {
     work.go_round(&hidden, &|| now.get() + 60_000 + 299_999);
     assert_eq!(work.hub.post.jobs(), [("done", 0), ("failed", 2)]);
 }
+
+/// Two tenants, one of whom has this tariff.
+fn with_tariff(config: &Config, tariff: &str, rules: &str) -> Config {
+    let mail = config.mail.as_ref().unwrap();
+    let crate::config::Way::Sendmail(sendmail) = &mail.way else { panic!("sendmail") };
+    let text = format!(
+        "[mail]\nfrom = \"weir@example.org\"\nsendmail = \"{}\"\nhtml = false\n\
+         [[tenant]]\nname = \"acme\"\nnetworks = [\"192.0.2.0/24\"]\nmail = [\"a@example.com\"]\n{tariff}\n\
+         [[tenant]]\nname = \"bolt\"\nnetworks = [\"198.51.100.0/24\"]\nmail = [\"b@example.com\"]\n\
+         [[schedule]]\ndo = \"mail\"\nperiod = \"last\"\non = \"1st 06:00\"\n{rules}\n",
+        sendmail.display()
+    );
+    let mut with = crate::config::read(&text).unwrap();
+    with.store = config.store.clone();
+    with
+}
+
+/// A tariff that cannot be applied to a month without data.
+const REFUSES: &str = "[[tariff]]\nname = \"gold\"\ncurrency = \"EUR\"\n\
+    [[tariff.rule]]\nname = \"line\"\npercentile = \"95\"\nper = \"Mbit/s\"\nprice = \"2.00\"\nmissing = \"refuse\"\n";
+const FLAT: &str = "[[tariff]]\nname = \"gold\"\ncurrency = \"EUR\"\n\
+    [[tariff.rule]]\nname = \"line\"\nflat = \"24.00\"\n";
+
+#[test]
+fn one_letter_that_cannot_be_written_is_owed_and_holds_up_nobody() {
+    let (folder, config) = place("period = \"last\"\non = \"1st 06:00\"");
+    let broken = with_tariff(&config, "tariff = \"gold\"", REFUSES);
+    let now = Cell::new(OCTOBER_MS);
+    begun().go_round(&broken, &|| now.get());
+    let mut work = begun();
+    now.set(OCTOBER_MS + 30 * DAY_MS);
+    work.go_round(&broken, &|| now.get());
+    assert_eq!(took(&folder), 1, "bolt has its letter");
+    assert_eq!(work.hub.post.jobs(), [("done", 1), ("failed", 1)]);
+    let name = broken.schedules[0].to_string();
+    let owed = Books::open(&config.store).unwrap().owed(&name).unwrap();
+    assert_eq!((owed.len(), owed[0].about.as_str(), owed[0].period.as_str()), (1, "acme", "2026-10"));
+    // Another month: it is due for itself, and October for acme alone.
+    let mut work = begun();
+    now.set(OCTOBER_MS + 60 * DAY_MS);
+    work.go_round(&broken, &|| now.get());
+    work.go_round(&broken, &|| now.get() + 59_999);
+    assert_eq!(took(&folder), 2);
+    assert_eq!(work.hub.post.jobs(), [("done", 1), ("failed", 2)]);
+    // What was wrong is put right.
+    let mended = with_tariff(&config, "", "");
+    work.go_round(&mended, &|| now.get() + 60_000);
+    let subjects = std::fs::read_to_string(folder.path().join("took")).unwrap();
+    let expected = ["bolt, 2026-10", "bolt, 2026-11", "acme, 2026-10", "acme, 2026-11"];
+    assert_eq!(subjects.lines().count(), expected.len(), "{subjects}");
+    for (line, of) in subjects.lines().zip(expected) {
+        assert!(line.starts_with(&format!("Subject: Traffic of {of}")), "{line} is not about {of}");
+    }
+    let mut books = Books::open(&config.store).unwrap();
+    assert_eq!(books.owed(&name).unwrap(), []);
+    assert!(
+        books
+            .audit()
+            .unwrap()
+            .iter()
+            .any(|entry| entry.subject.ends_with("the statement of acme for 2026-10"))
+    );
+    assert!(books.take_due(i64::MAX).unwrap().is_none());
+}
+
+#[test]
+fn what_is_closed_is_sent_whatever_the_tariff_says_now() {
+    let (folder, config) = place("period = \"last\"\non = \"1st 06:00\"");
+    // The clock of closing is the machine's: the last month is over.
+    let whole = with_tariff(&config, "tariff = \"gold\"", FLAT);
+    let period = Period::named("last", &whole.zone, whole.day, clock::now_ms()).unwrap();
+    closing::close(&whole, &closing::Order { period: &period, is_early: false, without_pdf: true }).unwrap();
+    let broken = with_tariff(&config, "tariff = \"gold\"", REFUSES);
+    let mut books = Books::open(&config.store).unwrap();
+    let order = Order { period: &period, tenants: &[], groups: &[], to: &[], again: false };
+    let queued = order::queue(&broken, &mut books, &order, 1000).unwrap();
+    assert_eq!((queued.deliveries, queued.failed), (2, Vec::new()));
+    let acme = books.take_due(1000).unwrap().unwrap();
+    assert_eq!(acme.delivery.about, "acme");
+    assert!(String::from_utf8_lossy(&acme.message).contains("24.00"), "as it was closed");
+    drop(folder);
+}

@@ -131,9 +131,4 @@ impl Document {
     pub(crate) fn pdf(&self) -> Outcome<Vec<u8>> {
         paper::pdf::render(&paper::of(self))
     }
-
-    /// The subject of a mail.
-    pub(crate) fn subject(&self) -> String {
-        paper::subject(self)
-    }
 }

@@ -154,7 +154,7 @@ pub(crate) fn of(document: &Document) -> Paper {
     Paper {
         language: style.language,
         title: style.title.clone().unwrap_or_else(|| w.statement.to_owned()),
-        subject: subject(document),
+        subject: subject(&statement.tenant, &statement.period.name(), style.language),
         issuer: style.issuer.clone(),
         lead: lead(&statement.used, style),
         facts,
@@ -165,9 +165,8 @@ pub(crate) fn of(document: &Document) -> Paper {
 }
 
 /// The subject of a mail with a statement.
-pub(crate) fn subject(document: &Document) -> String {
-    let (tenant, period) = (&document.statement.tenant, document.statement.period.name());
-    fill(document.style.language.words().subject, &[("tenant", tenant), ("period", &period)])
+pub(crate) fn subject(tenant: &str, period: &str, language: Language) -> String {
+    fill(language.words().subject, &[("tenant", tenant), ("period", period)])
 }
 
 /// The totals with the outside, in millions of octets.
