@@ -6,6 +6,7 @@
 
 use super::figure::{Figures, Result as Became};
 use super::hand::{Hands, Listing, range};
+use crate::config::Mail;
 use crate::exit::Outcome;
 use std::collections::BTreeMap;
 use weir_account::Prefix;
@@ -44,6 +45,8 @@ pub(super) struct Site<'a> {
     pub(super) books: &'a mut Books,
     pub(super) hands: &'a mut dyn Hands,
     pub(super) figures: &'a Figures,
+    /// How mail is sent.
+    pub(super) mail: Option<&'a Mail>,
     pub(super) now_ms: i64,
 }
 

@@ -1,16 +1,21 @@
 //! Mails, calls and programs: done once for each crossing of a threshold, with a mark before and a mark after.
 //!
+//! A mail is done when it is in the outbox (`mail`), which hands it to each by itself.
+//!
 //! A call that was begun when weir stopped is made again: its document has a number by which its receiver knows it. A
 //! program is not: nobody but its author knows whether that would do harm, so the books say that it is not known.
 
 use super::enforce::Site;
 use super::figure::Result as Became;
-use super::hand::Notice;
 use crate::exit::Outcome;
+use crate::mail::notice::{self, Notice};
 use serde_json::{Value as Json, json};
 use std::sync::atomic::{AtomicBool, Ordering};
+use weir_books::About;
 use weir_books::quota::{Deed, DeedState};
 
+/// What a mail is, as the outbox names it. The number of its deed is in the place of a period.
+const QUOTA: &str = "quota";
 /// Deeds of one pass; the others wait for the next.
 const PASS_MAX: u32 = 50;
 const MINUTE_MS: i64 = 60_000;
@@ -81,9 +86,7 @@ pub(super) fn pass(site: &mut Site<'_>, stop: &AtomicBool) -> Outcome {
         deed.tries = deed.tries.saturating_add(1);
         site.books.mark_deed(&deed)?;
         let done = match Errand::of(&deed) {
-            Some(Errand::Mail { to, subject, text }) => {
-                site.hands.mail(&Notice { to, subject, text, id: deed.id })
-            }
+            Some(Errand::Mail { to, subject, text }) => mail(site, &deed, (&to, &subject, &text)),
             Some(Errand::Call { url, body }) => site.hands.call(&url, &body),
             Some(Errand::Run { program }) => site.hands.run(&program),
             None => Err("the books do not say what to do".to_owned()),
@@ -91,6 +94,20 @@ pub(super) fn pass(site: &mut Site<'_>, stop: &AtomicBool) -> Outcome {
         ended(site, &mut deed, done)?;
     }
     Ok(())
+}
+
+/// Puts a mail into the outbox: from there it goes to each by itself, once, as statements do.
+fn mail(
+    site: &mut Site<'_>,
+    deed: &Deed,
+    (to, subject, text): (&[String], &str, &str),
+) -> Result<(), String> {
+    let Some(mail) = site.mail else { return Err("the configuration has no [mail] any more".to_owned()) };
+    let (name, number) = (deed.subject.name(), deed.id.to_string());
+    let of = name.strip_prefix("quota ").unwrap_or(&name);
+    // Asked for again after a stop, nobody is in the outbox twice.
+    let about = About { kind: QUOTA, about: of, period: &number };
+    notice::queue(site.books, mail, &Notice { about, to, subject, text }, site.now_ms).map(|_| ())
 }
 
 fn ended(site: &mut Site<'_>, deed: &mut Deed, done: Result<(), String>) -> Outcome {

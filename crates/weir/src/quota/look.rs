@@ -18,6 +18,11 @@ use weir_account::quota::{Change, Edge, Threshold, Watch};
 use weir_books::quota::{Block, BlockState, Changes, Deed, Kept, Mark, Release, Subject};
 use weir_books::{Books, Entry};
 
+/// Why a block ends whose address is allowed now, or is no longer the subject's.
+const MOVED: &str = "the configuration no longer blocks that address there";
+/// Elements that an entry of the audit trail names; of more it says how many.
+const NAMED_MAX: usize = 20;
+
 /// Hosts of one quota that are remembered; others that pass a threshold are counted and not acted upon.
 const WATCHED_MAX: usize = 10_000;
 
@@ -30,6 +35,8 @@ struct Look<'a> {
     blocks: Vec<Block>,
     /// Subjects that are blocked, or will be.
     blocked: BTreeSet<Subject>,
+    /// Blocks that end only because the configuration blocks other addresses of the subject now, by their numbers.
+    moved: BTreeSet<i64>,
     changes: Changes,
 }
 
@@ -47,6 +54,7 @@ pub(super) fn look(config: &Config, books: &Books, reading: &Reading, figures: &
         known: books.watches()?.into_iter().map(|kept| (kept.subject.clone(), kept)).collect(),
         blocked: blocks.iter().filter(in_force).map(|block| block.subject.clone()).collect(),
         blocks,
+        moved: BTreeSet::new(),
         changes: Changes::default(),
     };
     // What ends makes room for what begins.
@@ -54,6 +62,22 @@ pub(super) fn look(config: &Config, books: &Books, reading: &Reading, figures: &
     look.subjects(reading)?;
     look.forget_strangers()?;
     Ok(look.changes)
+}
+
+/// How far what joins these blocks of a subject is: whom the fuse refused it refuses all of.
+fn running_state(running: &[Block]) -> BlockState {
+    let is_refused = running.iter().all(|block| block.state == BlockState::Refused);
+    if is_refused { BlockState::Refused } else { BlockState::Wanted }
+}
+
+/// Elements with their places, for the audit trail.
+fn named(blocks: &[Block]) -> String {
+    let some = blocks.iter().take(NAMED_MAX).map(|block| format!("{} in {}", block.element, block.place));
+    let some = some.collect::<Vec<_>>().join(", ");
+    match blocks.len().checked_sub(NAMED_MAX) {
+        None | Some(0) => some,
+        Some(more) => format!("{some} and {more} more"),
+    }
 }
 
 /// The place and the element of everything that an action blocks.
@@ -107,12 +131,13 @@ impl Look<'_> {
         let mut watch = kept.map_or_else(Watch::default, |kept| restored(&kept, &metered.seen.cycle));
         let changes = watch.look(&quota.rule, &metered.seen);
         if changes.is_empty() && (had_watch || !has_row) {
-            return;
+            return self.follow(quota, &metered.whose, &subject, &watch);
         }
         for change in &changes {
             self.crossed(quota, metered, &subject, change);
         }
         self.change_blocks(quota, metered, &subject, &watch, &changes);
+        self.follow(quota, &metered.whose, &subject, &watch);
         let (cycle_ms, passed) = watch.kept().unwrap_or_default();
         let mark = |(threshold, used): (Threshold, u64)| Mark { threshold: threshold.to_string(), used };
         let marks = passed.into_iter().map(mark).collect();
@@ -269,8 +294,14 @@ impl Look<'_> {
             }
         }
         for ((subject, why), blocks) in ended {
-            self.end(&blocks, &why);
-            let is_left = self.blocks.iter().any(|block| block.subject == subject && !blocks.contains(block));
+            let is_moved = why == MOVED;
+            self.end(&blocks, &if is_moved { format!("{why}: {}", named(&blocks)) } else { why });
+            let mut is_left =
+                self.blocks.iter().any(|block| block.subject == subject && !blocks.contains(block));
+            if is_moved {
+                self.moved.extend(blocks.iter().map(|block| block.id));
+                is_left |= self.has_targets(&subject);
+            }
             if !is_left {
                 self.blocked.remove(&subject);
             }
@@ -296,7 +327,72 @@ impl Look<'_> {
         let mut targets = quota.actions.iter().flat_map(blocked);
         let is_meant =
             targets.any(|(place, network)| place == block.place && network.to_string() == block.element);
-        (!is_meant).then(|| "the configuration no longer blocks that address there".to_owned())
+        (!is_meant).then(|| MOVED.to_owned())
+    }
+
+    /// Whether the configuration has anything to block of a subject.
+    fn has_targets(&self, subject: &Subject) -> bool {
+        let quota = self.config.quotas.list.iter().find(|one| one.name == subject.quota);
+        quota.zip(Whose::of(subject)).is_some_and(|(quota, whose)| {
+            let has = |action: &Action| !targets(self.config, &action.task, &whose, self.now_ms).is_empty();
+            quota.actions.iter().any(has)
+        })
+    }
+
+    /// A block that is in force is of what the configuration says now: networks that are new, or no longer allowed, are
+    /// blocked as well, for as long as the others. What was undone or has expired does not begin again by this.
+    fn follow(&mut self, quota: &Quota, whose: &Whose, subject: &Subject, watch: &Watch) {
+        if quota.is_dry {
+            return;
+        }
+        let ends = |block: &Block| self.changes.releases.iter().any(|release| release.id == block.id);
+        let goes_on = |block: &&Block| {
+            block.subject == *subject
+                && block.state != BlockState::Leaving
+                && (!ends(block) || self.moved.contains(&block.id))
+        };
+        let running: Vec<Block> = self.blocks.iter().filter(goes_on).cloned().collect();
+        let Some(first) = running.first() else { return };
+        let passed: Vec<Threshold> = watch.passed().collect();
+        let mut new: Vec<Block> = Vec::new();
+        for action in quota.actions.iter().filter(|action| passed.contains(&action.at)) {
+            let Task::Nftables { set, set6 } = &action.task else { continue };
+            let is_place = |place: &String| set.as_ref() == Some(place) || set6.as_ref() == Some(place);
+            if !running.iter().any(|block| is_place(&block.place)) {
+                continue;
+            }
+            for (place, network) in targets(self.config, &action.task, whose, self.now_ms) {
+                let element = network.to_string();
+                let is_it = |block: &Block| {
+                    block.subject == *subject && block.place == place && block.element == element
+                };
+                let is_known = running.iter().chain(&self.changes.blocks).chain(&new).any(is_it);
+                if !is_known {
+                    let since_ms = self.now_ms;
+                    let is_ours = None;
+                    new.push(Block {
+                        id: 0,
+                        place,
+                        element,
+                        since_ms,
+                        is_ours,
+                        said: String::new(),
+                        failed_ms: None,
+                        state: running_state(&running),
+                        ..first.clone()
+                    });
+                }
+            }
+        }
+        if new.is_empty() {
+            return;
+        }
+        if new.iter().any(|block| block.state != BlockState::Refused) {
+            let why = format!("the configuration blocks more of it now: {}; {}", named(&new), first.why);
+            tracing::warn!("{}: {why}", subject.name());
+            self.entry(subject, "block", why);
+        }
+        self.changes.blocks.extend(new);
     }
 
     /// Somebody was refused by a smaller fuse.

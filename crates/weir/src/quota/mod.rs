@@ -50,14 +50,12 @@ pub(crate) fn watch(config: &dyn Fn() -> Arc<Config>, hub: &Hub, stop: &AtomicBo
         let begun = Instant::now();
         if turn.is_due(begun) {
             let config = config();
-            let mut machine = Machine { mail: config.mail.as_ref() };
-            voice.tell(turn.look(&config, &hub.quota, &mut machine, clock::now_ms(), stop), begun);
+            voice.tell(turn.look(&config, &hub.quota, &mut Machine, clock::now_ms(), stop), begun);
             let every = Duration::from_millis(config.quotas.every_ms.unsigned_abs());
             turn.next = Some(begun + every.max(begun.elapsed() * SHARE));
         } else if turn.is_glance_due(begun) {
             let config = config();
-            let mut machine = Machine { mail: config.mail.as_ref() };
-            voice.tell(turn.glance(&hub.quota, &mut machine, clock::now_ms(), stop), begun);
+            voice.tell(turn.glance(&config, &hub.quota, &mut Machine, clock::now_ms(), stop), begun);
         }
         thread::sleep(NAP);
     }
@@ -118,6 +116,7 @@ impl Turn {
     /// Acts if somebody else wrote the books.
     fn glance(
         &mut self,
+        config: &Config,
         figures: &Figures,
         hands: &mut dyn Hands,
         now_ms: i64,
@@ -128,7 +127,7 @@ impl Turn {
         if std::mem::replace(&mut self.version, version) == version {
             return Ok(());
         }
-        act(&mut Site { books, hands, figures, now_ms }, stop)
+        act(&mut Site { books, hands, figures, mail: config.mail.as_ref(), now_ms }, stop)
     }
 }
 
@@ -148,7 +147,7 @@ fn step(
     if !changes.is_empty() {
         books.enact(&changes)?;
     }
-    act(&mut Site { books, hands, figures, now_ms }, stop)
+    act(&mut Site { books, hands, figures, mail: config.mail.as_ref(), now_ms }, stop)
 }
 
 /// Does what the books say is to be done.
@@ -162,8 +161,9 @@ pub(crate) fn enforce_now(books: &mut Books) -> Outcome {
     let figures = Figures::default();
     enforce::pass(&mut Site {
         books,
-        hands: &mut Machine::default(),
+        hands: &mut Machine,
         figures: &figures,
+        mail: None,
         now_ms: clock::now_ms(),
     })
 }

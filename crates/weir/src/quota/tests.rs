@@ -150,10 +150,6 @@ impl Hands for World {
         })
     }
 
-    fn mail(&mut self, _: &super::hand::Notice) -> std::result::Result<(), String> {
-        self.step(|world| world.failure.clone().map_or(Ok(()), Err))
-    }
-
     fn call(&mut self, _: &str, body: &Json) -> std::result::Result<(), String> {
         self.step(|world| {
             world.calls.push(body["id"].as_u64().unwrap());
@@ -175,7 +171,8 @@ pub(super) fn turn(config: &Config, folder: &Path, reading: &Reading, world: &mu
     let mut books = Books::open(folder).unwrap();
     let changes = look::look(config, &books, reading, &figures).unwrap();
     books.enact(&changes).unwrap();
-    let site = &mut Site { books: &mut books, hands: world, figures: &figures, now_ms: reading.now_ms };
+    let (mail, now_ms) = (config.mail.as_ref(), reading.now_ms);
+    let site = &mut Site { books: &mut books, hands: world, figures: &figures, mail, now_ms };
     act(site, &AtomicBool::new(false)).unwrap();
     figures
 }
@@ -253,6 +250,104 @@ fn what_was_undone_stays_so_in_its_cycle() {
     assert_eq!(again, "\"10.0.3.7\" is not blocked; blocked are acme");
     turn(&config, folder.path(), &reading(2, &[("zeta", 1000)]), &mut world);
     assert_eq!(world.holds(), World::with(&["10.0.2.0/24", "10.0.3.7"]).holds());
+}
+
+/// The networks that a world's set holds.
+fn set_of(networks: &[&str]) -> BTreeSet<(u128, u128)> {
+    World::with(networks).holds()
+}
+
+#[test]
+fn a_running_block_follows_the_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut world = World::with(&["192.0.2.1"]);
+    let zeta = |networks: &str, allow: &str| {
+        let text = CONFIGURATION.replace("\"10.0.2.0/24\", \"10.0.3.7\"", networks);
+        crate::config::read(&text.replace("[\"safe\"]", allow)).unwrap()
+    };
+    let look = |config: &Config, world: &mut World| {
+        turn(config, folder.path(), &reading(1, &[("acme", 1000), ("zeta", 1000)]), world);
+    };
+    let before = zeta("\"10.0.2.0/30\", \"10.0.3.7\"", "[\"safe\"]");
+    look(&before, &mut world);
+    assert_eq!(world.holds(), set_of(&["192.0.2.1", "10.0.1.0/24", "10.0.2.0/30", "10.0.3.7"]));
+    // An address of a network is allowed: the rest of it stays blocked.
+    look(&zeta("\"10.0.2.0/30\", \"10.0.3.7\"", "[\"safe\", \"10.0.2.1\"]"), &mut world);
+    let rest = ["192.0.2.1", "10.0.1.0/24", "10.0.2.0/32", "10.0.2.2/31", "10.0.3.7"];
+    assert_eq!(world.holds(), set_of(&rest));
+    let entries = Books::open(folder.path()).unwrap().quota_entries(2).unwrap();
+    assert_eq!((entries[1].what.as_str(), entries[0].what.as_str()), ("unblock", "block"));
+    assert!(entries[1].why.ends_with(": 10.0.2.0/30 in inet weir blocked"), "{}", entries[1].why);
+    let more = "the configuration blocks more of it now: 10.0.2.0/32 in inet weir blocked, 10.0.2.2/31 in inet weir blocked; 100 % passed";
+    assert!(entries[0].why.starts_with(more), "{}", entries[0].why);
+    // No longer allowed; a network given up, another taken.
+    look(&zeta("\"10.0.2.0/30\", \"10.0.5.0/24\"", "[\"safe\"]"), &mut world);
+    assert_eq!(world.holds(), set_of(&["192.0.2.1", "10.0.1.0/24", "10.0.2.0/30", "10.0.5.0/24"]));
+    // A part of it is another tenant's.
+    let nested = "[[tenant]]\nname = \"kiosk\"\nnested = true\nnetworks = [\"10.0.2.0/31\"]\n[quotas]";
+    let text =
+        CONFIGURATION.replace("\"10.0.2.0/24\", \"10.0.3.7\"", "\"10.0.2.0/30\"").replace("[quotas]", nested);
+    let nested = crate::config::read(&text).unwrap();
+    look(&nested, &mut world);
+    assert_eq!(world.holds(), set_of(&["192.0.2.1", "10.0.1.0/24", "10.0.2.2/31"]));
+    // Looked at again, and with the books opened anew, nothing more happens.
+    let steps = world.steps;
+    look(&nested, &mut world);
+    assert_eq!(world.steps - steps, 1);
+    // What was undone does not begin again because networks change.
+    let order = undo::Order { of: "zeta", who: "root".into(), why: "agreed", now_ms: 5 };
+    undo::undo(&mut Books::open(folder.path()).unwrap(), &order).unwrap();
+    look(&before, &mut world);
+    assert_eq!(world.holds(), set_of(&["192.0.2.1", "10.0.1.0/24"]));
+    turn(&before, folder.path(), &reading(2, &[("acme", 0), ("zeta", 0)]), &mut world);
+    assert_eq!(world.holds(), set_of(&["192.0.2.1"]));
+}
+
+#[test]
+fn whom_the_fuse_refused_stays_so_with_other_networks() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut world = World::default();
+    let with = |networks: &str, fuse: &str| {
+        let text = CONFIGURATION.replace("\"10.0.2.0/24\", \"10.0.3.7\"", networks);
+        crate::config::read(&text.replace("allow = [\"safe\"]", fuse)).unwrap()
+    };
+    let used = [("acme", 2000), ("zeta", 1000)];
+    turn(&with("\"10.0.2.0/24\"", "fuse = 1"), folder.path(), &reading(1, &used), &mut world);
+    turn(&with("\"10.0.6.0/24\"", "fuse = 1"), folder.path(), &reading(1, &used), &mut world);
+    assert_eq!(world.holds(), set_of(&["10.0.1.0/24"]));
+    turn(&with("\"10.0.6.0/24\"", "fuse = 2"), folder.path(), &reading(1, &used), &mut world);
+    assert_eq!(world.holds(), set_of(&["10.0.1.0/24", "10.0.6.0/24"]));
+}
+
+#[test]
+fn mails_go_into_the_outbox_for_each_once() {
+    let text = CONFIGURATION.replace(
+        "do = \"webhook\"\nurl = \"http://192.0.2.9/\"",
+        "do = \"mail\"\nto = [\"a@example.org\", \"b@example.org\"]",
+    );
+    let mail = "[mail]\nfrom = \"weir@example.org\"\nsendmail = \"/nowhere/sendmail\"\n";
+    let config = crate::config::read(&format!("{mail}{text}")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let mut world = World::default();
+    let day = reading(1, &[("acme", 1000)]);
+    turn(&config, folder.path(), &day, &mut world);
+    let mut books = Books::open(folder.path()).unwrap();
+    let queued = books.deliveries_since(0).unwrap();
+    let to: Vec<&str> = queued.iter().map(|one| one.recipient.as_str()).collect();
+    assert_eq!(to, ["a@example.org", "b@example.org"]);
+    assert_eq!((queued[0].kind.as_str(), queued[0].about.as_str()), ("quota", "fair: acme"));
+    assert_eq!(queued[0].subject, "fair: acme 100 % passed");
+    let mut deed = books.deeds_newest(1).unwrap().remove(0);
+    assert_eq!(deed.state, DeedState::Done);
+    // One has it, the other is busy; then a stop before the deed was marked, as the next start finds it.
+    let parcel = books.take_due(day.now_ms).unwrap().unwrap();
+    books.settle(&parcel, &weir_books::Fate::Sent(String::new()), "weir", day.now_ms).unwrap();
+    (deed.state, deed.ended_ms) = (DeedState::Begun, None);
+    books.mark_deed(&deed).unwrap();
+    turn(&config, folder.path(), &day, &mut world);
+    assert_eq!(books.deeds_newest(1).unwrap()[0].state, DeedState::Done);
+    assert_eq!(books.deliveries_since(0).unwrap().len(), 2);
+    assert_eq!(books.take_due(day.now_ms).unwrap().unwrap().delivery.recipient, "b@example.org");
 }
 
 #[test]

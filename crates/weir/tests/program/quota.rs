@@ -339,3 +339,39 @@ fn a_limit_that_is_raised_unblocks() {
     done(undo.current_dir(office.place.path("")).env_remove("WEIR_STORE"));
     assert_eq!((office.is_blocked(), office.send(ACME, "acme")), (false, (100, 0)));
 }
+
+#[test]
+fn a_block_in_force_follows_a_reload_and_a_restart() {
+    let Some(mut office) = Office::build("a_block_in_force_follows_a_reload_and_a_restart") else { return };
+    std::fs::create_dir(office.place.path("deeds")).unwrap();
+    office.configure("1 MB");
+    let whole = std::fs::read_to_string(office.place.path("weir.toml")).unwrap();
+    let holds = |office: &Office, addr: &str, len: u64| {
+        office.set().iter().any(|one| one["prefix"]["addr"] == addr && one["prefix"]["len"] == len)
+    };
+    office.start();
+    office.export(ACME, 1_000_000);
+    until("acme to be blocked", || office.is_blocked());
+    assert_eq!(office.send(ACME, "acme"), (0, 100));
+    // The address is allowed: it can send, and the rest of its network stays blocked.
+    office.place.write("weir.toml", whole.replace("[quotas]", "[quotas]\nallow = [\"10.31.0.2\"]"));
+    office.signal("HUP");
+    until("the rest of the network", || {
+        holds(&office, "10.31.0.128", 25) && !holds(&office, "10.31.0.0", 24)
+    });
+    assert_eq!(office.send(ACME, "acme"), (100, 0));
+    assert!(
+        office
+            .audit()
+            .ends_with(&["quota fair: acme unblock".to_owned(), "quota fair: acme block".to_owned()])
+    );
+    // No longer allowed, and another network taken, while the daemon is down.
+    office.kill();
+    let more = whole.replace("[\"10.31.0.0/24\"]", "[\"10.31.0.0/24\", \"10.33.0.0/24\"]");
+    assert_ne!(more, whole);
+    office.place.write("weir.toml", more);
+    office.start();
+    until("all of it", || holds(&office, "10.31.0.0", 24) && holds(&office, "10.33.0.0", 24));
+    assert_eq!(office.send(ACME, "acme"), (0, 100));
+    assert!(!holds(&office, "10.31.0.128", 25));
+}

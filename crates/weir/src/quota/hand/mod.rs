@@ -4,8 +4,6 @@ mod child;
 mod nft;
 mod webhook;
 
-use crate::config::Mail;
-use crate::{clock, mail};
 use serde_json::Value as Json;
 use weir_account::Prefix;
 
@@ -17,31 +15,17 @@ pub(super) trait Hands {
     fn add(&mut self, set: &str, element: Prefix) -> Result<(), String>;
     /// Takes one out of it.
     fn remove(&mut self, set: &str, element: Prefix) -> Result<(), String>;
-    /// Has a mail sent.
-    fn mail(&mut self, notice: &Notice) -> Result<(), String>;
     /// Calls an address over HTTP with a document.
     fn call(&mut self, url: &str, body: &Json) -> Result<(), String>;
     /// Runs a program, without a shell.
     fn run(&mut self, program: &[String]) -> Result<(), String>;
 }
 
-/// A mail about a quota.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Notice {
-    pub(super) to: Vec<String>,
-    pub(super) subject: String,
-    pub(super) text: String,
-    /// The deed's number: nobody gets two of one.
-    pub(super) id: i64,
-}
-
-/// This machine, and the mail server it may use.
+/// This machine.
 #[derive(Debug, Default)]
-pub(super) struct Machine<'a> {
-    pub(super) mail: Option<&'a Mail>,
-}
+pub(super) struct Machine;
 
-impl Hands for Machine<'_> {
+impl Hands for Machine {
     fn list(&mut self, set: &str) -> Result<Listing, String> {
         nft::list(set)
     }
@@ -52,14 +36,6 @@ impl Hands for Machine<'_> {
 
     fn remove(&mut self, set: &str, element: Prefix) -> Result<(), String> {
         nft::change("delete", set, element)
-    }
-
-    /// The configuration lets no quota ask for it without saying how mail is sent.
-    fn mail(&mut self, notice: &Notice) -> Result<(), String> {
-        let Some(mail) = self.mail else { return Err("the configuration has no [mail] any more".to_owned()) };
-        let Notice { to, subject, text, id } = notice;
-        let told = mail::notice::Notice { kind: "quota", id: *id, to, subject, text };
-        mail::notice::send(mail, &told, clock::now_ms())
     }
 
     fn call(&mut self, url: &str, body: &Json) -> Result<(), String> {
