@@ -5,7 +5,7 @@
 //! `weir-account`'s.
 //!
 //! `cli` reads what a person typed and calls one function a command; `collect` gets datagrams in (and out),
-//! `relay` sends them onward, `config` understands the file, `top` puts tables of the query engine together, `report` is
+//! `relay` sends them onward, `config` understands the file, `top` puts tables of the query engine together, `preflight` looks whether the machine has what it asks for, `report` is
 //! the one place that formats answers and `plot` draws them,
 //! `statement` is what each tenant is told of a period, `books` is where what must stay is opened, `closing` makes it stand and proves it, `mail` sends it and `schedule` does so by itself, `quota` acts when
 //! somebody used too much, `advice` knows exporters and their cures, `name` what has names, `doctor` looks how they are, `metrics` and `web` say how the daemon
@@ -27,6 +27,7 @@ mod mail;
 mod metrics;
 mod name;
 mod plot;
+mod preflight;
 mod progress;
 mod quota;
 mod relay;

@@ -1,15 +1,13 @@
 //! Commands that change something or check it: `run`, `import`, `send`, `check`.
 
 use super::Common;
-use crate::clock::Moment;
 use crate::collect::send::{Pace, Sent, Way};
 use crate::collect::stream::tls;
 use crate::collect::{file, import, run as daemon, send as player};
 use crate::exit::{Failure, Outcome};
-use crate::name::Book;
 use crate::report::number::{grouped, things};
 use crate::report::{self, Form};
-use crate::{clock, config, log, rollup};
+use crate::{clock, config, log, preflight, rollup};
 use clap::Args;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
@@ -34,11 +32,9 @@ pub(super) fn run(arguments: &RunArguments) -> Outcome {
             config.listen = arguments.listen.iter().copied().map(config::Listen::udp).collect();
             config.listens_by_default = false;
         }
-        if config.listen.is_empty() {
-            return Err(Failure::new(
-                "nothing to listen on: name a port with [[listen]] or --listen [::]:2055",
-            ));
-        }
+        let found = preflight::look(&config);
+        found.admit()?;
+        found.broken.iter().for_each(|one| tracing::warn!("{one}"));
         Ok(config)
     };
     daemon::run(read()?, &read)
@@ -196,10 +192,9 @@ pub(super) fn check(arguments: &CheckArguments) -> Outcome {
     if arguments.dump {
         return report::print(&config.dump());
     }
-    check_certificates(&config)?;
-    check_processors(&config)?;
-    // The files of [names] must be there and be what they should.
-    drop(Book::open(&config, Moment::now())?);
+    let found = preflight::look(&config);
+    found.approve()?;
+    is_readable(&config)?;
     let Some(path) = path else {
         return report::print(
             "no configuration: there is no weir.toml here and no /etc/weir/weir.toml; defaults are used\n",
@@ -209,7 +204,7 @@ pub(super) fn check(arguments: &CheckArguments) -> Outcome {
         0 => String::new(),
         n => format!("{}, ", things(n as u64, "relay")),
     };
-    let notes = config.notes(clock::now_ms()).into_iter().chain(rollup_notes(&config));
+    let notes = config.notes(clock::now_ms()).into_iter().chain(rollup_notes(&config)).chain(found.notes);
     let notes: Vec<String> = notes.map(|note| format!("note: {note}\n")).collect();
     report::print(&format!(
         "{}: good; {}, {}, {}, {relays}store {}\n{}",
@@ -261,26 +256,14 @@ fn rollup_notes(config: &config::Config) -> Vec<String> {
     notes
 }
 
-/// The files that TLS needs must be there and hold what they should.
-fn check_certificates(config: &config::Config) -> Outcome {
-    for listen in &config.listen {
-        if let config::Transport::Tls(identity) = &listen.transport {
-            tls::server(identity)?;
-        }
+/// A store that is there must be one that this weir writes: `run` opens it, and says the same.
+fn is_readable(config: &config::Config) -> Outcome {
+    if !weir_store::exists(&config.store) {
+        return Ok(());
     }
-    Ok(())
-}
-
-/// Listeners can be bound only to processors that there are.
-fn check_processors(config: &config::Config) -> Outcome {
-    let Ok(ours) = rustix::thread::sched_getaffinity(None) else { return Ok(()) };
-    for listen in &config.listen {
-        if let Some(cpu) = listen.cpus.iter().find(|cpu| !ours.is_set(**cpu)) {
-            return Err(Failure::new(format!(
-                "{listen} is to run on processor {cpu}, which this machine does not have or does not let weir use: \
-                 name others in cpus of [[listen]]"
-            )));
-        }
+    match weir_store::Snapshot::open_span(&config.store, &(0..0)) {
+        Err(error) if matches!(error.what, weir_store::What::TooNew(_)) => Err(error.into()),
+        // What is damaged, or not ours to read, is for others to say.
+        _ => Ok(()),
     }
-    Ok(())
 }

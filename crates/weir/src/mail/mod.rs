@@ -22,8 +22,9 @@ mod sendmail;
 mod smtp;
 mod wait;
 
-use crate::config::{Config, Mail};
+use crate::config::{Config, Mail, Server};
 use crate::exit::{Failure, Outcome};
+use std::path::Path;
 
 /// How mail is sent by the configuration.
 ///
@@ -34,4 +35,20 @@ pub(crate) fn settings(config: &Config) -> Outcome<&Mail> {
         let cure = "add [mail] with from = \"accounts@example.org\" and server = \"smtp.example.org:587\" (docs/mail.md)";
         Failure::new(format!("the configuration does not say how mail is sent: {cure}"))
     })
+}
+
+/// Whether what a server's certificate is judged by can be used.
+///
+/// # Errors
+/// Why not, a sentence.
+pub(crate) fn authority(server: &Server) -> Result<(), String> {
+    smtp::parameters(server).map(drop)
+}
+
+/// Whether a file holds a password that is used.
+///
+/// # Errors
+/// Why not, a sentence.
+pub(crate) fn password(file: &Path) -> Result<(), String> {
+    smtp::password(file).map(drop)
 }

@@ -146,7 +146,8 @@ fn hello(server: &Server) -> String {
     name.filter(|name| !name.is_empty()).unwrap_or_else(|| "localhost".to_owned())
 }
 
-fn parameters(server: &Server) -> Result<TlsParameters, String> {
+/// What is believed of the server's certificate.
+pub(super) fn parameters(server: &Server) -> Result<TlsParameters, String> {
     let mut parameters = TlsParameters::builder(server.host.clone());
     if let Some(path) = &server.ca_file {
         let unusable =
@@ -162,7 +163,7 @@ fn parameters(server: &Server) -> Result<TlsParameters, String> {
 }
 
 /// The password that a file holds, without the line's end. A file that others may read is not used: they may have read it.
-fn password(path: &Path) -> Result<String, String> {
+pub(super) fn password(path: &Path) -> Result<String, String> {
     let unusable =
         |why: &dyn std::fmt::Display| format!("cannot use the password_file {}: {why}", path.display());
     let mode = fs::metadata(path).map_err(|error| unusable(&error))?.permissions().mode();

@@ -168,6 +168,11 @@ pub(crate) fn enforce_now(books: &mut Books) -> Outcome {
     })
 }
 
+/// Whether sets of nftables can be changed on this machine.
+pub(crate) fn has_nft() -> bool {
+    hand::has_nft()
+}
+
 /// What was said of troubles.
 #[derive(Default)]
 struct Voice {

@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::exit::{self, Failure, Outcome};
 use crate::report::{Form, binary_output};
 use lookup::Known;
-pub(crate) use serve::start;
+pub(crate) use serve::{password, start};
 use signal_hook::consts::SIGINT;
 use signal_hook::iterator::Signals;
 use std::io::{BufWriter, Write};

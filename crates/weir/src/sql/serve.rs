@@ -72,7 +72,10 @@ fn acceptor(identity: &Identity) -> Outcome<TlsAcceptor> {
 }
 
 /// What a file holds, but for the end of its last line.
-fn password(file: &PathBuf) -> Outcome<String> {
+///
+/// # Errors
+/// It cannot be read, or holds nothing.
+pub(crate) fn password(file: &PathBuf) -> Outcome<String> {
     let text =
         std::fs::read_to_string(file).map_err(|error| exit::io("cannot read the password", file, &error))?;
     let password = text.trim_end_matches(['\n', '\r']).to_owned();

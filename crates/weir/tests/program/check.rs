@@ -1,6 +1,8 @@
 //! Configurations, right and wrong: every mistake is told with file, line and cure.
 
+use crate::daemon::{Daemon, until};
 use crate::run::Place;
+use std::fs;
 
 /// A mistake: its line, what must be said of it, and what of the cure.
 type Mistake = (usize, &'static str, &'static str);
@@ -180,4 +182,94 @@ fn without_a_file_there_are_defaults_and_a_missing_one_is_said() {
     }
     let said = place.fails("check -c nowhere.toml", 1);
     assert!(said.starts_with("weir: cannot read the configuration nowhere.toml: "), "{said}");
+}
+
+/// What the machine does not have: a configuration, what `check` and `run` say of it, and of its cure.
+const NOT_HERE: &[(&str, &[&str])] = &[
+    ("listen = []\n", &["nothing to listen on: name a port with [[listen]]"]),
+    (
+        "[[listen]]\nudp = \"203.0.113.1:2055\"\n",
+        &["udp 203.0.113.1:2055 of [[listen]] cannot be had: ", "; write an address of this machine"],
+    ),
+    (
+        "[web]\nlisten = \"203.0.113.1:9559\"\n",
+        &["203.0.113.1:9559 of [web] cannot be had: ", "; write an address of this machine"],
+    ),
+    (
+        "[web]\nlisten = \"127.0.0.1:29559\"\n[[listen]]\ntcp = \"0.0.0.0:29559\"\n",
+        &[
+            "tcp 0.0.0.0:29559 of [[listen]] and 127.0.0.1:29559 of [web] are the same port; give one of them another",
+        ],
+    ),
+    (
+        "[[listen]]\nudp = \"0.0.0.0:29055\"\n[[listen]]\nudp = \"127.0.0.1:29055\"\n",
+        &["udp 0.0.0.0:29055 of [[listen]] and udp 127.0.0.1:29055 of [[listen]] are the same port"],
+    ),
+    (
+        "[[listen]]\ntls = \"127.0.0.1:29056\"\ncertificate = \"no.pem\"\nkey = \"no.key\"\n",
+        &["cannot use the certificate no.pem: No such file", "; see certificate, key and client_ca"],
+    ),
+    ("[store]\npath = \"weir.toml\"\n", &["the store weir.toml is no folder; name one in path of [store]"]),
+    #[cfg(not(feature = "sql"))]
+    (
+        "[sql]\nlisten = \"127.0.0.1:29432\"\nusers = { me = \"password\" }\n",
+        &["this weir was built without SQL: take [sql] out"],
+    ),
+];
+
+#[test]
+fn check_refuses_what_run_refuses() {
+    let place = Place::new();
+    for (text, parts) in NOT_HERE {
+        place.write("weir.toml", text);
+        let said = place.fails("check", 1);
+        for part in *parts {
+            assert!(said.contains(part), "{part}\n{said}");
+        }
+        // The daemon knows the store by its whole path.
+        let folder = place.path("").display().to_string();
+        assert_eq!(place.fails("run", 1).replace(&folder, ""), said, "{text}");
+        assert!(!place.path("weir-store").exists());
+    }
+}
+
+/// What only a part of weir cannot do without: `check` refuses it, `run` warns of it.
+const PARTS: &[(&str, &str)] = &[
+    ("[names]\nhosts = \"nobody\"\n", "cannot read the names in nobody: No such file"),
+    (
+        "[mail]\nfrom = \"a@example.org\"\nsendmail = \"/nowhere/sendmail\"\n",
+        "sendmail of [mail]: /nowhere/sendmail cannot be run: No such file or directory (os error 2); install it",
+    ),
+    (
+        "[mail]\nfrom = \"a@example.org\"\nserver = \"mx.example.org\"\nca_file = \"weir.toml\"\n",
+        "cannot use the ca_file weir.toml: it holds nothing in PEM form; see [mail]",
+    ),
+    (
+        "[mail]\nfrom = \"a@example.org\"\nserver = \"mx.example.org\"\nuser = \"me\"\npassword_file = \"open\"\n",
+        "cannot use the password_file open: others may read or write it; chmod 600 it; see [mail]",
+    ),
+    (
+        "[[quota]]\nname = \"fair\"\nlimit = \"1 GB\"\nthresholds = [80]\n\
+         [[quota.action]]\nat = 80\ndo = \"exec\"\nprogram = [\"/nowhere/notify\"]\n",
+        "[[quota.action]] of the quota \"fair\": /nowhere/notify cannot be run: ",
+    ),
+];
+
+#[test]
+fn check_refuses_what_run_warns_of() {
+    let place = Place::new();
+    place.write("open", "secret");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+    fs::set_permissions(place.path("open"), mode).unwrap();
+    for (text, part) in PARTS {
+        place.write(
+            "weir.toml",
+            format!("[store]\npath = \"store\"\n[[listen]]\nudp = \"127.0.0.1:0\"\n{text}"),
+        );
+        let said = place.fails("check", 1);
+        assert!(said.contains(part), "{part}\n{said}");
+        let daemon = Daemon::start_as_configured(&place, "listening on udp");
+        until("the warning", || daemon.log().contains(part));
+        daemon.stop();
+    }
 }

@@ -47,5 +47,16 @@ fn the_shipped_configuration_has_no_mistake() {
         .map(|line| line.strip_prefix('#').filter(|l| !l.starts_with(' ')).unwrap_or(line))
         .collect();
     place.write("all.toml", all.join("\n"));
-    place.done("check -c all.toml");
+    if cfg!(feature = "sql") {
+        place.done("check -c all.toml");
+        return;
+    }
+    assert!(place.fails("check -c all.toml", 1).contains("this weir was built without SQL: take [sql] out"));
+    let of_sql = ["[sql]", "listen = \"127.0.0.1:5432\"", "users = "];
+    let is_others = |line: &&&str| !of_sql.iter().any(|of| line.starts_with(of));
+    let others: Vec<&str> = all.iter().filter(is_others).copied().collect();
+    assert_eq!(others.len() + 3, all.len());
+    place.write("all.toml", others.join("\n"));
+    let said = place.done("check -c all.toml");
+    assert!(said.contains("note: /run/credentials/weir.service/mail.password is there only while"), "{said}");
 }

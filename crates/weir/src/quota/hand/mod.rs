@@ -47,6 +47,11 @@ impl Hands for Machine {
     }
 }
 
+/// Whether sets of nftables can be changed here.
+pub(super) fn has_nft() -> bool {
+    nft::is_here()
+}
+
 /// What a set holds: ranges of addresses, first and last, in the numbers of [`weir_flow::Addr::bits`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Listing {

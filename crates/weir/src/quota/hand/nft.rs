@@ -6,6 +6,7 @@
 
 use super::{Listing, child, range};
 use serde_json::{Value as Json, json};
+use std::path::Path;
 use weir_account::Prefix;
 use weir_flow::Addr;
 
@@ -38,8 +39,15 @@ pub(super) fn change(command: &str, set: &str, element: Prefix) -> Result<(), St
 }
 
 fn program() -> String {
-    let there = PLACES.into_iter().find(|place| std::path::Path::new(place).is_file());
+    let there = PLACES.into_iter().find(|place| Path::new(place).is_file());
     there.unwrap_or(PROGRAM).to_owned()
+}
+
+/// Whether it is on this machine.
+pub(super) fn is_here() -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    PLACES.into_iter().any(|place| Path::new(place).is_file())
+        || std::env::split_paths(&path).any(|folder| folder.join(PROGRAM).is_file())
 }
 
 fn request(command: &str, set: &str, element: Prefix) -> Json {
