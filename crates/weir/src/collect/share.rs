@@ -83,6 +83,7 @@ impl Share {
 
     /// Puts another in its place; its number.
     pub(super) fn publish(&self, config: Arc<Config>) -> u64 {
+        self.hub.renew(&config);
         let mut current = self.config.lock().unwrap_or_else(PoisonError::into_inner);
         *current = config;
         self.version.fetch_add(1, Ordering::Release) + 1

@@ -237,6 +237,20 @@ impl Worker {
         }
     }
 
+    /// Says that a connection was opened, within the limit of the log: who opens and closes them does not write it.
+    pub(super) fn connection_opened(&mut self, from: SocketAddr, now: Moment) {
+        if self.log.pass(from.ip().into(), "connection_opened", now.at) {
+            tracing::info!("connection from {from}");
+        }
+    }
+
+    /// Says that a connection came to its usual end, within the same limit.
+    pub(super) fn connection_closed(&mut self, from: SocketAddr, how: &str, now: Moment) {
+        if self.log.pass(from.ip().into(), "connection_closed", now.at) {
+            tracing::info!("connection from {from} {how}");
+        }
+    }
+
     /// Counts and says why a connection ended.
     pub(super) fn connection_error(
         &mut self,

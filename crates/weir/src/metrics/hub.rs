@@ -9,10 +9,11 @@ use crate::clock;
 use crate::config::Config;
 use crate::quota::figure::Figures;
 use crate::schedule::Tally;
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use weir_flow::Batch;
+use weir_flow::{Addr, Batch};
 use weir_store::{Budget, Forecast, Outage, Retired, Status, Taken, Writer};
 
 /// A thread that gave no sign of life for so long does not get on.
@@ -63,6 +64,8 @@ pub(crate) struct Hub {
     status_at: AtomicI64,
     outlook: Mutex<Option<Outlook>>,
     outlook_at: AtomicI64,
+    /// What the operator calls exporters, by the configuration of the moment.
+    names: Mutex<HashMap<Addr, String>>,
     /// By name of the listener.
     ears: Mutex<Vec<(String, Arc<Ear>)>>,
     /// The writer's sign of life.
@@ -99,6 +102,10 @@ pub(crate) struct Hub {
     pub(crate) quota: Figures,
 }
 
+fn names(config: &Config) -> HashMap<Addr, String> {
+    config.exporters.iter().map(|exporter| (exporter.address, exporter.name.clone())).collect()
+}
+
 impl Hub {
     /// Of a daemon that begins now.
     pub(crate) fn new(config: &Config) -> Self {
@@ -112,6 +119,7 @@ impl Hub {
             status_at: AtomicI64::new(i64::MIN),
             outlook: Mutex::default(),
             outlook_at: AtomicI64::new(i64::MIN),
+            names: Mutex::new(names(config)),
             ears: Mutex::default(),
             writer: Pulse::default(),
             queued: AtomicU64::new(0),
@@ -136,6 +144,16 @@ impl Hub {
             post: Tally::default(),
             quota: Figures::default(),
         }
+    }
+
+    /// Goes by another configuration.
+    pub(crate) fn renew(&self, config: &Config) {
+        *locked(&self.names) = names(config);
+    }
+
+    /// What the operator calls exporters.
+    pub(crate) fn names(&self) -> HashMap<Addr, String> {
+        locked(&self.names).clone()
     }
 
     /// A new listener thread.

@@ -1,13 +1,12 @@
 //! What is answered, and how often it was.
 
 use crate::clock;
-use crate::config::Config;
 use crate::metrics::{Hub, page, text};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use weir_flow::Addr;
 
@@ -33,7 +32,6 @@ impl Served {
 pub(super) struct Site {
     pub(super) hub: Arc<Hub>,
     served: Served,
-    names: HashMap<Addr, String>,
 }
 
 /// An answer before it is sent.
@@ -51,9 +49,8 @@ impl Answer {
 }
 
 impl Site {
-    pub(super) fn new(config: &Config, hub: Arc<Hub>) -> Self {
-        let names = config.exporters.iter().map(|e| (e.address, e.name.clone())).collect();
-        Self { hub, served: Served::default(), names }
+    pub(super) fn new(hub: Arc<Hub>) -> Self {
+        Self { hub, served: Served::default() }
     }
 
     /// Answers a request.
@@ -84,7 +81,8 @@ impl Site {
         let now_ms = clock::now_ms();
         match path {
             "/metrics" => {
-                let name = |address: Addr| self.names.get(&address).cloned().unwrap_or_default();
+                let names = self.hub.names();
+                let name = |address: Addr| names.get(&address).cloned().unwrap_or_default();
                 let body = page::page(&self.hub, &self.served, &name, now_ms);
                 Answer { path: "/metrics", code: StatusCode::OK, kind: text::CONTENT_TYPE, body }
             }
@@ -109,11 +107,11 @@ impl Site {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
     use http_body_util::BodyExt;
 
     fn site() -> Site {
-        let config = Config::default();
-        Site::new(&config, Arc::new(Hub::new(&config)))
+        Site::new(Arc::new(Hub::new(&Config::default())))
     }
 
     fn ask(site: &Site, method: &Method, path: &str) -> (u16, String) {

@@ -62,7 +62,7 @@ impl Web {
             .build()
             .map_err(cannot)?;
         let stop = Arc::new(Notify::new());
-        let site = Arc::new(Site::new(config, Arc::clone(hub)));
+        let site = Arc::new(Site::new(Arc::clone(hub)));
         let stopped = Arc::clone(&stop);
         let thread = std::thread::Builder::new().name("web".to_owned());
         let thread = thread

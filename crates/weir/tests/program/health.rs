@@ -121,6 +121,24 @@ fn counters_are_what_was_sent() {
 }
 
 #[test]
+fn names_follow_a_reload() {
+    let edge = "[[exporter]]\nname = \"edge\"\naddress = \"127.0.0.1\"\n";
+    let (place, daemon, web) = start(edge);
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.send_to(&netflow::v5(0, &[flow([10, 0, 0, 1], [10, 0, 0, 2], 9)]), daemon.to).unwrap();
+    let has = |name: &str| {
+        let label = format!("weir_exporter_datagrams_total{{exporter=\"127.0.0.1\",name=\"{name}\"}}");
+        samples(web).get(&label).is_some_and(|n| n == "1")
+    };
+    until("the exporter by its name", || has("edge"));
+    let text = std::fs::read_to_string(place.path("weir.toml")).unwrap();
+    place.write("weir.toml", text.replace("\"edge\"", "\"core\""));
+    daemon.signal("HUP");
+    until("the exporter by its new name", || has("core") && !has("edge"));
+    daemon.stop();
+}
+
+#[test]
 fn promtool_reads_the_page_of_a_daemon() {
     let Some(promtool) = weir_testkit::program("promtool") else {
         return weir_testkit::skip("promtool_reads_the_page_of_a_daemon", "promtool is not installed");

@@ -376,3 +376,42 @@ fn a_stop_does_not_wait_for_connections() {
     assert!(log.contains("stopped; everything received is stored"), "{log}");
     stream.shutdown(Shutdown::Both).ok();
 }
+
+#[test]
+fn connections_that_come_and_go_do_not_write_the_log() {
+    let place = Place::new();
+    let (daemon, to) = tcp(&place, "");
+    for number in 0..600 {
+        let mut stream = TcpStream::connect(to).unwrap();
+        // A third says nothing, a third what is no IPFIX, a third goes in the middle of a message.
+        match number % 3 {
+            0 => {}
+            1 => stream.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap(),
+            _ => stream.write_all(&ipfix(0, &[templates(2)])[..20]).unwrap(),
+        }
+        drop(stream);
+    }
+    let all = |usage: &Value| {
+        usage["completeness"]["reasons"].as_object().is_some_and(|reasons| {
+            let errors = reasons.iter().filter(|(name, _)| name.starts_with("connection_errors:"));
+            errors.map(|(_, n)| n.as_u64().unwrap()).sum::<u64>() == 400
+        })
+    };
+    usage_when(&place, "four hundred connections that failed", all);
+    let log = daemon.stop();
+    let lines = log.lines().filter(|line| line.contains("connection")).count();
+    assert!(lines <= 60, "{lines} lines\n{log}");
+    // What was not said is counted, and that is said: of each kind all but those that had a line.
+    let told = |word: &str| log.lines().filter(|line| line.contains(word)).count() as u64;
+    let held_back = |reason: &str| -> u64 {
+        let parts =
+            log.lines().filter(|line| line.contains("… and ")).flat_map(|line| line.split([':', ',']));
+        parts.filter_map(|part| part.trim().strip_suffix(&format!(" {reason}"))?.parse::<u64>().ok()).sum()
+    };
+    assert_eq!(
+        held_back("connection_opened") + told(" INFO connection from ") - told("closed by"),
+        600,
+        "{log}"
+    );
+    assert_eq!(held_back("connection_closed") + told("closed by"), 200, "{log}");
+}

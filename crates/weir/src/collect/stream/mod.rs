@@ -226,7 +226,7 @@ impl Streams {
         }
         keep_alive(&stream);
         worker.count(now.ms, from.ip().into(), Counter::Connections, 1);
-        tracing::info!("connection from {from}");
+        worker.connection_opened(from, now);
         self.open.push(Connection::new(stream, from, tls, now.at));
     }
 
@@ -253,7 +253,7 @@ fn finish(from: SocketAddr, end: &End, now: Moment, worker: &mut Worker) {
             worker.refuse_connection(from.ip().into(), reason, &end.to_string(), now);
         }
         (_, Some(reason)) => worker.connection_error(from, reason, &end.to_string(), now),
-        (_, None) => tracing::info!("connection from {from} {end}"),
+        (_, None) => worker.connection_closed(from, &end.to_string(), now),
     }
 }
 
