@@ -151,7 +151,7 @@ pub struct Completeness {
     /// The octets that arrived of those estimated to have been sent, or that exporters say they could not send.
     /// `None` if nothing was, or nothing is known of the span. Below 100.00 % whenever anything is missing.
     pub percent: Option<Percent>,
-    /// Whole hours without any datagram; `None` if nobody asked.
+    /// Whole hours in which nothing was heard; `None` if nobody asked.
     pub silences: Option<Vec<Silence>>,
 }
 
@@ -161,7 +161,7 @@ pub struct Builder {
     total: Signed,
     sources: BTreeMap<(Addr, u32), Signed>,
     reasons: BTreeMap<String, i64>,
-    /// Hours since 1970 with a datagram.
+    /// Hours since 1970 in which anything was heard.
     hours: BTreeSet<i64>,
     silences: Option<Vec<Silence>>,
 }
@@ -186,7 +186,7 @@ impl Builder {
             *value = value.checked_add(row.value).ok_or(Overflow)?;
         }
         let Some(counter) = counter else { return Ok(()) };
-        if matches!(counter, Counter::Datagrams | Counter::Records) && row.value > 0 {
+        if row.is_heard() {
             self.hours.insert(row.bin.div_euclid(HOUR_MS));
         }
         self.total.add(counter, row.value)?;

@@ -167,6 +167,13 @@ impl Row {
             None => (Counter::by_name(&self.what), None),
         }
     }
+
+    /// Whether it shows that the exporter was heard in this bin: by a datagram of it, or by a record that another
+    /// collector kept, whose archive was imported. Where neither is, nobody knows what there was.
+    #[must_use]
+    pub fn is_heard(&self) -> bool {
+        self.value > 0 && matches!(self.counter().0, Some(Counter::Datagrams | Counter::Records))
+    }
 }
 
 #[cfg(test)]
@@ -186,5 +193,17 @@ mod tests {
             value: 1,
         };
         assert_eq!(row.counter(), (Some(Counter::Undecodable), Some("truncated")));
+    }
+
+    #[test]
+    fn datagrams_and_records_of_archives_show_that_an_exporter_was_heard() {
+        let is_heard = |what: &'static str, value| {
+            Row { bin: 0, exporter: Addr::UNSPECIFIED, domain: 0, what: what.into(), value }.is_heard()
+        };
+        assert!(is_heard("datagrams", 1) && is_heard("records", 1));
+        assert!(!is_heard("datagrams", -1) && !is_heard("records", 0));
+        assert!(
+            !is_heard("socket_drops", 1) && !is_heard("records_lost", 1) && !is_heard("from_the_future", 1)
+        );
     }
 }

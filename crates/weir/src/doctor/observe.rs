@@ -86,7 +86,7 @@ fn count(patient: &mut Patient, row: &health::Row) {
     patient.tally.add(row);
     patient.domains.insert(row.domain);
     patient.connects |= row.counter().0 == Some(Counter::Connections);
-    if row.counter().0 == Some(Counter::Datagrams) && row.value > 0 {
+    if row.is_heard() {
         patient.first = Some(patient.first.map_or(row.bin, |first| first.min(row.bin)));
         let end = row.bin.saturating_add(BIN_MS);
         patient.last = Some(patient.last.map_or(end, |last| last.max(end)));

@@ -15,7 +15,6 @@ use weir_account::tariff::Direction;
 use weir_account::usage::Kind;
 use weir_account::{Overflow, Period, Pool, Tenants};
 use weir_flow::Addr;
-use weir_flow::health::Counter;
 use weir_flow::time::bin;
 use weir_store::Snapshot;
 use weir_store::bins::BinRow;
@@ -364,7 +363,7 @@ pub(super) fn nothing(
 fn silent(snapshot: &Snapshot, lag_ms: i64, now_ms: i64) -> Outcome<(Vec<(Addr, i64)>, bool)> {
     let mut heard: HashMap<Addr, i64> = HashMap::new();
     snapshot.health(bin(now_ms.saturating_sub(FORGOTTEN_MS))..now_ms, |row| {
-        if row.counter().0 == Some(Counter::Datagrams) && row.value > 0 {
+        if row.is_heard() {
             let last = heard.entry(row.exporter).or_insert(row.bin);
             *last = row.bin.max(*last);
         }

@@ -8,7 +8,6 @@ use std::ops::Range;
 use weir_account::class::OTHER;
 use weir_account::tariff::{Meter, Tariff};
 use weir_account::{Span, Tenants, Zone};
-use weir_flow::health::Counter;
 use weir_store::Snapshot;
 
 const HOUR_MS: i64 = 3_600_000;
@@ -41,7 +40,7 @@ pub(crate) fn tariff<'a>(config: &'a Config, tenant: &str) -> Option<&'a Tariff>
 #[derive(Clone, Debug)]
 pub(crate) struct Blank {
     empty: Meter,
-    /// With the slots of hours in which no datagram came: nobody knows what there was.
+    /// With the slots of hours in which nothing was heard: nobody knows what there was.
     watched: Option<Meter>,
     /// When those who pay were there, who were not always.
     presence: BTreeMap<String, Range<i64>>,
@@ -68,7 +67,7 @@ impl Blank {
         }
         let mut heard = BTreeSet::new();
         snapshot.health(range.clone(), |row| {
-            if row.counter().0 == Some(Counter::Datagrams) && row.value > 0 {
+            if row.is_heard() {
                 heard.insert(row.bin.div_euclid(HOUR_MS));
             }
         })?;

@@ -52,6 +52,49 @@ fn every_file_of_nfdump_has_nfdumps_totals() {
     assert_eq!(files, 12);
 }
 
+const BY_SLOTS: &str = r#"
+[[tenant]]
+name = "ten-three"
+networks = ["10.31.0.3/32"]
+tariff = "slots"
+
+[[tariff]]
+name = "slots"
+currency = "EUR"
+
+[[tariff.rule]]
+name = "90th"
+percentile = "90"
+per = "kbit/s"
+price = "1.00"
+reading = "in"
+"#;
+
+/// nfcapd received everything in the hour from 08:00 on 22 November: its twelve slots are known, and nothing was in them.
+/// Traffic of the tenant is, by nfdump, of two slots of the evening before, with 305,856 and 164,708 octets in. Of 14 known
+/// slots the 13th sets the 90th percentile; if only slots with traffic were known, it would be the 2nd of two.
+#[test]
+fn a_percentile_knows_the_hours_of_an_archive() {
+    let place = Place::with(BY_SLOTS);
+    place.bring(&folder().join("nfcapd-1.7.1-none"), "archive");
+    place.done("import archive");
+    let check = |charges: &Value| {
+        let detail = &charges["lines"][0]["by"];
+        assert_eq!(
+            (number(detail, "slots"), number(detail, "missing"), number(detail, "above")),
+            (14, 562, 1)
+        );
+        assert_eq!(detail["slot_octets"], json!({"numerator": 164_708, "denominator": 1}), "{detail}");
+    };
+    check(&place.json("rate ten-three --period 2026-11-21..2026-11-22 -o json")["bills"][0]);
+    let statement = place.json("statement ten-three --period 2026-11-21..2026-11-22 -o json");
+    check(&statement["charges"]);
+    // And the exporter is known to have been heard then.
+    let doctor = place.weir("doctor --from 2026-11-22 --to 2026-11-22T09:00:00Z -o json").out;
+    let doctor: Value = serde_json::from_str(&doctor).unwrap();
+    assert_eq!(doctor["exporters"][0]["last"], "2026-11-22T08:45:00+00:00");
+}
+
 /// Rows by what tells them apart: addresses, protocol, octets, packets; of one key in the order of the file.
 type Rows = BTreeMap<String, Vec<Value>>;
 
