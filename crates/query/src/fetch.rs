@@ -47,7 +47,7 @@ pub(crate) fn matching(
 ) -> Result<Option<Found>, Error> {
     let columns = columns & !part.absent;
     let deciding = condition.columns() & !part.absent;
-    if !condition.asks() {
+    if part.is_sure || !condition.asks() {
         let batch = read_into(part, columns, &part.rows, spare)?;
         return Ok((!batch.is_empty()).then_some(Found { batch, places: None }));
     }

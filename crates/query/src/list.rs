@@ -10,7 +10,7 @@ use crate::Options;
 use crate::assemble::{Place, assemble, row_bytes};
 use crate::error::Error;
 use crate::fetch;
-use crate::plan::{self, Part};
+use crate::plan::{self, Lots, Part};
 use crate::prune::Pruner;
 use crate::query::Listing;
 use crate::select::Selector;
@@ -178,7 +178,9 @@ impl<'a, F: FnMut(&Batch) -> ControlFlow<()>> Sweep<'a, F> {
                 return Ok(());
             }
             let parts = match closed {
-                Closed::Segment(segment) => plan::of_segment(segment, &self.pruner, &mut self.statistics)?,
+                Closed::Segment(segment) => {
+                    plan::of_segment(segment, &self.pruner, Lots::One, &mut self.statistics)?
+                }
                 Closed::Tail(entry) => vec![plan::of_tail(entry)],
             };
             self.closed.pop();

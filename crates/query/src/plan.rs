@@ -32,6 +32,8 @@ pub(crate) struct Part<'a> {
     pub(crate) source: Source<'a>,
     /// The rows that may match.
     pub(crate) rows: Spans,
+    /// Whether all of them are known to.
+    pub(crate) is_sure: bool,
     /// Columns known to have no value in any row.
     pub(crate) absent: u64,
     /// No row starts earlier; ms since 1970.
@@ -51,6 +53,15 @@ pub(crate) enum Work<'a> {
     Known(Known),
 }
 
+/// How the rows of a row group come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Lots {
+    /// In the order they are stored.
+    One,
+    /// Those that are known to match before those that may, so that the first need not be tested.
+    Two,
+}
+
 /// Opens a segment and says what of it may match. What was left out is counted.
 ///
 /// # Errors
@@ -58,6 +69,7 @@ pub(crate) enum Work<'a> {
 pub(crate) fn of_segment(
     segment: &SegmentEntry,
     pruner: &Pruner,
+    lots: Lots,
     statistics: &mut Statistics,
 ) -> Result<Vec<Part<'static>>, Error> {
     let reader = Arc::new(segment.open()?);
@@ -69,14 +81,21 @@ pub(crate) fn of_segment(
         statistics.pages_read += left.pages_left;
         if !left.rows.is_empty() {
             statistics.row_groups_read += 1;
-            parts.extend(left.rows.cut(PART_ROWS_MAX).into_iter().map(|rows| Part {
-                source: Source::Group(Arc::clone(&reader), at),
-                rows,
-                absent: left.absent,
-                start_min: group.start_min,
-                start_max: group.start_max,
-                whole: None,
-            }));
+            let (sure, others) = match lots {
+                Lots::Two => (left.sure.clone(), left.rows.without(&left.sure)),
+                Lots::One => (Spans::default(), left.rows),
+            };
+            for (is_sure, rows) in [(true, sure), (false, others)] {
+                parts.extend(rows.cut(PART_ROWS_MAX).into_iter().map(|rows| Part {
+                    source: Source::Group(Arc::clone(&reader), at),
+                    rows,
+                    is_sure,
+                    absent: left.absent,
+                    start_min: group.start_min,
+                    start_max: group.start_max,
+                    whole: None,
+                }));
+            }
         }
     }
     if !parts.is_empty() {
@@ -90,7 +109,7 @@ pub(crate) fn of_segment(
 pub(crate) fn of_tail(entry: &TailEntry) -> Part<'_> {
     let TailEntry { start_min, start_max, .. } = *entry;
     let rows = Spans::all(entry.rows);
-    Part { source: Source::Tail(entry), rows, absent: 0, start_min, start_max, whole: None }
+    Part { source: Source::Tail(entry), rows, is_sure: false, absent: 0, start_min, start_max, whole: None }
 }
 
 /// What there is before anything is read.
@@ -215,7 +234,7 @@ impl<'a> Queue<'a> {
         let known = self.lookup.and_then(|lookup| lookup.known(at, segment, &mut statistics));
         let mut parts = Vec::new();
         if known.is_none() {
-            parts = of_segment(segment, self.pruner, &mut statistics)?;
+            parts = of_segment(segment, self.pruner, Lots::Two, &mut statistics)?;
             let whole = self.lookup.and_then(|lookup| lookup.wants(at, segment, parts.len()));
             parts.iter_mut().for_each(|part| part.whole = whole);
         }

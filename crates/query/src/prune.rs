@@ -1,17 +1,18 @@
-//! Leaving unread what cannot match.
+//! Leaving unread what cannot match, and untested what must.
 //!
 //! The time span and the filter's necessary conditions are held against what is known of a segment without
 //! reading it: its span of time in the manifest, the same of each row group in its footer, the least and
-//! greatest value of each page in its page index, and the networks that occur in its rows. What remains may match;
-//! rows are still tested.
+//! greatest value of each page in its page index, where the rows of each host lie, and the networks that occur in
+//! its rows. What remains may match, and its rows are tested; but where the conditions say all that the filter does, those
+//! need not be that are known to meet every one of them: of these the columns of the filter are not even read.
 
 use crate::error::Error;
 use crate::query::Condition;
 use crate::span::Spans;
 use std::ops::Range;
-use weir_flow::Column;
 use weir_flow::filter;
-use weir_store::segment::{Blocks, Bound, NETWORK_COLUMNS, PageBounds, Reader, RowGroup};
+use weir_flow::{Addr, Column};
+use weir_store::segment::{Blocks, Bound, NETWORK_COLUMNS, PageBounds, Reader, RowGroup, Runs};
 
 /// A value of `column` lies between `low` and `high`, both included.
 #[derive(Clone, Debug)]
@@ -26,6 +27,8 @@ struct Bounds {
 pub(crate) struct Pruner {
     range: Option<Range<i64>>,
     conjuncts: Vec<Vec<Bounds>>,
+    /// Whether a row that meets them all matches.
+    is_exact: bool,
 }
 
 /// What is left of a row group.
@@ -33,6 +36,8 @@ pub(crate) struct Pruner {
 pub(crate) struct Left {
     /// The rows that may match.
     pub(crate) rows: Spans,
+    /// Those of them that are known to.
+    pub(crate) sure: Spans,
     /// Columns known to have no value in any row: reading them would bring nothing.
     pub(crate) absent: u64,
     /// Pages of the columns that were held against the conditions.
@@ -44,7 +49,10 @@ pub(crate) struct Left {
 impl Pruner {
     /// For this condition; `None` to leave out nothing.
     pub(crate) fn new(condition: Option<&Condition<'_>>) -> Self {
-        let Some(condition) = condition else { return Self { range: None, conjuncts: Vec::new() } };
+        let Some(condition) = condition else {
+            return Self { range: None, conjuncts: Vec::new(), is_exact: false };
+        };
+        let is_exact = condition.filter.is_none_or(filter::Filter::is_told_by_conjuncts);
         let conjuncts = condition.filter.map(filter::Filter::conjuncts).unwrap_or_default();
         let mut conjuncts: Vec<Vec<Bounds>> =
             conjuncts.into_iter().map(|conjunct| conjunct.any.into_iter().map(bounds).collect()).collect();
@@ -58,7 +66,7 @@ impl Pruner {
             }
             conjuncts.push(last);
         }
-        Self { range: condition.range.clone(), conjuncts }
+        Self { range: condition.range.clone(), conjuncts, is_exact }
     }
 
     /// Whether records that start no earlier than `start_min` and neither end nor start later than `end_max` may
@@ -67,7 +75,7 @@ impl Pruner {
         self.range.as_ref().is_none_or(|range| start_min < range.end && end_max >= range.start)
     }
 
-    /// The rows of a row group that may match.
+    /// What of a row group may match, and what is known to.
     ///
     /// # Errors
     /// What is known of it cannot be read.
@@ -75,7 +83,7 @@ impl Pruner {
         if !self.may_overlap(group.start_min, group.end_max.max(group.start_max)) {
             return Ok(Left::default());
         }
-        let networks = if self.asks_networks() { reader.networks(at)? } else { None };
+        let places = if self.asks_networks() { Places::of(reader, at)? } else { Places::default() };
         let mut left = Left { rows: Spans::all(group.rows), ..Left::default() };
         let mut seen: Vec<(Column, Option<Vec<PageBounds>>)> = Vec::new();
         for bounds in self.conjuncts.iter().flatten() {
@@ -88,13 +96,19 @@ impl Pruner {
                 left.absent |= column.bit();
             }
         }
+        let mut sure = if self.is_exact { left.rows.clone() } else { Spans::default() };
         for conjunct in &self.conjuncts {
             let held: Option<Vec<Spans>> =
-                conjunct.iter().map(|bounds| held(bounds, &seen, networks.as_ref())).collect();
+                conjunct.iter().map(|bounds| held(bounds, &seen, &places)).collect();
             if let Some(held) = held {
                 left.rows = left.rows.intersect(&Spans::union(&held));
             }
+            if !sure.is_empty() {
+                let met: Vec<Spans> = conjunct.iter().map(|bounds| met(bounds, &seen, &places)).collect();
+                sure = sure.intersect(&Spans::union(&met));
+            }
         }
+        left.sure = left.rows.intersect(&sure);
         for page in seen.iter().filter_map(|(_, pages)| pages.as_ref()).flatten() {
             left.pages += 1;
             left.pages_left += u64::from(left.rows.touches(&page.rows));
@@ -108,26 +122,73 @@ impl Pruner {
     }
 }
 
-/// The rows that may have a value within the bounds; `None` if the file has no index of the column.
-fn held(
-    bounds: &Bounds,
-    seen: &[(Column, Option<Vec<PageBounds>>)],
-    networks: Option<&Blocks>,
-) -> Option<Spans> {
-    let rows = in_pages(bounds, seen)?;
-    let (Bound::Addr(low), Bound::Addr(high)) = (&bounds.low, &bounds.high) else { return Some(rows) };
-    let networks = networks.filter(|_| NETWORK_COLUMNS & bounds.column.bit() != 0);
-    let Some(blocks) = networks.and_then(|networks| networks.rows(*low, *high)) else { return Some(rows) };
-    let mut inside = Spans::default();
-    blocks.into_iter().for_each(|block| inside.push(block));
-    Some(rows.intersect(&inside))
+/// Where the addresses of a row group are, as far as its file says.
+#[derive(Debug, Default)]
+struct Places {
+    runs: Option<Runs>,
+    networks: Option<Blocks>,
 }
 
-/// The rows of the pages that may hold a value within the bounds; `None` if the file has no index of them.
-fn in_pages(bounds: &Bounds, seen: &[(Column, Option<Vec<PageBounds>>)]) -> Option<Spans> {
+impl Places {
+    fn of(reader: &Reader, row_group: usize) -> Result<Self, Error> {
+        Ok(Self { runs: reader.runs(row_group)?, networks: reader.networks(row_group)? })
+    }
+
+    /// The rows that may have an address between these two in the column; `None` if nothing can be said.
+    fn held(&self, column: Column, low: Addr, high: Addr) -> Option<Spans> {
+        let mut others = Spans::default();
+        self.networks.as_ref()?.rows(low, high)?.into_iter().for_each(|block| others.push(block));
+        let Some(runs) = &self.runs else { return Some(others) };
+        let mut own = Spans::default();
+        runs.rows(column, low, high).for_each(|(rows, _)| own.push(rows));
+        Some(Spans::union(&[own, others]))
+    }
+
+    /// The rows that are known to have one.
+    fn met(&self, column: Column, low: Addr, high: Addr) -> Spans {
+        let mut met = Spans::default();
+        let runs = self.runs.iter().flat_map(|runs| runs.rows(column, low, high));
+        runs.filter(|(_, in_all)| *in_all).for_each(|(rows, _)| met.push(rows));
+        met
+    }
+}
+
+/// The addresses that the bounds are about, if it is told where they are.
+fn addresses(bounds: &Bounds) -> Option<(Addr, Addr)> {
+    match (&bounds.low, &bounds.high) {
+        (Bound::Addr(low), Bound::Addr(high)) if NETWORK_COLUMNS & bounds.column.bit() != 0 => {
+            Some((*low, *high))
+        }
+        _ => None,
+    }
+}
+
+/// The rows that may have a value within the bounds; `None` if the file has no index of the column.
+fn held(bounds: &Bounds, seen: &[(Column, Option<Vec<PageBounds>>)], places: &Places) -> Option<Spans> {
+    let rows = in_pages(bounds, seen, |page| page.may_hold(&bounds.low, &bounds.high))?;
+    let told = addresses(bounds).and_then(|(low, high)| places.held(bounds.column, low, high));
+    Some(told.map_or(rows.clone(), |told| rows.intersect(&told)))
+}
+
+/// The rows that are known to have a value within the bounds.
+fn met(bounds: &Bounds, seen: &[(Column, Option<Vec<PageBounds>>)], places: &Places) -> Spans {
+    let in_pages = in_pages(bounds, seen, |page| page.must_hold(&bounds.low, &bounds.high));
+    let in_pages = in_pages.unwrap_or_default();
+    match addresses(bounds) {
+        Some((low, high)) => Spans::union(&[in_pages, places.met(bounds.column, low, high)]),
+        None => in_pages,
+    }
+}
+
+/// The rows of the pages of which that is true; `None` if the file has no index of them.
+fn in_pages(
+    bounds: &Bounds,
+    seen: &[(Column, Option<Vec<PageBounds>>)],
+    is_meant: impl Fn(&PageBounds) -> bool,
+) -> Option<Spans> {
     let (_, pages) = seen.iter().find(|(column, _)| *column == bounds.column)?;
     let mut rows = Spans::default();
-    for page in pages.as_ref()?.iter().filter(|page| page.may_hold(&bounds.low, &bounds.high)) {
+    for page in pages.as_ref()?.iter().filter(|page| is_meant(page)) {
         rows.push(page.rows.clone());
     }
     Some(rows)

@@ -140,7 +140,9 @@ impl<'a> Worker<'a> {
     }
 
     fn part(&mut self, part: &Part<'_>) -> Result<(), Error> {
-        self.statistics.scanned_records += part.rows.rows() as u64;
+        let rows = part.rows.rows() as u64;
+        self.statistics.scanned_records += rows;
+        self.statistics.untested_records += if part.is_sure { rows } else { 0 };
         let Self { condition, columns, selector, spare, .. } = self;
         let found = fetch::matching(part, condition, *columns, selector, spare)?;
         let mut of_others = 0;

@@ -61,6 +61,26 @@ impl Spans {
         both
     }
 
+    /// The rows that are not in the other set.
+    #[must_use]
+    pub fn without(&self, other: &Self) -> Self {
+        let mut left = Self::default();
+        let mut theirs = other.0.iter().peekable();
+        for mine in &self.0 {
+            let mut at = mine.start;
+            while let Some(span) = theirs.peek().filter(|span| span.start < mine.end) {
+                left.push(at..span.start.max(at));
+                at = at.max(span.end);
+                if span.end > mine.end {
+                    break;
+                }
+                theirs.next();
+            }
+            left.push(at.min(mine.end)..mine.end);
+        }
+        left
+    }
+
     /// The same rows in sets of at most so many, one after the other.
     pub fn cut(self, rows_max: usize) -> Vec<Self> {
         let mut sets = Vec::new();
@@ -130,6 +150,8 @@ mod tests {
             prop_assert_eq!(intersection.rows(), both.len());
             prop_assert_eq!(intersection.is_empty(), both.is_empty());
             prop_assert_eq!(each(&intersection), both);
+            let only: Vec<usize> = (0..30).filter(|i| a.contains(i) && !b.contains(i)).collect();
+            prop_assert_eq!(each(&mine.without(&theirs)), only);
             let any: Vec<usize> = (0..30).filter(|i| a.contains(i) || b.contains(i)).collect();
             prop_assert_eq!(each(&Spans::union(&[mine.clone(), theirs])), any);
             let pieces = mine.clone().cut(length + 1);

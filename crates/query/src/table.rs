@@ -162,6 +162,8 @@ pub struct Statistics {
     pub stored_records: u64,
     /// Records that were looked at, after pruning.
     pub scanned_records: u64,
+    /// Those of them that were known to match, so that only what is asked of them was read.
+    pub untested_records: u64,
     /// Records in range that the filter let through.
     pub matched_records: u64,
     /// Pages of the columns that the filter and the time span were held against.
@@ -197,6 +199,7 @@ impl Statistics {
         self.row_groups_read += other.row_groups_read;
         self.stored_records += other.stored_records;
         self.scanned_records += other.scanned_records;
+        self.untested_records += other.untested_records;
         self.matched_records += other.matched_records;
         self.pages += other.pages;
         self.pages_read += other.pages_read;

@@ -156,6 +156,13 @@ impl Filter {
         prune::conjuncts(&self.0)
     }
 
+    /// Whether a row that meets all [conjuncts](Self::conjuncts) matches, so that it need not be tested once it is known
+    /// to meet them.
+    #[must_use]
+    pub fn is_told_by_conjuncts(&self) -> bool {
+        prune::is_exact(&self.0)
+    }
+
     /// Both filters at once.
     #[must_use]
     pub fn and(self, other: Self) -> Self {

@@ -1,11 +1,12 @@
 //! What a filter implies about single columns: enough to leave most of a month unread.
 //!
 //! Statistics of a file say "the values of this column lie between here and there". A filter answers with
-//! conditions of the same form. They are necessary, not sufficient: rows are still tested.
+//! conditions of the same form. They are necessary. Mostly rows are still tested; but of simple filters, which most are,
+//! the conditions say all ([`is_exact`]), and rows that are known to meet them need not be.
 
 use super::expr::{Expr, Set, Test};
 use super::range::Ranges;
-use super::subject::columns;
+use super::subject::{Subject, columns};
 use crate::batch::Value;
 use crate::schema::{Column, Kind};
 use crate::{Addr, Batch};
@@ -78,6 +79,38 @@ const PRODUCT_MAX: usize = 16;
 /// The necessary conditions of an expression.
 pub(super) fn conjuncts(expr: &Expr) -> Vec<Conjunct> {
     implied(expr, false)
+}
+
+/// Whether the necessary conditions of an expression are sufficient too: a row that meets all of them matches.
+pub(super) fn is_exact(expr: &Expr) -> bool {
+    match expr {
+        Expr::All(members) => members.iter().all(is_exact),
+        // One condition of each, which are one condition together.
+        Expr::Any(members) => {
+            let alternatives = members.iter().map(|member| match member {
+                Expr::Test(test) => exact_alternatives(test),
+                _ => None,
+            });
+            let sum = alternatives.sum::<Option<usize>>();
+            sum.is_some_and(|sum| sum <= ALTERNATIVES_MAX)
+        }
+        Expr::Test(test) => exact_alternatives(test).is_some(),
+        Expr::Not(_) => false,
+    }
+}
+
+/// Of how many bounds the condition of a comparison is made, if it says all that the comparison does.
+fn exact_alternatives(test: &Test) -> Option<usize> {
+    let Subject::Columns(mask) = test.subject else { return None };
+    let of_one = match &test.set {
+        Set::Ranges(ranges) => ranges.pairs().len(),
+        Set::Names { names, excluded: false } => names.len(),
+        Set::Names { excluded: true, .. } | Set::Bits { .. } | Set::Civil { .. } => return None,
+    };
+    let alternatives: usize = columns(mask).map(|column| of_column(column, &test.set).len()).sum();
+    // A long list has become one range from the first to the last; of a word there may be no name.
+    let is_all = of_one <= RANGES_MAX && (1..=ALTERNATIVES_MAX).contains(&alternatives);
+    is_all.then_some(alternatives)
 }
 
 /// The necessary conditions of an expression, or of its complement.

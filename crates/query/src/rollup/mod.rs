@@ -220,7 +220,9 @@ impl Rollup {
         let (condition, columns) = (self.query.condition(), self.query.value_columns());
         let groups_max = (segment.rows / RECORDS_PER_GROUP).max(GROUPS_FEW);
         let mut records = 0;
-        for part in plan::of_segment(segment, &Pruner::new(None), &mut Statistics::default())? {
+        for part in
+            plan::of_segment(segment, &Pruner::new(None), plan::Lots::One, &mut Statistics::default())?
+        {
             groups.check()?;
             let found = fetch::matching(&part, &condition, columns, &mut selector, &mut spare)?;
             let Some(found) = found else { continue };

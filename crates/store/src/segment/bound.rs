@@ -44,6 +44,15 @@ impl PageBounds {
             _ => !self.all_null,
         }
     }
+
+    /// Whether every row of the page is known to have a value between these two.
+    #[must_use]
+    pub fn must_hold(&self, low: &Bound, high: &Bound) -> bool {
+        match (&self.min, &self.max) {
+            (Some(min), Some(max)) => self.nulls == Some(0) && low <= min && max <= high,
+            _ => false,
+        }
+    }
 }
 
 /// The bounds of every page of a column chunk; `None` if the indexes contradict each other.

@@ -2,7 +2,8 @@
 //!
 //! The least and the greatest address of a page say little where one side of every flow is anybody on the Internet.
 //! So a row group is also cut into blocks of [`PAGE_ROWS`] rows, and of each block a filter answers whether an address of
-//! a network (/24 of IPv4, /64 of IPv6) is in any of its address [`COLUMNS`]: "no" is certain, "yes" is wrong about
+//! a network (/24 of IPv4, /64 of IPv6) is in any of its address [`COLUMNS`], other than those that the list of runs
+//! ([`super::runs`]) says: "no" is certain, "yes" is wrong about
 //! once in 256. It is a binary fuse filter (Graf and Lemire, <https://arxiv.org/abs/2201.01174>), which takes ten bits a
 //! network; a few networks are listed instead.
 //!
@@ -17,17 +18,18 @@
 //!
 //! A network is the first 64 bits of an IPv6 address, or 40 bits that are set and the first 24 bits of an IPv4 address.
 
-use super::dense;
-use super::rows::{Group, Rows};
+use super::rows::{Addrs, Group, Rows};
+use super::runs::{self, Draft};
 use super::schema::PAGE_ROWS;
 use crate::journal::{Frame, Raw};
+use bytes::Bytes;
 use parquet::errors::{ParquetError, Result};
 use std::ops::Range;
 use weir_flow::Addr;
 use weir_flow::schema::Column;
-use xorf::{BinaryFuse8, Filter};
+use xorf::{BinaryFuse8, BinaryFuse8Ref, DmaSerializable, Filter, FilterRef};
 
-const SIDES: [Column; 5] =
+pub(super) const SIDES: [Column; 5] =
     [Column::SrcAddr, Column::DstAddr, Column::NatSrcAddr, Column::NatDstAddr, Column::Host];
 
 /// The columns whose addresses are in the blocks, as bits.
@@ -66,24 +68,39 @@ fn asked(low: Addr, high: Addr) -> Option<Range<u64>> {
     (last.checked_sub(first)? < ASKED_MAX).then(|| first..last.saturating_add(1))
 }
 
-/// The networks of all addresses of a segment, each once in its family.
-pub(crate) struct Networks {
+/// The networks of all addresses of a segment, each once in its family; what a segment says of where addresses are.
+pub(crate) struct Networks<'a> {
+    rows: &'a Rows,
+    /// Addresses that all rows of a column have, and that are in no other: after those of the segment's list.
+    more: Vec<Addr>,
     list: Vec<u64>,
-    /// Whether none of IPv6 is a number that stands for one of IPv4 too.
+    /// Whether no network is in the list twice.
     are_distinct: bool,
-    /// For each address in the segment's list, the place of its network.
+    /// For each address, in the segment's list and after it, the place of its network.
     places: Vec<u32>,
+    sides: Vec<Side<'a>>,
 }
 
-impl Networks {
+/// What a segment says of where the addresses of a row group are.
+pub(crate) struct Said {
+    /// The runs of hosts ([`super::runs`]).
+    pub runs: Vec<u8>,
+    /// The blocks of all other addresses.
+    pub others: Vec<u8>,
+}
+
+impl<'a> Networks<'a> {
     /// Of a segment's addresses.
-    pub(crate) fn new(addresses: &[Addr]) -> Self {
-        let (mut list, mut places) = (Vec::new(), Vec::with_capacity(addresses.len()));
-        let mut are_distinct = true;
+    pub(crate) fn new(rows: &'a Rows) -> Self {
+        let mut more = Vec::new();
+        let sides = SIDES.iter().map(|column| Side::new(rows, *column, &mut more)).collect();
+        let (mut list, mut places) = (Vec::new(), Vec::with_capacity(rows.addresses.list.len()));
+        let mut are_distinct = more.is_empty();
         // In each family neighbours of one network follow each other.
         let mut last: [Option<(u64, u32)>; 2] = [None; 2];
-        for addr in addresses {
+        for addr in rows.addresses.list.iter().chain(&more) {
             let network = network(*addr);
+            // A number of an IPv6 network may stand for one of IPv4 too.
             are_distinct &= addr.is_v4() || network < V4;
             let last = &mut last[usize::from(addr.is_v4())];
             let place = match *last {
@@ -96,70 +113,141 @@ impl Networks {
             };
             places.push(place);
         }
-        Self { list, are_distinct, places }
+        Self { rows, more, list, are_distinct, places, sides }
     }
 
-    /// The blocks of a row group.
-    pub(crate) fn blocks(&self, rows: &Rows, group: &Group) -> Result<Vec<u8>> {
+    /// What is said of a row group.
+    pub(crate) fn of(&self, group: &Group) -> Result<Said> {
+        let rank = |column, row: u32| self.sides.iter().find(|side| side.column == column)?.rank(row);
+        let mut drafts = runs::drafts(self.rows, group, rank);
+        let others = self.blocks(group, &mut drafts)?;
+        let runs = runs::write(&drafts, |rank| self.addr(rank))?;
+        Ok(Said { runs, others })
+    }
+
+    /// The address of a rank.
+    fn addr(&self, rank: u32) -> Option<Addr> {
+        let listed = &self.rows.addresses.list;
+        let rank = rank as usize;
+        listed.get(rank).or_else(|| self.more.get(rank.checked_sub(listed.len())?)).copied()
+    }
+
+    /// The blocks of a row group: of each the networks of all addresses but the one of a row's run. In how many rows that is
+    /// what is counted in the runs.
+    fn blocks(&self, group: &Group, drafts: &mut [Draft]) -> Result<Vec<u8>> {
         // Who is one of the row's two sides is there already.
         let is_told = |frame: &Frame| matches!(frame.raw(Column::Host), Raw::None | Raw::Sides(_));
-        let hosts_are_told = rows.frames.iter().all(is_told);
-        let columns = SIDES.iter().filter(|column| **column != Column::Host || !hosts_are_told);
-        let sides: Vec<Side<'_>> = columns.filter_map(|column| Side::new(rows, group, *column)).collect();
-        let are_distinct = self.are_distinct && !sides.iter().any(|side| matches!(side, Side::One(_)));
+        let hosts_are_told = self.rows.frames.iter().all(is_told);
         let mut seen = vec![0u32; self.list.len()];
         let mut found: Vec<u64> = Vec::new();
         let mut out = u32::try_from(PAGE_ROWS).unwrap_or_default().to_le_bytes().to_vec();
+        let mut first = 0;
         for (block, at) in (1u32..).zip(group.rows.clone().step_by(PAGE_ROWS)) {
-            let block_rows = at..group.rows.end.min(at + PAGE_ROWS);
-            let masks = rows.present.get(block_rows.clone()).unwrap_or_default();
-            let order = rows.order.get(block_rows).unwrap_or_default();
+            let end = group.rows.end.min(at + PAGE_ROWS);
             found.clear();
-            for side in &sides {
-                let (ranks, bit) = match side {
-                    Side::One(network) => {
-                        found.push(*network);
-                        continue;
-                    }
-                    Side::Each(ranks, bit) => (ranks, bit),
-                };
-                for (row, _) in order.iter().zip(masks).filter(|(_, mask)| *mask & bit != 0) {
-                    let rank = ranks.get(*row as usize).copied().unwrap_or_default();
-                    let place = self.places.get(rank as usize).copied().unwrap_or_default() as usize;
+            let mut next = at;
+            while let Some(draft) = drafts.get_mut(first).filter(|draft| draft.rows.start < end) {
+                let part = next..draft.rows.end.min(end);
+                self.take(part.clone(), draft, hosts_are_told, |place| {
                     if let (Some(seen), Some(network)) = (seen.get_mut(place), self.list.get(place))
                         && *seen != block
                     {
                         *seen = block;
                         found.push(*network);
                     }
+                });
+                next = part.end;
+                if draft.rows.end > end {
+                    break;
                 }
+                first += 1;
             }
-            put(&mut found, are_distinct, &mut out)?;
+            put(&mut found, self.are_distinct, &mut out)?;
         }
         Ok(out)
     }
+
+    /// Takes in rows of a run: the places of the networks of its other addresses.
+    fn take(
+        &self,
+        part: Range<usize>,
+        draft: &mut Draft,
+        hosts_are_told: bool,
+        mut other: impl FnMut(usize),
+    ) {
+        let masks = self.rows.present.get(part.clone()).unwrap_or_default();
+        let order = self.rows.order.get(part.clone()).unwrap_or_default();
+        // The host of a tenant's run is its address, in every row.
+        let is_of_tenant = masks.first().is_some_and(|mask| mask & Column::Tenant.bit() != 0);
+        for (side, count) in self.sides.iter().zip(&mut draft.counts) {
+            let is_host = side.column == Column::Host;
+            if is_host && is_of_tenant && draft.rank.is_some() {
+                *count += part.len();
+                continue;
+            }
+            if is_host && hosts_are_told {
+                continue;
+            }
+            let bit = side.column.bit();
+            let own = draft.rank.filter(|_| !is_host);
+            for (row, _) in order.iter().zip(masks).filter(|(_, mask)| *mask & bit != 0) {
+                let Some(rank) = side.rank(*row) else { continue };
+                if own == Some(rank) {
+                    *count += 1;
+                } else {
+                    other(self.places.get(rank as usize).copied().unwrap_or_default() as usize);
+                }
+            }
+        }
+    }
 }
 
-/// An address column of a row group.
-enum Side<'a> {
-    /// All rows that have one are of this network.
-    One(u64),
-    /// The place of each row's address, and the column's bit.
-    Each(&'a [u32], u64),
+/// An address column of a segment.
+struct Side<'a> {
+    column: Column,
+    ranks: Ranks<'a>,
+}
+
+/// The places of a column's addresses.
+enum Ranks<'a> {
+    /// No row has an address in the column.
+    None,
+    /// All rows that have one have this.
+    One(u32),
+    /// That of each row, as it came.
+    Each(&'a [u32]),
 }
 
 impl<'a> Side<'a> {
-    /// `None` if no row has an address in the column.
-    fn new(rows: &'a Rows, group: &Group, column: Column) -> Option<Self> {
-        if group.any & column.bit() == 0 {
-            return None;
+    fn new(rows: &'a Rows, column: Column, more: &mut Vec<Addr>) -> Self {
+        let is_there = rows.groups.iter().any(|group| group.any & column.bit() != 0);
+        let ranks = match rows.addrs(column) {
+            _ if !is_there => Ranks::None,
+            Addrs::Each(ranks, _) => Ranks::Each(ranks),
+            Addrs::One(addr) => {
+                let listed = &rows.addresses.list;
+                let place = listed.binary_search_by(|other| other.natural().cmp(addr.natural()));
+                let place = place.unwrap_or_else(|_| {
+                    let at = more.iter().position(|other| *other == addr).unwrap_or_else(|| {
+                        more.push(addr);
+                        more.len() - 1
+                    });
+                    listed.len() + at
+                });
+                Ranks::One(u32::try_from(place).unwrap_or(u32::MAX))
+            }
+        };
+        Self { column, ranks }
+    }
+
+    /// The place of a row's address, if it has one in this column.
+    #[inline]
+    fn rank(&self, row: u32) -> Option<u32> {
+        match self.ranks {
+            Ranks::None => None,
+            Ranks::One(rank) => Some(rank),
+            Ranks::Each(ranks) => ranks.get(row as usize).copied(),
         }
-        if let Some(ranks) = rows.addresses.ranks(column) {
-            return Some(Self::Each(ranks, column.bit()));
-        }
-        let mut addr = Vec::new();
-        dense::fill(&mut addr, rows.frames.get(..1)?, column, Addr::v6);
-        addr.first().map(|addr| Self::One(network(*addr)))
     }
 }
 
@@ -189,6 +277,7 @@ fn put(networks: &mut Vec<u64>, are_distinct: bool, out: &mut Vec<u8>) -> Result
 /// The blocks of a row group, as read.
 #[derive(Debug)]
 pub struct Blocks {
+    bytes: Bytes,
     block_rows: usize,
     rows: usize,
     blocks: Vec<Block>,
@@ -197,12 +286,13 @@ pub struct Blocks {
 #[derive(Debug)]
 enum Block {
     List(Vec<u64>),
-    Filter(BinaryFuse8),
+    /// What a filter is made with, as it is given to one; and where its fingerprints lie.
+    Filter([u8; BinaryFuse8::DESCRIPTOR_LEN], Range<usize>),
 }
 
 impl Blocks {
     /// Reads the blocks of a row group with so many rows; `None` if they are not what is written.
-    pub(crate) fn parse(bytes: &[u8], rows: usize) -> Option<Self> {
+    pub(crate) fn parse(bytes: &Bytes, rows: usize) -> Option<Self> {
         let (block_rows, mut rest) = take::<4>(bytes)?;
         let block_rows = usize::try_from(u32::from_le_bytes(block_rows)).ok().filter(|rows| *rows > 0)?;
         let mut blocks = Vec::new();
@@ -211,12 +301,12 @@ impl Blocks {
             let block;
             (block, rest) = match *form {
                 LIST => list(more)?,
-                FILTER => filter(more)?,
+                FILTER => filter(more, bytes.len())?,
                 _ => return None,
             };
             blocks.push(block);
         }
-        rest.is_empty().then_some(Self { block_rows, rows, blocks })
+        rest.is_empty().then_some(Self { bytes: bytes.clone(), block_rows, rows, blocks })
     }
 
     /// The rows, rising, among which all are that have an address between these two (both included) in any of
@@ -226,7 +316,11 @@ impl Blocks {
         let networks = asked(low, high)?;
         let held = |block: &Block| match block {
             Block::List(list) => networks.clone().any(|network| list.binary_search(&network).is_ok()),
-            Block::Filter(filter) => networks.clone().any(|network| filter.contains(&network)),
+            Block::Filter(descriptor, at) => {
+                let fingerprints = self.bytes.get(at.clone()).unwrap_or_default();
+                let filter = BinaryFuse8Ref::from_dma(descriptor, fingerprints);
+                networks.clone().any(|network| filter.contains(&network))
+            }
         };
         let starts = (0..self.rows).step_by(self.block_rows);
         let held = self.blocks.iter().zip(starts).filter(|(block, _)| held(block));
@@ -241,25 +335,23 @@ fn list(bytes: &[u8]) -> Option<(Block, &[u8])> {
     list.is_sorted().then_some((Block::List(list), rest))
 }
 
-/// A filter whose numbers agree with each other, so that no question reaches beyond its fingerprints.
-fn filter(bytes: &[u8]) -> Option<(Block, &[u8])> {
+/// A filter whose numbers agree with each other, so that no question reaches beyond its fingerprints. `end` is where the bytes
+/// end, counted as those of all blocks.
+fn filter(bytes: &[u8], end: usize) -> Option<(Block, &[u8])> {
     let (seed, rest) = take::<8>(bytes)?;
     let (segment_length, rest) = take::<4>(rest)?;
     let (segment_count_length, rest) = take::<4>(rest)?;
-    let segment_length = u32::from_le_bytes(segment_length);
-    let segment_count_length = u32::from_le_bytes(segment_count_length);
-    let len = segment_length.checked_mul(2)?.checked_add(segment_count_length)?;
-    let (fingerprints, rest) = rest.split_at_checked(usize::try_from(len).ok()?)?;
-    if !segment_length.is_power_of_two() || segment_count_length == 0 {
+    let [length, count_length] = [segment_length, segment_count_length].map(u32::from_le_bytes);
+    let len = usize::try_from(length.checked_mul(2)?.checked_add(count_length)?).ok()?;
+    let at = end.checked_sub(rest.len())?;
+    let (_, rest) = rest.split_at_checked(len)?;
+    if !length.is_power_of_two() || count_length == 0 {
         return None;
     }
-    let mut filter = BinaryFuse8::try_from(&[][..]).ok()?;
-    filter.descriptor.seed = u64::from_le_bytes(seed);
-    filter.descriptor.segment_length = segment_length;
-    filter.descriptor.segment_length_mask = segment_length - 1;
-    filter.descriptor.segment_count_length = segment_count_length;
-    filter.fingerprints = fingerprints.into();
-    Some((Block::Filter(filter), rest))
+    let mut descriptor = [0; BinaryFuse8::DESCRIPTOR_LEN];
+    let parts = [&seed[..], &segment_length, &(length - 1).to_le_bytes(), &segment_count_length];
+    descriptor.iter_mut().zip(parts.concat()).for_each(|(slot, byte)| *slot = byte);
+    Some((Block::Filter(descriptor, at..at + len), rest))
 }
 
 fn take<const N: usize>(bytes: &[u8]) -> Option<([u8; N], &[u8])> {
@@ -289,7 +381,7 @@ mod tests {
             let mut networks: Vec<u64> = addrs.iter().map(|addr| network(*addr)).collect();
             let mut bytes = 7u32.to_le_bytes().to_vec();
             put(&mut networks, false, &mut bytes).unwrap();
-            let blocks = Blocks::parse(&bytes, 7).unwrap();
+            let blocks = Blocks::parse(&bytes.clone().into(), 7).unwrap();
             for addr in &addrs {
                 if let Some(rows) = blocks.rows(*addr, *addr) {
                     prop_assert_eq!(rows, vec![0..7], "{}", addr);
@@ -301,15 +393,15 @@ mod tests {
                 prop_assert_eq!(rows, vec![0..7]);
             }
             // No byte too few or too many.
-            prop_assert!(Blocks::parse(&bytes[..bytes.len() - 1], 7).is_none());
+            prop_assert!(Blocks::parse(&bytes[..bytes.len() - 1].to_vec().into(), 7).is_none());
             bytes.push(0);
-            prop_assert!(Blocks::parse(&bytes, 7).is_none());
+            prop_assert!(Blocks::parse(&bytes.into(), 7).is_none());
         }
 
         #[test]
         fn whatever_is_read_reaches_nowhere(bytes in prop::collection::vec(prop_oneof![any::<u8>(), 0u8..3], 0..200), rows in 1usize..100,
                                             asked in addr()) {
-            if let Some(blocks) = Blocks::parse(&bytes, rows) {
+            if let Some(blocks) = Blocks::parse(&bytes.into(), rows) {
                 let _ = blocks.rows(asked, asked);
             }
         }
@@ -322,7 +414,7 @@ mod tests {
         let mut bytes = 1u32.to_le_bytes().to_vec();
         put(&mut networks, false, &mut bytes).unwrap();
         assert!(bytes.len() < 10_000 * 11 / 8, "{} bytes", bytes.len());
-        let blocks = Blocks::parse(&bytes, 1).unwrap();
+        let blocks = Blocks::parse(&bytes.into(), 1).unwrap();
         let strangers = (10_000..110_000)
             .filter(|number| !blocks.rows(v4(number << 8), v4(number << 8)).unwrap().is_empty());
         // One in 256 is 391 of them.

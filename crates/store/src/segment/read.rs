@@ -4,6 +4,7 @@ use super::bound::{self, PageBounds};
 use super::known::Known;
 use super::networks::Blocks;
 use super::page::{self, Names, Target};
+use super::runs::Runs;
 use super::write::key;
 use crate::manifest::SegmentFile;
 use crate::{Error, Totals};
@@ -52,8 +53,8 @@ pub struct Reader {
     groups: Vec<RowGroup>,
     /// Where each of our columns lies in the file.
     places: [Option<usize>; COUNT],
-    /// CRC-32C of each page, by row group and place; `None` in a file that does not say.
-    crcs: Option<Vec<Vec<Vec<u32>>>>,
+    /// Where the lists of runs lie, by row group; none in a file that has none.
+    runs: Vec<Place>,
     /// Where the blocks of networks lie, by row group; none in a file that has none.
     networks: Vec<Place>,
     totals: Totals,
@@ -136,24 +137,19 @@ impl Reader {
                 *slot = Some(place);
             }
         }
-        let value = |key: &str| {
-            let pairs = metadata.file_metadata().key_value_metadata();
-            pairs?.iter().find(|kv| kv.key == key)?.value.as_deref()
+        let value = |key: &str| value(&metadata, key);
+        let places_of = |key: &str| match value(key).map(parse_places) {
+            Some(None) => Err(Error::damaged(path, "the places of its networks cannot be read")),
+            other => Ok(other.flatten().unwrap_or_default()),
         };
-        let crcs = match value(key::PAGE_CRCS).map(parse_crcs) {
-            Some(None) => return Err(Error::damaged(path, "its page checksums cannot be read")),
-            other => other.flatten(),
-        };
-        let networks = match value(key::NETWORKS).map(parse_places) {
-            Some(None) => return Err(Error::damaged(path, "the places of its networks cannot be read")),
-            other => other.flatten().unwrap_or_default(),
-        };
+        let runs = places_of(key::RUNS)?;
+        let networks = places_of(if runs.is_empty() { key::NETWORKS } else { key::OTHERS })?;
         let totals = value(key::TOTALS).and_then(|t| serde_json::from_str(t).ok()).unwrap_or_default();
         let groups =
             row_groups(&metadata, &places).ok_or_else(|| Error::damaged(path, "its rows have no times"))?;
         let path = path.to_path_buf();
         let dictionaries = Known::default();
-        Ok(Self { path, file, tail, tail_at, groups, places, crcs, networks, totals, metadata, dictionaries })
+        Ok(Self { path, file, tail, tail_at, groups, places, runs, networks, totals, metadata, dictionaries })
     }
 
     /// The file.
@@ -186,19 +182,39 @@ impl Reader {
         bound::pages(column.kind(), rows, &offsets, &columns)
     }
 
-    /// Which networks occur in which rows of a row group; `None` if the file does not say.
+    /// Which networks occur in which rows of a row group, other than the addresses of its runs; `None` if the file does not
+    /// say.
     ///
     /// # Errors
     /// The file cannot be read, or is damaged.
     pub fn networks(&self, row_group: usize) -> Result<Option<Blocks>, Error> {
-        let Some(Place { at, len, crc }) = self.networks.get(row_group).copied() else { return Ok(None) };
+        self.said(&self.networks, row_group, Blocks::parse)
+    }
+
+    /// Where the rows of each host are in a row group; `None` if the file does not say, and then its networks are of all
+    /// addresses.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is damaged.
+    pub fn runs(&self, row_group: usize) -> Result<Option<Runs>, Error> {
+        self.said(&self.runs, row_group, |bytes, rows| Runs::parse(bytes, rows))
+    }
+
+    /// What the file says of a row group in a place of its own.
+    fn said<T>(
+        &self,
+        places: &[Place],
+        row_group: usize,
+        parse: impl Fn(&Bytes, usize) -> Option<T>,
+    ) -> Result<Option<T>, Error> {
+        let Some(Place { at, len, crc }) = places.get(row_group).copied() else { return Ok(None) };
         let bytes = read_at(&self.path, &self.file, at, len)?;
         if crc32c::crc32c(&bytes) != crc {
             return Err(Error::damaged(&self.path, "the checksum of its networks is wrong"));
         }
         let rows = self.groups.get(row_group).map_or(0, |group| group.rows);
-        let blocks = Blocks::parse(&bytes, rows);
-        blocks.map(Some).ok_or_else(|| Error::damaged(&self.path, "its networks make no sense"))
+        let said = parse(&bytes, rows);
+        said.map(Some).ok_or_else(|| Error::damaged(&self.path, "its networks make no sense"))
     }
 
     /// Reads the columns whose bits are set, of these rows of a row group (ascending, not overlapping; what lies
@@ -305,9 +321,11 @@ impl Reader {
         self.metadata.row_groups().get(row_group)?.columns().get(place)
     }
 
-    fn page_crcs(&self, row_group: usize, column: Column) -> Option<&[u32]> {
-        let place = self.place(column)?;
-        Some(self.crcs.as_ref()?.get(row_group)?.get(place)?)
+    /// The checksums of a column's pages, as they are written; `None` in a file that does not say any.
+    fn page_crcs(&self, row_group: usize, column: Column) -> Option<&str> {
+        let text = value(&self.metadata, key::PAGE_CRCS)?;
+        let column = || text.split(';').nth(row_group)?.split(',').nth(self.place(column)?);
+        Some(column().unwrap_or_default())
     }
 
     /// A part of the file's tail by its place in the file.
@@ -379,10 +397,16 @@ fn matches(theirs: &parquet::schema::types::ColumnDescPtr, ours: Column) -> bool
         && theirs.max_def_level() <= 1
 }
 
-fn parse_crcs(text: &str) -> Option<Vec<Vec<Vec<u32>>>> {
-    let page = |hex: &[u8]| u32::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok();
-    let column = |text: &str| text.as_bytes().chunks(8).map(page).collect::<Option<Vec<_>>>();
-    text.split(';').map(|group| group.split(',').map(column).collect()).collect()
+/// What the footer says under this key.
+fn value<'a>(metadata: &'a ParquetMetaData, key: &str) -> Option<&'a str> {
+    let pairs = metadata.file_metadata().key_value_metadata();
+    pairs?.iter().find(|pair| pair.key == key)?.value.as_deref()
+}
+
+/// The checksum of a page among those of its column; `None` if there is none.
+fn crc_of(crcs: &str, page: usize) -> Option<u32> {
+    let start = page.checked_mul(8)?;
+    u32::from_str_radix(crcs.get(start..start.checked_add(8)?)?, 16).ok()
 }
 
 fn parse_places(text: &str) -> Option<Vec<Place>> {
@@ -453,7 +477,8 @@ fn wanted_pages(locations: &[PageLocation], count: usize, rows: &[Range<usize>])
 struct Fetch<'a> {
     reader: &'a Reader,
     chunk: &'a ColumnChunkMetaData,
-    crcs: Option<&'a [u32]>,
+    /// Eight hexadecimal digits a page.
+    crcs: Option<&'a str>,
     locations: &'a [PageLocation],
     /// Whether the dictionary need not be brought.
     is_dictionary_known: bool,
@@ -512,8 +537,8 @@ impl Fetch<'_> {
                 let (page, more) =
                     rest.split_at_checked(usize::try_from(*len).map_err(|_| bad())?).ok_or_else(bad)?;
                 rest = more;
-                let crc = self.crcs.map(|c| c.get(*number));
-                if crc.is_some_and(|c| c != Some(&crc32c::crc32c(page))) {
+                let crc = self.crcs.map(|crcs| crc_of(crcs, *number));
+                if crc.is_some_and(|crc| crc != Some(crc32c::crc32c(page))) {
                     return Err(damaged(format!("the checksum of page {number} is wrong")));
                 }
             }

@@ -101,6 +101,13 @@ impl Rows {
         self.run_starts.iter().zip(ends).map(|(start, end)| *start as usize..end)
     }
 
+    /// The same of a row group: no run goes on in the next one.
+    pub(crate) fn runs_of(&self, group: &Group) -> impl Iterator<Item = Range<usize>> {
+        let first = self.run_starts.partition_point(|start| (*start as usize) < group.rows.start);
+        let end = group.rows.end;
+        self.runs().skip(first).take_while(move |run| run.start < end)
+    }
+
     /// The numbers of a column, by row as it came; none where no row has one.
     pub(crate) fn numbers<T: Copy + Default, const N: usize>(
         &self,

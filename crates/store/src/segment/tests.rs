@@ -318,7 +318,7 @@ fn a_flipped_bit_anywhere_is_an_error_or_changes_nothing() {
     for (at, byte) in bytes.iter().enumerate() {
         on_disk.write_all_at(&[byte ^ 1 << (at % 8)], at as u64).unwrap();
         match Reader::open_checked(&path, None, &file)
-            .and_then(|r| r.networks(0).and_then(|_| r.read_all(0, u64::MAX)))
+            .and_then(|r| r.networks(0).and(r.runs(0)).and(r.read_all(0, u64::MAX)))
         {
             // Only the mark at the file's beginning is never read.
             Ok(batch) => assert!(at < 4 && sample::rows(&batch) == sample::rows(&truth[0]), "byte {at}"),
@@ -355,23 +355,115 @@ fn a_footer_with_any_byte_changed_is_no_panic_without_the_manifest_either() {
     }
 }
 
+/// What a segment says of an address in a column is true of every row: where it may be, and where it is in all rows.
+fn check_places(reader: &Reader, asked: &[Addr]) -> (usize, usize) {
+    let (mut held, mut certain) = (0, 0);
+    for group in 0..reader.row_groups().len() {
+        let (runs, others) = (reader.runs(group).unwrap().unwrap(), reader.networks(group).unwrap().unwrap());
+        let rows = reader.read_all(group, NETWORK_COLUMNS).unwrap();
+        for column in COLUMNS.iter().map(|d| d.column).filter(|c| NETWORK_COLUMNS & c.bit() != 0) {
+            for addr in asked {
+                let found: Vec<(Range<usize>, bool)> = runs.rows(column, *addr, *addr).collect();
+                let blocks = others.rows(*addr, *addr);
+                let has = |row| rows.is_present(row, column) && rows.addrs(column)[row] == *addr;
+                for row in 0..rows.len() {
+                    let in_run = found.iter().find(|(run, _)| run.contains(&row));
+                    if in_run.is_some_and(|(_, in_all)| *in_all) {
+                        assert!(has(row), "{addr} is not in {} of row {row}", column.name());
+                        certain += 1;
+                    }
+                    if has(row) {
+                        let in_block = blocks.as_ref().is_none_or(|b| b.iter().any(|b| b.contains(&row)));
+                        assert!(in_run.is_some() || in_block, "{addr} in {} of row {row}", column.name());
+                        held += 1;
+                    }
+                }
+            }
+        }
+    }
+    (held, certain)
+}
+
 #[test]
-fn every_address_is_in_the_rows_that_the_networks_say() {
+fn every_address_is_where_the_runs_and_the_networks_say() {
     let folder = TempDir::new().unwrap();
     let batch = large(70_000);
     let (path, file) = segment(&folder, std::slice::from_ref(&batch));
     let reader = Reader::open_checked(&path, None, &file).unwrap();
-    let (blocks, rows) = (reader.networks(0).unwrap().unwrap(), reader.read_all(0, u64::MAX).unwrap());
-    let columns = [Column::SrcAddr, Column::DstAddr, Column::NatSrcAddr, Column::NatDstAddr, Column::Host];
-    assert_eq!(columns.iter().fold(0, |mask, column| mask | column.bit()), crate::segment::NETWORK_COLUMNS);
-    let mut held = 0;
-    for row in (0..rows.len()).step_by(101) {
-        for column in columns.into_iter().filter(|column| rows.is_present(row, *column)) {
-            let addr = rows.addrs(column)[row];
-            let spans = blocks.rows(addr, addr).unwrap();
-            assert!(spans.iter().any(|span| span.contains(&row)), "{addr} of {} in {spans:?}", column.name());
-            held += 1;
+    let mut asked = batch.addrs(Column::SrcAddr).to_vec();
+    asked.sort_unstable();
+    asked.dedup();
+    asked.truncate(5);
+    let (held, _) = check_places(&reader, &asked);
+    assert!(held > 1_000, "{held}");
+}
+
+/// A row of one host and one other end, in or out.
+fn between(host: Addr, other: Addr, is_in: bool, tenant: Option<u64>) -> sample::RowBuilder {
+    let (src, dst) = if is_in { (other, host) } else { (host, other) };
+    let row = sample::RowBuilder::new().addr(Column::SrcAddr, src).addr(Column::DstAddr, dst);
+    match tenant {
+        Some(tenant) => row
+            .addr(Column::Host, host)
+            .unsigned(Column::Tenant, tenant)
+            .unsigned(Column::Direction, u64::from(is_in)),
+        None => row,
+    }
+}
+
+#[test]
+fn rows_of_hosts_are_known_and_others_are_looked_for_in_blocks() {
+    let v4 = |a: u8, d: u16| Addr::v4([a, 0, d.to_be_bytes()[0], d.to_be_bytes()[1]]);
+    let mut batch = Batch::new();
+    batch.set_names(["a".into(), "b".into()].into());
+    for i in 0..40_000u16 {
+        let (host, other) = (v4(10, i % 100), v4(80, i));
+        // Of host 7 there is an address behind NAT in some rows, and now and then it speaks with its neighbour.
+        let other = if i % 1_000 == 7 { v4(10, 8) } else { other };
+        let tenant = (i % 10 != 9).then_some(u64::from(i % 2));
+        let mut row = between(host, other, i % 3 == 0, tenant);
+        if i % 700 == 7 {
+            row = row.addr(Column::NatSrcAddr, host);
+        }
+        row.push(&mut batch);
+    }
+    let folder = TempDir::new().unwrap();
+    let (path, file) = segment(&folder, std::slice::from_ref(&batch));
+    let reader = Reader::open_checked(&path, None, &file).unwrap();
+    let asked: Vec<Addr> = [v4(10, 7), v4(10, 8), v4(10, 9), v4(80, 77), v4(11, 1)].into();
+    let (held, certain) = check_places(&reader, &asked);
+    // Nearly all rows of the hosts are known to be theirs: 7 and 8 have a tenant, 9 has not.
+    assert!(held > 1_200 && certain * 10 > held * 8, "{held} {certain}");
+    // A host's rows are in few places, and its network in no block but those of the rows where it is the other end.
+    let runs = reader.runs(0).unwrap().unwrap();
+    assert!(runs.rows(Column::SrcAddr, v4(10, 7), v4(10, 7)).count() <= 2);
+    let blocks = reader.networks(0).unwrap().unwrap().rows(v4(10, 7), v4(10, 7)).unwrap();
+    assert!(blocks.iter().map(Range::len).sum::<usize>() < 40_000, "{blocks:?}");
+}
+
+proptest! {
+    #[test]
+    fn runs_and_networks_are_true_of_any_rows(batches in prop::collection::vec(sample::batch(60), 1..4)) {
+        let folder = TempDir::new().unwrap();
+        let (path, file) = segment(&folder, &batches);
+        let reader = Reader::open_checked(&path, None, &file).unwrap();
+        let mut asked: Vec<Addr> = (0u8..4).map(|d| Addr::v4([10, 0, 0, d])).collect();
+        for batch in &batches {
+            asked.extend(batch.addrs(Column::SrcAddr).iter().take(4));
+        }
+        check_places(&reader, &asked);
+    }
+
+    #[test]
+    fn runs_that_were_not_written_so_are_no_panic(bytes in prop::collection::vec(any::<u8>(), 0..40), rows in 0usize..100) {
+        let packed = zstd::bulk::compress(&bytes, 1).unwrap();
+        let mut whole = u32::try_from(bytes.len()).unwrap().to_le_bytes().to_vec();
+        whole.extend(packed);
+        for bytes in [bytes, whole] {
+            if let Some(runs) = Runs::parse(&bytes, rows) {
+                let all = runs.rows(Column::SrcAddr, Addr::from_bits(0), Addr::from_bits(u128::MAX));
+                prop_assert!(all.map(|(run, _)| run.end).max().unwrap_or(0) <= rows);
+            }
         }
     }
-    assert!(held > 1_000);
 }

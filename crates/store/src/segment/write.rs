@@ -3,7 +3,7 @@
 use super::chunk::{Encoder, Input, Pick, Slice};
 use super::dense::Dense;
 use super::file::FileWriter;
-use super::networks::Networks;
+use super::networks::{Networks, Said};
 use super::pages::Chunk;
 use super::present::Present;
 use super::rows::{Group, Rows};
@@ -30,7 +30,11 @@ pub(crate) mod key {
     pub(crate) const TOTALS: &str = "weir.totals";
     /// CRC-32C of every page: row groups separated by `;`, columns by `,`, eight hexadecimal digits a page.
     pub(crate) const PAGE_CRCS: &str = "weir.page_crc32c";
-    /// Where the blocks of networks are: place, length and CRC-32C (hexadecimal), row groups separated by `;`.
+    /// Where the lists of runs are: place, length and CRC-32C (hexadecimal), row groups separated by `;`.
+    pub(crate) const RUNS: &str = "weir.runs";
+    /// Where the blocks of networks are that runs do not tell, in the same form.
+    pub(crate) const OTHERS: &str = "weir.others";
+    /// Where the blocks of all networks are, in files without runs, in the same form.
     pub(crate) const NETWORKS: &str = "weir.networks";
 }
 
@@ -118,8 +122,8 @@ type Chunks = Vec<Vec<Option<Chunk>>>;
 #[derive(Default)]
 struct Encoded {
     chunks: Chunks,
-    /// The blocks of networks, by row group.
-    networks: Vec<Vec<u8>>,
+    /// Where addresses are, by row group.
+    networks: Vec<Said>,
     summary: Summary,
 }
 
@@ -187,15 +191,15 @@ fn encode_all(rows: &Rows, descriptor: &SchemaDescriptor) -> Result<Encoded, Par
     done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-/// Adds the blocks of networks.
+/// Adds where addresses are.
 fn take_networks(rows: &Rows, done: &Mutex<Result<Encoded, ParquetError>>) {
-    let networks = Networks::new(&rows.addresses.list);
-    match rows.groups.iter().map(|group| networks.blocks(rows, group)).collect() {
-        Ok(blocks) => {
+    let networks = Networks::new(rows);
+    match rows.groups.iter().map(|group| networks.of(group)).collect() {
+        Ok(said) => {
             if let Ok(mut done) = done.lock()
                 && let Ok(encoded) = &mut *done
             {
-                encoded.networks = blocks;
+                encoded.networks = said;
             }
         }
         Err(error) => fail(done, error),
@@ -252,7 +256,7 @@ fn fail<T>(done: &Mutex<Result<T, ParquetError>>, error: ParquetError) {
     }
 }
 
-/// Writes the chunks, the networks and the footer; returns the length and checksum of what follows them.
+/// Writes the chunks, where addresses are, and the footer; returns the length and checksum of what follows them.
 fn write_file(
     sink: &mut Sink,
     encoded: Encoded,
@@ -267,10 +271,12 @@ fn write_file(
         crcs.push(chunks.iter().map(column).collect::<Vec<_>>().join(","));
         file.group(chunks)?;
     }
-    let mut networks = Vec::new();
-    for blocks in &encoded.networks {
-        let place = file.append(blocks)?;
-        networks.push(format!("{place},{},{:08x}", blocks.len(), crc32c::crc32c(blocks)));
+    let (mut runs, mut others) = (Vec::new(), Vec::new());
+    for said in &encoded.networks {
+        for (bytes, places) in [(&said.runs, &mut runs), (&said.others, &mut others)] {
+            let place = file.append(bytes)?;
+            places.push(format!("{place},{},{:08x}", bytes.len(), crc32c::crc32c(bytes)));
+        }
     }
     let totals = serde_json::to_string(&encoded.summary.totals);
     let totals = totals.map_err(|e| ParquetError::General(e.to_string()))?;
@@ -278,7 +284,8 @@ fn write_file(
         (key::FORMAT, FORMAT.to_owned()),
         (key::TOTALS, totals),
         (key::PAGE_CRCS, crcs.join(";")),
-        (key::NETWORKS, networks.join(";")),
+        (key::RUNS, runs.join(";")),
+        (key::OTHERS, others.join(";")),
     ];
     let pairs = pairs.map(|(key, value)| KeyValue::new(key.to_owned(), value));
     file.finish(pairs.into(), |tail| tail.counting = Some((0, 0)))?;

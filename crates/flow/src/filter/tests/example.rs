@@ -281,6 +281,33 @@ fn filters_are_written_as_people_would() {
 }
 
 #[test]
+fn simple_filters_are_told_by_their_conjuncts() {
+    let is_told = |text: &str| Filter::parse(text).unwrap().is_told_by_conjuncts();
+    for text in [
+        "",
+        "host 10.0.0.1",
+        "tenant a",
+        "net 10.0.0.0/8 and tcp and dst port 443",
+        "tcp or port 80",
+        "direction in",
+    ] {
+        assert!(is_told(text), "{text}");
+    }
+    let long = format!("port in [{}]", (0..100).map(|n| (3 * n).to_string()).collect::<Vec<_>>().join(","));
+    for text in [
+        "not tcp",
+        "own tenant != a",
+        "duration > 1s",
+        "local port 80",
+        "flags S/SA",
+        "(tcp and port 80) or udp",
+        &long,
+    ] {
+        assert!(!is_told(text), "{text}");
+    }
+}
+
+#[test]
 fn conjuncts_say_what_statistics_can_rule_out() {
     let conjuncts = |text: &str| Filter::parse(text).unwrap().conjuncts();
     let bounds = |column, low, high| Bounds { column, low, high };

@@ -512,6 +512,10 @@ proptest! {
                 prop_assert!(is_of_its_kind(conjunct), "{}: {:?}", text, conjunct);
                 prop_assert!(conjunct.is_met(&batch, row), "{}: {:?}", text, conjunct);
             }
+            if filter.is_told_by_conjuncts() {
+                let is_met = conjuncts.iter().all(|conjunct| conjunct.is_met(&batch, row));
+                prop_assert_eq!(is_met, *found, "{}: row {}", text, row);
+            }
         }
     }
 

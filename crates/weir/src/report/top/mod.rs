@@ -215,9 +215,13 @@ pub(crate) fn explain(answer: &Answer, why_records: Option<&str>) -> String {
         0 => String::new(),
         bytes => format!(", of which {} bytes were kept on disk meanwhile", grouped(bytes)),
     };
+    let untested = match s.untested_records {
+        0 => String::new(),
+        records => format!(", {} of which were known to match", grouped(records)),
+    };
     let why = why_records.map_or_else(String::new, |why| format!("why not the accounts: {why}\n"));
     format!(
-        "read: {} of {} records, from {} of {} segments ({} bytes long) and the journal\n\
+        "read: {} of {} records{untested}, from {} of {} segments ({} bytes long) and the journal\n\
          within them: {} of {} row groups, {} of {} pages that filter and span were held against\n\
          {}matched: {} records, {} groups{spilled}\n{why}",
         grouped(s.scanned_records),

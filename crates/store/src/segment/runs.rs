@@ -1,0 +1,158 @@
+//! Where the rows of each host lie: what lets a question about a host or a network go to them, and know of most of them
+//! that they are meant without looking.
+//!
+//! Inside a row group the rows of one direction, tenant and host (without a tenant: of one source) follow each other. Such
+//! a run is listed with its address and with what the address is in its rows: the source, the destination, the host, and
+//! whether in all of them or in some. Runs of a few rows only, and of rows without an address, are not worth a place: rows
+//! between two listed runs are counted and no more. What other addresses there are is told block by block (`networks`).
+//!
+//! The runs of a row group, all numbers little-endian:
+//!
+//! | octets | |
+//! |--:|---|
+//! | 4 | length of what follows before it was compressed by zstd |
+//! | … | for each run, or what lies between two: how many rows (LEB128), its form (1), and if it is listed its address (4 or 16) |
+//!
+//! The bits of a form: 1 it is listed; 2 its address is of IPv4; 4 the address is the source in some rows, 8 in all; 16 and 32
+//! the same of the destination; 64 it is the host of all rows; 128 in some rows it is an address behind NAT.
+
+use super::hybrid::leb128;
+use super::pack::put_leb128;
+use super::rows::{Group, Rows};
+use super::schema::PAGE_ROWS;
+use parquet::errors::{ParquetError, Result};
+use std::ops::Range;
+use weir_flow::Addr;
+use weir_flow::schema::Column;
+
+/// A run of fewer rows is not listed, but in a row group that is no longer than a page, where they are few.
+const ROWS_MIN: usize = 8;
+
+/// How the bytes are compressed.
+const ZSTD_LEVEL: i32 = 1;
+
+mod form {
+    pub(super) const LISTED: u8 = 1;
+    pub(super) const V4: u8 = 1 << 1;
+    pub(super) const SRC_SOME: u8 = 1 << 2;
+    pub(super) const SRC_ALL: u8 = 1 << 3;
+    pub(super) const DST_SOME: u8 = 1 << 4;
+    pub(super) const DST_ALL: u8 = 1 << 5;
+    pub(super) const HOST: u8 = 1 << 6;
+    pub(super) const NAT_SOME: u8 = 1 << 7;
+}
+
+/// A run being listed.
+#[derive(Clone, Debug)]
+pub(crate) struct Draft {
+    /// Its rows in the order they are written.
+    pub rows: Range<usize>,
+    /// The place of its address among all of the segment; `None` where it is not listed.
+    pub rank: Option<u32>,
+    /// In how many rows the address is in a column, in the order of [`super::networks::SIDES`].
+    pub counts: [usize; 5],
+}
+
+/// The runs of a row group; rows of runs that are not listed are together. `rank` says the place of the address of a
+/// column in a row as it came.
+pub(crate) fn drafts(rows: &Rows, group: &Group, rank: impl Fn(Column, u32) -> Option<u32>) -> Vec<Draft> {
+    let rows_min = if group.rows.len() <= PAGE_ROWS { 1 } else { ROWS_MIN };
+    let mut drafts: Vec<Draft> = Vec::new();
+    for run in rows.runs_of(group) {
+        let mask = rows.present.get(run.start).copied().unwrap_or_default();
+        let column = if mask & Column::Tenant.bit() != 0 { Column::Host } else { Column::SrcAddr };
+        let is_listed = run.len() >= rows_min && mask & column.bit() != 0;
+        let first = rows.order.get(run.start).copied().filter(|_| is_listed);
+        let rank = first.and_then(|row| rank(column, row));
+        match drafts.last_mut() {
+            Some(last) if last.rank.is_none() && rank.is_none() => last.rows.end = run.end,
+            _ => drafts.push(Draft { rows: run, rank, counts: [0; 5] }),
+        }
+    }
+    drafts
+}
+
+/// Writes the runs of a row group, with the addresses that their ranks stand for.
+pub(crate) fn write(drafts: &[Draft], addr: impl Fn(u32) -> Option<Addr>) -> Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(8 * drafts.len());
+    for draft in drafts {
+        put_leb128(draft.rows.len() as u64, &mut bytes);
+        let Some(addr) = draft.rank.and_then(&addr) else {
+            bytes.push(0);
+            continue;
+        };
+        let [src, dst, nat_src, nat_dst, host] = draft.counts;
+        let all = draft.rows.len();
+        let flags = [
+            (addr.is_v4(), form::V4),
+            (src > 0, form::SRC_SOME),
+            (src == all, form::SRC_ALL),
+            (dst > 0, form::DST_SOME),
+            (dst == all, form::DST_ALL),
+            (host == all, form::HOST),
+            (nat_src > 0 || nat_dst > 0, form::NAT_SOME),
+        ];
+        let flags = flags.into_iter().filter(|(is_set, _)| *is_set);
+        bytes.push(flags.fold(form::LISTED, |form, (_, flag)| form | flag));
+        bytes.extend(addr.natural());
+    }
+    let mut out = u32::try_from(bytes.len()).unwrap_or_default().to_le_bytes().to_vec();
+    let packed = zstd::bulk::compress(&bytes, ZSTD_LEVEL);
+    out.extend(packed.map_err(|error| ParquetError::External(Box::new(error)))?);
+    Ok(out)
+}
+
+/// The listed runs of a row group, as read.
+#[derive(Debug)]
+pub struct Runs(Vec<Run>);
+
+#[derive(Debug)]
+struct Run {
+    rows: Range<usize>,
+    form: u8,
+    addr: Addr,
+}
+
+impl Runs {
+    /// Reads the runs of a row group with so many rows; `None` if they are not what is written.
+    pub(crate) fn parse(bytes: &[u8], rows: usize) -> Option<Self> {
+        let (len, packed) = bytes.split_first_chunk::<4>()?;
+        let len = usize::try_from(u32::from_le_bytes(*len)).ok()?;
+        // A run has a row, and takes no more than its length, its form and an address.
+        if len > rows.checked_mul(10 + 1 + 16)? {
+            return None;
+        }
+        let bytes = zstd::bulk::decompress(packed, len).ok().filter(|bytes| bytes.len() == len)?;
+        let mut rest = bytes.as_slice();
+        let (mut runs, mut at) = (Vec::new(), 0usize);
+        while !rest.is_empty() {
+            let end = at
+                .checked_add(usize::try_from(leb128(&mut rest)?).ok()?)
+                .filter(|end| at < *end && *end <= rows)?;
+            let (form, more) = rest.split_first()?;
+            rest = more;
+            if form & form::LISTED != 0 {
+                let (addr, more) = rest.split_at_checked(if form & form::V4 != 0 { 4 } else { 16 })?;
+                rest = more;
+                runs.push(Run { rows: at..end, form: *form, addr: Addr::from_slice(addr)? });
+            } else if *form != 0 {
+                return None;
+            }
+            at = end;
+        }
+        (at == rows).then_some(Self(runs))
+    }
+
+    /// The listed runs, rising, whose address lies between these two (both included) and is in this column in any of their
+    /// rows; and whether it is in all of them.
+    pub fn rows(&self, column: Column, low: Addr, high: Addr) -> impl Iterator<Item = (Range<usize>, bool)> {
+        let (some, all) = match column {
+            Column::SrcAddr => (form::SRC_SOME, form::SRC_ALL),
+            Column::DstAddr => (form::DST_SOME, form::DST_ALL),
+            Column::Host => (form::HOST, form::HOST),
+            _ => (form::NAT_SOME, 0),
+        };
+        let is_asked = move |run: &&Run| run.form & some != 0 && (low..=high).contains(&run.addr);
+        self.0.iter().filter(is_asked).map(move |run| (run.rows.clone(), run.form & all != 0))
+    }
+}
