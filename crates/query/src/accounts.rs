@@ -95,6 +95,13 @@ pub(crate) fn plan(query: &Query, snapshot: &Snapshot) -> Result<Plan, String> {
                 .to_owned());
         }
     };
+    // Accounts are given up after the records of their time, unless somebody keeps them for less long.
+    if let Some(before) = snapshot.accounts_before()
+        && range.start < before
+        && snapshot.flows_before().is_none_or(|flows| flows < before)
+    {
+        return Err("accounts of the span were given up, and records are still there".to_owned());
+    }
     if read & Column::Host.bit() != 0 {
         detail = Detail::Hosts;
     }
@@ -113,7 +120,7 @@ fn overlaps_all(range: &Range<i64>, snapshot: &Snapshot) -> bool {
     let segments = snapshot.segments.iter().filter(|s| s.rows > 0).map(|s| (s.start_max, s.end_min));
     let tail = snapshot.tail.iter().filter(|t| t.rows > 0).map(|t| (t.start_max, t.end_min));
     // Where detail was given up, nobody knows what its flows overlapped.
-    snapshot.retired_before().is_none()
+    snapshot.flows_before().is_none()
         && segments.chain(tail).all(|(start_max, end_min)| start_max < range.end && end_min >= range.start)
 }
 

@@ -190,7 +190,7 @@ pub(crate) fn bins(ledger: &Ledger, snapshot: &Snapshot, range: &Range<i64>) -> 
 fn recomputed(snapshot: &Snapshot) -> Verdict {
     let mut written = BTreeMap::new();
     // Accounts from before that have outlived their rows.
-    let range = snapshot.retired_before().unwrap_or(i64::MIN)..i64::MAX;
+    let range = snapshot.whole_from()..i64::MAX;
     let read = snapshot.bins(range.clone(), |row| add(&mut written, row));
     read.map_err(|error| format!("bins again: {error}"))?;
     let mut again = BTreeMap::new();

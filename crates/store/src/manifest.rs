@@ -116,8 +116,9 @@ pub(crate) struct Checkpoint {
     pub pending: Vec<Late>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accounts_before: Option<i64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub retired_before: Option<i64>,
+    /// Under its former name it was the later of this and `accounts_before`: then more is said to be gone than is.
+    #[serde(default, alias = "retired_before", skip_serializing_if = "Option::is_none")]
+    pub flows_before: Option<i64>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remains: Vec<Remains>,
     /// Without their files, which the units have.
@@ -134,7 +135,7 @@ impl Checkpoint {
             memory: manifest.memory.clone(),
             pending: manifest.pending.clone(),
             accounts_before: manifest.accounts_before,
-            retired_before: manifest.retired_before,
+            flows_before: manifest.flows_before,
             remains: manifest.remains.clone(),
             imports: manifest.imports.clone(),
         }
@@ -295,8 +296,8 @@ pub(crate) struct Manifest {
     /// The last journal frame that is in files.
     pub sealed: u64,
     pub imports: Vec<Import>,
-    /// Before this, ms since 1970, rows or accounts may have been given up.
-    pub retired_before: Option<i64>,
+    /// Before this, ms since 1970, rows may have been given up.
+    pub flows_before: Option<i64>,
     /// What is kept of segments that were given up, in the order that they were.
     pub remains: Vec<Remains>,
     /// The version of its format.
@@ -380,9 +381,10 @@ impl Manifest {
             Line::Retire(retire) => {
                 self.retire(&retire.names);
                 self.remains.extend(retire.remains);
-                self.accounts_before = self.accounts_before.max(Some(retire.accounts_before));
-                let before = retire.flows_before.max(retire.accounts_before);
-                self.retired_before = self.retired_before.max(Some(before));
+                // Where a line gives up nothing of a kind, it says the beginning of time.
+                let given_up = |before: i64| Some(before).filter(|before| *before > i64::MIN);
+                self.flows_before = self.flows_before.max(given_up(retire.flows_before));
+                self.accounts_before = self.accounts_before.max(given_up(retire.accounts_before));
             }
         }
         Ok(())
@@ -450,8 +452,8 @@ impl Manifest {
         self.units = checkpoint.units;
         self.memory = checkpoint.memory;
         self.pending = checkpoint.pending;
-        self.accounts_before = checkpoint.accounts_before;
-        self.retired_before = checkpoint.retired_before;
+        self.accounts_before = checkpoint.accounts_before.filter(|before| *before > i64::MIN);
+        self.flows_before = checkpoint.flows_before;
         self.remains = checkpoint.remains;
         self.imports = checkpoint.imports;
     }

@@ -40,7 +40,7 @@ pub struct Snapshot {
     open: Open,
     memory: Option<MemoryFile>,
     imports: Vec<Imported>,
-    retired_before: Option<i64>,
+    flows_before: Option<i64>,
     accounts_before: Option<i64>,
     damage: Vec<Damage>,
 }
@@ -319,7 +319,7 @@ impl Snapshot {
             rolled: manifest.remains.iter().map(|remains| Rolled::new(root, remains)).collect(),
             parts: manifest.parts().cloned().collect(),
             imports: manifest.imports.iter().map(Imported::new).collect(),
-            retired_before: manifest.retired_before,
+            flows_before: manifest.flows_before,
             accounts_before: manifest.accounts_before,
             memory: manifest.memory,
             files,
@@ -351,10 +351,16 @@ impl Snapshot {
         &self.imports
     }
 
-    /// Rows or accounts from before this, ms since 1970, may have been given up; `None` if none ever were.
+    /// Rows of flows that ended before this, ms since 1970, may have been given up; `None` if none ever were.
     #[must_use]
-    pub fn retired_before(&self) -> Option<i64> {
-        self.retired_before
+    pub fn flows_before(&self) -> Option<i64> {
+        self.flows_before
+    }
+
+    /// From here on, ms since 1970, both rows and accounts are all there.
+    #[must_use]
+    pub fn whole_from(&self) -> i64 {
+        self.flows_before.max(self.accounts_before).unwrap_or(i64::MIN)
     }
 
     /// Accounts and counts of bins that ended before this, ms since 1970, may have been given up; `None` if none ever were.

@@ -143,8 +143,8 @@ type Accounts = BTreeMap<(Kind, [Option<String>; 2], Option<Addr>, Option<i64>, 
 /// those of tenants; gives the first that differs.
 fn check_accounts(snapshot: &Snapshot) -> Result<Option<Error>, Error> {
     let ever = i64::MIN..i64::MAX;
-    // Accounts from before that may have outlived their rows.
-    let range = snapshot.retired_before().unwrap_or(i64::MIN)..i64::MAX;
+    // Accounts from before that may have outlived their rows, or rows their accounts.
+    let range = snapshot.whole_from()..i64::MAX;
     let mut accounts = Accounts::new();
     snapshot.bins(range.clone(), |row| add(&mut accounts, &row.into(), at(row), 1))?;
     snapshot.recompute_bins(range)?.for_each(|row| add(&mut accounts, &row.into(), at(row), -1));

@@ -3,8 +3,8 @@
 //!
 //! Inside a row group the rows of one direction, tenant and host (without a tenant: of one source) follow each other. Such
 //! a run is listed with its address and with what the address is in its rows: the source, the destination, the host, and
-//! whether in all of them or in some. Runs of a few rows only, and of rows without an address, are not worth a place: rows
-//! between two listed runs are counted and no more. What other addresses there are is told block by block (`networks`).
+//! whether in all of them or in some. Where there are very many runs the shorter ones are left out, as are those of rows without an
+//! address: rows between two listed runs are counted and no more. What other addresses there are is told block by block (`networks`).
 //!
 //! The runs of a row group, all numbers little-endian:
 //!
@@ -19,14 +19,14 @@
 use super::hybrid::leb128;
 use super::pack::put_leb128;
 use super::rows::{Group, Rows};
-use super::schema::PAGE_ROWS;
 use parquet::errors::{ParquetError, Result};
 use std::ops::Range;
 use weir_flow::Addr;
 use weir_flow::schema::Column;
 
-/// A run of fewer rows is not listed, but in a row group that is no longer than a page, where they are few.
-const ROWS_MIN: usize = 8;
+/// At most one run in so many rows is listed, and some more in a small row group: then a list takes no more than a third of a byte a row.
+const ROWS_A_RUN: usize = 16;
+const RUNS_ALWAYS: usize = 512;
 
 /// How the bytes are compressed.
 const ZSTD_LEVEL: i32 = 1;
@@ -56,7 +56,7 @@ pub(crate) struct Draft {
 /// The runs of a row group; rows of runs that are not listed are together. `rank` says the place of the address of a
 /// column in a row as it came.
 pub(crate) fn drafts(rows: &Rows, group: &Group, rank: impl Fn(Column, u32) -> Option<u32>) -> Vec<Draft> {
-    let rows_min = if group.rows.len() <= PAGE_ROWS { 1 } else { ROWS_MIN };
+    let rows_min = rows_min(rows, group);
     let mut drafts: Vec<Draft> = Vec::new();
     for run in rows.runs_of(group) {
         let mask = rows.present.get(run.start).copied().unwrap_or_default();
@@ -70,6 +70,19 @@ pub(crate) fn drafts(rows: &Rows, group: &Group, rank: impl Fn(Column, u32) -> O
         }
     }
     drafts
+}
+
+/// How many rows a run must have to be listed: one, or so many more that the list is not too long.
+fn rows_min(rows: &Rows, group: &Group) -> usize {
+    let runs_max = RUNS_ALWAYS.max(group.rows.len() / ROWS_A_RUN);
+    // How many runs there are of one row or more, of two, of four…
+    let mut counts = [0usize; 24];
+    for run in rows.runs_of(group) {
+        let sizes = usize::try_from(run.len().checked_ilog2().unwrap_or_default()).unwrap_or_default();
+        counts.iter_mut().take(sizes + 1).for_each(|count| *count += 1);
+    }
+    let size = counts.iter().position(|count| *count <= runs_max).unwrap_or(counts.len());
+    1 << size
 }
 
 /// Writes the runs of a row group, with the addresses that their ranks stand for.

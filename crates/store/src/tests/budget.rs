@@ -46,7 +46,7 @@ fn the_oldest_detail_goes_first_and_the_budget_is_never_passed() {
     assert_eq!(writer.retired().rows, 60 - left as u64);
     let octets = |batches: &[Batch]| batches.iter().map(|b| b.u64s(Column::Octets)[0] as i64).sum::<i64>();
     assert_eq!(sums(path)["decoded"], octets(&all), "the accounts of all are there");
-    let before = Snapshot::open(path).unwrap().retired_before().unwrap();
+    let before = Snapshot::open(path).unwrap().flows_before().unwrap();
     let oldest = all[60 - left].times(Column::Start)[0];
     assert!(before <= oldest, "{before} {oldest}");
     assert!(writer.over_budget().is_none());

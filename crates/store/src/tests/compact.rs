@@ -173,7 +173,7 @@ fn a_manifest_written_anew_says_the_same_and_its_names_go_on() {
     for (read, before) in [(&read, &before), (&writer.log.manifest, &before)] {
         assert_eq!(read.units, before.units);
         assert_eq!(read.imports, before.imports);
-        assert_eq!((read.sealed, read.retired_before), (before.sealed, before.retired_before));
+        assert_eq!((read.sealed, read.flows_before), (before.sealed, before.flows_before));
     }
     assert_eq!((rows(path), sums(path)), (held, sums_before));
     // It goes on from there, in this process and in the next.

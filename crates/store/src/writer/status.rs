@@ -51,8 +51,10 @@ pub struct Status {
     pub memory_entries: u64,
     /// `Put`s of it that were refused for want of room.
     pub memory_refused: u64,
-    /// Before this, ms since 1970, flow records or accounts may have been given up.
-    pub retired_before: Option<i64>,
+    /// Before this, ms since 1970, flow records may have been given up.
+    pub flows_before: Option<i64>,
+    /// Before this, accounts may have been.
+    pub accounts_before: Option<i64>,
 }
 
 impl Writer {
@@ -72,7 +74,8 @@ impl Writer {
             memory_bytes: wide(self.memory.bytes()),
             memory_entries: wide(self.memory.len()),
             memory_refused: self.memory_refused,
-            retired_before: self.log.manifest.retired_before,
+            flows_before: self.log.manifest.flows_before,
+            accounts_before: self.log.manifest.accounts_before,
             ..Status::default()
         };
         for files in self.log.manifest.units.iter().map(|unit| &unit.files) {

@@ -4,7 +4,7 @@ use super::memory;
 use crate::collect::{Decoder, file};
 use crate::config::Config;
 use crate::exit::{Failure, Outcome};
-use crate::{clock, log, name};
+use crate::{clock, log, name, report};
 use clap::Args;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -251,6 +251,46 @@ impl Asked<'_> {
         let from = if range.start == i64::MIN { stored?.0 } else { range.start };
         let to = if range.end == i64::MAX { stored?.1.saturating_add(1) } else { range.end };
         (from < to).then_some(from..to)
+    }
+}
+
+/// That records were given up which the span asks for (all of time, if there is none); roll-ups know of so many of their
+/// segments.
+pub(super) fn records_gone(
+    snapshot: &Snapshot,
+    range: Option<&Range<i64>>,
+    rolled: u64,
+    config: &Config,
+) -> Option<String> {
+    let before = begun_before(snapshot.flows_before(), range)?;
+    let known = match rolled {
+        0 => "they are not in this answer".to_owned(),
+        n => format!("roll-ups say what is asked of {} of their segments", report::number::grouped(n)),
+    };
+    Some(format!("flow records before {} were given up: {known}", config.zone.rfc3339(before)))
+}
+
+/// That accounts were given up which the span asks for.
+pub(super) fn accounts_gone(
+    snapshot: &Snapshot,
+    range: Option<&Range<i64>>,
+    config: &Config,
+) -> Option<String> {
+    let before = begun_before(snapshot.accounts_before(), range)?;
+    Some(format!(
+        "accounts before {} were given up: they are not in this answer",
+        config.zone.rfc3339(before)
+    ))
+}
+
+fn begun_before(before: Option<i64>, range: Option<&Range<i64>>) -> Option<i64> {
+    before.filter(|before| range.is_none_or(|range| range.start < *before))
+}
+
+/// Says it beside the answer.
+pub(super) fn tell(what: Option<String>) {
+    if let Some(what) = what {
+        eprintln!("weir: {what}");
     }
 }
 

@@ -78,6 +78,9 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         return follow(arguments, &config, listing);
     }
     let source = arguments.which.source(&config)?;
+    if let Source::Store(snapshot) = &source {
+        ask::tell(ask::records_gone(snapshot, listing.range.as_ref(), 0, &config));
+    }
     let names = Names::new(source.labels()?, &config);
     let writer = Writer::new(form, all, &config.zone, &exporter, &names);
     let book = arguments.book(&config)?;

@@ -1,7 +1,7 @@
 //! `weir plot`: a picture of traffic over time.
 
 use super::Common;
-use super::ask::{self, Asked};
+use super::ask::{self, Asked, Source};
 use super::top::keys;
 use crate::config::Config;
 use crate::exit::{Failure, Outcome, io};
@@ -79,6 +79,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         return Err(Failure::new("nothing is stored to be drawn"));
     };
     let bucket = bucket(arguments, &span)?;
+    let asked_span = span.clone();
     let measure = Measure::by_name(&arguments.measure).unwrap_or(Measure::Octets);
     let mut query = Query {
         range: Some(span),
@@ -93,6 +94,12 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     };
     let span = widen(&mut query, bucket);
     let Drawn { steps, layers } = layers(&asked, &query, bucket, &span, &config)?;
+    if let Source::Store(snapshot) = &source {
+        ask::tell(match weir_query::why_records(snapshot, &query) {
+            Some(_) => ask::records_gone(snapshot, Some(&asked_span), 0, &config),
+            None => ask::accounts_gone(snapshot, Some(&asked_span), &config),
+        });
+    }
     let plot = Plot {
         title: arguments.title.clone().unwrap_or_else(|| title(arguments, &query)),
         unit: match measure {

@@ -111,7 +111,7 @@ fn refuse_closed(books: &Books, time: &Time) -> Outcome {
 
 /// All records of the time must be there.
 fn kept(snapshot: &Snapshot, time: &Time, zone: &Zone) -> Outcome {
-    match snapshot.retired_before().filter(|before| *before > time.range.start) {
+    match snapshot.flows_before().filter(|before| *before > time.range.start) {
         None => Ok(()),
         Some(before) => Err(given_up(before, zone)),
     }

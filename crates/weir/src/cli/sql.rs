@@ -40,6 +40,11 @@ fn answer(arguments: &Arguments) -> Outcome {
     let question = question(arguments)?;
     let memory_bytes = usize::try_from(arguments.memory).unwrap_or(usize::MAX).saturating_mul(1 << 20);
     let limits = weir_sql::Limits { memory_bytes, ..weir_sql::Limits::default() };
+    // What span a question is about only its plan knows.
+    if question.to_lowercase().contains("flows") {
+        let snapshot = super::ask::snapshot(&config, Some(&(0..0)))?;
+        super::ask::tell(super::ask::records_gone(&snapshot, None, 0, &config));
+    }
     crate::sql::answer(&question, config, super::ask::open, limits, arguments.common.form)
 }
 

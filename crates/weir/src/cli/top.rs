@@ -17,7 +17,6 @@ use std::ops::Range;
 use weir_flow::schema::Column;
 use weir_flow::time::{BIN_MS, bin};
 use weir_query::{Bucket, Cell, Count, Key, Measure, Order, Query};
-use weir_store::Snapshot;
 
 /// What people read under the options.
 const EXAMPLES: &str = "Examples:
@@ -114,9 +113,16 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let before = arguments.compare.as_deref().map(|when| earlier(when, &query)).transpose()?;
     let mut answer = asked.answer(arguments, &query, before.as_ref())?;
     asked.series(arguments, &query, span.as_ref(), &mut answer)?;
-    if let (Source::Store(snapshot), false) = (&source, answer.statistics.from_accounts) {
-        tell_what_is_gone(snapshot, &query, &answer, &config);
-    }
+    let gone = match &source {
+        Source::Store(snapshot) if answer.statistics.from_accounts => {
+            ask::accounts_gone(snapshot, query.range.as_ref(), &config)
+        }
+        Source::Store(snapshot) => {
+            ask::records_gone(snapshot, query.range.as_ref(), answer.statistics.segments_gone, &config)
+        }
+        Source::Files(_) => None,
+    };
+    ask::tell(gone);
     if arguments.explain {
         let why = match &source {
             Source::Files(_) => Some("files are read, which have none".to_owned()),
@@ -148,17 +154,6 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         }
         form => report::print(&report::top::render(&answer, form, &reading)),
     }
-}
-
-/// Says that records were given up which the span asks for.
-fn tell_what_is_gone(snapshot: &Snapshot, query: &Query, answer: &Answer, config: &Config) {
-    let from = query.range.as_ref().map_or(i64::MIN, |range| range.start);
-    let Some(before) = snapshot.retired_before().filter(|before| from < *before) else { return };
-    let known = match answer.statistics.segments_gone {
-        0 => "they are not in this answer".to_owned(),
-        n => format!("roll-ups say what is asked of {} of their segments", report::number::grouped(n)),
-    };
-    eprintln!("weir: flow records before {} were given up: {known}", config.zone.rfc3339(before));
 }
 
 /// What is known of the addresses and systems shown, if that was asked for.

@@ -57,7 +57,7 @@ enum Tried {
 pub(crate) fn close(config: &Config, order: &Order<'_>) -> Outcome<Done> {
     let period = order.period;
     // Says that there is no store, before books are made in it.
-    Snapshot::open(&config.store)?;
+    let snapshot = Snapshot::open(&config.store)?;
     let known =
         |books, closed| -> Outcome<Done> { Ok(Done { books, closed, is_known: true, waiting: Vec::new() }) };
     if let Some(books) = crate::books::read(&config.store)?
@@ -74,6 +74,7 @@ pub(crate) fn close(config: &Config, order: &Order<'_>) -> Outcome<Done> {
             period.to()
         )));
     }
+    has_accounts(&snapshot, period)?;
     let mut books = crate::books::open(&config.store)?;
     for _ in 0..TRIES {
         match attempt(config, order, &mut books, now_ms)? {
@@ -90,6 +91,18 @@ pub(crate) fn close(config: &Config, order: &Order<'_>) -> Outcome<Done> {
     Err(Failure::new(format!(
         "records of {period} came in each of {TRIES} times while its statements were made: nothing is closed, try again later"
     )))
+}
+
+/// Nobody can stand by a statement of accounts that are gone.
+fn has_accounts(snapshot: &Snapshot, period: &Period) -> Outcome {
+    match snapshot.accounts_before().filter(|before| *before > period.from_ms()) {
+        None => Ok(()),
+        Some(before) => Err(Failure::new(format!(
+            "accounts before {} were given up (accounts = … in [store]), and {period} begins before that: nothing is closed; \
+             close a period while its accounts are there",
+            period.zone().rfc3339(before)
+        ))),
+    }
 }
 
 /// Whether it is this very period that is closed.

@@ -54,11 +54,11 @@ impl Origin {
 
     /// The best that a store still has of a span; `None` if it has not all of it.
     pub(crate) fn best(snapshot: &Snapshot, span: &Span) -> Option<Self> {
-        let has = |before: Option<i64>| before.is_none_or(|before| before <= span.from_ms);
-        if has(snapshot.retired_before()) {
+        // With the accounts the counts go that say which hours were heard: records alone do not tell those.
+        if snapshot.whole_from() <= span.from_ms {
             return Some(Self::Records);
         }
-        has(snapshot.accounts_before()).then_some(Self::Accounts)
+        snapshot.accounts_before().is_none_or(|before| before <= span.from_ms).then_some(Self::Accounts)
     }
 }
 

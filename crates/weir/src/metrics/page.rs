@@ -221,7 +221,8 @@ fn store(hub: &Hub, now_ms: i64, page: &mut Page) {
     if let Some(outlook) = hub.outlook() {
         room(&outlook, page);
     }
-    page.known(&m::STORE_RETIRED, status.retired_before.map(Thousandths));
+    page.known(&m::STORE_RETIRED, status.flows_before.map(Thousandths));
+    page.known(&m::STORE_ACCOUNTS_RETIRED, status.accounts_before.map(Thousandths));
     page.one(&m::STORE_WRITING, u8::from(hub.outage().is_none()));
 }
 

@@ -4,6 +4,7 @@
 //! books as somebody would who has something to hide.
 
 use crate::capture::Capture;
+use crate::daemon::{Daemon, until};
 use crate::netflow::{self, Flow};
 use crate::run::{Place, named, number};
 use rusqlite::Connection;
@@ -281,6 +282,54 @@ fn what_cannot_be_closed_is_refused() {
     let empty = Place::with(CONFIGURATION);
     assert!(empty.fails("close --period 2025-10", 1).contains("no weir store"));
     assert!(!empty.path("store").exists());
+}
+
+/// October's records and accounts are given up for their age; November's records are there.
+#[test]
+fn what_was_given_up_is_told_and_cannot_be_closed() {
+    let place = Place::with(CONFIGURATION);
+    import(&place, "october.pcap", &[(OCTOBER_S, 0, &[flow(PEER, ACME, 5000, 10)])]);
+    import(&place, "november.pcap", &[(NOVEMBER_S, 1, &[flow(PEER, ACME, 2000, 2)])]);
+    // Ages that lie between the two: the tests are run at any time after.
+    let now_s = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let age = (now_s - u64::from(OCTOBER_S)) / 86_400 - 15;
+    let with = |store: &str| {
+        place.write("weir.toml", format!("[store]\npath = \"store\"\n{store}\n{CONFIGURATION}"));
+        let daemon = Daemon::start(&place);
+        until("October to be given up", || !daemon.log().is_empty() && given_up(&place, store));
+        daemon.stop();
+    };
+    with(&format!("flows = \"{age} days\""));
+    // Records are gone, accounts stand: a period can be closed, and questions of records say what they lack.
+    for line in
+        ["flows", "flows --from 2025-10-01 -o csv", "top dst_port", "plot --by proto --from 2025-10-01"]
+    {
+        let said = place.weir(line);
+        assert!(said.err.contains("flow records before 2025-"), "{line}: {}", said.err);
+    }
+    for line in ["flows --from 2025-11-01", "top tenant --inside", "plot --by tenant"] {
+        let said = place.weir(line);
+        assert!(!said.err.contains("given up"), "{line}: {}", said.err);
+    }
+    with(&format!("flows = \"{age} days\"\naccounts = \"{age} days\""));
+    let refused = place.fails("close --period 2025-10", 1);
+    assert!(refused.contains("accounts before 2025-") && refused.contains("nothing is closed"), "{refused}");
+    assert!(!place.path("store/books.sqlite").exists(), "no books are made for what is refused");
+    let said = place.weir("top tenant --inside");
+    assert!(said.err.contains("accounts before 2025-"), "{}", said.err);
+    // November is whole.
+    place.done("close --period 2025-11");
+    assert!(place.done("verify").contains("1 closed period"));
+}
+
+/// Whether October is gone of what the configuration gives an age.
+fn given_up(place: &Place, store: &str) -> bool {
+    let is_gone = |folder: &str| {
+        let days = fs::read_dir(place.path("store").join(folder)).into_iter().flatten().flatten();
+        let mut october = days.filter(|day| day.file_name().to_string_lossy().starts_with("2025-10"));
+        october.all(|day| fs::read_dir(day.path()).is_ok_and(|mut files| files.next().is_none()))
+    };
+    is_gone("flows") && (is_gone("bins") || !store.contains("accounts"))
 }
 
 /// A file of the store whose name contains this.
