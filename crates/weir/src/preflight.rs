@@ -8,7 +8,7 @@
 use crate::clock::Moment;
 use crate::collect::stream::tls;
 use crate::config::quota::Task;
-use crate::config::{Config, Identity, Transport, Way};
+use crate::config::{Act, Config, Identity, Transport, Way};
 use crate::exit::{Failure, Outcome};
 use crate::name::Book;
 use crate::{mail, quota, relay};
@@ -21,6 +21,11 @@ use std::path::Path;
 const CREDENTIALS: &str = "/run/credentials";
 /// Set where a service manager gives us sockets, whose addresses are its care.
 const GIVEN_SOCKETS: &str = "LISTEN_FDS";
+
+/// The word for a tenant's own addresses where a quota writes.
+const TENANT: &str = "tenant";
+/// So many tenants are named in one note.
+const NAMED_MAX: usize = 20;
 
 /// What was found, each a sentence with its place and what to do.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -54,6 +59,7 @@ pub(crate) fn look(config: &Config) -> Findings {
     found.names(config);
     found.mail(config);
     found.quotas(config);
+    found.schedules(config);
     found
 }
 
@@ -222,6 +228,39 @@ impl Findings {
         self.broken.dedup();
     }
 
+    /// What is closed must follow what was closed before, and letters need somebody to read them.
+    fn schedules(&mut self, config: &Config) {
+        let closing = config.schedules.iter().filter(|schedule| schedule.acts.contains(&Act::Close));
+        let mut periods: Vec<&str> = closing.map(|schedule| schedule.period.as_str()).collect();
+        periods.sort_unstable();
+        periods.dedup();
+        if let [one, other, ..] = periods[..] {
+            self.broken.push(format!(
+                "[[schedule]] closes \"{one}\" and \"{other}\", and periods that are closed may not overlap: one of them \
+                 would fail each time; close one kind of period, and only mail the others"
+            ));
+        }
+        let is_mailed = config.schedules.iter().any(|schedule| schedule.acts.contains(&Act::Mail));
+        let by_quotas = config.quotas.list.iter().filter(|quota| {
+            let is_to_tenant =
+                |task: &Task| matches!(task, Task::Mail { to } if to.iter().any(|to| to == TENANT));
+            quota.actions.iter().any(|action| is_to_tenant(&action.task))
+        });
+        let by_quotas: Vec<_> = by_quotas.collect();
+        let is_written_to = |name: &str| is_mailed || by_quotas.iter().any(|quota| quota.is_of(name));
+        let without = config.payers().filter(|tenant| tenant.mail.is_empty() && is_written_to(&tenant.name));
+        let without: Vec<&str> = without.map(|tenant| tenant.name.as_str()).collect();
+        if !without.is_empty() {
+            let more = match without.len().saturating_sub(NAMED_MAX) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            let some = without.iter().take(NAMED_MAX).copied().collect::<Vec<_>>().join(", ");
+            self.notes
+                .push(format!("nobody is written to for want of mail = […] in [[tenant]]: {some}{more}"));
+        }
+    }
+
     /// A program must be there, and be one.
     fn program(&mut self, path: &Path, place: &str) {
         let why = match path.metadata() {
@@ -305,6 +344,25 @@ mod tests {
             [one, two] => one.meets(two) && two.meets(one),
             _ => panic!("two endpoints"),
         }
+    }
+
+    #[test]
+    fn closings_that_overlap_and_who_has_no_address() {
+        let text = "[mail]\nfrom = \"a@example.org\"\nsendmail = \"/bin/true\"\n\
+                    [[tenant]]\nname = \"acme\"\nnetworks = [\"10.0.0.0/24\"]\nmail = [\"a@example.org\"]\n\
+                    [[tenant]]\nname = \"bolt\"\nnetworks = [\"10.0.1.0/24\"]\n\
+                    [[schedule]]\ndo = \"close, mail\"\nperiod = \"last\"\nafter = \"6h\"\n\
+                    [[schedule]]\ndo = \"ACT\"\nperiod = \"last-week\"\nafter = \"6h\"\n";
+        let found = |act: &str| {
+            let mut found = Findings::default();
+            found.schedules(&crate::config::read(&text.replace("ACT", act)).unwrap());
+            found
+        };
+        let mailed = found("mail");
+        assert_eq!(mailed.broken, Vec::<String>::new());
+        assert_eq!(mailed.notes, ["nobody is written to for want of mail = […] in [[tenant]]: bolt"]);
+        let closed = found("close").broken;
+        assert!(closed.len() == 1 && closed[0].contains("closes \"last\" and \"last-week\""), "{closed:?}");
     }
 
     #[test]

@@ -36,8 +36,7 @@ pub(crate) fn queue(
         }
     }
     if to.is_empty() {
-        let nobody = || "nobody is to be written to".to_owned();
-        return Err(if wrong.is_empty() { nobody() } else { wrong.join("; ") });
+        return Err(wrong.join("; "));
     }
     wrong.iter().for_each(|why| tracing::error!("{subject}: {why}"));
     let body = Body {

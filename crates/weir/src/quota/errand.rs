@@ -104,6 +104,10 @@ fn mail(
 ) -> Result<(), String> {
     let Some(mail) = site.mail else { return Err("the configuration has no [mail] any more".to_owned()) };
     let (name, number) = (deed.subject.name(), deed.id.to_string());
+    if to.is_empty() {
+        tracing::warn!("{name}: nobody is written to: there is no mail = […] in [[tenant]] or [[group]]");
+        return Ok(());
+    }
     let of = name.strip_prefix("quota ").unwrap_or(&name);
     // Asked for again after a stop, nobody is in the outbox twice.
     let about = About { kind: QUOTA, about: of, period: &number };

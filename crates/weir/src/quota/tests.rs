@@ -351,6 +351,19 @@ fn mails_go_into_the_outbox_for_each_once() {
 }
 
 #[test]
+fn who_has_no_address_is_not_written_to_again_and_again() {
+    let text = CONFIGURATION
+        .replace("do = \"webhook\"\nurl = \"http://192.0.2.9/\"", "do = \"mail\"\nto = [\"tenant\"]");
+    let mail = "[mail]\nfrom = \"weir@example.org\"\nsendmail = \"/nowhere/sendmail\"\n";
+    let config = crate::config::read(&format!("{mail}{text}")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    turn(&config, folder.path(), &reading(1, &[("acme", 1000)]), &mut World::default());
+    let books = Books::open(folder.path()).unwrap();
+    assert_eq!(books.deliveries_since(0).unwrap(), []);
+    assert_eq!(books.deeds_newest(1).unwrap()[0].state, DeedState::Done);
+}
+
+#[test]
 fn the_fuse_lets_so_many_be_blocked_and_says_who_was_not() {
     let one = config_with("allow = [\"safe\"]", "fuse = 1");
     let folder = tempfile::tempdir().unwrap();
