@@ -115,7 +115,20 @@ impl Pool {
     /// Of the shared addresses among these.
     #[must_use]
     pub fn new(tenants: &Tenants) -> Self {
-        let mut shared: Vec<Tenant> = tenants.iter().filter(|one| one.is_shared).cloned().collect();
+        Self::that(tenants, |_| true)
+    }
+
+    /// Of those that any of these has a share of, or is: for who asks about few.
+    #[must_use]
+    pub fn behind(tenants: &Tenants, names: &[&str]) -> Self {
+        let is_asked = |name: &str| names.contains(&name);
+        let has_share = |shared: &Tenant| shared.among.iter().any(|one| is_asked(&one.tenant));
+        Self::that(tenants, |shared| is_asked(&shared.name) || has_share(shared))
+    }
+
+    fn that(tenants: &Tenants, is_wanted: impl Fn(&Tenant) -> bool) -> Self {
+        let wanted = tenants.iter().filter(|one| one.is_shared && is_wanted(one));
+        let mut shared: Vec<Tenant> = wanted.cloned().collect();
         shared.sort_by(|a, b| a.name.cmp(&b.name));
         Self { shared, sums: BTreeMap::new() }
     }

@@ -323,6 +323,15 @@ impl Usage {
         Ok(())
     }
 
+    /// Adds what is of others than those that are told apart: to the balance, and to no tenant.
+    ///
+    /// # Errors
+    /// [`Overflow`]
+    pub fn add_others(&mut self, kind: Kind, exporter: Addr, sums: Sums) -> Result<(), Overflow> {
+        self.exporters.entry(exporter).or_default().add(kind, sums)?;
+        self.total.add(kind, sums)
+    }
+
     /// Says which host of a tenant it was that something added before, without a host, was of.
     ///
     /// # Errors

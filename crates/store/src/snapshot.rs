@@ -450,6 +450,26 @@ impl Snapshot {
         self.journaled_tenants(&range, f)
     }
 
+    /// As [`Snapshot::tenants`], but only the accounts of these tenants: those of others are not decoded.
+    ///
+    /// # Errors
+    /// As [`Snapshot::tenants`].
+    pub fn tenants_of(
+        &self,
+        range: Range<i64>,
+        tenants: &[&str],
+        mut f: impl FnMut(&BinRow<'_>),
+    ) -> Result<(), Error> {
+        for file in self.files.bins.iter().filter(|file| file.overlaps(&range)) {
+            bins::read_tenants_of(|name| self.source(name), file, &range, tenants, &mut f)?;
+        }
+        self.journaled_tenants(&range, |row| {
+            if row.tenant.is_some_and(|name| tenants.contains(&name)) {
+                f(row);
+            }
+        })
+    }
+
     /// The accounts of tenants that are not sealed.
     fn journaled_tenants(&self, range: &Range<i64>, mut f: impl FnMut(&BinRow<'_>)) -> Result<(), Error> {
         let mut inside = |row: &BinRow<'_>| {
@@ -481,6 +501,30 @@ impl Snapshot {
         }
         self.journaled_tenants(&range, |row| sums.add(&row.into()))?;
         sums.for_each(f);
+        Ok(())
+    }
+
+    /// As [`Snapshot::sums`], but only the accounts of these tenants are told apart. What those of all others come to is given
+    /// by exporter and kind, without a tenant and a class. Accounts of nothing at all are given as well.
+    ///
+    /// # Errors
+    /// As [`Snapshot::sums`].
+    pub fn sums_of(
+        &self,
+        range: Range<i64>,
+        tenants: &[&str],
+        f: impl FnMut(&SumRow<'_>),
+    ) -> Result<(), Error> {
+        let mut sums = Sums::default();
+        for file in self.files.bins.iter().filter(|file| file.overlaps(&range)) {
+            sums.add_file_of(|name| self.source(name), file, &range, tenants)?;
+        }
+        self.journaled_tenants(&range, |row| {
+            let row = SumRow::from(row);
+            let is_asked = row.tenant.is_some_and(|name| tenants.contains(&name));
+            sums.add(&if is_asked { row } else { SumRow { tenant: None, class: None, ..row } });
+        })?;
+        sums.for_all(f);
         Ok(())
     }
 

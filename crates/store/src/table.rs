@@ -6,6 +6,7 @@
 use crate::Error;
 use crate::disk::Disk;
 use crate::manifest::{BinsFile, Hex};
+use crate::segment::Bound;
 use crate::segment::parts::{self, Chunk, Encoder, FileWriter, Input, Names, Pick, Present, Slice, Target};
 use crate::source::Source;
 use bytes::Bytes;
@@ -13,6 +14,7 @@ use parquet::basic::{LogicalType, Repetition, Type as Physical};
 use parquet::column::page::PageReader;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::RowGroupMetaData;
+use parquet::file::page_index::index_reader::{decode_column_index, decode_offset_index};
 use parquet::file::reader::{FileReader, SerializedFileReader, SerializedPageReader};
 use parquet::schema::types::{SchemaDescriptor, Type, TypePtr};
 use std::ops::Range;
@@ -148,27 +150,32 @@ fn encode(
     Ok(chunks)
 }
 
-/// Which rows are read of a table that is ordered by them: those whose name in this column is one of these.
+/// Which names of a column are asked for, of a table that is ordered by them. Other names are nobody's.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Only<'a> {
     /// The column's place among the definitions; it is of names.
     pub place: usize,
     pub names: &'a [&'a str],
+    pub others: Others,
+}
+
+/// What becomes of the rows of others, who are not asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Others {
+    /// They are passed over.
+    Skipped,
+    /// They are read, and nobody is named in them.
+    Unnamed,
 }
 
 /// Reads a table that the manifest names, checked by its checksum.
 pub(crate) fn read(source: &Source, entry: &BinsFile, definitions: &[Definition]) -> Result<Table, Error> {
-    let table = read_some(source, entry, definitions, None)?;
-    if table.present.len() as u64 != entry.rows {
-        let how = "it has another number of rows than the manifest says";
-        return Err(Error::damaged(source.path(), how));
-    }
-    Ok(table)
+    read_asked(source, entry, definitions, None)
 }
 
-/// Reads all rows or some. The whole file is compared with its checksum all the same; pages without such rows are not
-/// decoded.
-pub(crate) fn read_some(
+/// Reads all rows, or what is asked for. The whole file is compared with its checksum all the same; pages without such rows
+/// are not decoded.
+pub(crate) fn read_asked(
     source: &Source,
     entry: &BinsFile,
     definitions: &[Definition],
@@ -178,25 +185,39 @@ pub(crate) fn read_some(
     if crc32c::crc32c(&bytes) != entry.crc32c.0 {
         return Err(Error::damaged(path, "its checksum is not the one in the manifest"));
     }
-    parse(bytes, definitions, only).map_err(|how| Error::damaged(path, how))
+    let table = parse(bytes, definitions, only).map_err(|how| Error::damaged(path, how))?;
+    let is_all = only.is_none_or(|only| only.others == Others::Unnamed);
+    if is_all && table.present.len() as u64 != entry.rows {
+        let how = "it has another number of rows than the manifest says";
+        return Err(Error::damaged(source.path(), how));
+    }
+    Ok(table)
 }
 
 fn parse(bytes: Bytes, definitions: &[Definition], only: Option<Only<'_>>) -> Result<Table, String> {
     let file = SerializedFileReader::new(bytes.clone()).map_err(|e| e.to_string())?;
     let source = Arc::new(bytes);
     let mut names = Names::default();
+    for name in only.iter().flat_map(|only| only.names) {
+        names.place(name).ok_or("it has too many names")?;
+    }
+    let asked = names.list.len();
     let columns = definitions.iter().map(|d| Values::new(d.kind())).collect();
     let mut table = Table { columns, ..Table::default() };
     for group in file.metadata().row_groups() {
-        let group = Group { source: &source, group, rows: rows(group)? };
+        let group = Group { source: &source, group, rows: rows(group)?, asked };
         let wanted = match only {
-            None => group.all(),
-            Some(only) => group.named(definitions, only, &mut names)?,
+            Some(only) if only.others == Others::Skipped => group.named(definitions, only, &mut names)?,
+            _ => group.all(),
         };
+        if wanted.is_empty() {
+            continue;
+        }
         let base = table.present.len();
         table.present.resize(base + wanted.iter().map(ExactSizeIterator::len).sum::<usize>(), 0);
         let present = table.present.get_mut(base..).unwrap_or_default();
         for (place, (definition, values)) in definitions.iter().zip(&mut table.columns).enumerate() {
+            names.asked = only.filter(|only| only.place == place).map(|_| asked);
             group.read(*definition, &wanted, Place { values, present, bit: 1 << place }, &mut names)?;
         }
     }
@@ -213,6 +234,8 @@ struct Group<'a> {
     source: &'a Arc<Bytes>,
     group: &'a RowGroupMetaData,
     rows: usize,
+    /// How many names are asked for, if only some are.
+    asked: usize,
 }
 
 /// Where a column goes.
@@ -273,6 +296,20 @@ impl Group<'_> {
         Ok(())
     }
 
+    /// The rows of the pages that may have one of these names; `None` if the file does not say what its pages hold.
+    fn near(&self, definition: Definition, names: &[&str]) -> Option<Vec<Range<usize>>> {
+        let chunk = self.group.columns().iter().find(|c| c.column_path().string() == definition.name)?;
+        let bytes = |range: Range<u64>| {
+            self.source.get(usize::try_from(range.start).ok()?..usize::try_from(range.end).ok()?)
+        };
+        let offsets = decode_offset_index(bytes(chunk.offset_index_range()?)?).ok()?;
+        let columns = decode_column_index(bytes(chunk.column_index_range()?)?, chunk.column_type()).ok()?;
+        let pages = parts::pages(definition.kind(), self.rows, &offsets, &columns)?;
+        let names: Vec<Bound> = names.iter().map(|name| Bound::Text((*name).into())).collect();
+        let near = pages.into_iter().filter(|page| names.iter().any(|name| page.may_hold(name, name)));
+        Some(near.map(|page| page.rows).collect())
+    }
+
     /// The rows that have one of these names.
     fn named(
         &self,
@@ -281,16 +318,18 @@ impl Group<'_> {
         names: &mut Names,
     ) -> Result<Vec<Range<usize>>, String> {
         let definition = definitions.get(only.place).ok_or("it has other columns")?;
-        let (mut values, mut present) = (Values::new(definition.kind()), vec![0; self.rows]);
+        let near = self.near(*definition, only.names).unwrap_or_else(|| self.all());
+        let count = near.iter().map(ExactSizeIterator::len).sum();
+        let (mut values, mut present) = (Values::new(definition.kind()), vec![0; count]);
         let to = Place { values: &mut values, present: &mut present, bit: 1 };
-        self.read(*definition, &self.all(), to, names)?;
+        let asked = self.asked;
+        names.asked = Some(asked);
+        self.read(*definition, &near, to, names)?;
         let Values::U32(values) = values else { return Ok(Vec::new()) };
-        let is_wanted: Vec<bool> = names.list.iter().map(|name| only.names.contains(&&**name)).collect();
-        let is_wanted = |(place, mask): (&u32, &u64)| {
-            *mask != 0 && is_wanted.get(*place as usize).is_some_and(|is_wanted| *is_wanted)
-        };
+        let is_wanted = |(place, mask): (&u32, &u64)| *mask != 0 && (*place as usize) < asked;
         let mut spans: Vec<Range<usize>> = Vec::new();
-        for (row, _) in values.iter().zip(&present).enumerate().filter(|(_, one)| is_wanted(*one)) {
+        let rows = near.into_iter().flatten();
+        for (row, _) in rows.zip(values.iter().zip(&present)).filter(|(_, one)| is_wanted(*one)) {
             match spans.last_mut() {
                 Some(last) if last.end == row => last.end += 1,
                 _ => spans.push(row..row + 1),
@@ -307,4 +346,65 @@ fn inside(wanted: &Spans, page: Range<usize>) -> Vec<Range<usize>> {
     let cut =
         |span: &Range<usize>| span.start.max(page.start) - page.start..span.end.min(page.end) - page.start;
     touching.map(cut).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COLUMNS: [Definition; 2] = [nullable("tenant", Kind::Name), required("octets", Kind::Unsigned(64))];
+
+    /// Names in order twice, as those of two kinds of traffic are, over many pages; at the end rows of nobody.
+    #[test]
+    fn of_some_names_only_pages_near_them_are_read() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let (names, each) = (500u32, 61u64);
+        let mut table =
+            Table { columns: vec![Values::U32(Vec::new()), Values::U64(Vec::new())], ..Table::default() };
+        table.names = (0..names).map(|n| format!("t{n:03}").into()).collect();
+        let rows = u64::from(names) * each;
+        for n in 0..2 * rows + 20_000 {
+            let place = u32::try_from(n % rows / each).unwrap();
+            table.present.push(if n < 2 * rows { 0b11 } else { 0b10 });
+            let [Values::U32(tenant), Values::U64(octets)] = &mut table.columns[..] else { panic!() };
+            tenant.push(place);
+            octets.push(n);
+        }
+        let entry = write(&Disk::new(folder.path()), "accounts", &COLUMNS, &table, (0, 0)).unwrap();
+        let source = Source::from(folder.path().join("accounts"));
+        let read = |names: &[&str], others| {
+            let only = Only { place: 0, names, others };
+            let table = read_asked(&source, &entry, &COLUMNS, Some(only)).unwrap();
+            let [Values::U32(tenant), Values::U64(octets)] = &table.columns[..] else { panic!() };
+            let named =
+                |at: usize| table.names.get(tenant[at] as usize).filter(|_| table.present[at] & 1 != 0);
+            octets
+                .iter()
+                .enumerate()
+                .map(|(at, octets)| (named(at).map(ToString::to_string), *octets))
+                .collect::<Vec<_>>()
+        };
+        let of = |place: u64| {
+            let first =
+                (place * each..(place + 1) * each).chain(rows + place * each..rows + (place + 1) * each);
+            first.map(move |n| (Some(format!("t{place:03}")), n)).collect::<Vec<_>>()
+        };
+        assert_eq!(read(&["t007"], Others::Skipped), of(7));
+        assert_eq!(read(&["t499", "nobody", "t499"], Others::Skipped), of(499));
+        assert_eq!(read(&["t"], Others::Skipped), []);
+        let all = read(&["t007"], Others::Unnamed);
+        assert_eq!(all.len() as u64, 2 * rows + 20_000);
+        assert_eq!(all.into_iter().filter(|(name, _)| name.is_some()).collect::<Vec<_>>(), of(7));
+        // What is not near is not even looked at.
+        let bytes = Bytes::from(source.read().unwrap());
+        let file = SerializedFileReader::new(bytes.clone()).unwrap();
+        let group = Group {
+            source: &Arc::new(bytes),
+            group: file.metadata().row_group(0),
+            rows: table.present.len(),
+            asked: 1,
+        };
+        let near: usize = group.near(COLUMNS[0], &["t007"]).unwrap().iter().map(ExactSizeIterator::len).sum();
+        assert!((122..=4 * 8192).contains(&near), "{near}");
+    }
 }

@@ -8,7 +8,7 @@ use crate::disk::Disk;
 use crate::manifest::BinsFile;
 use crate::seal::{SUMS, TENANTS};
 use crate::source::Source;
-use crate::table::{self, Definition, Only, Table, nullable, required};
+use crate::table::{self, Definition, Only, Others, Table, nullable, required};
 use std::ops::Range;
 use std::path::Path;
 use weir_flow::schema::Kind as Type;
@@ -149,8 +149,8 @@ pub(crate) fn read_of(
     tenants: &[&str],
     f: &mut dyn FnMut(&BinRow<'_>),
 ) -> Result<(), Error> {
-    let only = Only { place: TENANT_PLACE, names: tenants };
-    Rows::new(source.path(), &table::read_some(source, entry, &COLUMNS, Some(only))?)?.each(range, f)
+    let only = Only { place: TENANT_PLACE, names: tenants, others: Others::Skipped };
+    Rows::new(source.path(), &table::read_asked(source, entry, &COLUMNS, Some(only))?)?.each(range, f)
 }
 
 /// The same without hosts: from the file beside it, or, if it has none, from itself.
@@ -164,7 +164,23 @@ pub(crate) fn read_tenants(
         return read(&source(&entry.name), entry, range, &mut |row| f(&BinRow { host: None, ..*row }));
     };
     let source = source(&beside.name);
-    Rows::new(source.path(), &read_beside(&source, beside, NO_HOST)?)?.each(range, f)
+    Rows::new(source.path(), &read_beside(&source, beside, NO_HOST, None)?)?.each(range, f)
+}
+
+/// The same of these tenants only.
+pub(crate) fn read_tenants_of(
+    source: impl Fn(&str) -> Source,
+    entry: &BinsFile,
+    range: &Range<i64>,
+    tenants: &[&str],
+    f: &mut dyn FnMut(&BinRow<'_>),
+) -> Result<(), Error> {
+    let Some(beside) = &entry.tenants else {
+        let f = &mut |row: &BinRow<'_>| f(&BinRow { host: None, ..*row });
+        return read_of(&source(&entry.name), entry, range, tenants, f);
+    };
+    let (source, others) = (source(&beside.name), Others::Skipped);
+    Rows::new(source.path(), &read_beside(&source, beside, NO_HOST, Some((tenants, others)))?)?.each(range, f)
 }
 
 /// The same without bins, which are all in the range: from the file beside it, or, if it has none, from that of tenants.
@@ -178,7 +194,7 @@ pub(super) fn read_sums(
         return read_tenants(source, entry, range, &mut |row| f(&row.into()));
     };
     let source = source(&beside.name);
-    let table = read_beside(&source, beside, NO_HOST_NO_BIN)?;
+    let table = read_beside(&source, beside, NO_HOST_NO_BIN, None)?;
     let rows = Rows::new(source.path(), &table)?;
     (0..table.present.len()).try_for_each(|row| {
         f(&rows.sum(row)?);
@@ -186,8 +202,36 @@ pub(super) fn read_sums(
     })
 }
 
-fn read_beside(source: &Source, entry: &BinsFile, lacking: &[usize]) -> Result<Table, Error> {
-    let mut table = table::read(source, entry, &without(lacking))?;
+/// The same, of which only the accounts of these tenants are told apart: those of others come without a name and a class,
+/// added up as far as they lie together.
+pub(super) fn read_sums_of(
+    source: impl Fn(&str) -> Source,
+    entry: &BinsFile,
+    range: &Range<i64>,
+    tenants: &[&str],
+    f: &mut dyn FnMut(&SumRow<'_>),
+) -> Result<(), Error> {
+    let is_whole = entry.is_within(range);
+    let (beside, lacking) = match (&entry.sums, &entry.tenants) {
+        (Some(sums), _) if is_whole => (&**sums, NO_HOST_NO_BIN),
+        (_, Some(of_tenants)) => (&**of_tenants, NO_HOST),
+        (_, None) => (entry, &[][..]),
+    };
+    let source = source(&beside.name);
+    let table = read_beside(&source, beside, lacking, Some((tenants, Others::Unnamed)))?;
+    Rows::new(source.path(), &table)?.added_up(range, f)
+}
+
+/// Reads a file that lacks these columns: all of it; or what is asked of tenants, of whom others are treated so.
+fn read_beside(
+    source: &Source,
+    entry: &BinsFile,
+    lacking: &[usize],
+    tenants: Option<(&[&str], Others)>,
+) -> Result<Table, Error> {
+    let place = TENANT_PLACE - lacking.iter().filter(|lacking| **lacking < TENANT_PLACE).count();
+    let only = tenants.map(|(names, others)| Only { place, names, others });
+    let mut table = table::read_asked(source, entry, &without(lacking), only)?;
     table.put_in(lacking, |place| Values::new(COLUMNS.get(place).and_then(|d| d.kind).unwrap_or(Type::Time)));
     Ok(table)
 }
@@ -245,6 +289,33 @@ impl<'a> Rows<'a> {
             class: name(self.class, CLASS),
             counts: Counts { octets, packets, flows, measured_octets, measured_packets },
         })
+    }
+
+    /// Calls `f` with accounts without bins and hosts, of the range; those that lie together and are nobody's are added up.
+    fn added_up(&self, range: &Range<i64>, f: &mut dyn FnMut(&SumRow<'_>)) -> Result<(), Error> {
+        let mut nobodys: Option<SumRow<'_>> = None;
+        for row in 0..self.table.present.len() {
+            if self.bin.get(row).is_some_and(|bin| !range.contains(bin)) {
+                continue;
+            }
+            let sum = self.sum(row)?;
+            if sum.tenant.is_some() {
+                f(&sum);
+                continue;
+            }
+            let sum = SumRow { class: None, ..sum };
+            let is_like = |one: &&mut SumRow<'_>| (one.kind, one.exporter) == (sum.kind, sum.exporter);
+            let both = nobodys
+                .as_mut()
+                .filter(is_like)
+                .and_then(|one| Some((one.counts.checked_add(sum.counts)?, one)));
+            match both {
+                Some((both, one)) => one.counts = both,
+                None => nobodys.replace(sum).iter().for_each(&mut *f),
+            }
+        }
+        nobodys.iter().for_each(f);
+        Ok(())
     }
 
     fn each(&self, range: &Range<i64>, f: &mut dyn FnMut(&BinRow<'_>)) -> Result<(), Error> {

@@ -30,7 +30,7 @@ mod tally;
 mod tests;
 
 pub use accumulator::Accumulator;
-pub(crate) use file::{read, read_of, read_tenants, write};
+pub(crate) use file::{read, read_of, read_tenants, read_tenants_of, write};
 pub(crate) use gather::{Entry, Gather};
 pub(crate) use sum::Sums;
 

@@ -1,6 +1,6 @@
 //! What accounts add up to over hosts and bins, across the files of a span.
 
-use super::file::read_sums;
+use super::file::{read_sums, read_sums_of};
 use super::interned::Interned;
 use super::tally::{Key, Tally};
 use super::{Counts, Kind, NOBODY, SumRow, UNCLASSED};
@@ -33,6 +33,20 @@ impl Sums {
         read_sums(source, entry, range, &mut |row| self.add(row))
     }
 
+    /// The same, of which only the accounts of these tenants are told apart.
+    ///
+    /// # Errors
+    /// As [`Sums::add_file`].
+    pub(crate) fn add_file_of(
+        &mut self,
+        source: impl Fn(&str) -> Source,
+        entry: &BinsFile,
+        range: &Range<i64>,
+        tenants: &[&str],
+    ) -> Result<(), Error> {
+        read_sums_of(source, entry, range, tenants, &mut |row| self.add(row))
+    }
+
     /// Adds an account.
     pub(crate) fn add(&mut self, row: &SumRow<'_>) {
         let tenant = row.tenant.map_or(NOBODY, |name| self.tenants.place_of(name));
@@ -47,7 +61,16 @@ impl Sums {
 
     /// Calls `f` with every account but those of nothing at all, in no order.
     pub(crate) fn for_each(&self, mut f: impl FnMut(&SumRow<'_>)) {
-        for (key, counts) in self.tally.accounts.iter().filter(|(_, counts)| *counts != Counts::default()) {
+        self.for_all(|row| {
+            if row.counts != Counts::default() {
+                f(row);
+            }
+        });
+    }
+
+    /// The same, with those of nothing at all.
+    pub(crate) fn for_all(&self, mut f: impl FnMut(&SumRow<'_>)) {
+        for (key, counts) in &self.tally.accounts {
             let Some(kind) = Kind::from_code(key.kind) else { continue };
             f(&SumRow {
                 exporter: self.exporters.values.get(key.exporter as usize).copied().unwrap_or_default(),

@@ -48,6 +48,7 @@ pub(crate) use write::{is_complete, write};
 /// What other Parquet files of the store are made with.
 pub(crate) mod parts {
     pub(crate) use super::address::Ranked;
+    pub(crate) use super::bound::pages;
     pub(crate) use super::chunk::{Encoder, Input, Pick, Slice};
     pub(crate) use super::file::FileWriter;
     pub(crate) use super::order::sort;

@@ -37,12 +37,22 @@ pub(crate) struct Target<'a> {
 pub(crate) struct Names {
     pub list: Vec<Box<str>>,
     places: HashMap<Box<str>, u32, RandomState>,
+    /// While it is given, only the first so many names are told apart: all others have the place [`OTHERS`].
+    pub asked: Option<usize>,
 }
 
+/// The place of names that are not told apart: no list is so long.
+pub(crate) const OTHERS: u32 = u32::MAX;
+
 impl Names {
-    fn place(&mut self, name: &str) -> Option<u32> {
-        if let Some(place) = self.places.get(name) {
-            return Some(*place);
+    /// The place of a name, which is new if it was not met before.
+    pub(crate) fn place(&mut self, name: &str) -> Option<u32> {
+        let known = self.places.get(name).copied();
+        if let Some(asked) = self.asked {
+            return Some(known.filter(|place| (*place as usize) < asked).unwrap_or(OTHERS));
+        }
+        if known.is_some() {
+            return known;
         }
         let place = u32::try_from(self.list.len()).ok()?;
         self.list.push(name.into());

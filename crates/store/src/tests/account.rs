@@ -63,6 +63,27 @@ fn assert_accounts(path: &Path, range: std::ops::Range<i64>) {
             })
             .unwrap();
         assert_eq!(own, picked);
+        let (mut own, mut picked) = (BTreeMap::new(), BTreeMap::new());
+        snapshot.tenants_of(range.clone(), names, |row| add(&mut own, row)).unwrap();
+        snapshot
+            .tenants(range.clone(), |row| {
+                if is_named(row) {
+                    add(&mut picked, row);
+                }
+            })
+            .unwrap();
+        assert_eq!(own, picked);
+        // Of the others, what they come to.
+        let (mut own, mut picked) = (BTreeMap::new(), BTreeMap::new());
+        snapshot.sums_of(range.clone(), names, |row| add(&mut own, &over_bins(row))).unwrap();
+        snapshot
+            .tenants(range.clone(), |row| {
+                let row = over_bins(&row.into());
+                let others = BinRow { tenant: None, class: None, ..row };
+                add(&mut picked, if is_named(&row) { &row } else { &others });
+            })
+            .unwrap();
+        assert_eq!(own, picked);
     }
     let octets: u128 = kept.iter().filter(|(key, _)| key.contains("Decoded")).map(|(_, sum)| sum[0]).sum();
     assert!(octets <= snapshot.totals().octets);

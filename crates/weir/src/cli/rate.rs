@@ -54,6 +54,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         days: None,
         charged: charged.iter().copied().collect(),
         zone: period.zone(),
+        of: None,
     };
     let account = Account::read(&config, &wanted)?;
     let mut bills = Vec::new();

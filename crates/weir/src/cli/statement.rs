@@ -114,6 +114,14 @@ impl Sheet {
         })
     }
 
+    /// A tenant's alone: of a closed period nothing but the books is read.
+    fn alone(config: &Config, period: &Period, tenant: &str) -> Outcome<Self> {
+        Ok(match closing::kept(config, tenant, period)? {
+            Some(closed) => Self::Closed(Box::new(closed)),
+            None => Self::Statement(Box::new(statement::one(config, period, tenant)?)),
+        })
+    }
+
     /// A tenant's: as it was closed, if the period is; else as it is now.
     fn of(config: &Config, period: &Period, prepared: &Prepared, tenant: &str) -> Outcome<Self> {
         Ok(match closing::kept(config, tenant, period)? {
@@ -156,14 +164,14 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let period = usage::period(&arguments.period, &config)?;
     let group = arguments.group.as_deref().map(|path| config.group_named(path).map_err(Failure::new));
     let group = group.transpose()?;
-    let prepared = statement::prepare(&config, &period)?;
     if let Some(folder) = &arguments.out {
+        let prepared = statement::prepare(&config, &period)?;
         return write_all(&config, &prepared, &period, arguments, folder);
     }
     let sheet = match (&arguments.tenant, &group) {
-        (Some(tenant), _) => Sheet::of(&config, &period, &prepared, tenant)?,
-        (None, Some(group)) => Sheet::Summary(Box::new(prepared.group(group)?)),
-        (None, None) => Sheet::Summary(Box::new(prepared.summary()?)),
+        (Some(tenant), _) => Sheet::alone(&config, &period, tenant)?,
+        (None, Some(group)) => Sheet::Summary(Box::new(statement::of_group(&config, &period, group)?)),
+        (None, None) => Sheet::Summary(Box::new(statement::prepare(&config, &period)?.summary()?)),
     };
     let files = [(&arguments.html, Paper::Html), (&arguments.pdf, Paper::Pdf)];
     for (path, paper) in files {

@@ -50,7 +50,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
 }
 
 fn print_groups(config: &Config, span: usage::Span, range: Range<i64>, form: report::Form) -> Outcome {
-    let account = Account::of_span(config, &range, None)?;
+    let account = Account::of_span(config, &range, None, false)?;
     let mut subtotals = Subtotals::<TenantUsage>::default();
     for (tenant, usage) in account.usage.tenants() {
         let group = config.tenants.get(tenant).and_then(|tenant| tenant.group.as_ref());
@@ -91,13 +91,14 @@ fn print_usage(
     form: report::Form,
 ) -> Outcome {
     let account = match tenant {
-        None if with_hosts => every_host(config, range)?,
-        _ => Account::of_span(config, &range, tenant.filter(|_| with_hosts))?,
+        None if with_hosts => every_host(config, range.clone())?,
+        _ => Account::of_span(config, &range, tenant, with_hosts)?,
     };
     if let Some(tenant) = tenant
         && account.usage.tenant(tenant).is_none()
     {
-        return Err(statement::no_tenant(tenant, account.usage.tenants().map(|(name, _)| name)));
+        let all = Account::of_span(config, &range, None, false)?;
+        return Err(statement::no_tenant(tenant, all.usage.tenants().map(|(name, _)| name)));
     }
     let hosts = Hosts::given(config)?;
     let report = Report {
@@ -154,7 +155,13 @@ pub(super) fn period(text: &str, config: &Config) -> Outcome<Period> {
 
 /// What every host used, and nothing that only statements need.
 fn every_host(config: &Config, range: Range<i64>) -> Outcome<Account> {
-    let wanted =
-        Wanted { range, level: Level::Hosts, days: None, charged: BTreeMap::new(), zone: &config.zone };
+    let wanted = Wanted {
+        range,
+        level: Level::Hosts,
+        days: None,
+        charged: BTreeMap::new(),
+        zone: &config.zone,
+        of: None,
+    };
     Account::read(config, &wanted)
 }

@@ -90,6 +90,23 @@ impl Again {
         }
     }
 
+    /// The same of one tenant, whose closed statement has these figures.
+    ///
+    /// # Errors
+    /// As [`Again::stands`].
+    pub(crate) fn stands_of(&self, books: &Books, tenant: &str, closed: &Figures) -> Outcome<Figures> {
+        let later = books.adjustments_to(self.closed.place)?.into_iter();
+        let mut stands = closed.clone();
+        for adjustment in later.filter(|one| one.tenant == tenant) {
+            let figures = Figures::parse(&adjustment.figures).ok_or_else(|| {
+                let what = format!("the figures of {tenant} in {}", self.closed.closing.period);
+                Failure::new(format!("{what} cannot be read: run `weir verify`"))
+            })?;
+            stands = stands.plus(&figures);
+        }
+        Ok(stands)
+    }
+
     /// All tenants of whom something else is computed now than what stands.
     ///
     /// # Errors

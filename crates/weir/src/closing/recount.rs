@@ -98,36 +98,67 @@ impl Recount {
         charged: &Charged<'_>,
         from: Origin,
     ) -> Outcome<Self> {
+        let mut recount = Self::blank(config, snapshot, span, charged)?;
+        recount.count(Pool::new(&config.tenants), |add| match from {
+            Origin::Accounts => snapshot.tenants(span.range(), add),
+            Origin::Records => snapshot.recompute_bins(span.range()).map(|bins| bins.for_each(add)),
+        })?;
+        Ok(recount)
+    }
+
+    /// Before anything is counted.
+    fn blank(config: &Config, snapshot: &Snapshot, span: &Span, charged: &Charged<'_>) -> Outcome<Self> {
         let blank = Blank::of(&config.tenants, snapshot, &span.range(), &span.zone, charged)?;
         let slots = |tariff: &&Tariff| tariff.is_by_slot().then(BTreeMap::new);
         let by_slot = charged.iter().map(|(tenant, tariff)| {
             let overhead = tariff.overhead.into();
             ((*tenant).to_owned(), Counted { slots: slots(tariff), overhead, ..Counted::default() })
         });
-        let mut recount = Self {
+        Ok(Self {
             span: span.clone(),
             tenants: by_slot.collect(),
             blank,
             unclassed: unclassed(config),
             decoded: [0; 3],
-        };
-        let mut pool = Pool::new(&config.tenants);
-        let mut result = Ok(());
-        let mut add = |row: &BinRow<'_>| {
-            if result.is_ok() {
-                result = recount.add(row, &mut pool);
-            }
-        };
-        match from {
-            Origin::Accounts => snapshot.tenants(span.range(), add)?,
-            Origin::Records => snapshot.recompute_bins(span.range())?.for_each(&mut add),
-        }
-        result?;
-        pool.share_out(|part| {
-            let Part { tenant, kind, class, start_ms, sums, .. } = part;
-            recount.put(tenant, kind, class, start_ms, sums)
-        })?;
+        })
+    }
+
+    /// Counts what one tenant used, from its accounts and those of the shared addresses that it is behind.
+    ///
+    /// # Errors
+    /// As [`Recount::of`].
+    pub(crate) fn of_one(
+        config: &Config,
+        snapshot: &Snapshot,
+        span: &Span,
+        charged: &Charged<'_>,
+        tenant: &str,
+    ) -> Outcome<Self> {
+        let mut recount = Self::blank(config, snapshot, span, charged)?;
+        let pool = Pool::behind(&config.tenants, &[tenant]);
+        let shared: Vec<String> = pool.names().map(str::to_owned).collect();
+        let names: Vec<&str> = std::iter::once(tenant).chain(shared.iter().map(String::as_str)).collect();
+        recount.count(pool, |add| snapshot.tenants_of(span.range(), &names, add))?;
         Ok(recount)
+    }
+
+    /// Adds all accounts that are read.
+    fn count(
+        &mut self,
+        mut pool: Pool,
+        read: impl FnOnce(&mut dyn FnMut(&BinRow<'_>)) -> Result<(), weir_store::Error>,
+    ) -> Outcome {
+        let mut result = Ok(());
+        read(&mut |row| {
+            if result.is_ok() {
+                result = self.add(row, &mut pool);
+            }
+        })?;
+        result?;
+        Ok(pool.share_out(|part| {
+            let Part { tenant, kind, class, start_ms, sums, .. } = part;
+            self.put(tenant, kind, class, start_ms, sums)
+        })?)
     }
 
     /// Adds an account; one of a shared address to what is shared out when all is there.

@@ -144,7 +144,7 @@ impl Report<'_> {
             return "no tenants: name them in weir.toml, [[tenant]] with name and networks\n".to_owned();
         }
         tenants.sort_by(|a, b| total(&b.1.used).cmp(&total(&a.1.used)).then(a.0.cmp(b.0)));
-        let whole: u128 = self.usage.tenants().map(|(_, usage)| total(&usage.used)).sum();
+        let whole = total(&self.usage.total().used);
         for (name, usage) in tenants {
             out.row(self.cells(name.to_owned(), &usage.used, whole));
             if self.hosts {

@@ -40,6 +40,8 @@ pub(crate) struct Wanted<'a> {
     /// Who is charged by which tariff, and the zone of its hours.
     pub(crate) charged: Charged<'a>,
     pub(crate) zone: &'a Zone,
+    /// Whose accounts are told apart, if not everybody's: of all others only what the balance needs is read.
+    pub(crate) of: Option<&'a [&'a str]>,
 }
 
 /// Everything that the accounts say of a span.
@@ -58,13 +60,25 @@ impl Account {
     /// There is no store, it is damaged, or a sum does not fit.
     pub(crate) fn read(config: &Config, wanted: &Wanted<'_>) -> Outcome<Self> {
         let snapshot = snapshot(config, Some(&wanted.range))?;
+        let asked = Asked::of(config, wanted.of);
+        let mut usage = asked.usage(config, &wanted.range);
+        let names = asked.names();
+        if let Some(names) = &names {
+            let mut result = Ok(());
+            snapshot.sums_of(wanted.range.clone(), names, |row| {
+                if result.is_ok() && row.tenant.is_none() {
+                    result = usage.add_others(kind(row.kind), row.exporter, counted(&row.counts));
+                }
+            })?;
+            result?;
+        }
         let mut sum = Sum {
-            usage: Usage::new(there(config, &wanted.range)),
+            usage,
             days: wanted.days.map(DailyByTenant::new),
             meters: meters(&config.tenants, &snapshot, wanted)?,
             unclassed: unclassed(config),
             run: Run::default(),
-            pool: Pool::new(&config.tenants),
+            pool: asked.pool.clone(),
         };
         let mut result = Ok(());
         let add = |row: &BinRow<'_>| {
@@ -72,34 +86,52 @@ impl Account {
                 result = sum.add(row);
             }
         };
-        match wanted.level {
-            Level::Tenants => snapshot.tenants(wanted.range.clone(), add)?,
-            Level::Hosts => snapshot.bins(wanted.range.clone(), add)?,
+        let range = wanted.range.clone();
+        match (wanted.level, &names) {
+            (Level::Tenants, None) => snapshot.tenants(range, add)?,
+            (Level::Tenants, Some(names)) => snapshot.tenants_of(range, names, add)?,
+            (Level::Hosts, None) => snapshot.bins(range, add)?,
+            (Level::Hosts, Some(names)) => snapshot.bins_of(range, names, add)?,
         }
         result?;
         sum.put()?;
-        sum.share_out()?;
+        sum.share_out(&asked)?;
         let meters = sum.meters.into_iter().map(|(name, metered)| (name.to_owned(), metered.meter)).collect();
         Ok(Self { days: sum.days, meters, ..Self::complete(&snapshot, &wanted.range, sum.usage)? })
     }
 
-    /// Reads what was used in a span (ms since 1970) as a whole, and by which hosts of one tenant, if any. Nothing is told
-    /// apart by time, so of most files only what they add up to is read.
+    /// Reads what was used in a span (ms since 1970) as a whole, by everybody or by one tenant; and by which hosts of that one,
+    /// if that is wanted. Nothing is told apart by time, so of most files only what they add up to is read.
     ///
     /// # Errors
     /// As [`Account::read`].
-    pub(crate) fn of_span(config: &Config, range: &Range<i64>, hosts_of: Option<&str>) -> Outcome<Self> {
+    pub(crate) fn of_span(
+        config: &Config,
+        range: &Range<i64>,
+        tenant: Option<&str>,
+        with_hosts: bool,
+    ) -> Outcome<Self> {
         let snapshot = snapshot(config, Some(range))?;
-        let (mut usage, mut pool) = (Usage::new(there(config, range)), Pool::new(&config.tenants));
+        let mut asked = Asked::of(config, tenant.as_slice().get(..1));
+        let mut usage = asked.usage(config, range);
         let mut result = Ok(());
-        snapshot.sums(range.clone(), |row| {
+        let mut add = |row: &SumRow<'_>| {
             if result.is_ok() {
-                result = add_sum(&mut usage, row, &pool);
+                result = add_sum(&mut usage, row, &asked);
             }
-        })?;
+        };
+        match &asked.names() {
+            None => snapshot.sums(range.clone(), add)?,
+            Some(names) => snapshot.sums_of(range.clone(), names, |row| {
+                // As of everybody: who has nothing but accounts of nothing is not there.
+                if row.counts != Counts::default() {
+                    add(row);
+                }
+            })?,
+        }
         result?;
-        share_out(&snapshot, range, &mut usage, &mut pool)?;
-        if let Some(tenant) = hosts_of.filter(|name| !pool.has(name)) {
+        share_out(&snapshot, range, &mut usage, &mut asked)?;
+        if let Some(tenant) = tenant.filter(|name| with_hosts && !asked.pool.has(name)) {
             let mut result = Ok(());
             snapshot.bins_of(range.clone(), &[tenant], |row| {
                 if let (Ok(()), Some(host)) = (&result, row.host) {
@@ -237,10 +269,13 @@ impl Sum<'_> {
     }
 
     /// Gives the members of shared addresses their parts.
-    fn share_out(&mut self) -> Outcome {
+    fn share_out(&mut self, asked: &Asked<'_>) -> Outcome {
         let Self { usage, days, meters, unclassed, pool, .. } = self;
         pool.share_out(|part| {
             let Part { tenant, kind, class, start_ms, sums, .. } = part;
+            if !asked.is_about(tenant) {
+                return Ok(());
+            }
             usage.add_part(part)?;
             if let Some(days) = days {
                 days.add(tenant, start_ms, kind, sums)?;
@@ -278,27 +313,66 @@ fn there<'a>(config: &'a Config, range: &Range<i64>) -> impl Iterator<Item = &'a
     there.map(|tenant| tenant.name.as_str())
 }
 
+/// Who is asked about, and the shared addresses that they are behind.
+struct Asked<'a> {
+    /// `None` is everybody.
+    tenants: Option<&'a [&'a str]>,
+    /// These, and the shared addresses: whose accounts are read.
+    names: Option<Vec<String>>,
+    pool: Pool,
+}
+
+impl<'a> Asked<'a> {
+    fn of(config: &Config, tenants: Option<&'a [&'a str]>) -> Self {
+        let Some(names) = tenants else {
+            return Self { tenants, names: None, pool: Pool::new(&config.tenants) };
+        };
+        let pool = Pool::behind(&config.tenants, names);
+        let mut names: Vec<String> = names.iter().copied().chain(pool.names()).map(str::to_owned).collect();
+        names.sort();
+        names.dedup();
+        Self { tenants, names: Some(names), pool }
+    }
+
+    /// Whose accounts are read, if not everybody's.
+    fn names(&self) -> Option<Vec<&str>> {
+        self.names.as_ref().map(|names| names.iter().map(String::as_str).collect())
+    }
+
+    fn is_about(&self, tenant: &str) -> bool {
+        self.tenants.is_none_or(|tenants| tenants.contains(&tenant))
+    }
+
+    /// Nothing yet, of them.
+    fn usage(&self, config: &Config, range: &Range<i64>) -> Usage {
+        Usage::new(there(config, range).filter(|tenant| self.is_about(tenant)))
+    }
+}
+
 /// Gives the members of shared addresses their parts, for which the slots of those are read.
-fn share_out(snapshot: &Snapshot, range: &Range<i64>, usage: &mut Usage, pool: &mut Pool) -> Outcome {
-    let shared: Vec<String> = pool.names().map(str::to_owned).collect();
+fn share_out(snapshot: &Snapshot, range: &Range<i64>, usage: &mut Usage, asked: &mut Asked<'_>) -> Outcome {
+    let shared: Vec<String> = asked.pool.names().map(str::to_owned).collect();
     if shared.is_empty() {
         return Ok(());
     }
     let shared: Vec<&str> = shared.iter().map(String::as_str).collect();
     let mut result = Ok(true);
-    snapshot.bins_of(range.clone(), &shared, |row| {
+    snapshot.tenants_of(range.clone(), &shared, |row| {
         if let (Ok(_), Some(name)) = (&result, row.tenant) {
-            result = pool.take(name, kind(row.kind), row.class, row.bin, counted(&row.counts));
+            result = asked.pool.take(name, kind(row.kind), row.class, row.bin, counted(&row.counts));
         }
     })?;
     result?;
-    Ok(pool.share_out(|part| usage.add_part(part))?)
+    asked.pool.share_out(|part| if asked.is_about(part.tenant) { Ok(usage.add_part(part)?) } else { Ok(()) })
 }
 
 /// Adds an account of the whole span; of a shared address, to what is shared out.
-fn add_sum(usage: &mut Usage, row: &SumRow<'_>, pool: &Pool) -> Outcome {
+fn add_sum(usage: &mut Usage, row: &SumRow<'_>, asked: &Asked<'_>) -> Outcome {
     let (kind, sums) = (kind(row.kind), counted(&row.counts));
-    if let Some(shared) = row.tenant.filter(|name| pool.has(name)) {
+    if asked.names.is_some() && row.tenant.is_none() {
+        return Ok(usage.add_others(kind, row.exporter, sums)?);
+    }
+    if let Some(shared) = row.tenant.filter(|name| asked.pool.has(name)) {
         return Ok(usage.add_shared(kind, shared, row.exporter, sums)?);
     }
     usage.add(kind, row.tenant, None, row.exporter, sums)?;

@@ -1,6 +1,6 @@
 //! Statements: what every tenant is told about a period.
 //!
-//! [`prepare`] reads the accounts once for all tenants; [`Prepared::one`] makes a tenant's [`Document`] of it, and
+//! [`prepare`] reads the accounts once for all tenants, [`prepare_of`] those of few; [`Prepared::one`] makes a tenant's [`Document`] of it, and
 //! [`Prepared::summary`] the manager's page, [`Prepared::group`] the paper of a group. What they look like is for [`report::statement`](crate::report::statement);
 //! here is what stands in them. The same accounts and the same configuration give the same bytes, whenever asked
 //! (Invariant 9).
@@ -28,7 +28,7 @@ use weir_account::group::Subtotals;
 use weir_account::shared::{Proportion, proportions};
 use weir_account::statement::Basis;
 use weir_account::usage::{TenantUsage, Used};
-use weir_account::{Group, Period, Span, Statement};
+use weir_account::{Group, Period, Span, Statement, Tenant};
 use weir_flow::Addr;
 
 /// All statements of a period.
@@ -48,12 +48,52 @@ pub(crate) struct Prepared {
 /// # Errors
 /// There is no store, it is damaged, or a sum does not fit.
 pub(crate) fn prepare(config: &Config, period: &Period) -> Outcome<Prepared> {
+    prepare_that(config, period, None)
+}
+
+/// The same for the statements of these tenants only: of the others no more is read than what the balance says of them.
+///
+/// # Errors
+/// As [`prepare`].
+pub(crate) fn prepare_of(config: &Config, period: &Period, tenants: &[&str]) -> Outcome<Prepared> {
+    prepare_that(config, period, Some(tenants))
+}
+
+/// A tenant's statement, made without those of others.
+///
+/// # Errors
+/// As [`prepare`] and [`Prepared::one`].
+pub(crate) fn one(config: &Config, period: &Period, tenant: &str) -> Outcome<Document> {
+    let prepared = prepare_of(config, period, &[tenant])?;
+    match prepared.account.usage.tenant(tenant) {
+        Some(_) => prepared.one(tenant),
+        // Who there is instead is said of everybody.
+        None => prepare(config, period)?.one(tenant),
+    }
+}
+
+/// The paper of a group, made without the statements of others.
+///
+/// # Errors
+/// As [`prepare`] and [`Prepared::group`].
+pub(crate) fn of_group(config: &Config, period: &Period, group: &Group) -> Outcome<Summary> {
+    let is_in = |tenant: &&Tenant| tenant.group.as_ref().is_some_and(|own| group.encloses(own));
+    let names: Vec<&str> = config.tenants.iter().filter(is_in).map(|tenant| tenant.name.as_str()).collect();
+    prepare_of(config, period, &names)?.group(group)
+}
+
+fn prepare_that(config: &Config, period: &Period, of: Option<&[&str]>) -> Outcome<Prepared> {
+    let mut charged = charged(config);
+    if let Some(of) = of {
+        charged.retain(|tenant, _| of.contains(tenant));
+    }
     let wanted = Wanted {
         range: period.from_ms()..period.to_ms(),
         level: Level::Hosts,
         days: Some(period),
-        charged: charged(config),
+        charged,
         zone: period.zone(),
+        of,
     };
     let account = Account::read(config, &wanted)?;
     let attribution = config.attribution();

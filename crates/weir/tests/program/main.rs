@@ -26,6 +26,7 @@
 //! | `group` | groups of tenants: their sums, their papers, what they may use |
 //! | `closing` | statements that stand: closed, adjusted, tampered with, explained, proved |
 //! | `reattribute` | whose records are, decided again; rooms that go from one tenant to another |
+//! | `alone` | one tenant asked about alone: is it the same as among all? |
 //! | `shared` | several behind one address: by their ports, or shared out in proportions |
 //! | `quota` | who used too much cannot send, by the kernel's counters |
 //! | `relay` | what goes onward: untouched, balanced, from the exporter's address, in another format |
@@ -45,6 +46,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail loudly")]
 
+mod alone;
 mod answers;
 mod archives;
 mod bad_input;

@@ -106,7 +106,7 @@ fn papers(config: &Config, order: &Order<'_>) -> Outcome<(Papers, String)> {
         let kept = forms.filter_map(|form| paper.bytes(form).ok().map(|bytes| named(form, bytes)));
         return Ok((kept.collect(), closed(&paper)?));
     }
-    let document = statement::prepare(config, order.period)?.one(order.tenant)?;
+    let document = statement::one(config, order.period, order.tenant)?;
     let papers = vec![
         named("json", format!("{:#}\n", document.json()).into_bytes()),
         named("text", document.text().into_bytes()),
@@ -124,14 +124,12 @@ fn closed(paper: &Paper) -> Outcome<String> {
 /// The tenant's accounts of five minutes.
 fn accounts(snapshot: &Snapshot, order: &Order<'_>, pack: &mut Pack) -> Outcome {
     let mut all: BTreeMap<(i64, usize, Option<Addr>, Addr), [u128; 5]> = BTreeMap::new();
-    snapshot.bins(range(order.period), |row| {
+    snapshot.bins_of(range(order.period), &[order.tenant], |row| {
         let Some(way) = WAYS.iter().position(|way| *way == row.kind.word()) else { return };
-        if row.tenant == Some(order.tenant) {
-            let c = row.counts;
-            let counts = [c.octets, c.packets, c.flows, c.measured_octets, c.measured_packets];
-            let sums = all.entry((row.bin, way, row.host, row.exporter)).or_default();
-            sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += u128::from(count));
-        }
+        let c = row.counts;
+        let counts = [c.octets, c.packets, c.flows, c.measured_octets, c.measured_packets];
+        let sums = all.entry((row.bin, way, row.host, row.exporter)).or_default();
+        sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += u128::from(count));
     })?;
     let texts = ["way", "host", "exporter"].map(|name| Head::new(name, Kind::Text));
     let sums = ["octets", "packets", "flows", "measured_octets", "measured_packets"];

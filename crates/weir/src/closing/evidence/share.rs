@@ -20,9 +20,14 @@ pub(super) fn write(config: &Config, snapshot: &Snapshot, order: &Order<'_>, pac
     // By the rule that the statement was made with.
     let closed = kept::kept(config, order.tenant, order.period)?;
     let closed = closed.map(|paper| paper.configuration()).transpose()?;
-    let mut pool = Pool::new(&closed.as_ref().unwrap_or(config).tenants);
+    let mut pool = Pool::behind(&closed.as_ref().unwrap_or(config).tenants, &[order.tenant]);
+    let shared: Vec<String> = pool.names().map(str::to_owned).collect();
+    if shared.is_empty() {
+        return Ok(());
+    }
+    let shared: Vec<&str> = shared.iter().map(String::as_str).collect();
     let mut result = Ok(());
-    snapshot.tenants(range(order.period), |row| {
+    snapshot.tenants_of(range(order.period), &shared, |row| {
         let (Some(name), Some(kind)) = (row.tenant, Way::by_name(row.kind.word())) else { return };
         if result.is_ok() && kind.has_tenant() {
             let sums = Sums::new(row.counts.octets, row.counts.packets, row.counts.flows);

@@ -113,8 +113,7 @@ pub(crate) fn explain(config: &Config, statement: &str, line: Option<&str>) -> O
     let figures = Figures::parse(&kept.figures).ok_or_else(|| {
         Failure::new(format!("the figures of statement {} cannot be read: run `weir verify`", kept.number))
     })?;
-    let stands =
-        again.stands(&books)?.remove(&kept.tenant).map_or_else(|| figures.clone(), |(_, stands)| stands);
+    let stands = again.stands_of(&books, &kept.tenant, &figures)?;
     let asked = asked(line, tariff, &figures)?;
     let has_records = Origin::best(&snapshot, &again.span) == Some(Origin::Records);
     let mut ways = Vec::new();
@@ -229,9 +228,11 @@ fn ways(charge: &Charge) -> &'static [usize] {
 fn accounts(snapshot: &Snapshot, again: &Again, tenant: &str, asked: &Asked) -> Outcome<Accounts> {
     let way = WAYS.get(asked.at).copied().unwrap_or_default();
     let mut accounts = Accounts::default();
-    let mut pool = Pool::new(&again.config.tenants);
+    let mut pool = Pool::behind(&again.config.tenants, &[tenant]);
+    let shared: Vec<String> = pool.names().map(str::to_owned).collect();
+    let names: Vec<&str> = std::iter::once(tenant).chain(shared.iter().map(String::as_str)).collect();
     let mut taken = Ok(());
-    snapshot.bins(again.span.range(), |row| {
+    snapshot.bins_of(again.span.range(), &names, |row| {
         if row.kind.word() != way || !asked.takes(row.class) {
             return;
         }
@@ -328,7 +329,7 @@ fn records(snapshot: &Snapshot, again: &Again, filter: Filter) -> Outcome<Record
 /// The bill by the tariff that the period was closed with.
 fn bill(snapshot: &Snapshot, again: &Again, tenant: &str, tariff: &Tariff) -> Outcome<(String, Json)> {
     let charged = [(tenant, tariff)].into();
-    let recount = Recount::of(&again.config, snapshot, &again.span, &charged, Origin::Accounts)?;
+    let recount = Recount::of_one(&again.config, snapshot, &again.span, &charged, tenant)?;
     let bill = recount.bill(tenant, tariff)?;
     let period = Period::parse(&again.closed.closing.period, &again.span.zone, again.config.day)
         .map_err(|error| Failure::new(error.to_string()))?;
