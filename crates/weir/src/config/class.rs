@@ -125,7 +125,7 @@ impl Reader {
 
     /// The classes that tariffs name must be there; but of a file of tariffs only, nobody knows.
     pub(super) fn classes_of_tariffs(&mut self, root: Table<'_>, classes: &Classes, tariffs: &[Tariff]) {
-        if !root.contains_key("class") && !root.contains_key("tenant") {
+        if !root.contains_key("class") && !root.contains_key("tenant") && self.apart.is_empty() {
             return;
         }
         for ((_, at), tariff) in self.tables(root, "tariff").into_iter().zip(tariffs) {

@@ -3,6 +3,7 @@
 //! [`read()`] goes through the parsed document itself and notes every `Mistake` with its place, so that one run
 //! of `weir check` says all there is to mend; what it gives is [`Config`], in which nothing needs checking again.
 
+mod apart;
 mod block;
 mod cache;
 pub(crate) mod class;

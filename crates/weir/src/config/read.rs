@@ -1,8 +1,11 @@
 //! From TOML to [`Config`]: every key known, every value checked, every mistake noted with its place.
 
+use super::apart::{self, Apart};
 use super::mistake::{Mistake, nearest, zone_meant};
+use super::statement::Own;
 use super::tenant::Beside;
 use super::{Config, Exporter, Listen};
+use std::collections::BTreeMap;
 use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -54,6 +57,9 @@ pub(crate) fn read_kept(text: &str) -> Result<Config, Vec<Mistake>> {
 }
 
 fn read_with(text: &str, opens_files: bool) -> Result<Config, Vec<Mistake>> {
+    if let Some(config) = read_apart(text, opens_files) {
+        return Ok(config);
+    }
     let document = match DeTable::parse(text) {
         Ok(document) => document,
         Err(error) => {
@@ -66,10 +72,24 @@ fn read_with(text: &str, opens_files: bool) -> Result<Config, Vec<Mistake>> {
             return Err(vec![Mistake::new(place, message, "see https://toml.io for the syntax")]);
         }
     };
-    let mut reader = Reader { mistakes: Vec::new(), has_mail: false, opens_files };
+    let mut reader = Reader::new(Apart::default(), opens_files);
     let config = reader.config(document.get_ref());
     reader.mistakes.sort_by_key(|m| m.place.start);
     if reader.mistakes.is_empty() { Ok(config) } else { Err(reader.mistakes) }
+}
+
+/// A configuration of which the tables of tenants are read one by one; `None` if it has a mistake, whose place only the
+/// whole has, or cannot be read so.
+fn read_apart(text: &str, opens_files: bool) -> Option<Config> {
+    let (rest, apart) = apart::split(text, &TABLES)?;
+    let document = DeTable::parse(&rest).ok()?;
+    // Two ways of writing tenants in one document are a mistake.
+    if document.get_ref().contains_key("tenant") {
+        return None;
+    }
+    let mut reader = Reader::new(apart, opens_files);
+    let config = reader.config(document.get_ref());
+    reader.mistakes.is_empty().then_some(config)
 }
 
 /// A value and its place.
@@ -84,9 +104,17 @@ pub(super) struct Reader {
     pub(super) has_mail: bool,
     /// Whether files that the configuration names are read.
     pub(super) opens_files: bool,
+    /// Tables of tenants that are not in the document.
+    pub(super) apart: Apart,
+    /// What tenants want of their statements, by name, as far as they were read.
+    pub(super) own: BTreeMap<String, Own>,
 }
 
 impl Reader {
+    fn new(apart: Apart, opens_files: bool) -> Self {
+        Self { mistakes: Vec::new(), has_mail: false, opens_files, apart, own: BTreeMap::new() }
+    }
+
     fn config(&mut self, root: &DeTable<'_>) -> Config {
         let mut config = Config::default();
         self.has_mail = root.contains_key("mail");

@@ -123,26 +123,18 @@ impl Reader {
             statements.hosts = hosts.and_then(|n| usize::try_from(n).ok()).unwrap_or(HOSTS);
             statements.currencies = self.currencies(table);
         }
-        statements.tenants = self.own(root);
+        statements.tenants = std::mem::take(&mut self.own);
         statements
     }
 
-    fn own(&mut self, root: &DeTable<'_>) -> BTreeMap<String, Own> {
-        let mut tenants = BTreeMap::new();
-        // That it is a list of tables is seen to where tenants are read.
-        let Some(DeValue::Array(list)) = root.get("tenant").map(toml::Spanned::get_ref) else {
-            return tenants;
-        };
-        for item in list.iter() {
-            let DeValue::Table(table) = item.get_ref() else { continue };
-            let own = Own { language: self.language(table), unit: self.unit(table) };
-            if let (Some(DeValue::String(name)), true) =
-                (table.get("name").map(toml::Spanned::get_ref), own != Own::default())
-            {
-                tenants.insert(name.to_string(), own);
-            }
+    /// What a tenant wants of its statements, if anything.
+    pub(super) fn own(&mut self, table: Table<'_>) {
+        let own = Own { language: self.language(table), unit: self.unit(table) };
+        if let (Some(DeValue::String(name)), true) =
+            (table.get("name").map(toml::Spanned::get_ref), own != Own::default())
+        {
+            self.own.insert(name.to_string(), own);
         }
-        tenants
     }
 
     pub(super) fn language(&mut self, table: Table<'_>) -> Option<Language> {

@@ -43,6 +43,15 @@ pub(super) type Stands = (Range<usize>, Vec<Range<usize>>);
 impl Reader {
     pub(super) fn tenants(&mut self, root: &DeTable<'_>, beside: &Beside<'_>) -> Tenants {
         let (mut tenants, mut places) = (Vec::new(), Vec::new());
+        for piece in std::mem::take(&mut self.apart).pieces() {
+            match DeTable::parse(piece) {
+                Ok(table) => {
+                    let found = self.tenant(table.get_ref(), &(0..0), beside);
+                    tenants.extend(found.map(|(tenant, _)| tenant));
+                }
+                Err(error) => self.note(0..0, error.message(), ""),
+            }
+        }
         for (table, at) in self.tables(root, "tenant") {
             let Some((tenant, networks)) = self.tenant(table, &at, beside) else { continue };
             tenants.push(tenant);
@@ -85,6 +94,7 @@ impl Reader {
         let tariff = self.tariff_of(table, beside.tariffs);
         let exporters = self.exporters_of(table, beside.exporters);
         let group = self.group_of(table);
+        self.own(table);
         let own = Tenant {
             name: name?,
             networks,
