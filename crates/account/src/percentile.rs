@@ -152,7 +152,7 @@ impl fmt::Display for NoPercentile {
             Self::Missing(slots) => {
                 write!(
                     f,
-                    "{slots} slots of five minutes have no data, and the tariff says `missing = \"refuse\"`"
+                    "{slots} slots of five minutes have no data, and the percentile's rule is `missing = \"refuse\"`"
                 )
             }
             Self::Percent => f.write_str("a percentile is above 0 and at most 100"),
