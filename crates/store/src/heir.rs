@@ -6,6 +6,7 @@
 
 use crate::Error;
 use crate::disk::Disk;
+use crate::journal::Damage;
 use crate::manifest::{Hex, Manifest, PartFile, Remains, SegmentFile};
 use crate::snapshot::SegmentEntry;
 use std::fmt;
@@ -48,8 +49,13 @@ impl Heir {
         ended.saturating_add(self.keep_ms) > now_ms
     }
 
-    /// Takes over its roll-up of a segment; `None` if there is none.
-    fn adopt(&self, disk: &Disk, segment: &SegmentFile) -> Result<Option<PartFile>, Error> {
+    /// Takes over its roll-up of a segment; `None` if there is none. One that is there and cannot be used is lost.
+    fn adopt(
+        &self,
+        disk: &Disk,
+        segment: &SegmentFile,
+        lost: &mut Vec<Damage>,
+    ) -> Result<Option<PartFile>, Error> {
         // A segment is `flows/DAY/NAME.parquet`.
         let mut inside = Path::new(&segment.name).components();
         inside.next();
@@ -59,9 +65,14 @@ impl Heir {
         let bytes = match fs::read(&source) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(Error::io(&source, "read", error)),
+            // Records are given up for room or for their age: neither waits until somebody has mended a file beside the store.
+            Err(error) => {
+                lost.push(Error::io(&source, "read", error).into_damage());
+                return Ok(None);
+            }
         };
         if !(self.judge)(&SegmentEntry::new(disk.root(), segment), &bytes) {
+            lost.push(Error::damaged(&source, "it is no roll-up of its segment").into_damage());
             return Ok(None);
         }
         let name = format!("{FOLDER}/{}/{stem}.{}.part", day.display(), self.name);
@@ -71,18 +82,19 @@ impl Heir {
     }
 }
 
-/// What is kept of segments that are given up now; its files are durable, and not of the store yet.
+/// What is kept of segments that are given up now; its files are durable, and not of the store yet. And roll-ups that were to be
+/// kept and cannot be.
 pub(crate) fn adopt(
     disk: &Disk,
     heirs: &[Heir],
     segments: &[SegmentFile],
     now_ms: i64,
-) -> Result<Vec<Remains>, Error> {
-    let mut all = Vec::new();
+) -> Result<(Vec<Remains>, Vec<Damage>), Error> {
+    let (mut all, mut lost) = (Vec::new(), Vec::new());
     for segment in segments {
         let mut parts = Vec::new();
         for heir in heirs.iter().filter(|heir| heir.wants(segment.ended(), now_ms)) {
-            match heir.adopt(disk, segment) {
+            match heir.adopt(disk, segment, &mut lost) {
                 Ok(part) => parts.extend(part),
                 // Segments are given up for the room that they take: where there is none for a copy, that comes first.
                 Err(error) if error.is_full() => {}
@@ -93,7 +105,7 @@ pub(crate) fn adopt(
             all.push(Remains { segment: segment.clone(), parts });
         }
     }
-    Ok(all)
+    Ok((all, lost))
 }
 
 /// The names of what was kept long enough. What has no heir any more is kept: nobody said how long.

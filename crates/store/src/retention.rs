@@ -30,6 +30,8 @@ pub struct Retired {
     pub bytes: u64,
     /// Flow records in them.
     pub rows: u64,
+    /// Roll-ups of them that were to be kept longer, and could not be read.
+    pub rollups_lost: u64,
 }
 
 impl Retired {
@@ -38,6 +40,7 @@ impl Retired {
         self.files += other.files;
         self.bytes += other.bytes;
         self.rows += other.rows;
+        self.rollups_lost += other.rollups_lost;
     }
 }
 
@@ -102,12 +105,16 @@ impl Writer {
         if names.is_empty() {
             return Ok(retired);
         }
-        let remains = heir::adopt(&self.disk, &self.heirs, segments, now_ms)?;
+        let (remains, lost) = heir::adopt(&self.disk, &self.heirs, segments, now_ms)?;
+        retired.rollups_lost = lost.len() as u64;
         retired.files = names.len() as u64;
-        let flows_before = retention.flows_before.unwrap_or(i64::MIN);
-        let accounts_before = retention.accounts_before.unwrap_or(i64::MIN);
+        // Only of what goes now: as long as no account is given up, all of them are there, however old they may be.
+        let until = |before: Option<i64>, is_any: bool| before.filter(|_| is_any).unwrap_or(i64::MIN);
+        let flows_before = until(retention.flows_before, !segments.is_empty());
+        let accounts_before = until(retention.accounts_before, !small.is_empty());
         let line = Retire { at: now_ms, flows_before, accounts_before, names: names.clone(), remains };
         self.log.append(&self.disk, Line::Retire(line))?;
+        self.damage.extend(lost);
         for name in names {
             self.disk.remove(&self.disk.path(&name))?;
         }

@@ -576,6 +576,32 @@ fn rollups_go_over_to_the_store_with_their_segment_or_not_at_all_wherever_it_die
 }
 
 #[test]
+fn a_rollup_that_cannot_be_read_keeps_no_record_from_going() {
+    let folder = TempDir::new().unwrap();
+    let (mut writer, days) = three_days(&Disk::new(folder.path()));
+    let segments = writer.log.manifest.files().segments;
+    let parts = segments.iter().map(|segment| {
+        folder.path().join(segment.name.replace("flows/", "rollups/a/").replace(".parquet", ".part"))
+    });
+    let parts: Vec<_> = parts.collect();
+    for part in &parts[1..] {
+        std::fs::create_dir_all(part.parent().unwrap()).unwrap();
+        std::fs::write(part, "whole").unwrap();
+    }
+    // A folder is not to be read as a file.
+    std::fs::create_dir_all(&parts[0]).unwrap();
+    let judge: crate::Judge = std::sync::Arc::new(|_: &crate::SegmentEntry, bytes: &[u8]| bytes == b"whole");
+    writer.set_heirs(vec![crate::Heir { name: "a".to_owned(), keep_ms: 10 * 86_400_000, judge }]);
+    let until = Retention { flows_before: Some(NOON + 2 * 86_400_000), ..Retention::default() };
+    let retired = writer.retire(until, NOON).unwrap();
+    assert_eq!((retired.rows, retired.rollups_lost), (2, 1));
+    assert_eq!(rows(folder.path()), sample::sorted(&days[2..]));
+    assert_eq!(files(&folder.path().join("rolled")).len(), 1);
+    let damage = writer.take_damage();
+    assert_eq!(damage.iter().map(|one| &one.path).collect::<Vec<_>>(), [&parts[0]]);
+}
+
+#[test]
 fn a_flipped_bit_anywhere_in_the_manifest_is_an_error_that_names_it() {
     let folder = TempDir::new().unwrap();
     let (mut writer, _) = Writer::open(folder.path(), SMALL).unwrap();

@@ -186,6 +186,49 @@ fn a_manifest_written_anew_says_the_same_and_its_names_go_on() {
     assert!(writer.is_imported(&DIGEST).is_some());
 }
 
+/// Until 23 November 2026 a checkpoint had only the later of two instants for flows: as many may be gone.
+#[test]
+fn a_checkpoint_of_before_is_read_with_care() {
+    let read = |fields: &str| {
+        let first = format!(r#"{{"weir_store":{}}}"#, crate::manifest::FORMAT);
+        let second = format!(r#"{{"checkpoint":{{"lines":9,"sealed":0,"units":[]{fields}}}}}"#);
+        let line = |json: String| format!("{:08x} {json}\n", crc32c::crc32c(json.as_bytes()));
+        let folder = TempDir::new().unwrap();
+        std::fs::write(folder.path().join(crate::manifest::NAME), line(first) + &line(second)).unwrap();
+        let manifest = crate::manifest::Manifest::read(folder.path()).unwrap();
+        (manifest.flows_before, manifest.accounts_before)
+    };
+    assert_eq!(read(r#","accounts_before":5,"retired_before":9"#), (Some(9), Some(5)));
+    assert_eq!(read(r#","accounts_before":-9223372036854775808,"retired_before":9"#), (Some(9), None));
+    assert_eq!(read(""), (None, None));
+}
+
+/// What is given up of one is not given up of the other.
+#[test]
+fn records_and_accounts_are_given_up_apart() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path();
+    let (mut writer, _) = Writer::open_on(immortal(path), SMALL).unwrap();
+    one_by_one(&mut writer, &hours(60), NOON).unwrap();
+    let gone = || {
+        let snapshot = Snapshot::open(path).unwrap();
+        (snapshot.flows_before(), snapshot.accounts_before(), snapshot.whole_from())
+    };
+    assert_eq!(gone(), (None, None, i64::MIN));
+    // Nothing is so old: all is there, however old it may be.
+    let ancient = Retention { flows_before: Some(1), accounts_before: Some(1) };
+    writer.retire(ancient, NOON).unwrap();
+    assert_eq!(gone(), (None, None, i64::MIN));
+    let flows_before = Some(NOON + 4 * HOUR);
+    writer.retire(Retention { flows_before, accounts_before: Some(1) }, NOON).unwrap();
+    assert_eq!(gone(), (flows_before, None, NOON + 4 * HOUR));
+    let accounts_before = Some(NOON + 5 * HOUR);
+    writer.retire(Retention { flows_before: None, accounts_before }, NOON).unwrap();
+    assert_eq!(gone(), (flows_before, accounts_before, NOON + 5 * HOUR));
+    // Records without accounts are no damage.
+    assert_eq!(verify(path).unwrap().problems.len(), 0);
+}
+
 #[test]
 fn a_manifest_is_written_anew_when_most_of_it_is_history() {
     let folder = TempDir::new().unwrap();

@@ -125,6 +125,7 @@ metrics! {
     STORE_OVER = Gauge "weir_store_is_over_budget" [] "1 while accounts and the journal alone take more than the budget, 0 otherwise.";
     STORE_RETIRED_FLOWS = Counter "weir_store_retired_flows_total" [] "Flow records that were given up for room or for their age.";
     STORE_RETIRED_BYTES = Counter "weir_store_retired_bytes_total" [] "Bytes of the files that were given up for room or for their age.";
+    STORE_ROLLUPS_LOST = Counter "weir_store_rollups_lost_total" [] "Roll-ups with `keep` that could not be read when their records were given up: they are not kept.";
     STORE_RETIRED = Gauge "weir_store_retired_before_timestamp_seconds" [] "Flow records before this were given up for room or for their age; absent if none were.";
     STORE_ACCOUNTS_RETIRED = Gauge "weir_store_accounts_retired_before_timestamp_seconds" [] "Accounts before this were given up for their age; absent if none were.";
     STORE_WRITING = Gauge "weir_store_is_storing" [] "1 while what arrives is stored, 0 while the disk refuses.";

@@ -177,6 +177,7 @@ fn document(hub: &Hub, now_ms: i64) -> Json {
             "accounts_retired_before_ms": status.accounts_before,
             "retired_flows": outlook.map(|outlook| outlook.retired.rows),
             "retired_bytes": outlook.map(|outlook| outlook.retired.bytes),
+            "rollups_lost": outlook.map(|outlook| outlook.retired.rollups_lost),
             "is_over_budget": outlook.map(|outlook| outlook.is_over_budget),
             "outage": hub.outage(),
         },

@@ -247,6 +247,7 @@ fn room(outlook: &Outlook, page: &mut Page) {
     page.one(&m::STORE_OVER, u8::from(*is_over_budget));
     page.one(&m::STORE_RETIRED_FLOWS, retired.rows);
     page.one(&m::STORE_RETIRED_BYTES, retired.bytes);
+    page.one(&m::STORE_ROLLUPS_LOST, retired.rollups_lost);
 }
 
 fn quota(figures: &Figures, now_ms: i64, page: &mut Page) {

@@ -56,7 +56,11 @@ fn outlook() -> Outlook {
         detail_ms: Some(43_500),
         accounts_ms: None,
     };
-    Outlook { forecast, retired: Retired { files: 1, bytes: 7000, rows: 12 }, is_over_budget: true }
+    Outlook {
+        forecast,
+        retired: Retired { files: 1, bytes: 7000, rows: 12, rollups_lost: 1 },
+        is_over_budget: true,
+    }
 }
 
 #[test]
@@ -94,8 +98,8 @@ fn every_metric_is_on_the_page_and_nothing_else_is() {
     assert_eq!(
         missing,
         [
-            "weir_store_retired_before_timestamp_seconds",
-            "weir_store_accounts_retired_before_timestamp_seconds"
+            "weir_store_accounts_retired_before_timestamp_seconds",
+            "weir_store_retired_before_timestamp_seconds"
         ]
     );
 }

@@ -1,6 +1,6 @@
 //! The daemon that has the store, as it says of itself.
 
-use crate::report::number::{count, duration, grouped};
+use crate::report::number::{count, duration, grouped, things};
 use serde_json::Value as Json;
 use std::fmt::Write;
 
@@ -82,6 +82,13 @@ fn store(daemon: &Json, out: &mut String) -> std::fmt::Result {
         let bytes = size(number("retired_bytes").unwrap_or_default());
         writeln!(out, "            given up since the start: {} records, {bytes}", grouped(flows))?;
     }
+    if let Some(lost) = number("rollups_lost").filter(|lost| *lost > 0) {
+        writeln!(
+            out,
+            "  ✗ {} of records that were given up could not be read and are not kept; the log names them",
+            things(lost, "roll-up")
+        )?;
+    }
     if store["is_over_budget"] == true {
         writeln!(out, "  ✗ accounts and the journal alone take more than the budget: raise [store] disk")?;
     }
@@ -140,7 +147,7 @@ mod tests {
             "store": {
                 "unsealed_rows": 12345, "segment_bytes": 5u64 << 30, "account_bytes": 1u64 << 30, "segments": 9,
                 "disk_budget_bytes": 200u64 << 30, "disk_free_bytes": 1536,
-                "retired_flows": 1_234_567, "retired_bytes": 3u64 << 20, "is_over_budget": true,
+                "retired_flows": 1_234_567, "retired_bytes": 3u64 << 20, "rollups_lost": 2, "is_over_budget": true,
             },
             "listeners": [{
                 "listener": "udp [::]:2055", "datagrams": 10, "sessions": 2, "kernel_drops": 1234,
@@ -154,6 +161,7 @@ mod tests {
             "  memory    300.0 MiB of 2.0 GiB; the most of it: journal 150.0 MiB, program 999 B\n",
             "6.0 GiB in 9 segments and their accounts, of a budget of 200.0 GiB; 1.5 KiB free\n",
             "            given up since the start: 1,234,567 records, 3.0 MiB\n",
+            "  ✗ 2 roll-ups of records that were given up could not be read and are not kept; the log names them\n",
             "  ✗ accounts and the journal alone take more than the budget: raise [store] disk\n",
             "    its buffer has 208.0 KiB of 64.0 MiB: sysctl -w net.core.rmem_max=67108864\n",
             "  books     every datagram has its fate and every octet its place\n",
