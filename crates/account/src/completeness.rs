@@ -149,10 +149,13 @@ pub struct Completeness {
     /// out; negative values are rows of the kind that take back.
     pub reasons: Vec<(String, i64)>,
     /// The octets that arrived of those estimated to have been sent, or that exporters say they could not send.
-    /// `None` if nothing was, or nothing is known of the span. Below 100.00 % whenever anything is missing.
+    /// `None` if nothing was, or nothing is known of the span or of a part of it. Below 100.00 % whenever anything is missing.
     pub percent: Option<Percent>,
     /// Whole hours in which nothing was heard; `None` if nobody asked.
     pub silences: Option<Vec<Silence>>,
+    /// Accounts and counts of before this, ms since 1970, were given up, and the span begins before it: then nobody knows
+    /// how complete it is, and there is no percentage.
+    pub given_up_before: Option<i64>,
 }
 
 /// Adds up health rows.
@@ -164,6 +167,7 @@ pub struct Builder {
     /// Hours since 1970 in which anything was heard.
     hours: BTreeSet<i64>,
     silences: Option<Vec<Silence>>,
+    given_up_before: Option<i64>,
 }
 
 impl Completeness {
@@ -191,6 +195,13 @@ impl Builder {
         }
         self.total.add(counter, row.value)?;
         self.sources.entry((row.exporter, row.domain)).or_default().add(counter, row.value)
+    }
+
+    /// Says that of a part of the span, before `before_ms`, accounts and counts were given up.
+    #[must_use]
+    pub const fn given_up(mut self, before_ms: i64) -> Self {
+        self.given_up_before = Some(before_ms);
+        self
     }
 
     /// Looks for whole hours (UTC) within `[from_ms, to_ms)` without any datagram. Call after all rows were
@@ -234,8 +245,9 @@ impl Builder {
             total,
             sources,
             reasons: self.reasons.into_iter().filter(|(_, value)| *value != 0).collect(),
-            percent: percent(octets, &total, is_missing_any),
+            percent: percent(octets, &total, is_missing_any).filter(|_| self.given_up_before.is_none()),
             silences: self.silences,
+            given_up_before: self.given_up_before,
         }
     }
 }
@@ -374,6 +386,15 @@ mod tests {
         // Missing, of unknown size.
         assert_eq!(percent(&[datagrams.clone(), row(A, "socket_drops", 1)], 5).as_deref(), Some("99.99 %"));
         assert_eq!(percent(&[datagrams, row(A, "undecodable:x", 1)], 5).as_deref(), Some("99.99 %"));
+    }
+
+    #[test]
+    fn nobody_knows_how_complete_it_is_where_counts_were_given_up() {
+        let mut builder = Completeness::builder();
+        builder.add(&row(A, "datagrams", 1)).unwrap();
+        assert_eq!(builder.clone().finish(5).percent.map(Percent::hundredths), Some(10_000));
+        let found = builder.given_up(86_400_000).finish(5);
+        assert_eq!((found.percent, found.given_up_before), (None, Some(86_400_000)));
     }
 
     #[test]

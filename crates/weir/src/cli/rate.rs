@@ -63,7 +63,11 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         let bill = tariff.rate(meter).map_err(|error| Failure::new(format!("{tenant}: {error}")))?;
         bills.push(Charged { tenant, tariff, bill });
     }
-    report::print(&Report { period: &period, unit: config.unit, bills }.render(form))
+    let given_up_before = account.completeness.given_up_before;
+    if let Some(before) = given_up_before {
+        eprintln!("weir: {}: these bills are of that", report::completeness::given_up(before, period.zone()));
+    }
+    report::print(&Report { period: &period, unit: config.unit, bills, given_up_before }.render(form))
 }
 
 /// Those of the tenants that were asked for.

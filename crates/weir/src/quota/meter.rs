@@ -6,6 +6,7 @@ use super::whose::Whose;
 use crate::config::Config;
 use crate::config::quota::{Cycle, Each, Quota};
 use crate::exit::{Failure, Outcome};
+use crate::statement::given_up;
 use std::collections::HashMap;
 use std::ops::Range;
 use weir_account::class::OTHER;
@@ -37,6 +38,8 @@ pub(crate) struct Reading {
     pub(crate) silent: Vec<(Addr, i64)>,
     /// From when on exporters may not have told all yet, ms since 1970.
     pub(crate) untold_ms: i64,
+    /// Accounts of before this, ms since 1970, were given up, and a cycle begins before it: of that, used says less.
+    pub(crate) given_up_before: Option<i64>,
 }
 
 /// One subject of one quota.
@@ -342,7 +345,8 @@ pub(crate) fn read(config: &Config, snapshot: &Snapshot, now_ms: i64) -> Outcome
         of_quota.sort_by(|a, b| b.seen.used.cmp(&a.seen.used).then_with(|| a.whose.cmp(&b.whose)));
         metered.extend(of_quota);
     }
-    Ok(Reading { now_ms, metered, silent, untold_ms })
+    let given_up_before = given_up(snapshot, &(first..last));
+    Ok(Reading { now_ms, metered, silent, untold_ms, given_up_before })
 }
 
 /// Nothing was used by a subject that no bin names any more.

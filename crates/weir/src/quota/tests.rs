@@ -77,7 +77,13 @@ pub(super) fn reading(day: i64, used: &[(&str, u64)]) -> Reading {
         seen: seen(*used),
         more: Some(0),
     };
-    Reading { now_ms, metered: used.iter().map(metered).collect(), silent: Vec::new(), untold_ms: now_ms }
+    Reading {
+        now_ms,
+        metered: used.iter().map(metered).collect(),
+        silent: Vec::new(),
+        untold_ms: now_ms,
+        given_up_before: None,
+    }
 }
 
 /// A world of one set, that may end the program before or after its `fatal`th step.

@@ -24,6 +24,8 @@ pub(crate) struct Report<'a> {
     pub(crate) period: &'a weir_account::Period,
     pub(crate) unit: Unit,
     pub(crate) bills: Vec<Charged<'a>>,
+    /// Accounts of before this, ms since 1970, were given up, and the period begins before it.
+    pub(crate) given_up_before: Option<i64>,
 }
 
 impl Report<'_> {
@@ -42,7 +44,7 @@ impl Report<'_> {
 
     fn document(&self) -> Json {
         let zone = self.period.zone();
-        json!({
+        let mut document = json!({
             "period": {
                 "name": self.period.name(),
                 "from": self.period.from(),
@@ -50,7 +52,11 @@ impl Report<'_> {
                 "zone": zone.name(),
             },
             "bills": self.bills.iter().map(|charged| document(charged, zone)).collect::<Vec<_>>(),
-        })
+        });
+        if let (Some(before), Some(map)) = (self.given_up_before, document.as_object_mut()) {
+            map.insert("accounts_given_up_before".to_owned(), json!(zone.rfc3339(before)));
+        }
+        document
     }
 
     fn csv(&self) -> String {

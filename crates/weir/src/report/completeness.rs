@@ -11,6 +11,9 @@ pub(crate) fn document(completeness: &Completeness, zone: &Zone) -> Json {
     let mut document = counts(&completeness.total);
     if let Some(map) = document.as_object_mut() {
         map.insert("percent".to_owned(), json!(completeness.percent.map(|p| p.to_string())));
+        if let Some(before) = completeness.given_up_before {
+            map.insert("accounts_given_up_before".to_owned(), json!(zone.rfc3339(before)));
+        }
         let reasons = completeness.reasons.iter().map(|(reason, n)| (reason.clone(), json!(n)));
         map.insert("reasons".to_owned(), Json::Object(reasons.collect::<Map<_, _>>()));
         let sources = completeness.sources.iter().map(|source| {
@@ -59,6 +62,12 @@ fn counts(c: &Counts) -> Json {
     })
 }
 
+/// That accounts were given up, for people.
+pub(crate) fn given_up(before_ms: i64, zone: &Zone) -> String {
+    let before = zone.rfc3339(before_ms);
+    format!("accounts before {before} were given up to make room: what is here is from then on")
+}
+
 /// The line for people: how complete, then only what is not as it should be, a line each.
 pub(crate) fn lines(
     completeness: &Completeness,
@@ -67,9 +76,15 @@ pub(crate) fn lines(
     exporter: &dyn Fn(weir_flow::Addr) -> String,
 ) -> String {
     let c = &completeness.total;
-    let percent =
-        completeness.percent.map_or_else(|| "nothing decoded".to_owned(), |p| format!("{p} complete"));
+    let percent = match (completeness.percent, completeness.given_up_before) {
+        (Some(percent), _) => format!("{percent} complete"),
+        (None, Some(_)) => "not known".to_owned(),
+        (None, None) => "nothing decoded".to_owned(),
+    };
     let mut out = format!("completeness: {percent}, from {} datagrams\n", grouped(c.datagrams_received));
+    if let Some(before) = completeness.given_up_before {
+        out.push_str(&format!("  {}\n", given_up(before, zone)));
+    }
     let mut line = |n: u64, text: &str| {
         if n > 0 {
             out.push_str(&format!("  {} {text}\n", grouped(n)));

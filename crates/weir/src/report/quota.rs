@@ -1,5 +1,6 @@
 //! How far quotas are used, who is blocked, and what was done.
 
+use super::completeness::given_up;
 use super::number::octets;
 use super::sheet::{Head, Kind, Sheet, Value};
 use super::table::{Align, Columns};
@@ -70,12 +71,16 @@ impl Report<'_> {
             json!({"exporter": self.config.exporter_name(*address), "since": zone.rfc3339(*since)})
         });
         let silent: Vec<Json> = silent.collect();
-        json!({
+        let mut document = json!({
             "time": zone.rfc3339(self.reading.now_ms),
             "reported_in_full_until": zone.rfc3339(self.reading.untold_ms),
             "silent_exporters": silent,
             "quotas": self.lines().map(|line| self.object(&line)).collect::<Vec<_>>(),
-        })
+        });
+        if let (Some(before), Some(map)) = (self.reading.given_up_before, document.as_object_mut()) {
+            map.insert("accounts_given_up_before".to_owned(), json!(zone.rfc3339(before)));
+        }
+        document
     }
 
     fn object(&self, line: &Line<'_>) -> Json {
@@ -232,6 +237,9 @@ impl Report<'_> {
             zone.rfc3339(self.reading.now_ms),
             zone.rfc3339(self.reading.untold_ms),
         );
+        if let Some(before) = self.reading.given_up_before {
+            text.push_str(&format!("{}\n", given_up(before, zone)));
+        }
         for (address, since) in &self.reading.silent {
             let name = self.config.exporter_name(*address);
             text.push_str(&format!(

@@ -434,7 +434,15 @@ fn completeness(snapshot: &Snapshot, range: &Range<i64>, usage: &mut Usage) -> O
         let end = range.end.min(clock::now_ms()).min(last.saturating_add(1));
         builder = builder.with_silences(first.max(range.start), end);
     }
+    if let Some(before) = given_up(snapshot, range) {
+        builder = builder.given_up(before);
+    }
     Ok(builder.finish(usage.total().decoded.octets))
+}
+
+/// Before when accounts were given up, ms since 1970, if any of the span may be among them.
+pub(crate) fn given_up(snapshot: &Snapshot, range: &Range<i64>) -> Option<i64> {
+    snapshot.accounts_before().filter(|before| range.start < *before)
 }
 
 fn add_discarded(usage: &mut Usage, row: &Row) -> Outcome {

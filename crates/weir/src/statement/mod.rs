@@ -12,7 +12,7 @@ mod group;
 pub(crate) mod language;
 mod summary;
 
-pub(crate) use account::{Account, Level, Wanted};
+pub(crate) use account::{Account, Level, Wanted, given_up};
 pub(crate) use charged::{ALL, Blank, Charged, SLOT_MS, charged, tariff, unclassed};
 
 pub(crate) use document::{Adjustment, Charges, Document, QuotaUse, Style};

@@ -25,6 +25,7 @@
 //! | `class` | what the other end makes of traffic: by class, from the datagram to the bill |
 //! | `group` | groups of tenants: their sums, their papers, what they may use |
 //! | `closing` | statements that stand: closed, adjusted, tampered with, explained, proved |
+//! | `retired` | a time whose accounts or records were given up: what is said of it, and not closed |
 //! | `reattribute` | whose records are, decided again; rooms that go from one tenant to another |
 //! | `alone` | one tenant asked about alone: is it the same as among all? |
 //! | `shared` | several behind one address: by their ports, or shared out in proportions |
@@ -88,6 +89,7 @@ mod rate;
 mod reattribute;
 mod relay;
 mod remember;
+mod retired;
 mod run;
 mod shared;
 mod smtp;

@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::exit::{Failure, Outcome};
 use crate::report::bill::{Charged, Report};
 use crate::report::{self, Form};
+use crate::statement;
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 use weir_account::class::OTHER;
@@ -115,7 +116,11 @@ pub(crate) fn explain(config: &Config, statement: &str, line: Option<&str>) -> O
     })?;
     let stands = again.stands_of(&books, &kept.tenant, &figures)?;
     let asked = asked(line, tariff, &figures)?;
-    let has_records = Origin::best(&snapshot, &again.span) == Some(Origin::Records);
+    if let Some(before) = statement::given_up(&snapshot, &again.span.range()) {
+        let said = report::completeness::given_up(before, &again.span.zone);
+        eprintln!("weir: {said}, and so are accounts and bill computed now");
+    }
+    let has_records = snapshot.flows_before().is_none_or(|before| before <= again.span.from_ms);
     let mut ways = Vec::new();
     for asked in asked {
         let filter = filter(&kept.tenant, &asked, &stands.classes)?;
@@ -335,7 +340,9 @@ fn bill(snapshot: &Snapshot, again: &Again, tenant: &str, tariff: &Tariff) -> Ou
         .map_err(|error| Failure::new(error.to_string()))?;
     let charged = Charged { tenant, tariff, bill };
     let text = report::bill::text(&charged, again.config.unit, &again.span.zone);
-    let all = Report { period: &period, unit: again.config.unit, bills: vec![charged] }.render(Form::Json);
+    let unit = again.config.unit;
+    let all =
+        Report { period: &period, unit, bills: vec![charged], given_up_before: None }.render(Form::Json);
     let json: Json = serde_json::from_str(&all).unwrap_or_default();
     Ok((text, json.pointer("/bills/0").cloned().unwrap_or_default()))
 }

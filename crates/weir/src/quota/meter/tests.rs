@@ -205,7 +205,13 @@ fn a_class_of_hours_passes_once_however_often_the_hours_come() {
         rows.iter().for_each(|row| meter.add(row).unwrap());
         let one = meter.metered((0, &config.quotas.list[0]), acme(), &config.tenants, now_ms).unwrap();
         let used = one.seen.used;
-        let reading = Reading { now_ms, metered: vec![one], silent: Vec::new(), untold_ms: now_ms };
+        let reading = Reading {
+            now_ms,
+            metered: vec![one],
+            silent: Vec::new(),
+            untold_ms: now_ms,
+            given_up_before: None,
+        };
         let mut books = weir_books::Books::open(folder.path()).unwrap();
         let figures = crate::quota::figure::Figures::default();
         let changes = crate::quota::look::look(&config, &books, &reading, &figures).unwrap();

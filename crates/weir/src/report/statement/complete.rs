@@ -21,19 +21,28 @@ pub(super) fn notices(document: &Document) -> Vec<String> {
             if document.is_incomplete() { w.nothing_used_incomplete } else { w.nothing_used }.to_owned(),
         );
     }
-    notices.extend(incomplete(&statement.completeness, &document.style));
+    notices.extend(incomplete(&statement.completeness, statement.period.zone(), &document.style));
     notices
 }
 
 /// That something is missing, if it is.
-pub(super) fn incomplete(completeness: &Completeness, style: &Style) -> Option<String> {
+pub(super) fn incomplete(completeness: &Completeness, zone: &Zone, style: &Style) -> Option<String> {
     let w = style.language.words();
-    let Some(percent) = completeness.percent else { return Some(w.incomplete_unknown.to_owned()) };
+    let Some(percent) = completeness.percent else { return Some(unknown(completeness, zone, style)) };
     if percent.hundredths() >= 10_000 {
         return None;
     }
     let percent = self::percent(completeness, style);
     Some(fill(w.incomplete, &[("percent", &percent), ("section", w.completeness)]))
+}
+
+/// Why it is not known how complete it is.
+fn unknown(completeness: &Completeness, zone: &Zone, style: &Style) -> String {
+    let (language, w) = (style.language, style.language.words());
+    match completeness.given_up_before {
+        Some(before) => fill(w.accounts_gone, &[("before", &language.instant(&zone.rfc3339(before)))]),
+        None => w.incomplete_unknown.to_owned(),
+    }
 }
 
 /// How complete, as people write it; a dash where nothing is known.
@@ -78,7 +87,7 @@ pub(super) fn section(completeness: &Completeness, zone: &Zone, style: &Style) -
     list.extend(doubtful.iter().filter_map(line));
     let mut parts = Vec::new();
     match completeness.percent {
-        None => parts.push(Part::Text(w.incomplete_unknown.to_owned())),
+        None => parts.push(Part::Text(unknown(completeness, zone, style))),
         Some(_) if is_missing_any => parts.push(Part::Text(w.only_more.to_owned())),
         Some(_) => parts.push(Part::Text(w.complete.to_owned())),
     }

@@ -23,8 +23,8 @@ pub(crate) fn of(summary: &Summary) -> Paper {
     if !summary.balance.is_closed() {
         notices.push(w.unbalanced.to_owned());
     }
-    notices.extend(complete::incomplete(&summary.completeness, style));
     let zone = summary.period.zone();
+    notices.extend(complete::incomplete(&summary.completeness, zone, style));
     let mut sections = vec![Section { heading: w.traffic.to_owned(), parts: tenants(summary) }];
     let by_class = whole.classes.iter().map(|(class, used)| (&**class, used));
     sections.extend(classes(by_class, style).map(|section| match summary.of {

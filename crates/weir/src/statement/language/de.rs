@@ -21,6 +21,7 @@ pub(super) const WORDS: Words = Words {
     nothing_used_incomplete: "In diesem Zeitraum wurde kein Verkehr gesehen. Da Daten fehlen, beweist das nicht, dass es keinen gab.",
     incomplete: "Diese Abrechnung ist unvollständig: Sie enthält {percent} des Verkehrs, der für alle Mieter zusammen gemeldet wurde. Was fehlt, wird niemandem berechnet; es steht unter „{section}“.",
     incomplete_unknown: "In diesem Zeitraum meldete sich kein Zähler: Was verbraucht wurde, ist nicht bekannt.",
+    accounts_gone: "Die Zählungen von vor {before} wurden aufgegeben, um Platz zu schaffen: Was hier steht, ist von da an; welcher Teil des Zeitraums das ist, ist nicht bekannt.",
     unbalanced: "Die Probebilanz dieses Zeitraums geht nicht auf. Diese Zahlen dürfen nicht berechnet werden.",
     traffic: "Verkehr",
     amount: "Menge",

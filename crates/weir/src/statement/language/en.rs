@@ -21,6 +21,7 @@ pub(super) const WORDS: Words = Words {
     nothing_used_incomplete: "No traffic was seen in this period. Because data is missing, this does not prove that there was none.",
     incomplete: "This statement is incomplete: it holds {percent} of the traffic that was reported for all tenants together. What is missing is charged to nobody; it is listed under \"{section}\".",
     incomplete_unknown: "Nothing was heard from any meter in this period: what was used is not known.",
+    accounts_gone: "Accounts from before {before} were given up to make room: what is here is from then on, and how much of the period that is, is not known.",
     unbalanced: "The trial balance of this period does not close. These figures must not be billed.",
     traffic: "Traffic",
     amount: "amount",

@@ -48,7 +48,7 @@ words! {
     statement, summary, subject, subject_summary, tenant, networks, period, period_value, unit, unit_value, page,
     total_in, total_out, recomputable,
     // Notices.
-    nothing_used, nothing_used_incomplete, incomplete, incomplete_unknown, unbalanced,
+    nothing_used, nothing_used_incomplete, incomplete, incomplete_unknown, accounts_gone, unbalanced,
     // Traffic.
     traffic, amount, octets, packets, flows, share, from_outside, to_outside, local_in, local_out, local, r#in, out,
     classes, classes_note, class,
