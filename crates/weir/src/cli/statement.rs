@@ -195,6 +195,7 @@ fn put(path: &Path, bytes: &[u8]) -> Outcome {
 }
 
 /// Writes every tenant's statement, by as many threads as there are processors, and the manager's page if it is asked for.
+/// What cannot be written keeps nothing else back; it is listed at the end.
 fn write_all(
     config: &Config,
     prepared: &Prepared,
@@ -203,47 +204,87 @@ fn write_all(
     folder: &Path,
 ) -> Outcome {
     std::fs::create_dir_all(folder).map_err(|error| exit::io("cannot make the folder", folder, &error))?;
-    let tenants: Vec<&str> = prepared.tenants().collect();
-    let names = file_names(&tenants, &period.name());
-    let write = |sheet: &Sheet, name: &str| -> Outcome {
-        for paper in &arguments.forms {
-            put(&folder.join(format!("{name}.{}", paper.extension())), &sheet.paper(*paper)?)?;
-        }
-        Ok(())
+    // Of a closed period those that were closed, whoever is a tenant now.
+    let tenants = match closing::Shelf::of(config, period)? {
+        Some(shelf) => shelf.tenants()?,
+        None => prepared.tenants().map(str::to_owned).collect(),
     };
-    let work: Vec<(&str, &String)> = tenants.iter().copied().zip(&names).collect();
+    let names = file_names(&tenants, &period.name());
+    let work: Vec<(&String, &String)> = tenants.iter().zip(&names).collect();
+    let write = |whose: &str, sheet: Outcome<Sheet>, name: &str| {
+        Written::of(whose, sheet, &arguments.forms, &folder.join(name))
+    };
+    let one = |(tenant, name): &(&String, &String)| {
+        write(tenant, Sheet::of(config, period, prepared, tenant), name)
+    };
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let written = std::thread::scope(|scope| {
-        let parts = work.chunks(work.len().div_ceil(threads).max(1)).map(|part| {
-            scope.spawn(|| {
-                part.iter()
-                    .try_for_each(|(tenant, name)| write(&Sheet::of(config, period, prepared, tenant)?, name))
-            })
-        });
+    let mut written: Vec<Written> = std::thread::scope(|scope| {
+        let parts = work.chunks(work.len().div_ceil(threads).max(1));
+        let parts = parts.map(|part| scope.spawn(move || part.iter().map(one).collect::<Vec<_>>()));
         let parts: Vec<_> = parts.collect();
-        let ended = parts
+        parts
             .into_iter()
-            .map(|part| part.join().unwrap_or_else(|_| Err(Failure::new("a thread ended badly"))));
-        ended.collect::<Vec<Outcome>>()
+            .flat_map(|part| part.join().unwrap_or_else(|_| vec![Written::ended_badly()]))
+            .collect()
     });
-    written.into_iter().collect::<Outcome>()?;
-    let mut files = tenants.len() * arguments.forms.len();
+    let statements = written.iter().filter(|one| one.failures.is_empty()).count();
     if arguments.summary {
-        write(&Sheet::Summary(Box::new(prepared.summary()?)), &format!("all-tenants-{}", period.name()))?;
-        files += arguments.forms.len();
+        let sheet = prepared.summary().map(|summary| Sheet::Summary(Box::new(summary)));
+        written.push(write("the manager's page", sheet, &format!("all-tenants-{}", period.name())));
     }
-    let (statements, files) = (things(tenants.len() as u64, "statement"), things(files as u64, "file"));
-    report::print(&format!("{statements} of {}: {files} in {}\n", period.name(), folder.display()))
+    let files: usize = written.iter().map(|one| one.files).sum();
+    let (statements, files) = (things(statements as u64, "statement"), things(files as u64, "file"));
+    report::print(&format!("{statements} of {}: {files} in {}\n", period.name(), folder.display()))?;
+    let failures: Vec<String> = written.into_iter().flat_map(|one| one.failures).collect();
+    if failures.is_empty() {
+        return Ok(());
+    }
+    let list = failures.join("\n  ");
+    Err(Failure::new(format!("not everything of {} could be written:\n  {list}", period.name())))
+}
+
+/// What became of one paper's files.
+#[derive(Default)]
+struct Written {
+    files: usize,
+    /// What could not be written, and why.
+    failures: Vec<String>,
+}
+
+impl Written {
+    /// Writes a sheet in all forms that it can be written in. `path` is that of its files, without their extensions.
+    fn of(whose: &str, sheet: Outcome<Sheet>, forms: &[Paper], path: &Path) -> Self {
+        let mut written = Self::default();
+        let sheet = match sheet {
+            Ok(sheet) => sheet,
+            Err(failure) => return Self { files: 0, failures: vec![format!("{whose}: {failure}")] },
+        };
+        for paper in forms {
+            let mut file = path.as_os_str().to_owned();
+            file.push(format!(".{}", paper.extension()));
+            match sheet.paper(*paper).and_then(|bytes| put(Path::new(&file), &bytes)) {
+                Ok(()) => written.files += 1,
+                Err(failure) => written.failures.push(format!("{whose}: {failure}")),
+            }
+        }
+        written
+    }
+
+    fn ended_badly() -> Self {
+        let failure = "a thread ended badly, which is a defect: statements of some tenants are missing";
+        Self { files: 0, failures: vec![failure.to_owned()] }
+    }
 }
 
 /// A file's name for each tenant: `avtotrade-2026-10`. What may lead out of a folder, or is special to a shell, is `_`; names
 /// that are then the same get a number.
-fn file_names(tenants: &[&str], period: &str) -> Vec<String> {
+fn file_names(tenants: &[impl AsRef<str>], period: &str) -> Vec<String> {
     let mut taken = HashSet::from([format!("all-tenants-{period}")]);
     let mut names = Vec::with_capacity(tenants.len());
     for tenant in tenants {
         let is_plain = |c: &char| c.is_alphanumeric() || matches!(c, '-' | '.' | '+');
-        let mut plain: String = tenant.chars().map(|c| if is_plain(&c) { c } else { '_' }).take(50).collect();
+        let mut plain: String =
+            tenant.as_ref().chars().map(|c| if is_plain(&c) { c } else { '_' }).take(50).collect();
         if plain.starts_with(['.', '-']) {
             plain.insert(0, '_');
         }

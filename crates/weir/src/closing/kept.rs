@@ -71,6 +71,16 @@ impl Shelf {
         Ok(is_it.then_some(Self { books, closed }))
     }
 
+    /// Whose statements they are, in the order of their numbers.
+    ///
+    /// # Errors
+    /// The books cannot be read.
+    pub(crate) fn tenants(&self) -> Outcome<Vec<String>> {
+        let mut tenants = Vec::new();
+        self.books.statements(self.closed.place, |kept| tenants.push(kept.tenant))?;
+        Ok(tenants)
+    }
+
     /// The figures of a tenant's statement, and the statement for programs; `None` if it had none then.
     ///
     /// # Errors

@@ -509,6 +509,8 @@ fn evidence_can_be_checked_without_weir() {
     ] {
         assert_eq!(masked.contains(address), is_there, "{address}: {masked}");
     }
+    // Nor does anything else say who it was.
+    assert!(flows.contains("bolt") && !masked.contains("bolt"), "{masked}");
     let Some(python) = weir_testkit::duckdb_python() else {
         return weir_testkit::skip("evidence_can_be_checked_without_weir", "there is no DuckDB");
     };
@@ -567,4 +569,54 @@ fn a_closing_that_is_killed_is_whole_or_not_there() {
     assert_eq!(said[0].stdout, said[1].stdout);
     let verified = place.json("verify -o json");
     assert_eq!((number(&verified, "books.closed_periods"), number(&verified, "books.statements")), (2, 4));
+}
+
+/// What is written of all tenants of a closed period is what is in the books, whatever the configuration says since.
+#[test]
+fn all_statements_of_a_closed_period_are_those_in_the_books() {
+    let place = place();
+    place.done("close --period 2025-10");
+    let kept = |tenant: &str| place.done(&format!("statement {tenant} --period 2025-10"));
+    let (acme, bolt) = (kept("acme"), kept("bolt"));
+    // Records come late; bolt is gone, and there is somebody else.
+    late(&place);
+    let text = format!("[store]\npath = \"store\"\n\n{CONFIGURATION}");
+    place.write("weir.toml", text.replace("\"bolt\"", "\"nuts\""));
+    let said = place.done("statement --all --period 2025-10 --out papers --forms text,json");
+    assert_eq!(said, "2 statements of 2025-10: 4 files in papers\n");
+    let file = |name: &str| fs::read_to_string(place.path("papers").join(name)).unwrap();
+    assert_eq!((file("acme-2025-10.txt"), file("bolt-2025-10.txt")), (acme, bolt));
+    let json: Value = serde_json::from_str(&file("acme-2025-10.json")).unwrap();
+    assert_eq!(json["in"]["octets"], 800_000_000);
+    assert!(!place.path("papers/nuts-2025-10.txt").exists());
+}
+
+/// One tenant's statement that cannot be written keeps nobody else's back, nor the manager's page; nor the other way round.
+#[test]
+fn a_failure_for_one_tenant_keeps_no_other_statement_back() {
+    let place = place();
+    let write = |in_the_way: &str| {
+        let _ = fs::remove_dir_all(place.path("papers"));
+        fs::create_dir_all(place.path("papers").join(in_the_way)).unwrap();
+        let answer = place.weir("statement --all --summary --period 2025-10 --out papers --forms text");
+        assert_eq!(answer.code, Some(1), "{}", answer.err);
+        let names = ["acme-2025-10.txt", "bolt-2025-10.txt", "all-tenants-2025-10.txt"];
+        let is_there = names.map(|name| place.path("papers").join(name).is_file());
+        (
+            answer,
+            names.iter().zip(is_there).filter(|(_, there)| !there).map(|(name, _)| *name).collect::<Vec<_>>(),
+        )
+    };
+    let (answer, missing) = write("acme-2025-10.txt");
+    assert_eq!(missing, ["acme-2025-10.txt"]);
+    assert_eq!(answer.out, "1 statement of 2025-10: 2 files in papers\n");
+    assert!(
+        answer.err.contains("not everything of 2025-10 could be written:\n  acme: cannot write papers/acme"),
+        "{}",
+        answer.err
+    );
+    let (answer, missing) = write("all-tenants-2025-10.txt");
+    assert_eq!(missing, ["all-tenants-2025-10.txt"]);
+    assert_eq!(answer.out, "2 statements of 2025-10: 2 files in papers\n");
+    assert!(answer.err.contains("\n  the manager's page: cannot write"), "{}", answer.err);
 }
