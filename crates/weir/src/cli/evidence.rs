@@ -43,11 +43,21 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         is_masked: arguments.mask_peers,
     };
     let pack = evidence(&config, &order)?;
+    for (what, before) in [("flow records", pack.flows_before), ("accounts", pack.accounts_before)] {
+        if let Some(before) = before {
+            let before = period.zone().rfc3339(before);
+            eprintln!(
+                "weir: {what} before {before} were given up: they are not in the folder, and its README.md says so"
+            );
+        }
+    }
     match form {
         Form::Json | Form::Ndjson => report::print_json(&json!({
             "folder": arguments.out.to_string_lossy(),
             "records": pack.records,
             "records_over_an_end": pack.crossing,
+            "records_given_up_before": pack.flows_before.map(|ms| period.zone().rfc3339(ms)),
+            "accounts_given_up_before": pack.accounts_before.map(|ms| period.zone().rfc3339(ms)),
             "files": pack.files,
         })),
         _ => report::print(&format!(

@@ -40,6 +40,8 @@ pub(crate) use memory::Memory;
 pub(crate) use mistake::{nearest, zone_meant};
 pub(crate) use name::Names;
 pub(crate) use quota::Quotas;
+#[cfg(test)]
+pub(crate) use read::TABLES;
 pub(crate) use read::{read, read_kept};
 pub(crate) use relay::{Format, Mode, Relay, Source};
 pub(crate) use schedule::{Act, Schedule};

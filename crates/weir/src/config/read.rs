@@ -14,7 +14,7 @@ use weir_account::{Prefix, Zone};
 use weir_flow::Addr;
 
 /// The tables of the configuration.
-const TABLES: [&str; 23] = [
+pub(crate) const TABLES: [&str; 23] = [
     "store",
     "cache",
     "rollup",

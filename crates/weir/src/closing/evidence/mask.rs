@@ -7,7 +7,14 @@ use weir_flow::{Addr, Batch, Column};
 /// So many bits of an IPv4 address are kept, behind the 96 that all of them share, and of an IPv6 address.
 const KEPT_BITS: (u32, u32) = (96 + 24, 48);
 
-/// The records with every peer of the tenant masked, and the MAC address on its side left out.
+/// What may say who somebody is, of whichever side: left out of every record with a peer.
+const OF_ANYBODY: [Column; 4] = [Column::NextHop, Column::BgpNextHop, Column::User, Column::Application];
+
+/// Where another tenant is: each of these may be that tenant's alone.
+const SRC_PLACE: [Column; 3] = [Column::IngressIf, Column::SrcVlan, Column::IngressVrf];
+const DST_PLACE: [Column; 3] = [Column::EgressIf, Column::DstVlan, Column::EgressVrf];
+
+/// The records with every peer of the tenant masked: of its addresses only the networks, and nothing else that says who it is.
 pub(super) fn peers(batch: &Batch, tenant: &str) -> Batch {
     let mut masked = batch.clone();
     for row in 0..batch.len() {
@@ -19,9 +26,18 @@ pub(super) fn peers(batch: &Batch, tenant: &str) -> Batch {
         if !is_in && !is_local_in {
             side(&mut masked, row, [Column::DstAddr, Column::NatDstAddr], Column::DstMac);
         }
-        // Of traffic between two tenants the host is the sender's.
+        // Of traffic between two tenants tenant and host are the sender's.
         if is_local_in && !is_local_out {
             side(&mut masked, row, [Column::Host; 2], Column::SrcMac);
+            leave_out(&mut masked, row, &SRC_PLACE);
+            leave_out(&mut masked, row, &[Column::Tenant]);
+        }
+        if is_local_out && !is_local_in {
+            leave_out(&mut masked, row, &DST_PLACE);
+            leave_out(&mut masked, row, &[Column::PeerTenant]);
+        }
+        if !(is_local_in && is_local_out) {
+            leave_out(&mut masked, row, &OF_ANYBODY);
         }
     }
     masked
@@ -35,8 +51,13 @@ fn side(batch: &mut Batch, row: usize, addresses: [Column; 2], mac: Column) {
             *address = network(*address);
         }
     }
+    leave_out(batch, row, &[mac]);
+}
+
+fn leave_out(batch: &mut Batch, row: usize, columns: &[Column]) {
+    let bits = columns.iter().fold(0, |bits, column| bits | column.bit());
     if let Some(present) = batch.present_mut().get_mut(row) {
-        *present &= !mac.bit();
+        *present &= !bits;
     }
 }
 
@@ -68,6 +89,8 @@ mod tests {
         let row = |src, dst, direction, tenant: u64| {
             let record =
                 RowBuilder::new().addr(Column::SrcAddr, src).addr(Column::DstAddr, dst).direction(direction);
+            let record = record.unsigned(Column::IngressIf, 31).unsigned(Column::EgressIf, 32);
+            let record = record.octets(Column::User, b"bob").addr(Column::NextHop, them);
             record.unsigned(Column::Tenant, tenant).unsigned(Column::SrcMac, 1).unsigned(Column::DstMac, 2)
         };
         row(them, us, Direction::In, 0).addr(Column::Host, us).push(&mut batch);
@@ -102,5 +125,15 @@ mod tests {
             .map(|row| [masked.is_present(row, Column::SrcMac), masked.is_present(row, Column::DstMac)])
             .collect();
         assert_eq!(macs, [[false, true], [true, false], [true, false], [false, true], [true, true]]);
+        let is_there = |row, columns: [Column; 2]| columns.map(|column| masked.is_present(row, column));
+        let rows = 0..masked.len();
+        // Who it was is there only where it is the tenant alone; the other tenant nowhere.
+        let who: Vec<_> = rows.clone().map(|row| is_there(row, [Column::User, Column::NextHop])).collect();
+        assert_eq!(who, [[false; 2], [false; 2], [false; 2], [false; 2], [true; 2]]);
+        let tenants: Vec<_> =
+            rows.clone().map(|row| is_there(row, [Column::Tenant, Column::PeerTenant])).collect();
+        assert_eq!(tenants, [[true, false], [true, false], [true, false], [false, true], [true, true]]);
+        let places: Vec<_> = rows.map(|row| is_there(row, [Column::IngressIf, Column::EgressIf])).collect();
+        assert_eq!(places, [[true, true], [true, true], [true, false], [false, true], [true, true]]);
     }
 }

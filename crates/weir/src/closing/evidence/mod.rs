@@ -58,6 +58,10 @@ pub(crate) struct Pack {
     pub(crate) shares: Option<[[u128; 3]; 4]>,
     /// What is said of the statement.
     pub(crate) statement: String,
+    /// The period begins before this, ms since 1970, and flow records that ended before it were given up,
+    pub(crate) flows_before: Option<i64>,
+    /// or accounts of before it.
+    pub(crate) accounts_before: Option<i64>,
 }
 
 /// Puts everything there.
@@ -68,7 +72,13 @@ pub(crate) fn evidence(config: &Config, order: &Order<'_>) -> Outcome<Pack> {
     let snapshot = snapshot(config, Some(&range(order.period)))?;
     let (papers, note) = papers(config, order)?;
     folder(order.out)?;
-    let mut pack = Pack { statement: note, ..Pack::default() };
+    let gone = |before: Option<i64>| before.filter(|before| order.period.from_ms() < *before);
+    let mut pack = Pack {
+        statement: note,
+        flows_before: gone(snapshot.flows_before()),
+        accounts_before: gone(snapshot.accounts_before()),
+        ..Pack::default()
+    };
     for (name, bytes) in papers {
         fs::write(order.out.join(&name), bytes)
             .map_err(|error| exit::io("cannot write", &order.out.join(&name), &error))?;

@@ -30,8 +30,9 @@ pub(super) fn text(order: &Order<'_>, pack: &Pack) -> String {
     out.push('\n');
     if order.is_masked {
         out.push_str(
-            "Addresses that are not the tenant's are cut to their networks (/24 of IPv4, /48 of IPv6), and the MAC addresses \
-             beside them are left out. No figure depends on them.\n\n",
+            "Addresses that are not the tenant's are cut to their networks (/24 of IPv4, /48 of IPv6). What else may say who the \
+             peer is, is left out: its MAC address; next hops, user and application; and of another tenant the name, the interface, \
+             the VLAN and the routing table. No figure depends on them.\n\n",
         );
     }
     out.push_str(
@@ -62,8 +63,33 @@ pub(super) fn text(order: &Order<'_>, pack: &Pack) -> String {
     out.push_str(&flows(order));
     out.push_str("```\n\n");
     table(&mut out, &pack.inside);
-    if pack.crossing == 0 {
+    if pack.crossing == 0 && pack.flows_before.is_none() && pack.accounts_before.is_none() {
         out.push_str("\nNo record reaches over an end of the period, so both tables are the same.\n");
+    }
+    out.push_str(&gone(order, pack));
+    out
+}
+
+/// What of the period is not here any more.
+fn gone(order: &Order<'_>, pack: &Pack) -> String {
+    let zone = order.period.zone();
+    let mut out = String::new();
+    // Writing into a string does not fail.
+    if let Some(before) = pack.flows_before {
+        let before = zone.rfc3339(before);
+        let _ = write!(
+            out,
+            "\nThe records of flows that ended before {before} were given up to make room, and are not here: of the time before, only the \
+             accounts stand, and nobody can compute them again. So the records add up to less than the accounts.\n"
+        );
+    }
+    if let Some(before) = pack.accounts_before {
+        let before = zone.rfc3339(before);
+        let _ = write!(
+            out,
+            "\nThe accounts of before {before} were given up to make room, and are not here: those that are here are less than the whole \
+             period's.\n"
+        );
     }
     out
 }

@@ -8,7 +8,7 @@ mod page;
 
 use super::adjust::Again;
 use super::figure::{Classes, Figures, WAYS};
-use super::recount::{Origin, Recount};
+use super::recount::Recount;
 use crate::cli::snapshot;
 use crate::config::Config;
 use crate::exit::{Failure, Outcome};
