@@ -97,8 +97,7 @@ pub(crate) fn plan(query: &Query, snapshot: &Snapshot) -> Result<Plan, String> {
     };
     // Accounts are given up after the records of their time, unless somebody keeps them for less long.
     if let Some(before) = snapshot.accounts_before()
-        && range.start < before
-        && snapshot.flows_before().is_none_or(|flows| flows < before)
+        && has_records(range.start..before, snapshot)
     {
         return Err("accounts of the span were given up, and records are still there".to_owned());
     }
@@ -106,6 +105,13 @@ pub(crate) fn plan(query: &Query, snapshot: &Snapshot) -> Result<Plan, String> {
         detail = Detail::Hosts;
     }
     Ok(Plan { range, detail })
+}
+
+/// Whether there are records of flows that overlap the span.
+fn has_records(span: Range<i64>, snapshot: &Snapshot) -> bool {
+    let segments = snapshot.segments.iter().filter(|s| s.rows > 0).map(|s| (s.start_min, s.end_max));
+    let tail = snapshot.tail.iter().filter(|t| t.rows > 0).map(|t| (t.start_min, t.end_max));
+    segments.chain(tail).any(|(start_min, end_max)| start_min < span.end && end_max >= span.start)
 }
 
 /// The names of columns, if there are any.

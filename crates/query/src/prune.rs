@@ -7,12 +7,13 @@
 //! need not be that are known to meet every one of them: of these the columns of the filter are not even read.
 
 use crate::error::Error;
+use crate::place::Places;
 use crate::query::Condition;
 use crate::span::Spans;
 use std::ops::Range;
 use weir_flow::filter;
 use weir_flow::{Addr, Column};
-use weir_store::segment::{Blocks, Bound, NETWORK_COLUMNS, PageBounds, Reader, RowGroup, Runs};
+use weir_store::segment::{Bound, NETWORK_COLUMNS, PageBounds, Reader, RowGroup};
 
 /// A value of `column` lies between `low` and `high`, both included.
 #[derive(Clone, Debug)]
@@ -119,37 +120,6 @@ impl Pruner {
     /// Whether any condition is about addresses that networks are known of.
     fn asks_networks(&self) -> bool {
         self.conjuncts.iter().flatten().any(|bounds| NETWORK_COLUMNS & bounds.column.bit() != 0)
-    }
-}
-
-/// Where the addresses of a row group are, as far as its file says.
-#[derive(Debug, Default)]
-struct Places {
-    runs: Option<Runs>,
-    networks: Option<Blocks>,
-}
-
-impl Places {
-    fn of(reader: &Reader, row_group: usize) -> Result<Self, Error> {
-        Ok(Self { runs: reader.runs(row_group)?, networks: reader.networks(row_group)? })
-    }
-
-    /// The rows that may have an address between these two in the column; `None` if nothing can be said.
-    fn held(&self, column: Column, low: Addr, high: Addr) -> Option<Spans> {
-        let mut others = Spans::default();
-        self.networks.as_ref()?.rows(low, high)?.into_iter().for_each(|block| others.push(block));
-        let Some(runs) = &self.runs else { return Some(others) };
-        let mut own = Spans::default();
-        runs.rows(column, low, high).for_each(|(rows, _)| own.push(rows));
-        Some(Spans::union(&[own, others]))
-    }
-
-    /// The rows that are known to have one.
-    fn met(&self, column: Column, low: Addr, high: Addr) -> Spans {
-        let mut met = Spans::default();
-        let runs = self.runs.iter().flat_map(|runs| runs.rows(column, low, high));
-        runs.filter(|(_, in_all)| *in_all).for_each(|(rows, _)| met.push(rows));
-        met
     }
 }
 

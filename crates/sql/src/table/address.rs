@@ -1,15 +1,15 @@
-//! What conditions ask of addresses, held against the networks that occur in the blocks of a row group.
+//! What conditions ask of addresses, held against what a row group says of where they are ([`Places`]).
 //!
-//! Where one side of every flow is anybody, the least and the greatest address of a page exclude nothing; that a network is
-//! nowhere in a block does. So `src_addr = '10.0.0.1' OR dst_addr = '10.0.0.1'`, `host IN (…)` and `in_net(…)`, which is a
+//! Where one side of every flow is anybody, the least and the greatest address of a page exclude nothing; where a host's rows
+//! lie, and that a network is nowhere in a block, does. So `src_addr = '10.0.0.1' OR dst_addr = '10.0.0.1'`, `host IN (…)` and `in_net(…)`, which is a
 //! range by now, become spans of rows outside of which none can match.
 
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::expr::InList;
 use datafusion::logical_expr::{Between, BinaryExpr, Expr, Operator};
 use weir_flow::{Addr, Column};
-use weir_query::Spans;
-use weir_store::segment::{Blocks, NETWORK_COLUMNS};
+use weir_query::{Places, Spans};
+use weir_store::segment::NETWORK_COLUMNS;
 
 /// Of longer lists nothing is said: each address costs a look at each block.
 const LISTED_MAX: usize = 256;
@@ -17,8 +17,8 @@ const LISTED_MAX: usize = 256;
 /// What every row that matches meets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Asked {
-    /// An address of the row lies between these two, both included.
-    Between(Addr, Addr),
+    /// The address in this column lies between these two, both included.
+    Between(Column, Addr, Addr),
     /// All of these.
     All(Vec<Asked>),
     /// At least one of these.
@@ -41,7 +41,7 @@ impl Asked {
             }
         }
         // Half a range says nothing: it has too many networks.
-        all.extend(ranges.iter().filter_map(|one| Some(Self::Between(one.low?, one.high?))));
+        all.extend(ranges.iter().filter_map(|one| Some(Self::Between(one.column, one.low?, one.high?))));
         if all.is_empty() { None } else { Some(Self::All(all)) }
     }
 
@@ -55,27 +55,24 @@ impl Asked {
                 each.collect::<Option<Vec<_>>>().map(Self::Any)
             }
             Expr::InList(InList { expr, list, negated: false }) if list.len() <= LISTED_MAX => {
-                column(expr)?;
-                let each = list.iter().map(|item| address(item).map(|addr| Self::Between(addr, addr)));
+                let column = column(expr)?;
+                let each =
+                    list.iter().map(|item| address(item).map(|addr| Self::Between(column, addr, addr)));
                 each.collect::<Option<Vec<_>>>().map(Self::Any)
             }
             _ => None,
         }
     }
 
-    /// The rows among which all are that match; `None` if the blocks do not say.
-    pub(super) fn rows(&self, blocks: &Blocks) -> Option<Spans> {
+    /// The rows among which all are that match; `None` if the file does not say.
+    pub(super) fn rows(&self, places: &Places) -> Option<Spans> {
         match self {
-            Self::Between(low, high) => {
-                let mut rows = Spans::default();
-                blocks.rows(*low, *high)?.into_iter().for_each(|span| rows.push(span));
-                Some(rows)
-            }
+            Self::Between(column, low, high) => places.held(*column, *low, *high),
             Self::All(all) => {
-                all.iter().filter_map(|one| one.rows(blocks)).reduce(|some, more| some.intersect(&more))
+                all.iter().filter_map(|one| one.rows(places)).reduce(|some, more| some.intersect(&more))
             }
             Self::Any(any) => {
-                let each: Option<Vec<_>> = any.iter().map(|one| one.rows(blocks)).collect();
+                let each: Option<Vec<_>> = any.iter().map(|one| one.rows(places)).collect();
                 each.map(|each| Spans::union(&each))
             }
         }
@@ -101,7 +98,7 @@ struct Bounds {
 }
 
 impl Bounds {
-    /// Of a comparison. Whether a bound is included itself makes no difference to networks.
+    /// Of a comparison. Whether a bound is included itself is left open: what is said of places may be too much, not too little.
     fn of(condition: &Expr) -> Option<Self> {
         if let Expr::Between(Between { expr, negated: false, low, high }) = condition {
             return Some(Self { column: column(expr)?, low: address(low), high: address(high) });
@@ -155,27 +152,34 @@ mod tests {
         lit(ScalarValue::FixedSizeBinary(16, Some(addr(text).octets().to_vec())))
     }
 
-    fn one(text: &str) -> Asked {
-        Asked::Between(addr(text), addr(text))
+    fn one(column: Column, text: &str) -> Asked {
+        Asked::Between(column, addr(text), addr(text))
     }
 
     #[test]
     fn what_is_asked_of_addresses() {
         let (a, b) = ("192.0.2.1", "2001:db8::7");
         let all = |asked: Vec<Asked>| Some(Asked::All(asked));
-        assert_eq!(Asked::of(&[col("src_addr").eq(at(a))]), all(vec![one(a)]));
-        assert_eq!(Asked::of(&[at(a).eq(col("host")).and(col("octets").gt(lit(9)))]), all(vec![one(a)]));
+        assert_eq!(Asked::of(&[col("src_addr").eq(at(a))]), all(vec![one(Column::SrcAddr, a)]));
+        assert_eq!(
+            Asked::of(&[at(a).eq(col("host")).and(col("octets").gt(lit(9)))]),
+            all(vec![one(Column::Host, a)])
+        );
         // A network is a range, in two conditions or in one.
-        let range = all(vec![Asked::Between(addr("10.0.0.0"), addr("10.0.0.255"))]);
+        let range = all(vec![Asked::Between(Column::DstAddr, addr("10.0.0.0"), addr("10.0.0.255"))]);
         let [low, high] = [col("dst_addr").gt_eq(at("10.0.0.0")), at("10.0.0.255").gt_eq(col("dst_addr"))];
         assert_eq!(Asked::of(&[low.clone(), high.clone()]), range);
         assert_eq!(Asked::of(&[high.and(low.clone())]), range);
         assert_eq!(Asked::of(&[col("dst_addr").between(at("10.0.0.0"), at("10.0.0.255"))]), range);
         // Either side, and a list.
         let either = col("src_addr").eq(at(a)).or(col("dst_addr").eq(at(b)));
-        let any = Asked::Any(vec![Asked::All(vec![one(a)]), Asked::All(vec![one(b)])]);
+        let any = Asked::Any(
+            [(Column::SrcAddr, a), (Column::DstAddr, b)]
+                .map(|(column, text)| Asked::All(vec![one(column, text)]))
+                .to_vec(),
+        );
         assert_eq!(Asked::of(&[either]), all(vec![any]));
-        let list = Asked::Any(vec![one(a), one(b)]);
+        let list = Asked::Any([a, b].map(|text| one(Column::NatSrcAddr, text)).to_vec());
         assert_eq!(Asked::of(&[col("nat_src_addr").in_list(vec![at(a), at(b)], false)]), all(vec![list]));
     }
 

@@ -4,7 +4,7 @@
 //! times: over the spans of time that the manifest has of each segment, over those of each row group, and over the
 //! bounds of pages. Pages of different columns do not begin at the same rows, so the row group is cut wherever a page
 //! of any column in the condition begins; each piece lies in one page of each. Of what is left, conditions on addresses
-//! exclude blocks in which their networks do not occur (`address`).
+//! exclude the rows that are known not to have them (`address`).
 
 use super::address::Asked;
 use crate::column::{data_type, time};
@@ -21,7 +21,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use weir_flow::schema::Kind;
 use weir_flow::{Column, Mac};
-use weir_query::Spans;
+use weir_query::{Places, Spans};
 use weir_store::segment::{Bound, PageBounds, Reader};
 use weir_store::{Error, SegmentEntry};
 
@@ -79,8 +79,8 @@ impl Pruner {
         }
         let rows = self.in_pages(reader, group, known.rows);
         let Some(asked) = self.addresses.as_ref().filter(|_| !rows.is_empty()) else { return Ok(rows) };
-        let blocks = reader.networks(group)?;
-        Ok(match blocks.and_then(|blocks| asked.rows(&blocks)) {
+        let places = Places::of(reader, group)?;
+        Ok(match asked.rows(&places) {
             Some(inside) => rows.intersect(&inside),
             None => rows,
         })
