@@ -10,6 +10,7 @@
 use crate::money::{Money, shares};
 use crate::percentile::{self, NoPercentile, Percentile, Reading, Rule, Slot};
 use crate::tariff::Direction;
+use std::borrow::Borrow;
 
 /// The parts of an octet that weights by percentile are counted in: every method's fractions are such.
 const PARTS: u128 = 10_000;
@@ -116,48 +117,41 @@ impl std::fmt::Display for SplitError {
 impl std::error::Error for SplitError {}
 
 /// Shares a bill out among users of an uplink, whose own slots are those of all traffic over it. A slot of which it is
-/// not known what there was is so for all, and weighs nothing but by a percentile's rule.
+/// not known what there was is so for all, and weighs nothing but by a percentile's rule. Users are looked at one after
+/// the other, once: of ten thousand no more than one need be there at a time.
 ///
 /// # Errors
 /// [`SplitError`]: also if the users had more than the uplink. No part is ever a guess.
 pub fn split(
     bill: Money,
     uplink: &[Slot],
-    users: &[User],
+    users: impl IntoIterator<Item = impl Borrow<User>>,
     key: Key,
     rest: Rest,
 ) -> Result<Split, SplitError> {
+    let mut left = uplink.to_vec();
+    let (mut names, mut weights) = (Vec::new(), Vec::new());
+    let weigh = Scale::new(uplink, key);
     for user in users {
-        let is_same = user.slots.len() == uplink.len()
-            && user.slots.iter().zip(uplink).all(|(own, all)| own.start_ms == all.start_ms);
-        if !is_same {
-            return Err(SplitError::Slots(user.name.clone()));
+        let user = user.borrow();
+        take(&mut left, user)?;
+        // Of an uplink of which nothing is known there is no scale: that is said when all are known to be of its slots.
+        if let Ok(weigh) = &weigh {
+            weights.push(weigh.weight(&user.slots, Some(&user.name))?);
         }
-        let mut both = user.slots.iter().zip(uplink);
-        if let Some((own, _)) = both.find(|(own, all)| own.octets.is_some() != all.octets.is_some()) {
-            return Err(SplitError::Unknown(user.name.clone(), own.start_ms));
-        }
+        names.push(user.name.clone());
     }
     if uplink.iter().all(|slot| slot.octets.is_none()) {
         return Err(SplitError::Nothing);
     }
-    let weigh = Scale::new(uplink, key)?;
-    let mut weights = Vec::with_capacity(users.len().saturating_add(1));
-    for user in users {
-        weights.push(weigh.weight(&user.slots, Some(&user.name))?);
-    }
-    let known = users.iter().map(|user| &user.slots[..]).collect::<Vec<_>>();
-    let nobody = weigh.weight(&left(uplink, &known)?, None)?;
+    let weigh = weigh?;
+    let nobody = weigh.weight(&left, None)?;
     weights.push(if rest == Rest::Own { nobody } else { 0 });
     let (mut amounts, unshared) = shares(bill.minor, &weights).ok_or(SplitError::Overflow)?;
     let own = amounts.pop().unwrap_or(0);
-    let part = |((user, weight), minor): ((&User, &u128), i128)| Part {
-        name: user.name.clone(),
-        weight: *weight,
-        amount: Money { minor },
-    };
+    let parts = names.into_iter().zip(weights).zip(amounts);
     Ok(Split {
-        parts: users.iter().zip(&weights).zip(amounts).map(part).collect(),
+        parts: parts.map(|((name, weight), minor)| Part { name, weight, amount: Money { minor } }).collect(),
         remainder: Money { minor: own.checked_add(unshared).ok_or(SplitError::Overflow)? },
         remainder_weight: nobody,
         uplink_weight: weigh.weight(uplink, None)?,
@@ -165,17 +159,22 @@ pub fn split(
     })
 }
 
-/// What the uplink had and none of the users.
-fn left(uplink: &[Slot], users: &[&[Slot]]) -> Result<Vec<Slot>, SplitError> {
-    let less = |(at, slot): (usize, &Slot)| {
-        let Some(all) = slot.octets else { return Ok(*slot) };
-        let mut of_users = users.iter().filter_map(|slots| slots.get(at)?.octets);
-        let rest = of_users
-            .try_fold(all, |(came, went), one| Some((came.checked_sub(one.0)?, went.checked_sub(one.1)?)));
-        let octets = Some(rest.ok_or(SplitError::More(slot.start_ms))?);
-        Ok(Slot { start_ms: slot.start_ms, octets })
-    };
-    uplink.iter().enumerate().map(less).collect()
+/// Takes what a user had from what is left of the uplink's.
+fn take(left: &mut [Slot], user: &User) -> Result<(), SplitError> {
+    let is_same = user.slots.len() == left.len()
+        && user.slots.iter().zip(&*left).all(|(own, rest)| own.start_ms == rest.start_ms);
+    if !is_same {
+        return Err(SplitError::Slots(user.name.clone()));
+    }
+    for (own, rest) in user.slots.iter().zip(left) {
+        let octets = match (rest.octets, own.octets) {
+            (None, None) => continue,
+            (Some((came, went)), Some(one)) => came.checked_sub(one.0).zip(went.checked_sub(one.1)),
+            _ => return Err(SplitError::Unknown(user.name.clone(), own.start_ms)),
+        };
+        rest.octets = Some(octets.ok_or(SplitError::More(own.start_ms))?);
+    }
+    Ok(())
 }
 
 /// How traffic is weighed.
@@ -198,7 +197,10 @@ impl Scale {
                 let (came, went) = (volume(uplink, Some(In))?, volume(uplink, Some(Out))?);
                 Self::Volume(Some(if came < went { Out } else { In }))
             }
-            Key::Percentile(rule) => Self::Percentile(rule),
+            Key::Percentile(rule) => {
+                Percentile::of(uplink, rule).map_err(|why| SplitError::Percentile(None, why))?;
+                Self::Percentile(rule)
+            }
             Key::Peak(rule) => {
                 let found = Percentile::of(uplink, rule).map_err(|why| SplitError::Percentile(None, why))?;
                 let instants = found.set_by.iter().map(|setter| setter.start_ms).collect();
@@ -387,7 +389,7 @@ mod tests {
         let known = |at: i64, octets| Slot { start_ms: at * 300_000, octets: Some((octets, 0)) };
         let of = |slots: &[Slot]| [User { name: "a".into(), slots: slots.into() }];
         let bill = Money { minor: 100 };
-        let by = |uplink: &[Slot], a: &[Slot], key| split(bill, uplink, &of(a), key, Rest::Own);
+        let by = |uplink: &[Slot], a: &[Slot], key| split(bill, uplink, of(a), key, Rest::Own);
         let uplink = [known(0, 40), unknown(1)];
         assert_eq!(amounts(&by(&uplink, &[known(0, 30), unknown(1)], VOLUME).unwrap()), (vec![75], 25));
         let one_sided = Err(SplitError::Unknown("a".into(), 300_000));
