@@ -204,10 +204,14 @@ pub(super) fn check(arguments: &CheckArguments) -> Outcome {
         0 => String::new(),
         n => format!("{}, ", things(n as u64, "relay")),
     };
+    let uplinks = match config.uplinks.len() {
+        0 => String::new(),
+        n => format!("{}, ", things(n as u64, "uplink")),
+    };
     let notes = config.notes(clock::now_ms()).into_iter().chain(rollup_notes(&config)).chain(found.notes);
     let notes: Vec<String> = notes.map(|note| format!("note: {note}\n")).collect();
     report::print(&format!(
-        "{}: good; {}, {}, {}, {relays}store {}\n{}",
+        "{}: good; {}, {}, {}, {relays}{uplinks}store {}\n{}",
         path.display(),
         tenants(&config),
         things(config.exporters.len() as u64, "exporter"),

@@ -17,6 +17,7 @@ mod rate;
 mod reattribute;
 mod rebuild;
 mod rollup;
+mod split;
 mod sql;
 mod statement;
 mod top;
@@ -65,6 +66,8 @@ enum Command {
     Mail(mail::Arguments),
     /// What a period's traffic costs, by the tenants' tariffs or by another one
     Rate(rate::Arguments),
+    /// What providers charge for their uplinks, shared out among those who used them
+    Split(split::Arguments),
     /// Makes the statements of a period stand for ever: numbered, chained, with what they were made from
     Close(close::Arguments),
     /// Computes everything again, closed periods too, and names the first thing that is not as it was
@@ -108,6 +111,7 @@ impl Command {
                 | Self::Sql(_)
                 | Self::Statement(_)
                 | Self::Rate(_)
+                | Self::Split(_)
                 | Self::Verify(_)
                 | Self::Rollup(_)
                 | Self::Explain(_)
@@ -184,6 +188,7 @@ pub(crate) fn run() -> Outcome {
         Command::Statement(arguments) => statement::run(&arguments),
         Command::Mail(arguments) => mail::run(&arguments),
         Command::Rate(arguments) => rate::run(&arguments),
+        Command::Split(arguments) => split::run(&arguments),
         Command::Close(arguments) => close::run(&arguments),
         Command::Verify(arguments) => close::verify(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),

@@ -64,6 +64,7 @@ impl Config {
         }
         super::class::write(self, out)?;
         super::tariff::write(&self.tariffs, &self.zone, out)?;
+        super::uplink::write(self, out)?;
         self.statement.write(out)?;
         if let Some(mail) = &self.mail {
             mail.write(out)?;

@@ -30,6 +30,7 @@ mod tariff;
 mod tenant;
 #[cfg(test)]
 mod tests;
+mod uplink;
 mod web;
 
 use crate::exit::{self, Failure, Outcome};
@@ -50,6 +51,8 @@ pub(crate) use statement::Statements;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+pub(crate) use tariff::percent;
+pub(crate) use uplink::{Cost, Uplink};
 pub(crate) use web::Web;
 use weir_account::attribution::{Attribution, Count, own_networks_default};
 use weir_account::tariff::Tariff;
@@ -106,6 +109,8 @@ pub(crate) struct Config {
     pub(crate) classes: Classes,
     /// What traffic costs.
     pub(crate) tariffs: Vec<Tariff>,
+    /// What providers charge for, and by what that is shared out.
+    pub(crate) uplinks: Vec<Uplink>,
     /// How statements look.
     pub(crate) statement: Statements,
     /// How statements are sent, if they are.
@@ -144,6 +149,7 @@ impl Default for Config {
             groups: Vec::new(),
             classes: Classes::default(),
             tariffs: Vec::new(),
+            uplinks: Vec::new(),
             statement: Statements::default(),
             mail: None,
             schedules: Vec::new(),

@@ -14,7 +14,7 @@ use weir_account::{Prefix, Zone};
 use weir_flow::Addr;
 
 /// The tables of the configuration.
-pub(crate) const TABLES: [&str; 23] = [
+pub(crate) const TABLES: [&str; 24] = [
     "store",
     "cache",
     "rollup",
@@ -31,6 +31,7 @@ pub(crate) const TABLES: [&str; 23] = [
     "shared",
     "class",
     "tariff",
+    "uplink",
     "quota",
     "quotas",
     "accounting",
@@ -158,6 +159,7 @@ impl Reader {
         let Config { tariffs, exporters, zone, .. } = &config;
         config.tenants = self.tenants(root, &Beside { tariffs, exporters, zone });
         config.groups = self.groups(root, &config.tenants);
+        config.uplinks = self.uplinks(root, &config);
         config.statement = self.statement(root);
         if let (Some(mail), Some(value)) = (self.table(root, "mail"), root.get("mail")) {
             config.mail = self.mail(mail, value.span());

@@ -50,17 +50,7 @@ impl Reader {
             }
         }
         let name = self.string(table, "name").map(|(name, _)| name.to_owned());
-        let currency = self.string(table, "currency").and_then(|(code, place)| {
-            let currency = Currency::by_code(code);
-            if currency.is_none() {
-                self.note(
-                    place,
-                    format!("\"{code}\" is no currency"),
-                    "write three capital letters, as \"EUR\"",
-                );
-            }
-            currency
-        });
+        let currency = self.currency(table);
         let rounding =
             self.word(table, "rounding", &Rounding::ALL.map(|rounding| (rounding.word(), rounding)));
         let cure = "write the octets around each packet, as overhead = 18 of Ethernet";
@@ -93,6 +83,16 @@ impl Reader {
             minimum,
             taxes,
         })
+    }
+
+    pub(super) fn currency(&mut self, table: Table<'_>) -> Option<Currency> {
+        let (code, place) = self.string(table, "currency")?;
+        let currency = Currency::by_code(code);
+        if currency.is_none() {
+            let cure = "write three capital letters, as \"EUR\"";
+            self.note(place, format!("\"{code}\" is no currency"), cure);
+        }
+        currency
     }
 
     fn charge(&mut self, table: Table<'_>, at: Range<usize>, zone: &Zone) -> Option<Charge> {
@@ -145,18 +145,7 @@ impl Reader {
             "classes",
         ];
         self.keys(table, "a percentile rule", &known);
-        let percent = self
-            .amount(table, "percentile")?
-            .exactly(2)
-            .and_then(|hundredths| u16::try_from(hundredths).ok());
-        let Some(hundredths) = percent.filter(|hundredths| (1..=10_000).contains(hundredths)) else {
-            self.note(
-                at,
-                "a percentile is above 0 and at most 100, with two places",
-                "write percentile = \"95\"",
-            );
-            return None;
-        };
+        let hundredths = self.hundredths(table, at.clone())?;
         let unit = self.rate(table, "per").unwrap_or(1_000_000);
         let committed = self.rate(table, "committed").unwrap_or(0);
         let Some(price) = self.amount(table, "price") else {
@@ -164,14 +153,35 @@ impl Reader {
             return None;
         };
         let excess = self.amount(table, "excess").unwrap_or(price);
-        let reading =
-            self.word(table, "reading", &Reading::ALL.map(|one| (one.word(), one))).unwrap_or_default();
-        let method =
-            self.word(table, "method", &Method::ALL.map(|one| (one.word(), one))).unwrap_or_default();
-        let missing =
-            self.word(table, "missing", &Missing::ALL.map(|one| (one.word(), one))).unwrap_or_default();
-        let rule = percentile::Rule { hundredths, reading, method, missing };
+        let rule = self.percentile_rule(table, hundredths);
         Some(Charge::Percentile { classes: self.class_names(table), rule, unit, committed, price, excess })
+    }
+
+    /// `percentile = "95"`, in hundredths of a percent.
+    pub(super) fn hundredths(&mut self, table: Table<'_>, at: Range<usize>) -> Option<u16> {
+        let percent = self
+            .amount(table, "percentile")?
+            .exactly(2)
+            .and_then(|hundredths| u16::try_from(hundredths).ok());
+        let hundredths = percent.filter(|hundredths| (1..=10_000).contains(hundredths));
+        if hundredths.is_none() {
+            let what = "a percentile is above 0 and at most 100, with two places";
+            self.note(at, what, "write percentile = \"95\"");
+        }
+        hundredths
+    }
+
+    /// `reading`, `method` and `missing` of a percentile.
+    pub(super) fn percentile_rule(&mut self, table: Table<'_>, hundredths: u16) -> percentile::Rule {
+        let reading = self.word(table, "reading", &Reading::ALL.map(|one| (one.word(), one)));
+        let method = self.word(table, "method", &Method::ALL.map(|one| (one.word(), one)));
+        let missing = self.word(table, "missing", &Missing::ALL.map(|one| (one.word(), one)));
+        percentile::Rule {
+            hundredths,
+            reading: reading.unwrap_or_default(),
+            method: method.unwrap_or_default(),
+            missing: missing.unwrap_or_default(),
+        }
     }
 
     fn volume(&mut self, table: Table<'_>, at: Range<usize>) -> Option<Charge> {
@@ -259,7 +269,7 @@ impl Reader {
     }
 
     /// An exact amount: `"0.08"`, or a whole number.
-    fn amount(&mut self, table: Table<'_>, key: &str) -> Option<Decimal> {
+    pub(super) fn amount(&mut self, table: Table<'_>, key: &str) -> Option<Decimal> {
         let value = table.get(key)?;
         let parsed = match value.get_ref() {
             DeValue::String(text) => Decimal::parse(text),
@@ -383,16 +393,12 @@ fn write_charge(charge: &Charge, zone: &Zone, out: &mut String) -> std::fmt::Res
             writeln!(out, "once = \"{amount}\"\non = \"{}\"", zone.date_text(*at_ms))
         }
         Charge::Percentile { rule, unit, committed, price, excess, .. } => {
-            let percent = format!("{}.{:02}", rule.hundredths / 100, rule.hundredths % 100);
-            writeln!(
-                out,
-                "percentile = \"{percent}\"\nper = \"{unit} bit/s\"\nprice = \"{price}\"\nexcess = \"{excess}\""
-            )?;
+            writeln!(out, "percentile = \"{}\"", percent(rule))?;
+            writeln!(out, "per = \"{unit} bit/s\"\nprice = \"{price}\"\nexcess = \"{excess}\"")?;
             if *committed > 0 {
                 writeln!(out, "committed = \"{committed} bit/s\"")?;
             }
-            let (reading, method, missing) = (rule.reading.word(), rule.method.word(), rule.missing.word());
-            writeln!(out, "reading = \"{reading}\"\nmethod = \"{method}\"\nmissing = \"{missing}\"")
+            write_reading(rule, out)
         }
         Charge::Volume { of, unit, is_whole, price } => {
             writeln!(out, "per = \"{unit}\"\nbegun = {is_whole}\ndirection = \"{}\"", of.direction.word())?;
@@ -402,6 +408,17 @@ fn write_charge(charge: &Charge, zone: &Zone, out: &mut String) -> std::fmt::Res
             write_price(price, out)
         }
     }
+}
+
+/// Which percentile, in percent with two places.
+pub(crate) fn percent(rule: &percentile::Rule) -> String {
+    format!("{}.{:02}", rule.hundredths / 100, rule.hundredths % 100)
+}
+
+/// What of a percentile's rule stands beside its percent.
+pub(super) fn write_reading(rule: &percentile::Rule, out: &mut String) -> std::fmt::Result {
+    let (reading, method, missing) = (rule.reading.word(), rule.method.word(), rule.missing.word());
+    writeln!(out, "reading = \"{reading}\"\nmethod = \"{method}\"\nmissing = \"{missing}\"")
 }
 
 pub(super) fn hours_text(hours: &Hours) -> String {

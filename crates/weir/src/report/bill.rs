@@ -8,7 +8,7 @@ use crate::statement::ALL;
 use serde_json::{Value as Json, json};
 use weir_account::Zone;
 use weir_account::money::Money;
-use weir_account::percentile::Direction;
+use weir_account::percentile::{Direction, Percentile};
 use weir_account::statement::Unit;
 use weir_account::tariff::{Bill, Detail, Line, Proportion, Tariff};
 
@@ -168,16 +168,14 @@ fn detail(detail: &Detail, tariff: &Tariff, zone: &Zone) -> Json {
         Detail::Committed { rate, unit, price } => {
             json!({"committed_bps": rate, "unit_bps": unit, "price": price.to_string()})
         }
-        Detail::Percentile { percentile, committed, unit, price } => {
-            let set_by = percentile.set_by.iter().map(|one| {
-                json!({"start": zone.rfc3339(one.start_ms), "octets": number(one.octets), "rank": one.rank})
-            });
-            json!({
-                "slot_octets": {"numerator": number(percentile.octets.0.unsigned_abs()), "denominator": number(percentile.octets.1.unsigned_abs())},
-                "direction": percentile.direction.map(|d| match d { Direction::In => "in", Direction::Out => "out" }),
-                "set_by": set_by.collect::<Vec<_>>(), "slots": percentile.slots, "above": percentile.above,
-                "missing": percentile.missing, "committed_bps": committed, "unit_bps": unit, "price": price.to_string(),
-            })
+        Detail::Percentile { percentile: found, committed, unit, price } => {
+            let mut object = percentile(found, zone);
+            if let Some(map) = object.as_object_mut() {
+                map.insert("committed_bps".to_owned(), json!(committed));
+                map.insert("unit_bps".to_owned(), json!(unit));
+                map.insert("price".to_owned(), json!(price.to_string()));
+            }
+            object
         }
         Detail::Once { at_ms } => json!({"on": zone.date_text(*at_ms)}),
         Detail::Minimum { least, days: part } => {
@@ -189,7 +187,20 @@ fn detail(detail: &Detail, tariff: &Tariff, zone: &Zone) -> Json {
     }
 }
 
+/// A percentile, and the slots that set it.
+pub(super) fn percentile(percentile: &Percentile, zone: &Zone) -> Json {
+    let set_by = percentile.set_by.iter().map(
+        |one| json!({"start": zone.rfc3339(one.start_ms), "octets": number(one.octets), "rank": one.rank}),
+    );
+    json!({
+        "slot_octets": {"numerator": number(percentile.octets.0.unsigned_abs()), "denominator": number(percentile.octets.1.unsigned_abs())},
+        "direction": percentile.direction.map(|d| match d { Direction::In => "in", Direction::Out => "out" }),
+        "set_by": set_by.collect::<Vec<_>>(), "slots": percentile.slots, "above": percentile.above,
+        "missing": percentile.missing,
+    })
+}
+
 /// An integer of 128 bits as JSON: a number where it fits 64 bits, which all but damaged figures do.
-fn number(n: u128) -> Json {
+pub(super) fn number(n: u128) -> Json {
     u64::try_from(n).map_or_else(|_| json!(n.to_string()), |n| json!(n))
 }

@@ -23,6 +23,7 @@ pub(crate) mod outlook;
 pub(crate) mod parquet;
 pub(crate) mod quota;
 pub(crate) mod sheet;
+pub(crate) mod split;
 pub(crate) mod statement;
 pub(crate) mod table;
 pub(crate) mod top;

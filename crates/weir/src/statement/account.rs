@@ -59,7 +59,19 @@ impl Account {
     /// # Errors
     /// There is no store, it is damaged, or a sum does not fit.
     pub(crate) fn read(config: &Config, wanted: &Wanted<'_>) -> Outcome<Self> {
-        let snapshot = snapshot(config, Some(&wanted.range))?;
+        Self::read_of(&snapshot(config, Some(&wanted.range))?, config, wanted, |_| Ok(()))
+    }
+
+    /// The same of a snapshot; each account goes to `each` as well, as it is stored: what shared addresses had is not shared out.
+    ///
+    /// # Errors
+    /// It is damaged, a sum does not fit, or what `each` says.
+    pub(crate) fn read_of(
+        snapshot: &Snapshot,
+        config: &Config,
+        wanted: &Wanted<'_>,
+        mut each: impl FnMut(&BinRow<'_>) -> Outcome,
+    ) -> Outcome<Self> {
         let asked = Asked::of(config, wanted.of);
         let mut usage = asked.usage(config, &wanted.range);
         let names = asked.names();
@@ -75,7 +87,7 @@ impl Account {
         let mut sum = Sum {
             usage,
             days: wanted.days.map(DailyByTenant::new),
-            meters: meters(&config.tenants, &snapshot, wanted)?,
+            meters: meters(&config.tenants, snapshot, wanted)?,
             unclassed: unclassed(config),
             run: Run::default(),
             pool: asked.pool.clone(),
@@ -83,7 +95,7 @@ impl Account {
         let mut result = Ok(());
         let add = |row: &BinRow<'_>| {
             if result.is_ok() {
-                result = sum.add(row);
+                result = each(row).and_then(|()| sum.add(row));
             }
         };
         let range = wanted.range.clone();
@@ -97,7 +109,7 @@ impl Account {
         sum.put()?;
         sum.share_out(&asked)?;
         let meters = sum.meters.into_iter().map(|(name, metered)| (name.to_owned(), metered.meter)).collect();
-        Ok(Self { days: sum.days, meters, ..Self::complete(&snapshot, &wanted.range, sum.usage)? })
+        Ok(Self { days: sum.days, meters, ..Self::complete(snapshot, &wanted.range, sum.usage)? })
     }
 
     /// Reads what was used in a span (ms since 1970) as a whole, by everybody or by one tenant; and by which hosts of that one,
@@ -383,12 +395,12 @@ fn add_sum(usage: &mut Usage, row: &SumRow<'_>, asked: &Asked<'_>) -> Outcome {
 }
 
 /// What an account counts, sampling undone.
-fn counted(counts: &Counts) -> Sums {
+pub(super) fn counted(counts: &Counts) -> Sums {
     Sums::new(counts.octets, counts.packets, counts.flows)
 }
 
 /// The store's word as the accounts have it.
-fn kind(kind: bins::Kind) -> Kind {
+pub(super) fn kind(kind: bins::Kind) -> Kind {
     match kind {
         bins::Kind::In => Kind::In,
         bins::Kind::Out => Kind::Out,

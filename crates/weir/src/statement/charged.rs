@@ -65,20 +65,7 @@ impl Blank {
         if !charged.values().any(|tariff| tariff.is_by_slot()) {
             return Ok(Self { empty, watched: None, presence });
         }
-        let mut heard = BTreeSet::new();
-        snapshot.health(range.clone(), |row| {
-            if row.is_heard() {
-                heard.insert(row.bin.div_euclid(HOUR_MS));
-            }
-        })?;
-        let mut watched = empty.clone();
-        let mut slot = range.start;
-        while slot < range.end {
-            if !heard.contains(&slot.div_euclid(HOUR_MS)) {
-                watched.miss(slot);
-            }
-            slot = slot.saturating_add(SLOT_MS);
-        }
+        let watched = watched(snapshot, range, zone)?;
         Ok(Self { empty, watched: Some(watched), presence })
     }
 
@@ -91,4 +78,27 @@ impl Blank {
             None => meter,
         }
     }
+}
+
+/// A meter of a span before anything is metered, that knows the slots of hours in which nothing was heard: nobody knows what
+/// there was.
+///
+/// # Errors
+/// The store cannot be read.
+pub(crate) fn watched(snapshot: &Snapshot, range: &Range<i64>, zone: &Zone) -> Outcome<Meter> {
+    let mut heard = BTreeSet::new();
+    snapshot.health(range.clone(), |row| {
+        if row.is_heard() {
+            heard.insert(row.bin.div_euclid(HOUR_MS));
+        }
+    })?;
+    let mut watched = Meter::new(zone, range.start, range.end);
+    let mut slot = range.start;
+    while slot < range.end {
+        if !heard.contains(&slot.div_euclid(HOUR_MS)) {
+            watched.miss(slot);
+        }
+        slot = slot.saturating_add(SLOT_MS);
+    }
+    Ok(watched)
 }

@@ -11,9 +11,10 @@ mod document;
 mod group;
 pub(crate) mod language;
 mod summary;
+pub(crate) mod uplink;
 
 pub(crate) use account::{Account, Level, Wanted, given_up};
-pub(crate) use charged::{ALL, Blank, Charged, SLOT_MS, charged, tariff, unclassed};
+pub(crate) use charged::{ALL, Blank, Charged, SLOT_MS, charged, tariff, unclassed, watched};
 
 pub(crate) use document::{Adjustment, Charges, Document, QuotaUse, Style};
 pub(crate) use language::Language;

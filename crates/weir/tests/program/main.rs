@@ -21,6 +21,7 @@
 //! | `packaging` | the units as systemd reads them |
 //! | `mail` | statements as mail: to a real server, to servers that fail, once each |
 //! | `rate` | what traffic costs, to the cent |
+//! | `split` | providers' bills, shared out among those who used their uplinks |
 //! | `statement` | what a building's tenants are told of a month, by hand |
 //! | `class` | what the other end makes of traffic: by class, from the datagram to the bill |
 //! | `group` | groups of tenants: their sums, their papers, what they may use |
@@ -93,6 +94,7 @@ mod retired;
 mod run;
 mod shared;
 mod smtp;
+mod split;
 #[cfg(feature = "sql")]
 mod sql;
 mod statement;
