@@ -68,6 +68,11 @@ pub(crate) enum Cost {
 }
 
 impl Uplink {
+    /// Whether it carries what this exporter accounts.
+    pub(crate) fn is_at(&self, exporter: Addr) -> bool {
+        self.exporters.is_empty() || self.exporters.contains(&exporter)
+    }
+
     /// The word for what the bill is shared out by.
     pub(crate) fn by(&self) -> &'static str {
         match self.key {

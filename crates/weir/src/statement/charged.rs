@@ -8,6 +8,7 @@ use std::ops::Range;
 use weir_account::class::OTHER;
 use weir_account::tariff::{Meter, Tariff};
 use weir_account::{Span, Tenants, Zone};
+use weir_flow::Addr;
 use weir_store::Snapshot;
 
 const HOUR_MS: i64 = 3_600_000;
@@ -65,7 +66,7 @@ impl Blank {
         if !charged.values().any(|tariff| tariff.is_by_slot()) {
             return Ok(Self { empty, watched: None, presence });
         }
-        let watched = watched(snapshot, range, zone)?;
+        let watched = watched(snapshot, range, zone, |_| true)?;
         Ok(Self { empty, watched: Some(watched), presence })
     }
 
@@ -80,15 +81,20 @@ impl Blank {
     }
 }
 
-/// A meter of a span before anything is metered, that knows the slots of hours in which nothing was heard: nobody knows what
-/// there was.
+/// A meter of a span before anything is metered, that knows the slots of hours in which nothing was heard of these exporters:
+/// nobody knows what there was.
 ///
 /// # Errors
 /// The store cannot be read.
-pub(crate) fn watched(snapshot: &Snapshot, range: &Range<i64>, zone: &Zone) -> Outcome<Meter> {
+pub(crate) fn watched(
+    snapshot: &Snapshot,
+    range: &Range<i64>,
+    zone: &Zone,
+    is_asked: impl Fn(Addr) -> bool,
+) -> Outcome<Meter> {
     let mut heard = BTreeSet::new();
     snapshot.health(range.clone(), |row| {
-        if row.is_heard() {
+        if row.is_heard() && is_asked(row.exporter) {
             heard.insert(row.bin.div_euclid(HOUR_MS));
         }
     })?;

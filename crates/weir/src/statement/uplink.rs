@@ -138,9 +138,12 @@ pub(crate) fn share_out<'a>(
 ) -> Outcome<(Vec<Used<'a>>, Account)> {
     let range = period.from_ms()..period.to_ms();
     let snapshot = snapshot(config, Some(&range))?;
-    let blank = watched(&snapshot, &range, period.zone())?;
-    let mut lines: Vec<Line<'a>> =
-        uplinks.iter().map(|uplink| Line::new(config, uplink, blank.clone())).collect();
+    let mut lines: Vec<Line<'a>> = Vec::new();
+    for uplink in uplinks {
+        // That another exporter was heard says nothing of what went over this uplink.
+        let blank = watched(&snapshot, &range, period.zone(), |exporter| uplink.is_at(exporter))?;
+        lines.push(Line::new(config, uplink, blank));
+    }
     let wanted = Wanted {
         range: range.clone(),
         level: Level::Tenants,
@@ -195,7 +198,7 @@ impl<'a> Line<'a> {
 
     fn add(&mut self, row: &BinRow<'_>) -> Result<(), Overflow> {
         let uplink = self.uplink;
-        if !uplink.exporters.is_empty() && !uplink.exporters.contains(&row.exporter) {
+        if !uplink.is_at(row.exporter) {
             return Ok(());
         }
         let (kind, sums) = (kind(row.kind), counted(&row.counts));

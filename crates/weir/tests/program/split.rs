@@ -107,7 +107,7 @@ fn import(place: &Place, all: &[Seen]) {
 }
 
 /// Over the north, in MB: acme had 100 in the first slot, bolt 50, 30 and 10 in the next, and 10 in each were nobody's. Acme sent
-/// bolt 5. Over the south cafe had 30 coming in and 10 going out, and acme 60 going out.
+/// bolt 5. Over the south cafe had 30 coming in and 10 going out, and acme 60 going out; it was heard an hour longer.
 fn place() -> Place {
     let place = Place::with(&format!("{CONFIGURATION}{NORTH}{SOUTH}"));
     let traffic = [
@@ -118,6 +118,7 @@ fn place() -> Place {
         seen(3, NORTH_ADDRESS, &[(BOLT, POLAR, 10 * MB), (POLAR, WORLD, 10 * MB)]),
         seen(1, SOUTH_ADDRESS, &[(TROPICAL, CAFE, 30 * MB), (CAFE, TROPICAL, 10 * MB)]),
         seen(2, SOUTH_ADDRESS, &[(ACME, TROPICAL, 60 * MB)]),
+        seen(15, SOUTH_ADDRESS, &[(ACME, CAFE, 1)]),
     ];
     import(&place, &traffic);
     place
@@ -206,7 +207,10 @@ fn several_uplinks_are_told_alone_and_together() {
         split["totals"],
         json!([{"currency": "EUR", "tenants": parts, "remainder": "17.39", "bills": "170.00"}])
     );
-    assert_eq!(number(&split, "completeness.datagrams_received"), 7);
+    assert_eq!(number(&split, "completeness.datagrams_received"), 8);
+    // What the south's exporter says in the second hour says nothing of the north.
+    let known = |uplink: &Value| number(uplink, "slots") - number(uplink, "slots_without_data");
+    assert_eq!([known(named(&split["uplinks"], "uplink", "north")), known(south)], [12, 24]);
 
     // The same in every form.
     let text = place.done(&format!("split {PERIOD}"));
