@@ -55,15 +55,7 @@ impl Report<'_> {
         let mut notes = Vec::new();
         let size = |n: u64| octets(n, self.unit);
         if let Nobody::Unknown { at_most, why } = used.nobody {
-            let why = match why {
-                Why::Class => "of which class it is",
-                Why::Direction => "in which direction it went",
-            };
-            notes.push(format!(
-                "how much of the uplink's traffic belongs to nobody is not known (accounts do not hold {why}; at most {}): \
-                 those who are known pay all",
-                size(at_most)
-            ));
+            notes.push(not_known(used, why, &size(at_most)));
         }
         if used.missing > 0 {
             notes.push(format!(
@@ -172,7 +164,7 @@ impl Report<'_> {
             }),
         );
         put("weights", number(shared.weights(used.uplink)));
-        put("uplink_weight", number(split.uplink_weight));
+        put("uplink_weight", json!(is_measured(used).then(|| number(split.uplink_weight))));
         put("weights_per_octet", number(split.weights_per_octet));
     }
 
@@ -269,7 +261,10 @@ impl Report<'_> {
         };
         table.row(["remainder".to_owned(), weight, of, shared.currency.text(split.remainder)]);
         table.rule();
-        let whole = self.weight(used, shared, split.uplink_weight);
+        let whole = match is_measured(used) {
+            true => self.weight(used, shared, split.uplink_weight),
+            false => "not known".to_owned(),
+        };
         table.row(["the uplink".to_owned(), whole, String::new(), shared.currency.text(shared.amount)]);
         let mut out = table.render();
         if let (Some(tariff), Some(bill)) = (used.tariff, &shared.bill) {
@@ -309,9 +304,34 @@ impl Report<'_> {
     }
 }
 
+/// Whether all that went over the uplink is known.
+fn is_measured(used: &Used<'_>) -> bool {
+    matches!(used.nobody, Nobody::Measured(_))
+}
+
 /// What the remainder weighs, if that is known.
 fn known_remainder(used: &Used<'_>, shared: &Shared) -> Option<u128> {
-    matches!(used.nobody, Nobody::Measured(_)).then_some(shared.split.remainder_weight)
+    is_measured(used).then_some(shared.split.remainder_weight)
+}
+
+/// That it is not known what there was of nobody's, and what that means for the parts.
+fn not_known(used: &Used<'_>, why: Why, at_most: &str) -> String {
+    let hidden = match why {
+        Why::Class => "of which class it is",
+        Why::Direction => "in which direction it went",
+    };
+    let slots = match used.uplink.key {
+        Key::Peak(_) => ", by the slots that they set together",
+        Key::Volume(_) | Key::Percentile(_) => "",
+    };
+    let tariff = match (why, used.tariff) {
+        (Why::Class, Some(_)) => "; the tariff is applied to their traffic alone",
+        _ => "",
+    };
+    format!(
+        "how much of the uplink's traffic belongs to nobody is not known (accounts do not hold {hidden}; at most {at_most}): \
+         those who are known pay all{slots}{tariff}"
+    )
 }
 
 fn total(total: &Total) -> Json {

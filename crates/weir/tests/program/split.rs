@@ -275,7 +275,20 @@ fn what_accounts_do_not_hold_is_not_known() {
     assert_eq!(uplink["traffic"]["between_tenants"], Value::Null);
     let text = place.done(&format!("split -c other.toml {PERIOD}"));
     assert!(text.contains("do not hold of which class it is; at most 40.000 MB"), "{text}");
-    assert!(text.contains("remainder    not known"), "{text}");
+    assert!(text.contains("remainder    not known") && text.contains("the uplink   not known"), "{text}");
+    assert_eq!(uplink["uplink_weight"], Value::Null);
+    // The slot that the tenants set together: acme's 100.
+    let peak = split_by(&place, &format!("{by_class}by = \"peak\"\nreading = \"sum\"\n"));
+    assert_eq!(amounts(&peak["uplinks"][0]), ["100.00", "0.00", "0.00", "0.00"]);
+    let note = peak["uplinks"][0]["notes"][0].as_str().unwrap();
+    assert!(note.ends_with("those who are known pay all, by the slots that they set together"), "{note}");
+    // A tariff is applied to what is known: 190 MB at 1.00 a GB.
+    let tariff = "[[tariff]]\nname = \"carrier\"\ncurrency = \"EUR\"\n[[tariff.rule]]\nper = \"GB\"\nprice = \"1.00\"\n";
+    let bill = by_class.replace("currency = \"EUR\"\nbill = \"100.00\"", "tariff = \"carrier\"");
+    let rated = split_by(&place, &format!("{tariff}{bill}"));
+    assert_eq!(amounts(&rated["uplinks"][0]), ["0.10", "0.09", "0.00", "0.00"]);
+    let note = rated["uplinks"][0]["notes"][0].as_str().unwrap();
+    assert!(note.ends_with("the tariff is applied to their traffic alone"), "{note}");
     // Of the other class acme had 60, cafe 40.
     let tropical = split_by(&place, &by_class.replace("polar", "tropical"));
     assert_eq!(amounts(&tropical["uplinks"][0]), ["60.00", "0.00", "40.00", "0.00"]);
@@ -432,12 +445,17 @@ fn accounts_that_were_given_up_are_told() {
     assert!(gone.contains("it is not known what went over the uplink"), "{gone}");
 }
 
-const KEYS: [&str; 5] = [
+/// The first five are of both directions, and worked out here; of the others it is not known what was nobody's.
+const KEYS: [&str; 9] = [
     "by = \"volume\"",
     "by = \"volume\"\nremainder = \"shared\"",
     "by = \"percentile\"\npercentile = \"80\"\nreading = \"sum\"",
     "by = \"peak\"\npercentile = \"80\"\nreading = \"sum\"",
     "by = \"peak\"\nreading = \"sum\"\nremainder = \"shared\"",
+    "by = \"volume\"\ndirection = \"max\"",
+    "by = \"percentile\"\nmethod = \"exclusive\"\nreading = \"max-each-slot\"\nmissing = \"zero\"",
+    "by = \"peak\"\nmethod = \"inclusive\"\npercentile = \"55.5\"\nremainder = \"shared\"",
+    "by = \"volume\"\nclasses = [\"polar\"]",
 ];
 
 /// The value at rank ⌈p·12⌉ of twelve slots, and where it is; of equal ones the earlier has the lower rank.
@@ -487,6 +505,11 @@ fn parts_and_remainder_are_the_bill_whatever_was_used() {
         let split = place.json(&format!("split {PERIOD} -o json"));
         let all: [u64; 12] = std::array::from_fn(|slot| had.iter().map(|slots| slots[slot]).sum());
         for (at, (uplink, bill)) in split["uplinks"].as_array().unwrap().iter().zip(bills).enumerate() {
+            let cents = amounts(uplink).map(|amount| amount.replace('.', "").parse::<i64>().unwrap());
+            assert_eq!(cents.iter().sum::<i64>(), bill, "seed {seed}, uplink {at}: {uplink:#}");
+            if at > 4 {
+                continue;
+            }
             let weigh = |slots: &[u64; 12]| match at {
                 0 | 1 => slots.iter().sum::<u64>(),
                 2 => ranked(slots, 80).0 * 10_000,
@@ -495,8 +518,6 @@ fn parts_and_remainder_are_the_bill_whatever_was_used() {
             };
             let expected = [weigh(&had[0]), weigh(&had[1]), weigh(&had[2]), weigh(&had[3]), weigh(&all)];
             assert_eq!(weights(uplink), expected, "seed {seed}, uplink {at}: {uplink:#}");
-            let cents = amounts(uplink).map(|amount| amount.replace('.', "").parse::<i64>().unwrap());
-            assert_eq!(cents.iter().sum::<i64>(), bill, "seed {seed}, uplink {at}: {uplink:#}");
             // Everybody pays what is due, but for less than a cent.
             let mut paying = expected;
             if at == 1 || at == 4 {
