@@ -270,6 +270,7 @@ impl Config {
             let until = next.map_or_else(String::new, |ms| format!(" until {}", self.zone.edge_text(ms)));
             notes.push(format!("tenant \"{}\" has no network{since}{until}", tenant.name));
         }
+        notes.extend(self.uplink_notes());
         notes
     }
 }

@@ -9,6 +9,7 @@ use std::fmt::Write;
 use std::ops::Range;
 use toml::de::DeValue;
 use weir_account::Period;
+use weir_account::attribution::Count;
 use weir_account::money::{Currency, Decimal, Money};
 use weir_account::percentile;
 use weir_account::split::{Key, Rest};
@@ -73,6 +74,16 @@ impl Uplink {
         self.exporters.is_empty() || self.exporters.contains(&exporter)
     }
 
+    /// Whether there may be traffic that both carry.
+    fn meets(&self, other: &Self) -> bool {
+        let is_there = |some: &[Addr], others: &[Addr]| {
+            some.is_empty() || others.is_empty() || some.iter().any(|one| others.contains(one))
+        };
+        let are_named = self.classes.is_empty() || other.classes.is_empty();
+        is_there(&self.exporters, &other.exporters)
+            && (are_named || self.classes.iter().any(|class| other.classes.contains(class)))
+    }
+
     /// The word for what the bill is shared out by.
     pub(crate) fn by(&self) -> &'static str {
         match self.key {
@@ -85,6 +96,35 @@ impl Uplink {
     /// The word for what becomes of the remainder.
     pub(crate) fn remainder(&self) -> &'static str {
         RESTS.iter().find(|(_, rest)| *rest == self.rest).map_or("", |(word, _)| word)
+    }
+}
+
+impl Config {
+    /// What is no mistake of an uplink and may not be meant: traffic that is not its own.
+    pub(super) fn uplink_notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        for (at, uplink) in self.uplinks.iter().enumerate() {
+            for other in self.uplinks.iter().skip(at.saturating_add(1)).filter(|other| uplink.meets(other)) {
+                notes.push(format!(
+                    "uplinks \"{}\" and \"{}\" carry the same traffic: each bill is shared out by all of it",
+                    uplink.name, other.name
+                ));
+            }
+            let is_apart = |exporter: Addr| {
+                let known = self.exporters.iter().find(|one| one.address == exporter);
+                known.is_some_and(|one| matches!(one.count, Count::Interfaces(_)))
+            };
+            let exporters = uplink.exporters.iter().filter(|_| uplink.classes.is_empty());
+            for exporter in exporters.filter(|exporter| !is_apart(**exporter)) {
+                notes.push(format!(
+                    "uplink \"{}\" carries all that the exporter \"{}\" accounts: name the uplink's interfaces in its count, or \
+                     classes, if other traffic crosses it",
+                    uplink.name,
+                    self.exporter_name(*exporter)
+                ));
+            }
+        }
+        notes
     }
 }
 
@@ -372,6 +412,34 @@ mod tests {
         let names: Vec<_> =
             config.uplinks.iter().map(|one| (one.name.as_str(), one.by(), one.remainder())).collect();
         assert_eq!(names, [("north", "volume", "own"), ("south", "percentile", "own")]);
+    }
+
+    #[test]
+    fn traffic_that_is_not_its_own_is_noted() {
+        let notes = |a: &str, b: &str, count: &str| {
+            let uplink =
+                |name: &str, of: &str| format!("[[uplink]]\nname = \"{name}\"\ntariff = \"carrier\"\n{of}\n");
+            let rest = REST.replace("192.0.2.1\"\n", &format!("192.0.2.1\"\n{count}\n"));
+            read(&format!("{rest}{}{}", uplink("a", a), uplink("b", b))).unwrap().notes(0)
+        };
+        let (edge, transit, other) =
+            ("exporters = [\"edge\"]", "classes = [\"transit\"]", "classes = [\"other\"]");
+        let same = "uplinks \"a\" and \"b\" carry the same traffic: each bill is shared out by all of it";
+        assert_eq!(notes(transit, other, ""), Vec::<String>::new());
+        assert_eq!(notes(transit, transit, ""), [same]);
+        assert_eq!(
+            notes(&format!("{transit}\n{edge}"), &format!("{transit}\nexporters = [\"192.0.2.9\"]"), "")
+                .len(),
+            0
+        );
+        let counted = notes(edge, transit, "count = [7]");
+        assert_eq!(counted, [same]);
+        let all = notes(edge, transit, "");
+        assert_eq!(all.len(), 2);
+        assert!(
+            all[1].starts_with("uplink \"a\" carries all that the exporter \"edge\" accounts"),
+            "{all:?}"
+        );
     }
 
     #[test]

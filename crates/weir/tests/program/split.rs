@@ -252,7 +252,12 @@ fn several_uplinks_are_told_alone_and_together() {
     // What the configuration is understood as gives the same.
     place.write("again.toml", place.done("check --dump"));
     assert_eq!(place.json(&format!("split -c again.toml {PERIOD} -o json")), split);
-    assert!(place.weir("check").out.contains("2 uplinks"));
+    let checked = place.done("check");
+    assert!(checked.contains("2 uplinks"), "{checked}");
+    assert!(
+        checked.contains("note: uplink \"north\" carries all that the exporter \"north\" accounts"),
+        "{checked}"
+    );
     // Amounts of two currencies are not added up.
     let both = split_by(&place, &format!("{NORTH}{}", SOUTH.replace("EUR", "KWD")));
     let totals: Vec<_> = both["totals"].as_array().unwrap().iter().map(|total| &total["bills"]).collect();
@@ -416,6 +421,90 @@ fn what_a_shared_address_had_is_its_members() {
     let split = place.json(&format!("split {PERIOD} -o json"));
     assert_eq!(weights(&split["uplinks"][0]), [7, 0, 3, 0, 10]);
     assert_eq!(amounts(&split["uplinks"][0]), ["70.00", "0.00", "30.00", "0.00"]);
+}
+
+const ONE_ROUTER: &str = r#"
+[[exporter]]
+name = "core"
+address = "192.0.2.1"
+interfaces = { north = 7, south = 8 }
+
+[[class]]
+name = "north"
+exporter = "core"
+interfaces = ["north"]
+
+[[class]]
+name = "south"
+exporter = "core"
+interfaces = ["south"]
+
+[[tenant]]
+name = "acme"
+networks = ["10.31.0.0/24"]
+
+[[tenant]]
+name = "bolt"
+networks = ["10.32.0.0/24"]
+
+[[tenant]]
+name = "house"
+networks = ["192.168.99.0/24"]
+
+[[uplink]]
+name = "north"
+classes = ["north"]
+currency = "EUR"
+bill = "90.00"
+
+[[uplink]]
+name = "south"
+classes = ["south"]
+currency = "EUR"
+bill = "10.00"
+"#;
+
+/// Source, destination, protocol, octets, packets, the interfaces that it entered and left by, first and last uptime.
+const WITH_INTERFACES: [(u16, u16); 9] =
+    [(8, 4), (12, 4), (4, 1), (1, 4), (2, 4), (10, 4), (14, 4), (22, 4), (21, 4)];
+
+#[test]
+fn one_router_has_two_uplinks() {
+    let place = Place::with(ONE_ROUTER);
+    // By the north 60 to acme and 30 to the house; by the south 40 of acme's, 50 of the house's, 10 to bolt.
+    let flows = [
+        (POLAR, ACME, 60, 7, 1),
+        (POLAR, HOLE, 30, 7, 1),
+        (ACME, POLAR, 40, 1, 8),
+        (HOLE, POLAR, 50, 1, 8),
+        (POLAR, BOLT, 10, 8, 1),
+    ];
+    let records = flows.iter().fold(netflow::Octets::default(), |out, (from, to, octets, entered, left)| {
+        let out = out.all(from).all(to).u8(6).u32(*octets).u32(1).u32(*entered).u32(*left);
+        out.u32(3_590_000).u32(3_599_000)
+    });
+    let sets = [netflow::set(0, &netflow::template(300, &WITH_INTERFACES)), netflow::set(300, &records.0)];
+    let mut file = Capture::new();
+    let at_s = NOON_S + SLOT_S;
+    file.add(at_s, NORTH_ADDRESS, &netflow::v9_at(at_s, 6, 0, &sets));
+    place.write("all.pcap", file.0);
+    place.done("import all.pcap");
+    let split = place.json(&format!("split {PERIOD} -o json"));
+    let parts = |at: usize| -> Vec<(&str, u64, &str)> {
+        let parts = split["uplinks"][at]["parts"].as_array().unwrap().iter();
+        parts
+            .map(|part| {
+                (part["tenant"].as_str().unwrap(), number(part, "weight"), part["amount"].as_str().unwrap())
+            })
+            .collect()
+    };
+    assert_eq!(parts(0), [("acme", 60, "60.00"), ("bolt", 0, "0.00"), ("house", 30, "30.00")]);
+    assert_eq!(parts(1), [("acme", 40, "4.00"), ("bolt", 10, "1.00"), ("house", 50, "5.00")]);
+    // Nothing is nobody's: that is known, though accounts have no class of it.
+    for uplink in split["uplinks"].as_array().unwrap() {
+        assert_eq!(number(uplink, "remainder.weight"), 0, "{uplink:#}");
+    }
+    assert!(!place.done("check").contains("note: uplink"));
 }
 
 #[test]
