@@ -8,10 +8,11 @@
 //! `relay` sends them onward, `config` understands the file, `top` puts tables of the query engine together, `preflight` looks whether the machine has what it asks for, `report` is
 //! the one place that formats answers and `plot` draws them,
 //! `statement` is what each tenant is told of a period, `books` is where what must stay is opened, `closing` makes it stand and proves it, `mail` sends it and `schedule` does so by itself, `quota` acts when
-//! somebody used too much, `advice` knows exporters and their cures, `name` what has names, `doctor` looks how they are, `metrics` and `web` say how the daemon
+//! somebody used too much, `advice` knows exporters and their cures, `allocator` says how freed memory is treated, `name` what has names, `doctor` looks how they are, `metrics` and `web` say how the daemon
 //! is, `demo` is an office to try it all on. With the feature `sql`, `sql` answers questions in SQL.
 
 mod advice;
+mod allocator;
 mod books;
 mod cli;
 mod clock;

@@ -61,11 +61,12 @@ fn is_read_by_the_parquet_crate(batches: &[Batch]) {
     let ours = all(&Reader::open_checked(&path, None, &file).unwrap(), u64::MAX);
     let reader = SerializedFileReader::new(File::open(&path).unwrap()).unwrap();
     let mut rows = 0;
-    for (row, record) in reader.get_row_iter(None).unwrap().enumerate() {
-        let record = record.unwrap();
+    let mut places = ours.iter().flat_map(|group| (0..group.len()).map(move |row| (group, row)));
+    for record in reader.get_row_iter(None).unwrap() {
+        let (record, (group, row)) = (record.unwrap(), places.next().unwrap());
         for ((name, field), definition) in record.get_column_iter().zip(&COLUMNS) {
             assert_eq!(name, definition.name);
-            assert_eq!(theirs(field), shown(ours[0].get(row, definition.column)), "row {row}, {name}");
+            assert_eq!(theirs(field), shown(group.get(row, definition.column)), "row {rows}, {name}");
         }
         rows += 1;
     }

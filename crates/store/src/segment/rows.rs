@@ -1,14 +1,19 @@
 //! The rows of a seal in the order they are written.
 //!
-//! Rows are first cut into partitions of contiguous start times (the row groups), and sorted inside each by
+//! Rows are first cut into partitions of contiguous start times, and sorted inside each by
 //! direction, tenant, host and start, so that a question about a time, a tenant or a host touches few pages. What goes
 //! one way lies together: there the tenants' side rises from page to page, is the same host in every row of a run and
 //! compresses to nothing; and no row but local ones, which are few, has a second tenant. Rows without a tenant come
 //! last in their direction, by source address. Rows that are equal in all that keep the order they came in.
+//!
+//! Of a partition each direction with enough rows is a row group, so that a dictionary of addresses is one of hosts
+//! or one of anybody: whoever looks for a host among the far ends of local flows need not read where on the Internet the
+//! others went.
 
 use super::address::Addresses;
 use super::dense;
 use super::pack::width;
+use super::schema::PAGE_ROWS;
 use crate::journal::{Frame, Strings};
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -18,6 +23,10 @@ use weir_flow::{Addr, Bytes};
 
 /// A row group has at most so many rows: a seal's, of which the last batch mostly goes a little beyond 1 Mi.
 pub(crate) const GROUP_ROWS_MAX: usize = if cfg!(test) { 256 * 1024 } else { (1 << 20) + (1 << 16) };
+
+/// A direction with fewer rows than this shares its row group with the one before or after it: what a footer says of a
+/// group would weigh too much.
+const DIRECTION_ROWS_MIN: usize = if cfg!(test) { 64 } else { 4 * PAGE_ROWS };
 
 /// Frames, and the order of their rows.
 pub(crate) struct Rows {
@@ -185,9 +194,14 @@ impl Rows {
         }
         let mut start = Vec::new();
         dense::fill(&mut start, &self.frames, Column::Start, i64::from_le_bytes);
-        let keys = self.keys(&present);
-        let groups =
-            super::order::order(&start, &keys, GROUP_ROWS_MAX, &mut self.order, &mut self.run_starts);
+        let Keys { keys, direction_at } = self.keys(&present);
+        let parts = super::order::order(&start, &keys, GROUP_ROWS_MAX, &mut self.order, &mut self.run_starts);
+        let direction = |row: usize| {
+            let row = self.order.get(row).copied().unwrap_or_default();
+            keys.get(row as usize).map_or(0, |key| key >> direction_at)
+        };
+        let groups: Vec<Range<usize>> =
+            parts.into_iter().flat_map(|part| self.by_direction(part, direction)).collect();
         let mask = |row: &u32| present.get(*row as usize).copied().unwrap_or(0);
         self.present = self.order.iter().map(mask).collect();
         let group = |rows: Range<usize>| {
@@ -198,9 +212,25 @@ impl Rows {
         self.groups = groups.into_iter().map(group).collect();
     }
 
+    /// Cuts sorted rows where another direction begins, as far as the pieces are not too small.
+    fn by_direction(&self, part: Range<usize>, direction: impl Fn(usize) -> u64) -> Vec<Range<usize>> {
+        let first = self.run_starts.partition_point(|start| (*start as usize) <= part.start);
+        let starts = self.run_starts.iter().skip(first).map(|start| *start as usize);
+        let (mut pieces, mut begin) = (Vec::new(), part.start);
+        for start in starts.take_while(|start| *start < part.end) {
+            let is_other = direction(start) != direction(start - 1);
+            if is_other && (start - begin).min(part.end - start) >= DIRECTION_ROWS_MIN {
+                pieces.push(begin..start);
+                begin = start;
+            }
+        }
+        pieces.push(begin..part.end);
+        pieces
+    }
+
     /// What rows are sorted by before their start, as one number: the direction, the tenant's place and the host's;
     /// without a tenant, a place after all, and the source's. Numbers are as small as they can be.
-    fn keys(&self, present: &[u64]) -> Vec<u64> {
+    fn keys(&self, present: &[u64]) -> Keys {
         let mut tenant = Vec::new();
         dense::fill_names(&mut tenant, self, &self.frames, Column::Tenant);
         let mut direction = Vec::new();
@@ -229,8 +259,16 @@ impl Rows {
             let direction = if mask & Column::Direction.bit() != 0 { *direction } else { none };
             (u64::from(direction) << tenant_bits | tenant) << host_bits | u64::from(*host)
         };
-        present.iter().zip(sides).map(key).collect()
+        Keys { keys: present.iter().zip(sides).map(key).collect(), direction_at: tenant_bits + host_bits }
     }
+}
+
+/// What rows are sorted by before their start.
+struct Keys {
+    /// For each row as it came.
+    keys: Vec<u64>,
+    /// The bit that the direction begins at.
+    direction_at: u32,
 }
 
 /// Replaces numbers below `limit` by their places among those that are there; returns the largest.

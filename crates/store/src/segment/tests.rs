@@ -113,11 +113,20 @@ fn row_groups_are_cut_by_time_and_sorted_by_direction_tenant_and_host() {
     let (path, file) = segment(&folder, std::slice::from_ref(&batch));
     let reader = Reader::open_checked(&path, None, &file).unwrap();
     let groups = reader.row_groups();
-    assert_eq!(groups.iter().map(|g| g.rows).collect::<Vec<_>>(), [150_000, 150_000]);
-    assert!(groups[0].start_max <= groups[1].start_min);
-    assert_eq!((groups[0].start_min, groups[1].start_max), file.start);
+    // Of each half two directions.
+    let halves: Vec<&[RowGroup]> = groups.chunks(2).collect();
+    let rows = |half: &[RowGroup]| half.iter().map(|group| group.rows).sum::<usize>();
+    assert_eq!(halves.iter().map(|half| rows(half)).collect::<Vec<_>>(), [150_000, 150_000]);
+    let last = halves[0].iter().map(|group| group.start_max).max();
+    let first = halves[1].iter().map(|group| group.start_min).min();
+    assert!(groups.len() == 4 && last <= first);
+    let starts =
+        groups.iter().map(|group| group.start_min).min().zip(groups.iter().map(|g| g.start_max).max());
+    assert_eq!(starts, Some(file.start));
     for (i, group) in groups.iter().enumerate() {
         let batch = reader.read_all(i, u64::MAX).unwrap();
+        let direction = u64::try_from(i % 2).unwrap();
+        assert!((0..group.rows).all(|row| u64::from(batch.u8s(Column::Direction)[row]) == direction));
         let key = |row: usize| {
             let tenant = match batch.get(row, Column::Tenant) {
                 Some(weir_flow::batch::Value::Name(name)) => (false, name.to_owned()),
@@ -131,6 +140,24 @@ fn row_groups_are_cut_by_time_and_sorted_by_direction_tenant_and_host() {
         assert!((1..group.rows).all(|row| key(row - 1) <= key(row)));
     }
     assert_eq!(sample::sorted(&all(&reader, u64::MAX)), sample::sorted([&batch]));
+}
+
+#[test]
+fn directions_with_few_rows_share_a_row_group() {
+    let folder = TempDir::new().unwrap();
+    let rows_of = |counts: [usize; 4]| {
+        let mut batch = large(counts.iter().sum());
+        let directions =
+            (0u8..).zip(counts).flat_map(|(direction, count)| std::iter::repeat_n(direction, count));
+        batch.u8s_mut(Column::Direction).copy_from_slice(&directions.collect::<Vec<_>>());
+        let (path, file) = segment(&folder, std::slice::from_ref(&batch));
+        let reader = Reader::open_checked(&path, None, &file).unwrap();
+        assert_eq!(sample::sorted(&all(&reader, u64::MAX)), sample::sorted([&batch]));
+        reader.row_groups().iter().map(|group| group.rows).collect::<Vec<_>>()
+    };
+    assert_eq!(rows_of([100, 10, 200, 5]), [100, 215]);
+    assert_eq!(rows_of([5, 100, 0, 64]), [105, 64]);
+    assert_eq!(rows_of([63, 1, 63, 0]), [127]);
 }
 
 /// Rows of which measured octets and packets are those scaled, of which one word and one address are the same in
@@ -212,22 +239,28 @@ fn page_bounds_hold_every_value_and_are_tight() {
     let folder = TempDir::new().unwrap();
     let (path, file) = segment(&folder, &[large(50_000)]);
     let reader = Reader::open_checked(&path, None, &file).unwrap();
-    let batch = reader.read_all(0, u64::MAX).unwrap();
+    assert_eq!(reader.row_groups().iter().map(|group| group.rows).sum::<usize>(), 50_000);
+    (0..reader.row_groups().len()).for_each(|group| page_bounds_of(&reader, group));
+}
+
+fn page_bounds_of(reader: &Reader, group: usize) {
+    let batch = reader.read_all(group, u64::MAX).unwrap();
     for definition in &COLUMNS {
         let column = definition.column;
         if column == Column::Other {
-            assert_eq!(reader.page_ranges(0, column), None);
+            assert_eq!(reader.page_ranges(group, column), None);
             continue;
         }
-        let pages = reader.page_ranges(0, column).unwrap();
+        let pages = reader.page_ranges(group, column).unwrap();
         // A column whose rows are all alike is one page.
         let alike = pages.len() == 1 && pages[0].min == pages[0].max;
         assert!(
-            alike || pages.len() == 7 && pages.iter().all(|p| p.rows.len() <= 8_192),
+            alike
+                || pages.len() == batch.len().div_ceil(8_192) && pages.iter().all(|p| p.rows.len() <= 8_192),
             "{}",
             definition.name
         );
-        assert_eq!(pages.iter().map(|p| p.rows.len()).sum::<usize>(), 50_000);
+        assert_eq!(pages.iter().map(|p| p.rows.len()).sum::<usize>(), batch.len());
         for page in &pages {
             let values: Vec<Bound> =
                 page.rows.clone().filter_map(|row| batch.get(row, column)).map(bound).collect();

@@ -118,6 +118,11 @@ impl Command {
                 | Self::Evidence(_)
         )
     }
+
+    /// Whether it runs until it is told to end.
+    fn stays(&self) -> bool {
+        matches!(self, Self::Run(_) | Self::Demo(_))
+    }
 }
 
 /// Options of every command that reads a configuration.
@@ -175,6 +180,9 @@ pub(crate) fn run() -> Outcome {
     if command.is_question() {
         // However many ask: what is not heard is lost, and an answer only comes later. Refused, it is as before.
         let _ = rustix::process::nice(NICE);
+    }
+    if !command.stays() {
+        crate::allocator::keep_what_is_freed();
     }
     match command {
         Command::Demo(arguments) => crate::demo::run(&arguments),

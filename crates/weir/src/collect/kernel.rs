@@ -1,8 +1,7 @@
 //! What the kernel offers and no safe wrapper does: many datagrams in one call, together with how many were dropped
 //! before them; a program that chooses between sockets of one port; a socket that was there before us.
 //!
-//! This is the one file of the program with `unsafe` in it (`xtask/src/tidy/room.rs` names it), and each use says why
-//! it is sound. `rustix` has no `recvmmsg`; that of `nix` does not give the room for control messages back between
+//! Files with `unsafe` in them are named in `xtask/src/tidy/room.rs`, and each use says why it is sound. `rustix` has no `recvmmsg`; that of `nix` does not give the room for control messages back between
 //! calls, so that after one datagram without them there would never be any again.
 
 #![expect(
