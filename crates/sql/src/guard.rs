@@ -1,6 +1,8 @@
 //! What may be asked: questions of a bounded length and depth, that change nothing and read nothing but the store.
 
 use crate::error::{Error, Reason};
+use crate::growth::CONSTANT_BYTES_MAX;
+use datafusion::common::ParamValues;
 use datafusion::execution::context::SQLOptions;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::parser::{DFParser, Statement};
@@ -34,6 +36,9 @@ pub(crate) fn parsed(sql: &str) -> Result<VecDeque<Statement>, Error> {
     }
     // What is no SQL at all is the parser's to say.
     let tokens = Tokenizer::new(&dialect, sql).tokenize().unwrap_or_default();
+    if let Some(text) = tokens.iter().filter_map(text).find(|text| text.len() > CONSTANT_BYTES_MAX) {
+        return Err(too_long(text));
+    }
     if tokens.iter().filter(|token| is_operator(token)).count() > OPERATORS_MAX {
         let sentence = format!(
             "the question has more than {OPERATORS_MAX} operators: write a list as IN (…), or ask several questions"
@@ -41,6 +46,41 @@ pub(crate) fn parsed(sql: &str) -> Result<VecDeque<Statement>, Error> {
         return Err(Error::new(Reason::Wrong, sentence));
     }
     Ok(DFParser::parse_sql_with_dialect(sql, &dialect)?)
+}
+
+/// What stands in quotes.
+fn text(token: &Token) -> Option<&str> {
+    match token {
+        Token::SingleQuotedString(text)
+        | Token::NationalStringLiteral(text)
+        | Token::EscapedStringLiteral(text)
+        | Token::UnicodeStringLiteral(text)
+        | Token::HexStringLiteral(text) => Some(text),
+        Token::DollarQuotedString(text) => Some(&text.value),
+        _ => None,
+    }
+}
+
+/// A text may come to stand beside every row.
+fn too_long(text: &str) -> Error {
+    let begins: String = text.chars().take(20).collect();
+    let sentence = format!(
+        "the text \"{begins}…\" has {} octets, and a question's may have {CONSTANT_BYTES_MAX}",
+        text.len()
+    );
+    Error::new(Reason::Wrong, sentence)
+}
+
+/// Refuses values of parameters that are too long.
+///
+/// # Errors
+/// One is; the sentence says which.
+pub(crate) fn values(values: &ParamValues) -> Result<(), Error> {
+    let texts: Vec<&str> = match values {
+        ParamValues::List(list) => list.iter().filter_map(|one| one.value.try_as_str().flatten()).collect(),
+        ParamValues::Map(map) => map.values().filter_map(|one| one.value.try_as_str().flatten()).collect(),
+    };
+    texts.into_iter().find(|text| text.len() > CONSTANT_BYTES_MAX).map_or(Ok(()), |text| Err(too_long(text)))
 }
 
 /// Whether a token may nest what stands beside it one step deeper.
@@ -150,6 +190,9 @@ mod tests {
         let many = (0..=TABLES_MAX).map(|n| format!("flows f{n}")).collect::<Vec<_>>().join(", ");
         let many = parsed(&format!("SELECT 1 FROM {many}")).unwrap().remove(0).unwrap();
         assert!(statement(&many).unwrap_err().to_string().contains("more than 200 tables"));
+        let text = format!("SELECT '{}'", "x".repeat(CONSTANT_BYTES_MAX + 1));
+        assert!(parsed(&text).unwrap_err().to_string().contains("has 8193 octets"));
+        assert_eq!(parsed(&format!("SELECT '{}'", "x".repeat(CONSTANT_BYTES_MAX))).unwrap().len(), 1);
         let long = format!("SELECT '{}'", "x".repeat(TEXT_BYTES_MAX));
         assert!(parsed(&long).unwrap_err().to_string().contains("longer than 1024 KiB"));
     }

@@ -10,7 +10,8 @@
 //!   holds both families in one order; as text it is what people write.
 //! * `function`: `net`, `in_net`, `ip`, `addr`, `mac`, `service`, `host_name`, `tenant`; `sum`: sums that are exact.
 //! * `rewrite`: what makes `src_addr = '10.0.0.1'` a comparison of addresses.
-//! * `guard`: what may be asked: questions only.
+//! * `guard`: what may be asked: questions only; `growth`: what functions may make of it at once; `held`: what window functions
+//!   keep.
 //! * `cell`: answers as people read them; `ipc`: as Arrow's readers do, which other answers may go as, too ([`Encoder`]).
 //! * `job`: threads that compute, apart from those that wait; `stop`: how a question ends before its end.
 //! * `server`: the same over PostgreSQL's protocol, for psql, Grafana and everything else that speaks it.
@@ -24,7 +25,9 @@ mod cell;
 mod column;
 mod error;
 mod function;
+mod growth;
 mod guard;
+mod held;
 mod ipc;
 mod job;
 mod lookup;

@@ -2,7 +2,7 @@
 //!
 //! * Beside an address, text is an address: `src_addr = '10.0.0.1'`, `host IN ('10.0.0.1', '2001:db8::1')`, `src_mac =
 //!   '02:…'`. The text becomes `addr('…')`, which is computed once, and statistics exclude by it.
-//! * An address used as text is text: `src_addr LIKE '10.%'`, `src_addr::text`.
+//! * An address used as text is text: `src_addr LIKE '10.%'`, `src_addr::text`, `src_addr || ':'`.
 //! * An integer by an integer is an integer, as in PostgreSQL. What else is divided, as a sum, is divided in double
 //!   precision: the engine's own division of decimal numbers keeps four places, and a small share would be 0.
 
@@ -22,7 +22,10 @@ use std::sync::Arc;
 
 /// See the module.
 #[derive(Debug)]
-pub(crate) struct Rewrite;
+pub(crate) struct Rewrite {
+    /// `||` of texts.
+    pub(crate) joined: Arc<ScalarUDF>,
+}
 
 impl FunctionRewrite for Rewrite {
     fn name(&self) -> &'static str {
@@ -69,7 +72,7 @@ impl ExprPlanner for Rewrite {
             BinaryOperator::LtEq => Operator::LtEq,
             BinaryOperator::Gt => Operator::Gt,
             BinaryOperator::GtEq => Operator::GtEq,
-            BinaryOperator::StringConcat => return Ok(joined(expr, schema)),
+            BinaryOperator::StringConcat => return Ok(self.joined(expr, schema)),
             BinaryOperator::Divide => return Ok(divided(expr, schema)),
             _ => return Ok(PlannerResult::Original(expr)),
         };
@@ -80,14 +83,17 @@ impl ExprPlanner for Rewrite {
     }
 }
 
-/// `src_addr || ':'`: addresses joined to text are text.
-fn joined(expr: RawBinaryExpr, schema: &DFSchema) -> PlannerResult<RawBinaryExpr> {
-    let is_address = |expr: &Expr| parser(expr, schema).is_some();
-    if !is_address(&expr.left) && !is_address(&expr.right) {
-        return PlannerResult::Original(expr);
+impl Rewrite {
+    /// `src_addr || ':'`: addresses joined to text are text. Lists are joined by the engine.
+    fn joined(&self, expr: RawBinaryExpr, schema: &DFSchema) -> PlannerResult<RawBinaryExpr> {
+        let is_list = |expr: &Expr| expr.get_type(schema).is_ok_and(|data_type| data_type.is_list());
+        if is_list(&expr.left) || is_list(&expr.right) {
+            return PlannerResult::Original(expr);
+        }
+        let text = |expr: Expr| if parser(&expr, schema).is_some() { shown(expr) } else { expr };
+        let sides = vec![text(expr.left), text(expr.right)];
+        PlannerResult::Planned(Expr::ScalarFunction(ScalarFunction::new_udf(Arc::clone(&self.joined), sides)))
     }
-    let text = |expr: Expr| if is_address(&expr) { shown(expr) } else { expr };
-    PlannerResult::Planned(binary(text(expr.left), Operator::StringConcat, text(expr.right)))
 }
 
 /// `sum(octets) / 300` in double precision, for a side is a decimal number; `octets / 300` as integers, of which the engine

@@ -2,12 +2,13 @@
 
 use crate::cell::{Cell, Class, Shown};
 use crate::error::{Error, Reason};
+use crate::growth::{Allowance, LEFT_OUT};
 use crate::meter::Meter;
 use crate::rewrite::Rewrite;
 use crate::source::{Shelf, Source};
 use crate::stop::{self, Stop};
 use crate::table::{self, Account, BATCH_ROWS, Content, Flows};
-use crate::{function, guard, sum};
+use crate::{function, growth, guard, held, sum};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::ParamValues;
@@ -62,10 +63,6 @@ fn spill_to() -> PathBuf {
     }
 }
 
-/// Scalar functions of the engine's that are not offered: each makes text of any length from one number, which is memory
-/// that nobody counts.
-const LEFT_OUT: [&str; 3] = ["lpad", "repeat", "rpad"];
-
 /// What questions share: memory, and room to spill.
 #[derive(Clone, Debug)]
 pub(crate) struct Engine {
@@ -118,11 +115,13 @@ impl Engine {
             .with_default_features()
             .build();
         let context = SessionContext::new_with_state(state);
+        let allowance = Allowance::new(self.limits.memory_bytes, self.limits.threads);
         {
             let state = context.state_ref();
             let mut state = state.write();
-            state.register_function_rewrite(Arc::new(Rewrite))?;
-            state.register_expr_planner(Arc::new(Rewrite))?;
+            let rewrite = Arc::new(Rewrite { joined: growth::joined(&allowance) });
+            state.register_function_rewrite(Arc::clone(&rewrite) as _)?;
+            state.register_expr_planner(rewrite)?;
             state.register_udaf(sum::exact())?;
             for name in LEFT_OUT {
                 state.deregister_udf(name)?;
@@ -136,7 +135,7 @@ impl Engine {
         for content in Content::ALL {
             context.register_table(content.name(), Arc::new(Account::new(content, Arc::clone(&shelf))))?;
         }
-        Ok(Session { context, meter, shelf })
+        Ok(Session { context, meter, shelf, allowance })
     }
 }
 
@@ -145,6 +144,8 @@ pub(crate) struct Session {
     context: SessionContext,
     meter: Meter,
     shelf: Arc<Shelf>,
+    /// What its functions may make at once.
+    allowance: Allowance,
 }
 
 impl std::fmt::Debug for Session {
@@ -185,7 +186,7 @@ impl Session {
         guard::statement(&statement)?;
         let plan = self.context.state().statement_to_plan(statement).await?;
         guard::plan(&plan)?;
-        Ok(plan)
+        Ok(growth::in_calls(plan, &self.allowance)?)
     }
 
     /// Begins to answer.
@@ -205,7 +206,10 @@ impl Session {
         stop: &Stop,
     ) -> Result<Answer, Error> {
         let plan = match values {
-            Some(values) => plan.with_param_values(values)?,
+            Some(values) => {
+                guard::values(&values)?;
+                plan.with_param_values(values)?
+            }
             None => plan,
         };
         let (state, plan) = self.context.execute_logical_plan(plan).await?.into_parts();
@@ -214,7 +218,8 @@ impl Session {
             self.shelf.take(&span).map_err(table::store)?;
         }
         let plan = state.query_planner().create_physical_plan(&plan, &state).await?;
-        let stream = execute_stream(stop::between_batches(plan)?, state.task_ctx())?;
+        let plan = stop::between_batches(held::by_windows(plan)?)?;
+        let stream = execute_stream(plan, state.task_ctx())?;
         Ok(Answer { stream, meter: self.meter.clone() })
     }
 

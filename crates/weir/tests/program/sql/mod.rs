@@ -3,6 +3,7 @@
 mod arrow;
 mod grafana;
 mod guess;
+mod memory;
 mod psql;
 
 use crate::daemon::{Daemon, usage_when};
@@ -218,19 +219,4 @@ fn the_journal_is_seen() {
     check();
     daemon.stop();
     check();
-}
-
-#[test]
-fn little_memory_spills_or_is_refused_in_a_sentence() {
-    let place = office();
-    let distinct = "SELECT src_addr, dst_addr, src_port, dst_port, start, octets FROM flows ORDER BY octets, start, src_port";
-    let all = rows(&place, distinct);
-    let output = place.command("sql -o ndjson --memory 16").arg(distinct).output().unwrap();
-    if output.status.success() {
-        let count = output.stdout.iter().filter(|octet| **octet == b'\n').count();
-        assert_eq!(count, all.len());
-    } else {
-        let err = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.code() == Some(1) && err.contains("needs more memory"), "{err}");
-    }
 }
