@@ -4,7 +4,8 @@
 //! octet. Nobody is sent two letters of the same kind about the same thing and period, however often it is asked for,
 //! unless a new edition is.
 //!
-//! A delivery is `queued`, then `handing` while the mail server has it, then `sent` or `failed`. One that is still
+//! A delivery is `queued`, then `handing` while the mail server has it, then `sent` or `failed`; what was sent may come back,
+//! and then it has `failed`, too. One that is still
 //! `handing` when another postman comes was under way when the program ended: nobody knows whether the server took it. It
 //! is tried again, with the same Message-ID, by which receivers see that they have it already.
 
@@ -234,7 +235,29 @@ impl Books {
         self.db.execute(put_off, params![next_ms, why, now_ms]).map_err(self.failed("write the outbox of"))
     }
 
-    /// Makes everything due at `now_ms` that waits for another try or has failed; how many there are.
+    /// Notes that a letter came back: its deliveries to these addresses (in any case of letters; all of them, if it went to
+    /// one address only) were taken by the mail server, and failed later. Each is an entry of the audit trail. `None` if
+    /// no letter has this Message-ID; else the deliveries that are meant, as they are now.
+    ///
+    /// # Errors
+    /// [`Error`](super::Error) if the file cannot be written.
+    pub fn come_back(
+        &mut self,
+        message_id: &str,
+        addresses: &[String],
+        why: &str,
+        who: &str,
+        now_ms: i64,
+    ) -> Result<Option<Vec<Delivery>>> {
+        let failed = self.failed("write the outbox of");
+        let change = self.db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(&failed)?;
+        let back = come_back(&change, message_id, addresses, why, who, now_ms).map_err(&failed)?;
+        change.commit().map_err(failed)?;
+        Ok(back)
+    }
+
+    /// Makes everything due at `now_ms` that waits for another try or has failed and whose text is still kept; how many there
+    /// are.
     ///
     /// # Errors
     /// [`Error`](super::Error) if the file cannot be written.
@@ -242,10 +265,12 @@ impl Books {
         let failed = self.failed("write the outbox of");
         let change = self.db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(&failed)?;
         // The days after which it is given up count anew.
-        let letters = "update letter set queued_ms = ?1 where number in (select letter from delivery where state = 'failed')";
+        let letters = "update letter set queued_ms = ?1 where message is not null
+                       and number in (select letter from delivery where state = 'failed')";
         change.execute(letters, params![now_ms]).map_err(&failed)?;
         let retry = "update delivery set state = 'queued', next_ms = ?1, at_ms = ?1, tries = 0
-                     where state in ('queued', 'failed')";
+                     where state in ('queued', 'failed')
+                     and exists (select 1 from letter where number = letter and message is not null)";
         let retried = change.execute(retry, params![now_ms]).map_err(&failed)?;
         change.commit().map_err(failed)?;
         Ok(retried)
@@ -362,19 +387,60 @@ fn settle(
          and not exists (select 1 from delivery where letter = ?1 and state <> 'sent')",
         params![delivery.letter],
     )?;
-    let what = match state {
-        State::Sent => "send",
-        State::Failed => "fail to send",
-        State::Queued | State::Handing => return Ok(()),
-    };
+    match state {
+        State::Sent => note(db, "send", delivery, reply, who, now_ms),
+        State::Failed => note(db, "fail to send", delivery, reply, who, now_ms),
+        State::Queued | State::Handing => Ok(()),
+    }
+}
+
+/// Writes what became of a delivery into the audit trail.
+fn note(
+    db: &rusqlite::Transaction<'_>,
+    what: &str,
+    delivery: &Delivery,
+    why: &str,
+    who: &str,
+    now_ms: i64,
+) -> rusqlite::Result<()> {
     let Delivery { kind, about, period, recipient, .. } = delivery;
     let subject = [kind, about, period].into_iter().filter(|part| !part.is_empty());
     let subject = subject.map(String::as_str).collect::<Vec<_>>().join(" ");
     let subject = format!("{subject} to {recipient}");
-    audit::append(
-        db,
-        &Entry { at_ms: now_ms, who: who.to_owned(), what: what.to_owned(), subject, why: reply.clone() },
-    )
+    let (who, what, why) = (who.to_owned(), what.to_owned(), why.to_owned());
+    audit::append(db, &Entry { at_ms: now_ms, who, what, subject, why })
+}
+
+fn come_back(
+    db: &rusqlite::Transaction<'_>,
+    message_id: &str,
+    addresses: &[String],
+    why: &str,
+    who: &str,
+    now_ms: i64,
+) -> rusqlite::Result<Option<Vec<Delivery>>> {
+    let select = format!(
+        "select {COLUMNS} from delivery join letter on letter = number where message_id = ?1 order by delivery.rowid"
+    );
+    let mut all = list(db, &select, [message_id])?;
+    if all.is_empty() {
+        return Ok(None);
+    }
+    if all.len() > 1 {
+        let is_named =
+            |one: &Delivery| addresses.iter().any(|addr| addr.eq_ignore_ascii_case(&one.recipient));
+        all.retain(is_named);
+    }
+    for delivery in all.iter_mut().filter(|one| one.state != State::Failed) {
+        db.execute(
+            "update delivery set state = 'failed', reply = ?1, next_ms = null, at_ms = ?2 where letter = ?3 and recipient = ?4",
+            params![why, now_ms, delivery.letter, delivery.recipient],
+        )?;
+        note(db, "come back", delivery, why, who, now_ms)?;
+        (delivery.state, delivery.reply) = (State::Failed, why.to_owned());
+        (delivery.at_ms, delivery.next_ms) = (now_ms, None);
+    }
+    Ok(Some(all))
 }
 
 fn list(db: &Connection, select: &str, values: impl rusqlite::Params) -> rusqlite::Result<Vec<Delivery>> {

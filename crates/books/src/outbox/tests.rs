@@ -92,6 +92,28 @@ fn a_delivery_from_queue_to_receipt() {
 }
 
 #[test]
+fn a_letter_that_came_back_has_failed_for_whom_it_came_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut books = Books::open(folder.path()).unwrap();
+    books.queue(&letter(OCTOBER, 1), &names(&["a@x", "b@x"]), 10).unwrap();
+    for at in [11, 12] {
+        let parcel = books.take_due(at).unwrap().unwrap();
+        books.settle(&parcel, &Fate::Sent("250 ok".to_owned()), "weir", at).unwrap();
+    }
+    assert_eq!(books.come_back("<c@d>", &names(&["a@x"]), "5.1.1", "anna", 20).unwrap(), None);
+    // Two had it: whose it is the address says, and one that nobody has says nothing.
+    assert_eq!(books.come_back("<a@b>", &names(&["z@x"]), "5.1.1", "anna", 21).unwrap(), Some(Vec::new()));
+    for at in [22, 23] {
+        let back = books.come_back("<a@b>", &names(&["z@x", "B@X"]), "5.1.1", "anna", at).unwrap().unwrap();
+        let one = &back[0];
+        assert_eq!((back.len(), one.recipient.as_str(), one.state, one.at_ms), (1, "b@x", State::Failed, 22));
+    }
+    assert_eq!(states(&books), [("a@x".to_owned(), "sent", 1), ("b@x".to_owned(), "failed", 1)]);
+    // The text is gone: nothing is there to be tried again.
+    assert_eq!((books.retry(30).unwrap(), books.take_due(31).unwrap()), (0, None));
+}
+
+#[test]
 fn what_was_in_hand_when_the_program_ended_is_taken_up_again() {
     let folder = tempfile::tempdir().unwrap();
     let mut books = Books::open(folder.path()).unwrap();

@@ -5,6 +5,7 @@ use crate::clock;
 use crate::closing;
 use crate::config::Config;
 use crate::exit::{self, Failure, Outcome};
+use crate::mail::bounce;
 use crate::mail::letter::{GROUP, file_name};
 use crate::mail::order::{self, Draft, Order, Queued};
 use crate::mail::postman::Postman;
@@ -14,6 +15,7 @@ use crate::{log, mail};
 use clap::Args;
 use lettre::message::Mailbox;
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use weir_account::Period;
 use weir_books::{Books, Delivery, State};
@@ -31,7 +33,8 @@ const DAY_MS: i64 = 86_400_000;
     weir mail avtotrade --period 2026-10 --to me@example.org\n  \
     weir mail avtotrade --period 2026-10 --again\n  \
     weir mail --group campus/north --period last\n  \
-    weir mail --status                          what was sent, what waits, what failed and why\n\n\
+    weir mail --status                          what was sent, what waits, what failed and why\n  \
+    weir mail --bounced < report.eml            notes that a letter came back\n\n\
     Who was sent a period's statement is not sent it again, however often this is called: cron may do so every hour.\n\
     What cannot be sent now is tried again by the daemon, or by the next call that it is due at. See docs/mail.md.")]
 pub(super) struct Arguments {
@@ -62,6 +65,9 @@ pub(super) struct Arguments {
     /// Says what has become of all mail, and sends nothing
     #[arg(long, conflicts_with_all = ["tenants", "groups", "to", "preview", "again"])]
     status: bool,
+    /// Notes what a mail server's report on standard input says of a letter that it could not deliver
+    #[arg(long, conflicts_with_all = ["tenants", "groups", "period", "to", "preview", "again", "queue", "retry", "status"])]
+    bounced: bool,
     #[command(flatten)]
     common: Common,
 }
@@ -71,6 +77,9 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let config = arguments.common.config()?;
     if arguments.status {
         return status(arguments, &config, form);
+    }
+    if arguments.bounced {
+        return bounced(&config, form);
     }
     log::start();
     let to = addresses(&arguments.to)?;
@@ -158,6 +167,45 @@ fn status(arguments: &Arguments, config: &Config, form: report::Form) -> Outcome
         }
     };
     report::print(&Mailbag { zone: &config.zone, deliveries }.render(form))
+}
+
+/// Notes what came back.
+fn bounced(config: &Config, form: report::Form) -> Outcome {
+    is_a_store(config)?;
+    let mut message = Vec::new();
+    let mut pipe = std::io::stdin().lock().take(bounce::REPORT_BYTES_MAX);
+    let read = pipe.read_to_end(&mut message);
+    read.map_err(|error| Failure::new(format!("cannot read the report from standard input: {error}")))?;
+    let read = bounce::read(&message).map_err(Failure::new)?;
+    if crate::books::read(&config.store)?.is_none() {
+        return Err(Failure::new(format!("no letter was ever sent from {}", config.store.display())));
+    }
+    let mut books = crate::books::open(&config.store)?;
+    let (who, now_ms) = (closing::who(), clock::now_ms());
+    let mut back = Vec::new();
+    for recipient in &read.recipients {
+        let addresses = recipient.addresses.join(", ");
+        if !recipient.is_returned() {
+            eprintln!(
+                "weir: the letter to {addresses} is said to be {}: nothing is changed",
+                recipient.action
+            );
+            continue;
+        }
+        let why = format!("came back: {}", recipient.words);
+        let meant = books.come_back(&read.message_id, &recipient.addresses, &why, &who, now_ms)?;
+        let Some(meant) = meant else {
+            return Err(Failure::new(format!(
+                "no letter of this store has the Message-ID {}",
+                read.message_id
+            )));
+        };
+        if meant.is_empty() {
+            return Err(Failure::new(format!("the letter {} was not sent to {addresses}", read.message_id)));
+        }
+        back.extend(meant);
+    }
+    report::print(&Mailbag { zone: &config.zone, deliveries: back }.render(form))
 }
 
 /// Writes every message, and sends none.

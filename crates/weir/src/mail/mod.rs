@@ -9,10 +9,11 @@
 //! the letter is sent a second time, the same to the octet, with the same Message-ID: mail programs and servers that look
 //! at it drop the second. Nothing can do better over SMTP (RFC 5321 §4.5.3.2.6 says the same of its own window).
 //!
-//! A [`notice`] is a letter that is no statement, and goes the same way.
+//! A [`notice`] is a letter that is no statement, and goes the same way. A [`bounce`] says that one came back.
 //!
 //! Nothing here reads a clock: who calls says what time it is.
 
+pub(crate) mod bounce;
 mod carrier;
 pub(crate) mod letter;
 pub(crate) mod notice;

@@ -393,6 +393,90 @@ fn one_who_is_refused_or_busy_holds_up_nobody() {
     assert_eq!((trail(&place, "send"), trail(&place, "fail to send")), (7, 4));
 }
 
+/// The report of a mail server about a letter, as Python's mail package writes it.
+const REPORT: &str = "
+import sys
+from email.message import Message
+from email.mime.multipart import MIMEMultipart
+from email.mime.text import MIMEText
+message_id, action, recipient = sys.argv[1:]
+report = MIMEMultipart('report', **{'report-type': 'delivery-status'})
+report['Subject'] = 'Undelivered Mail Returned to Sender'
+report.attach(MIMEText('I am sorry to have to inform you', _charset='utf-8'))
+about, to = Message(), Message()
+about['Reporting-MTA'] = 'dns; mx.example.com'
+to['Final-Recipient'] = 'rfc822; ' + recipient
+to['Action'] = action
+to['Status'] = '5.2.2'
+to['Diagnostic-Code'] = 'smtp; 552 5.2.2 mailbox full'
+status = Message()
+status['Content-Type'] = 'message/delivery-status'
+status.set_payload([about, to])
+report.attach(status)
+head = Message()
+head['Content-Type'] = 'text/rfc822-headers'
+head.set_payload('Message-ID: ' + message_id + '\\nSubject: a statement\\n')
+report.attach(head)
+print(report.as_string())
+";
+
+#[test]
+fn what_comes_back_is_noted() {
+    let server = Server::start(|_, _| Answer::Take);
+    let (place, _) = building_with_traffic(&plain(&server), &[]);
+    place.done("mail --period last");
+    let recipient = "rent34@example.com";
+    let sent = status(&place, recipient);
+    assert_eq!(sent["state"], "sent");
+    let id = sent["message_id"].as_str().unwrap();
+    let tell = |id: &str, action: &str, recipient: &str| {
+        let report = Command::new("python3").args(["-c", REPORT, id, action, recipient]).output().unwrap();
+        assert!(report.status.success(), "{}", String::from_utf8_lossy(&report.stderr));
+        place.write("report.eml", report.stdout);
+        let report = std::fs::File::open(place.path("report.eml")).unwrap();
+        let said = place.command("mail --bounced -o json").stdin(report).output().unwrap();
+        (said.status.code(), String::from_utf8(said.stdout).unwrap(), String::from_utf8(said.stderr).unwrap())
+    };
+    // Late is not lost.
+    let (code, _, err) = tell(id, "delayed", recipient);
+    assert!(code == Some(0) && err.contains("is said to be delayed: nothing is changed"), "{err}");
+    assert_eq!(status(&place, recipient), sent);
+    for _ in 0..2 {
+        let (code, out, err) = tell(id, "failed", "Rent34@example.com");
+        assert_eq!(code, Some(0), "{err}");
+        let told: Value = serde_json::from_str(&out).unwrap();
+        assert_eq!(
+            (&told["letters"][0]["recipient"], &told["letters"][0]["state"]),
+            (&recipient.into(), &"failed".into())
+        );
+    }
+    let back = status(&place, recipient);
+    assert_eq!(
+        (&back["state"], &back["reply"]),
+        (&"failed".into(), &"came back: 5.2.2 552 5.2.2 mailbox full".into())
+    );
+    assert_eq!(trail(&place, "come back"), 1, "told twice, noted once");
+    // Its text is gone: it is not tried again, but written anew when somebody asks.
+    let before = server.tries().len();
+    place.done("mail --retry");
+    assert_eq!(server.tries().len(), before);
+    assert!(
+        place
+            .done(&format!(
+                "mail {} --period last --to {recipient} --again",
+                sent["tenant"].as_str().unwrap()
+            ))
+            .contains("sent")
+    );
+    let (code, _, err) = tell("<other@example.org>", "failed", recipient);
+    assert!(
+        code == Some(1) && err.contains("no letter of this store has the Message-ID <other@example.org>"),
+        "{err}"
+    );
+    let nothing = place.command("mail --bounced").stdin(std::process::Stdio::null()).output().unwrap();
+    assert!(String::from_utf8_lossy(&nothing.stderr).contains("no report of a mail server"));
+}
+
 #[test]
 fn killed_while_the_server_has_it_sends_it_again_by_the_same_name() {
     let server = Server::start(|to, times| match (to, times) {
