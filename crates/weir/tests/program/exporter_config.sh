@@ -18,7 +18,9 @@ until_so() { # until_so WHAT COMMAND…: half a minute at most
     sleep 0.1
   done
 }
-watching() { [ "$(wc -l </proc/net/packet)" -gt 1 ]; } # somebody has a packet socket
+# Somebody has a packet socket that hears all protocols. Half a second later it has its filter, too: libpcap empties the
+# socket when it sets one, and what came before would not be counted.
+watching() { grep -q ' 0003 ' /proc/net/packet && sleep 0.5 && grep -q ' 0003 ' /proc/net/packet; }
 PATH=$PATH:/usr/sbin:/sbin
 need python3 ip
 
@@ -66,6 +68,7 @@ pmacctd)
   send 127.0.0.1
   sleep 0.5
   kill -INT $exporter
+  wait $exporter || true # what it still has it sends before it ends
   ;;
 fprobe)
   need fprobe
