@@ -17,10 +17,13 @@ const LOOKED: usize = 16;
 const WAITING: usize = 64;
 /// So many exporters are known by their places.
 const EXPORTERS: usize = 8;
+/// So many rows are fetched at once.
+const FETCHED: usize = if cfg!(test) { 8 } else { 512 };
 
 /// What is needed of every row, together: rows are gone through in another order than they came in, and one look into
-/// memory that is far away is cheaper than four.
+/// memory that is far away is cheaper than four. (Nor does one lie in two lines of the processor's caches.)
 #[derive(Clone, Copy, Default)]
+#[repr(align(32))]
 struct Traffic {
     start: i64,
     end: i64,
@@ -55,9 +58,43 @@ impl Traffic {
     }
 }
 
+/// What the next rows in the order they are written have, fetched some hundred at once.
+///
+/// What is done with a row branches on what it has. So, row by row, the processor would wait for each look into far memory
+/// before it begins the next; where nothing is decided in between, a dozen of them are under way together.
+struct Ahead<'a> {
+    all: &'a [Traffic],
+    order: &'a [u32],
+    /// The first row that is fetched, in the order they are written.
+    from: usize,
+    fetched: Vec<Traffic>,
+}
+
+impl<'a> Ahead<'a> {
+    fn new(all: &'a [Traffic], order: &'a [u32]) -> Self {
+        Self { all, order, from: 0, fetched: Vec::with_capacity(FETCHED) }
+    }
+
+    /// What the row at this place has. The places asked for rise.
+    #[inline]
+    fn get(&mut self, at: usize) -> Traffic {
+        if at >= self.from + self.fetched.len() {
+            self.fetch(at);
+        }
+        self.fetched.get(at - self.from).copied().unwrap_or_default()
+    }
+
+    #[inline(never)]
+    fn fetch(&mut self, from: usize) {
+        let rows = self.order.get(from..).unwrap_or_default().iter().take(FETCHED);
+        self.fetched.clear();
+        self.fetched.extend(rows.map(|row| self.all.get(*row as usize).copied().unwrap_or_default()));
+        self.from = from;
+    }
+}
+
 /// The columns that accounts are made from, by row as it came; empty where no row has a value.
 struct Columns<'a> {
-    traffic: Vec<Traffic>,
     /// Octets and packets as measured, where they are others.
     measured: Option<[Vec<u64>; 2]>,
     direction: Vec<u8>,
@@ -76,7 +113,6 @@ impl<'a> Columns<'a> {
         let twins = [(Column::Octets, Column::MeasuredOctets), (Column::Packets, Column::MeasuredPackets)];
         let is_measured = twins.iter().all(|(of, twin)| rows.are_equal(*of, *twin));
         Self {
-            traffic: Traffic::of(rows),
             measured: (!is_measured).then(|| twins.map(|(_, twin)| number(twin))),
             direction: rows.numbers(Column::Direction, u8::from_le_bytes),
             tenant: rows.name_places(Column::Tenant),
@@ -114,8 +150,8 @@ impl<'a> Columns<'a> {
     }
 
     #[inline]
-    fn amounts(&self, row: usize, mask: u64) -> Amounts {
-        let Traffic { start, end, octets, packets } = self.traffic.get(row).copied().unwrap_or_default();
+    fn amounts(&self, row: usize, mask: u64, traffic: Traffic) -> Amounts {
+        let Traffic { start, end, octets, packets } = traffic;
         let known = |column: Column, amount: u64| if mask & column.bit() != 0 { amount } else { 0 };
         let (octets, packets) = (known(Column::Octets, octets), known(Column::Packets, packets));
         let (measured_octets, measured_packets) = match &self.measured {
@@ -168,19 +204,21 @@ impl Accumulator {
     /// Adds what tenants have of these rows: all accounts but those of nobody.
     fn add_tenants(&mut self, rows: &Rows) {
         let columns = Columns::new(rows);
+        let traffic = Traffic::of(rows);
+        let mut ahead = Ahead::new(&traffic, &rows.order);
         let mut named = self.named(&rows.names);
         let mut lately: Vec<(Key, Counts)> = Vec::new();
         let mut exporters: Vec<(u32, u32)> = Vec::new();
-        for run in rows.runs() {
-            let masks = rows.present.get(run.clone()).unwrap_or_default();
-            let run = rows.order.get(run).unwrap_or_default();
+        for places in rows.runs() {
+            let masks = rows.present.get(places.clone()).unwrap_or_default();
+            let run = rows.order.get(places.clone()).unwrap_or_default();
             let first = run.first().zip(masks.first()).map(|(row, mask)| (*row as usize, *mask));
             let Some((first, mask)) = first else { continue };
             let Some(kind) = columns.kind(first, mask) else { continue };
             // Then all rows of the run have the same, and the same host.
             let has_tenant = mask & Column::Tenant.bit() != 0;
             let mut own = columns.own(first, mask, kind, &named);
-            for (row, mask) in run.iter().zip(masks) {
+            for (at, (row, mask)) in places.zip(run.iter().zip(masks)) {
                 let (row, mask) = (*row as usize, *mask);
                 if !has_tenant {
                     own = columns.own(row, mask, kind, &named);
@@ -192,7 +230,7 @@ impl Accumulator {
                     (Kind::In | Kind::Out, Some(class)) => named.class(*class, &mut self.classes),
                     _ => UNCLASSED,
                 };
-                let amounts = columns.amounts(row, mask);
+                let amounts = columns.amounts(row, mask, ahead.get(at));
                 amounts.spread(|bin, counts| {
                     add(&mut lately, Key { bin: self.bins.bin(bin), ..own }, counts);
                 });

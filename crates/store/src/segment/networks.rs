@@ -134,72 +134,104 @@ impl<'a> Networks<'a> {
 
     /// The blocks of a row group: of each the networks of all addresses but the one of a row's run. In how many rows that is
     /// what is counted in the runs.
+    ///
+    /// Rows lie in another order than they came in, so the address of each, its network and whether that was seen are three
+    /// looks into far memory. Each is taken for a whole block before the next one and without a branch in between: then the
+    /// processor has a dozen of them under way at once.
     fn blocks(&self, group: &Group, drafts: &mut [Draft]) -> Result<Vec<u8>> {
         // Who is one of the row's two sides is there already.
         let is_told = |frame: &Frame| matches!(frame.raw(Column::Host), Raw::None | Raw::Sides(_));
         let hosts_are_told = self.rows.frames.iter().all(is_told);
+        let mut ranks: [Vec<u32>; SIDES.len()] = Default::default();
         let mut seen = vec![0u32; self.list.len()];
-        let mut found: Vec<u64> = Vec::new();
+        let (mut others, mut found) = (Vec::new(), Vec::new());
         let mut out = u32::try_from(PAGE_ROWS).unwrap_or_default().to_le_bytes().to_vec();
         let mut first = 0;
         for (block, at) in (1u32..).zip(group.rows.clone().step_by(PAGE_ROWS)) {
             let end = group.rows.end.min(at + PAGE_ROWS);
-            found.clear();
+            let rows = self.rows.order.get(at..end).unwrap_or_default();
+            for (side, ranks) in self.sides.iter().zip(&mut ranks) {
+                let is_wanted = side.column != Column::Host || !hosts_are_told;
+                side.fetch(if is_wanted { rows } else { &[] }, ranks);
+            }
+            others.clear();
             let mut next = at;
             while let Some(draft) = drafts.get_mut(first).filter(|draft| draft.rows.start < end) {
                 let part = next..draft.rows.end.min(end);
-                self.take(part.clone(), draft, hosts_are_told, |place| {
-                    if let (Some(seen), Some(network)) = (seen.get_mut(place), self.list.get(place))
-                        && *seen != block
-                    {
-                        *seen = block;
-                        found.push(*network);
-                    }
-                });
+                self.take(&part, at, draft, &ranks, &mut others);
                 next = part.end;
                 if draft.rows.end > end {
                     break;
                 }
                 first += 1;
             }
+            self.distinct(&mut others, &mut seen, block, &mut found);
             put(&mut found, self.are_distinct, &mut out)?;
         }
         Ok(out)
     }
 
-    /// Takes in rows of a run: the places of the networks of its other addresses.
+    /// Takes in rows of a run: the ranks of its other addresses. `ranks` are those of the block that begins `at` this row.
     fn take(
         &self,
-        part: Range<usize>,
+        part: &Range<usize>,
+        at: usize,
         draft: &mut Draft,
-        hosts_are_told: bool,
-        mut other: impl FnMut(usize),
+        ranks: &[Vec<u32>],
+        others: &mut Vec<u32>,
     ) {
         let masks = self.rows.present.get(part.clone()).unwrap_or_default();
-        let order = self.rows.order.get(part.clone()).unwrap_or_default();
         // The host of a tenant's run is its address, in every row.
         let is_of_tenant = masks.first().is_some_and(|mask| mask & Column::Tenant.bit() != 0);
-        for (side, count) in self.sides.iter().zip(&mut draft.counts) {
+        for ((side, ranks), count) in self.sides.iter().zip(ranks).zip(&mut draft.counts) {
             let is_host = side.column == Column::Host;
             if is_host && is_of_tenant && draft.rank.is_some() {
                 *count += part.len();
                 continue;
             }
-            if is_host && hosts_are_told {
-                continue;
-            }
-            let bit = side.column.bit();
+            let ranks = ranks.get(part.start - at..part.end - at).unwrap_or_default();
             let own = draft.rank.filter(|_| !is_host);
-            for (row, _) in order.iter().zip(masks).filter(|(_, mask)| *mask & bit != 0) {
-                let Some(rank) = side.rank(*row) else { continue };
-                if own == Some(rank) {
-                    *count += 1;
-                } else {
-                    other(self.places.get(rank as usize).copied().unwrap_or_default() as usize);
-                }
-            }
+            *count += keep_others(ranks, masks, side.column.bit(), own, others);
         }
     }
+
+    /// The networks of addresses of these ranks, each once in its family. `seen` says of each network the block that it was
+    /// last found in.
+    fn distinct(&self, ranks: &mut Vec<u32>, seen: &mut [u32], block: u32, found: &mut Vec<u64>) {
+        for rank in &mut *ranks {
+            *rank = self.places.get(*rank as usize).copied().unwrap_or_default();
+        }
+        let mut next = 0;
+        for at in 0..ranks.len() {
+            let place = ranks.get(at).copied().unwrap_or_default();
+            let Some(seen) = seen.get_mut(place as usize) else { continue };
+            let is_new = std::mem::replace(seen, block) != block;
+            if let Some(slot) = ranks.get_mut(next) {
+                *slot = place;
+            }
+            next += usize::from(is_new);
+        }
+        ranks.truncate(next);
+        found.clear();
+        found.extend(ranks.iter().map(|place| self.list.get(*place as usize).copied().unwrap_or_default()));
+    }
+}
+
+/// Appends the ranks of rows that have one, other than `own`; returns how many rows have that.
+fn keep_others(ranks: &[u32], masks: &[u64], bit: u64, own: Option<u32>, out: &mut Vec<u32>) -> usize {
+    let (mut next, mut owns) = (out.len(), 0);
+    out.resize(next + ranks.len(), 0);
+    for (rank, mask) in ranks.iter().zip(masks) {
+        let (is_there, is_own) = (mask & bit != 0, own == Some(*rank));
+        // Written where the next belongs, it stays if it is one: no branch that nobody could foresee.
+        if let Some(slot) = out.get_mut(next) {
+            *slot = *rank;
+        }
+        next += usize::from(is_there & !is_own);
+        owns += usize::from(is_there & is_own);
+    }
+    out.truncate(next);
+    owns
 }
 
 /// An address column of a segment.
@@ -238,6 +270,18 @@ impl<'a> Side<'a> {
             }
         };
         Self { column, ranks }
+    }
+
+    /// The places of these rows' addresses; none where no row has one.
+    fn fetch(&self, rows: &[u32], out: &mut Vec<u32>) {
+        out.clear();
+        match self.ranks {
+            Ranks::None => {}
+            Ranks::One(rank) => out.resize(rows.len(), rank),
+            Ranks::Each(ranks) => {
+                out.extend(rows.iter().map(|row| ranks.get(*row as usize).copied().unwrap_or_default()));
+            }
+        }
     }
 
     /// The place of a row's address, if it has one in this column.
