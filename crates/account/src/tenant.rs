@@ -12,6 +12,7 @@ use crate::network::Network;
 use crate::port::Attachment;
 use crate::shared::Member;
 use crate::span::Span;
+use crate::zone::Zone;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use weir_flow::Addr;
@@ -39,6 +40,10 @@ pub struct Tenant {
     pub among: Vec<Member>,
     /// The group that it is in, if it is in one. Nothing but reports and quotas depends on it.
     pub group: Option<Group>,
+    /// The zone of its calendar, where that is not everybody's.
+    pub zone: Option<Zone>,
+    /// The day of the month on which its periods begin, 1 to 31, where that is not everybody's.
+    pub day: Option<u8>,
 }
 
 impl Tenant {

@@ -114,6 +114,13 @@ impl Zone {
         }
     }
 
+    /// The first instant of the civil day in another zone that has the date of this instant here, ms since 1970. `None`
+    /// outside of the years -9999 to 9999.
+    #[must_use]
+    pub fn same_date_in(&self, other: &Self, ms: i64) -> Option<i64> {
+        other.first_instant(self.date(ms)?)
+    }
+
     /// The civil time at an instant, if it is within jiff's range.
     pub(crate) fn datetime(&self, ms: i64) -> Option<DateTime> {
         Some(self.rules.to_datetime(Timestamp::from_millisecond(ms).ok()?))

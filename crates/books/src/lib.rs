@@ -17,7 +17,7 @@ pub mod quota;
 mod schedule;
 
 pub use audit::Entry;
-pub use chain::{Adjustment, Begun, Closed, Closing, Draft, Kept, Statement};
+pub use chain::{Adjustment, Begun, Closed, Closing, Draft, Kept, Statement, Term};
 pub use check::{Checked, Flaw};
 pub use digest::Digest;
 pub use error::{Error, Result};

@@ -1,6 +1,6 @@
 //! A period being closed: in one transaction, or not at all.
 
-use super::{Adjustment, CHAIN, Closed, Closing, Covered, Statement, read};
+use super::{Adjustment, CHAIN, Closed, Closing, Covered, Statement, Term, read};
 use crate::audit::{self, Entry};
 use crate::digest::{self, Digest};
 use crate::{Books, Error, Result};
@@ -12,7 +12,7 @@ use std::path::PathBuf;
 pub enum Begun<'a> {
     /// It may be closed.
     Draft(Box<Draft<'a>>),
-    /// It, or a part of it, is closed already: by this closing.
+    /// It is closed already, or one of the tenants has a statement of a part of it: by this closing.
     Overlaps(Box<Closed>),
     /// Something else was closed since the books were looked at: look again.
     Moved,
@@ -43,16 +43,16 @@ impl Books {
         Ok(as_digest(head.digest))
     }
 
-    /// Begins to close a period. `end` is [`Books::end`] as it was when the adjustments were worked out: closings
-    /// follow each other, and of two at once one must look again.
+    /// Begins to close a period for these tenants. `end` is [`Books::end`] as it was when the adjustments were worked out:
+    /// closings follow each other, and of two at once one must look again.
     ///
     /// # Errors
     /// [`Error`] if it cannot be written.
-    pub fn draft(&mut self, period: &str, from_ms: i64, to_ms: i64, end: &Digest) -> Result<Begun<'_>> {
+    pub fn draft(&mut self, term: &Term<'_>, tenants: &[&str], end: &Digest) -> Result<Begun<'_>> {
         let failed = self.failed("close a period in");
         let path = self.path.clone();
         let change = self.begin().map_err(&failed)?;
-        if let Some(closed) = read::overlapping(&change, from_ms, to_ms).map_err(&failed)? {
+        if let Some(closed) = read::clash(&change, term, tenants).map_err(&failed)? {
             return Ok(Begun::Overlaps(Box::new(closed)));
         }
         let head = digest::Head::read(&change, CHAIN).map_err(&failed)?;
@@ -62,7 +62,7 @@ impl Books {
         let last = |select: &str| change.query_row(select, [], |row| row.get::<_, i64>(0)).map_err(&failed);
         let place = last("select coalesce(max(place), 0) from closing")?.saturating_add(1);
         let first = last("select coalesce(max(number), 0) from statement")?.saturating_add(1);
-        let period = period.to_owned();
+        let period = term.period.to_owned();
         let (statements, adjustments) = (0, 0);
         Ok(Begun::Draft(Box::new(Draft {
             change,

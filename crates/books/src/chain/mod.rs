@@ -1,7 +1,7 @@
 //! Closed statements: what was said of a period, for ever, and what was said later to correct it.
 //!
-//! A closing is the statements of all tenants for one period, made at one instant. Statements are numbered from 1
-//! without a gap through all periods, as books of account are: a number that is missing is seen without knowing what it
+//! A closing is the statements of all tenants for one period, made at one instant: of all whose calendar has that period.
+//! Statements are numbered from 1 without a gap through all periods, as books of account are: a number that is missing is seen without knowing what it
 //! was. One chain of digests runs through everything: the adjustments of a closing, its statements with their
 //! renderings, then the closing itself, then those of the next. A closing is written in one transaction with its
 //! entry in the audit trail ([`Draft`]), so that a program killed at any instant has closed all of a period or nothing.
@@ -88,6 +88,29 @@ pub struct Closing {
     pub configuration: String,
     /// What they were made from, as JSON.
     pub made_from: String,
+}
+
+/// A period as closings have it. Tenants on different calendars have different ones of the same name, which may overlap; no tenant
+/// has two statements that do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Term<'a> {
+    /// The period's name: `2026-10`.
+    pub period: &'a str,
+    /// The zone whose calendar it follows.
+    pub zone: &'a str,
+    /// Its first instant, ms since 1970.
+    pub from_ms: i64,
+    /// The first instant after it, ms since 1970.
+    pub to_ms: i64,
+}
+
+impl Term<'_> {
+    /// Whether it is this period that is closed.
+    #[must_use]
+    pub fn is_of(&self, closed: &Closed) -> bool {
+        let Closing { period, zone, from_ms, to_ms, .. } = &closed.closing;
+        *self == Term { period, zone, from_ms: *from_ms, to_ms: *to_ms }
+    }
 }
 
 /// A closing as it stands in the books.

@@ -1,7 +1,7 @@
 //! What is closed, read.
 
 use super::draft::as_digest;
-use super::{Adjustment, Closed, Closing, Kept};
+use super::{Adjustment, Closed, Closing, Kept, Term};
 use crate::{Books, Result};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -22,12 +22,46 @@ impl Books {
         Ok(all)
     }
 
-    /// The closing that a part of this span lies in.
+    /// The closings that a part of this span (ms since 1970) lies in, in the order they were made.
     ///
     /// # Errors
     /// As [`Books::closings`].
-    pub fn overlapping(&self, from_ms: i64, to_ms: i64) -> Result<Option<Closed>> {
+    pub fn overlapping(&self, from_ms: i64, to_ms: i64) -> Result<Vec<Closed>> {
         overlapping(&self.db, from_ms, to_ms).map_err(self.failed("read closings of"))
+    }
+
+    /// The closing of this very period, if it is closed.
+    ///
+    /// # Errors
+    /// As [`Books::closings`].
+    pub fn closed(&self, term: &Term<'_>) -> Result<Option<Closed>> {
+        Ok(self.overlapping(term.from_ms, term.to_ms)?.into_iter().find(|closed| term.is_of(closed)))
+    }
+
+    /// What keeps a period from being closed for these tenants: it is closed, or one of them has a statement of a part of
+    /// it.
+    ///
+    /// # Errors
+    /// As [`Books::closings`].
+    pub fn clash(&self, term: &Term<'_>, tenants: &[&str]) -> Result<Option<Closed>> {
+        clash(&self.db, term, tenants).map_err(self.failed("read closings of"))
+    }
+
+    /// Until when each tenant has statements of what was before an instant (ms since 1970), and in which zone the last of them is.
+    ///
+    /// # Errors
+    /// As [`Books::closings`].
+    pub fn stated_until(&self, before_ms: i64) -> Result<Vec<(String, i64, String)>> {
+        let read = || {
+            // A bare column beside max() is of the row with the greatest.
+            let mut select = self.db.prepare(
+                "select tenant, max(to_ms), zone from statement join closing on closing.place = statement.closing \
+                 where to_ms <= ? group by tenant order by tenant",
+            )?;
+            let rows = select.query_map([before_ms], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+            rows.collect::<rusqlite::Result<Vec<_>>>()
+        };
+        read().map_err(self.failed("read statements of"))
     }
 
     /// Calls `f` with every statement of a closing, in the order of their numbers.
@@ -107,9 +141,34 @@ impl Books {
     }
 }
 
-pub(super) fn overlapping(db: &Connection, from_ms: i64, to_ms: i64) -> rusqlite::Result<Option<Closed>> {
-    let select = format!("{CLOSING} where from_ms < ? and to_ms > ? order by place limit 1");
-    db.query_row(&select, params![to_ms, from_ms], closed).optional()
+fn overlapping(db: &Connection, from_ms: i64, to_ms: i64) -> rusqlite::Result<Vec<Closed>> {
+    let mut select = db.prepare(&format!("{CLOSING} where from_ms < ? and to_ms > ? order by place"))?;
+    let rows = select.query_map(params![to_ms, from_ms], closed)?;
+    rows.collect()
+}
+
+pub(super) fn clash(db: &Connection, term: &Term<'_>, tenants: &[&str]) -> rusqlite::Result<Option<Closed>> {
+    let mut overlapping = overlapping(db, term.from_ms, term.to_ms)?;
+    if let Some(place) = overlapping.iter().position(|closed| term.is_of(closed)) {
+        return Ok(Some(overlapping.swap_remove(place)));
+    }
+    let mut stated = db.prepare("select 1 from statement where closing = ? and tenant = ?")?;
+    for closed in overlapping {
+        // Of one without a statement nobody knows whom it was for.
+        let is_for_nobody = closed.statements == 0 && closed.closing.zone == term.zone;
+        let mut is_theirs = || -> rusqlite::Result<bool> {
+            for tenant in tenants {
+                if stated.exists(params![closed.place, tenant])? {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        };
+        if is_for_nobody || is_theirs()? {
+            return Ok(Some(closed));
+        }
+    }
+    Ok(None)
 }
 
 pub(super) fn each_closing(db: &Connection, mut f: impl FnMut(Closed)) -> rusqlite::Result<()> {

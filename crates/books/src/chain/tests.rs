@@ -1,6 +1,6 @@
 //! Closing, and that nothing that is closed can be changed unseen.
 
-use crate::{Adjustment, Begun, Books, Closed, Closing, Draft, Entry, FILE, Statement, digest};
+use crate::{Adjustment, Begun, Books, Closed, Closing, Draft, Entry, FILE, Statement, Term, digest};
 use proptest::prelude::*;
 use rusqlite::Connection;
 use rusqlite::types::Value;
@@ -45,9 +45,14 @@ fn statement(tenant: &str, octets: u64) -> Statement {
     }
 }
 
+fn term(closing: &Closing) -> Term<'_> {
+    let Closing { period, zone, from_ms, to_ms, .. } = closing;
+    Term { period, zone, from_ms: *from_ms, to_ms: *to_ms }
+}
+
 fn draft<'a>(books: &'a mut Books, closing: &Closing) -> Box<Draft<'a>> {
     let end = books.end().unwrap();
-    match books.draft(&closing.period, closing.from_ms, closing.to_ms, &end).unwrap() {
+    match books.draft(&term(closing), &["acme"], &end).unwrap() {
         Begun::Draft(draft) => draft,
         other => panic!("{other:?}"),
     }
@@ -109,11 +114,51 @@ fn what_is_closed_is_read_again() {
     // A second reader sees the same, and a part of a closed span is closed.
     let other = Books::read(folder.path()).unwrap().unwrap();
     assert_eq!(other.closings().unwrap(), closings);
-    assert_eq!(other.overlapping(0, DAY_MS + 1).unwrap().map(|closed| closed.place), Some(1));
-    assert_eq!(other.overlapping(0, DAY_MS).unwrap(), None);
+    let places = |from_ms, to_ms| {
+        let closed = other.overlapping(from_ms, to_ms).unwrap();
+        closed.into_iter().map(|closed| closed.place).collect::<Vec<_>>()
+    };
+    assert_eq!((places(0, DAY_MS + 1), places(0, DAY_MS)), (vec![1], vec![]));
+    assert_eq!(other.closed(&term(&closing(2))).unwrap().map(|closed| closed.place), Some(2));
+    let later = Closing { from_ms: 9 * DAY_MS, to_ms: 10 * DAY_MS, ..closing(9) };
+    assert_eq!(other.closed(&term(&later)).unwrap(), None);
+    assert!(matches!(books.draft(&term(&later), &[], &[1; 32]).unwrap(), Begun::Moved));
+}
+
+/// No tenant has two statements of one time; those of others are not in the way.
+#[test]
+fn a_period_on_another_calendar_is_closed_beside_the_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut books = books(folder.path());
+    let first = closing(1);
+    let shifted = Closing {
+        zone: "Asia/Kolkata".to_owned(),
+        from_ms: first.from_ms - 5,
+        to_ms: first.to_ms - 5,
+        ..first
+    };
+    let clash = |books: &Books, tenants: &[&str]| {
+        books.clash(&term(&shifted), tenants).unwrap().map(|closed| closed.place)
+    };
+    assert_eq!(clash(&books, &["acme"]), Some(1));
+    // Who had no statement then may have one.
+    assert_eq!(clash(&books, &["zeta", "new"]), None);
+    assert_eq!(books.closed(&term(&shifted)).unwrap(), None);
     let end = books.end().unwrap();
-    assert!(matches!(books.draft("again", DAY_MS, 2 * DAY_MS, &end).unwrap(), Begun::Overlaps(_)));
-    assert!(matches!(books.draft("new", 9 * DAY_MS, 10 * DAY_MS, &[1; 32]).unwrap(), Begun::Moved));
+    match books.draft(&term(&shifted), &["new", "bolt"], &end).unwrap() {
+        Begun::Overlaps(closed) => assert_eq!(closed.place, 1),
+        other => panic!("{other:?}"),
+    }
+    match books.draft(&term(&shifted), &["new"], &end).unwrap() {
+        Begun::Draft(mut draft) => {
+            draft.state(&statement("new", 1)).unwrap();
+            draft.finish(&shifted, |_| entry("close")).unwrap();
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(books.closed(&term(&shifted)).unwrap().map(|closed| closed.place), Some(4));
+    assert_eq!(clash(&books, &[]), Some(4), "itself");
+    assert_eq!(books.check().unwrap().flaws, []);
 }
 
 /// The digests by hand: lengths before texts, the digest before first.

@@ -5,6 +5,7 @@ use crate::closing::{Order, close, page, verify};
 use crate::exit::{Failure, Outcome};
 use crate::report::{self, Form};
 use clap::Args;
+use weir_account::Unit;
 
 #[derive(Args)]
 #[command(after_help = "Examples:\n  \
@@ -32,23 +33,56 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     let form = arguments.common.form.text("close")?;
     let config = arguments.common.config()?;
-    let period = usage::period(&arguments.period, &config)?;
-    let order = Order { period: &period, is_early: arguments.early, without_pdf: arguments.without_pdf };
-    let done = close(&config, &order)?;
-    if done.is_known {
-        eprintln!("weir: {period} was closed before: this is what was closed");
+    let (mut pages, mut failures) = (Vec::new(), Vec::new());
+    // On each calendar that tenants have, a period of its own.
+    for (period, _) in usage::periods(&[], &arguments.period, &config)? {
+        let order = Order { period: &period, is_early: arguments.early, without_pdf: arguments.without_pdf };
+        let done = match close(&config, &order) {
+            Ok(done) => done,
+            Err(failure) => {
+                failures.push(failure);
+                continue;
+            }
+        };
+        let label = config.label(&period);
+        if done.is_known {
+            eprintln!("weir: {label} was closed before: this is what was closed");
+        }
+        for tenant in &done.waiting {
+            eprintln!(
+                "weir: \"{tenant}\" has no statement in {label}: an adjustment of an earlier period waits for its next one"
+            );
+        }
+        for (tenant, time) in &done.between {
+            let [from, to] = [time.start, time.end].map(|ms| period.zone().rfc3339(ms));
+            eprintln!(
+                "weir: what \"{tenant}\" used from {from} to {to} is on no statement: its zone was another one"
+            );
+        }
+        pages.push(page::Page::of(&done)?);
     }
-    for tenant in &done.waiting {
-        eprintln!(
-            "weir: \"{tenant}\" has no statement in {period}: an adjustment of an earlier period waits for its next one"
-        );
+    print(&pages, form, config.unit)?;
+    match failures.len() {
+        0 => Ok(()),
+        1 => Err(failures.remove(0)),
+        _ => Err(Failure::new(failures.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))),
     }
-    let page = page::Page::of(&done)?;
+}
+
+/// Prints what was closed, if anything was.
+fn print(pages: &[page::Page], form: Form, unit: Unit) -> Outcome {
+    if pages.is_empty() {
+        return Ok(());
+    }
+    let documents = || pages.iter().map(page::Page::document).collect::<Outcome<Vec<_>>>();
     match form {
-        Form::Json => report::print_json(&page.document()?),
-        Form::Ndjson => report::print(&format!("{}\n", page.document()?)),
-        Form::Csv => report::print(&page.csv()),
-        Form::Table | Form::Parquet | Form::Arrow => report::print(&page.text(config.unit)?),
+        Form::Json => report::print_json(&report::listed(documents()?)),
+        Form::Ndjson => report::print(&documents()?.iter().map(|one| format!("{one}\n")).collect::<String>()),
+        Form::Csv => report::print(&report::joined_csv(pages.iter().map(page::Page::csv))),
+        Form::Table | Form::Parquet | Form::Arrow => {
+            let texts = pages.iter().map(|page| page.text(unit)).collect::<Outcome<Vec<_>>>()?;
+            report::print(&texts.join("\n"))
+        }
     }
 }
 

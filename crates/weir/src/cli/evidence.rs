@@ -35,7 +35,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     let form = arguments.common.form.text("evidence")?;
     let config = arguments.common.config()?;
-    let period = usage::period(&arguments.period, &config)?;
+    let period = usage::period_of(&arguments.tenant, &arguments.period, &config)?;
     let order = Order {
         tenant: &arguments.tenant,
         period: &period,

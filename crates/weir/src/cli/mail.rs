@@ -84,29 +84,48 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     log::start();
     let to = addresses(&arguments.to)?;
     let text = arguments.period.as_deref().unwrap_or("last");
-    let period = usage::period(text, &config)?;
-    let Arguments { tenants, groups, again, .. } = arguments;
-    let order = Order { period: &period, tenants, groups, to: &to, again: *again };
+    let periods = usage::periods(&arguments.tenants, text, &config)?;
+    let Arguments { groups, again, .. } = arguments;
+    let orders =
+        periods.iter().map(|(period, tenants)| Order { period, tenants, groups, to: &to, again: *again });
     if let Some(folder) = &arguments.preview {
-        return preview(&config, &order, folder);
+        return all(orders.map(|order| preview(&config, &order, folder)));
     }
     mail::settings(&config)?;
     is_a_store(&config)?;
     let mut books = crate::books::open(&config.store)?;
     let since_ms = clock::now_ms();
-    let queued = if arguments.retry {
+    let (mut told, mut ends) = (Vec::new(), Vec::new());
+    if arguments.retry {
         books.retry(since_ms)?;
-        Queued::default()
     } else {
-        is_over(&period, since_ms)?;
-        order::queue(&config, &mut books, &order, since_ms)?
-    };
+        for order in orders {
+            // What is not over on one calendar keeps nothing back on another one.
+            match is_over(order.period, since_ms)
+                .and_then(|()| order::queue(&config, &mut books, &order, since_ms))
+            {
+                Ok(queued) => told.push((config.label(order.period), queued)),
+                Err(failure) => ends.push(Err(failure)),
+            }
+        }
+        if told.is_empty() {
+            return all(ends.into_iter());
+        }
+    }
     let is_left = arguments.queue || !send(&config, &mut books)?;
-    let all = books.deliveries_since(since_ms.saturating_sub(STATUS_DAYS * DAY_MS))?;
-    let touched = all.into_iter().filter(|one| one.at_ms >= since_ms || one.queued_ms >= since_ms).collect();
-    tell(&config, &queued, arguments.retry, &period);
+    let deliveries = books.deliveries_since(since_ms.saturating_sub(STATUS_DAYS * DAY_MS))?;
+    let touched =
+        deliveries.into_iter().filter(|one| one.at_ms >= since_ms || one.queued_ms >= since_ms).collect();
+    for (label, queued) in &told {
+        tell(&config, queued, arguments.retry, label);
+    }
     conclude(&config, touched, is_left, form)?;
-    queued.check()
+    all(told.iter().map(|(_, queued)| queued.check()).chain(ends))
+}
+
+/// The first failure, when everything was tried.
+fn all(results: impl Iterator<Item = Outcome>) -> Outcome {
+    results.fold(Ok(()), Outcome::and)
 }
 
 /// Hands over what is due; false if another process is at it.
@@ -121,7 +140,7 @@ fn send(config: &Config, books: &mut Books) -> Outcome<bool> {
 }
 
 /// Says on standard error who was not written to.
-fn tell(config: &Config, queued: &Queued, is_retry: bool, period: &Period) {
+fn tell(config: &Config, queued: &Queued, is_retry: bool, period: &str) {
     if queued.before > 0 {
         let letters = things(count(queued.before), "letter");
         eprintln!(
@@ -162,8 +181,11 @@ fn status(arguments: &Arguments, config: &Config, form: report::Form) -> Outcome
     let deliveries = match &arguments.period {
         None => books.deliveries_since(clock::now_ms().saturating_sub(STATUS_DAYS * DAY_MS))?,
         Some(text) => {
-            let name = usage::period(text, config)?.name();
-            books.deliveries_since(i64::MIN)?.into_iter().filter(|one| one.period == name).collect()
+            // A word may mean another period on another calendar.
+            let periods = usage::periods(&arguments.tenants, text, config)?;
+            let names: Vec<String> =
+                periods.iter().flat_map(|(period, _)| [period.name(), config.label(period)]).collect();
+            books.deliveries_since(i64::MIN)?.into_iter().filter(|one| names.contains(&one.period)).collect()
         }
     };
     report::print(&Mailbag { zone: &config.zone, deliveries }.render(form))
@@ -216,24 +238,24 @@ fn preview(config: &Config, order: &Order<'_>, folder: &Path) -> Outcome {
     } else {
         fs::create_dir_all(folder).map_err(|error| exit::io("cannot make the folder", folder, &error))?;
         order::preview(config, order, now_ms, &mut |draft| {
-            let path = folder.join(name(draft, order.period));
+            let path = folder.join(name(draft));
             fs::write(&path, &draft.message).map_err(|error| exit::io("cannot write", &path, &error))?;
             let to: Vec<String> = draft.to.iter().map(ToString::to_string).collect();
             report::print(&format!("{}: {} to {}\n", path.display(), draft.body.subject, to.join(", ")))
         })?
     };
-    tell(config, &queued, false, order.period);
+    tell(config, &queued, false, &config.label(order.period));
     queued.check()
 }
 
 /// The name of a letter's file.
-fn name(draft: &Draft, period: &Period) -> String {
+fn name(draft: &Draft) -> String {
     let about = match (draft.kind, draft.about.as_str()) {
         (kind, "") => kind.to_owned(),
         (GROUP, path) => format!("{GROUP}-{path}"),
         (_, tenant) => tenant.to_owned(),
     };
-    format!("{}-{}.eml", file_name(&about), file_name(&period.name()))
+    format!("{}-{}.eml", file_name(&about), file_name(&draft.period))
 }
 
 fn addresses(texts: &[String]) -> Outcome<Vec<Mailbox>> {

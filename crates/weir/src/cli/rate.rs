@@ -5,10 +5,12 @@ use super::{Common, usage};
 use crate::config::{self, Config};
 use crate::exit::{Failure, Outcome};
 use crate::report;
-use crate::report::bill::{Charged, Report};
+use crate::report::bill::{self, Charged, Report};
 use crate::statement::{self, Account, Level, Wanted};
 use clap::Args;
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
+use weir_account::Period;
 use weir_account::tariff::Tariff;
 
 #[derive(Args)]
@@ -34,20 +36,58 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     let form = arguments.common.form.text("rate")?;
     let config = arguments.common.config()?;
-    let period = usage::period(&arguments.period, &config)?;
     let one = arguments.tariff.as_deref().map(|text| find(text, &config)).transpose()?;
     if let Some((what, cure)) =
         one.as_ref().and_then(|tariff| config::class::unknown(&config.classes, tariff))
     {
         return Err(Failure::new(format!("{what}; {cure}")));
     }
+    let periods = usage::periods(&arguments.tenants, &arguments.period, &config)?;
+    let views: Vec<(Cow<'_, Config>, Period, Vec<String>)> =
+        periods.into_iter().map(|(period, tenants)| (config.of(&period), period, tenants)).collect();
+    let mut reports = Vec::new();
+    let mut nobody = Ok(());
+    for (config, period, tenants) in &views {
+        match rated(config, period, tenants, one.as_ref()) {
+            Ok(report) => reports.push(report),
+            // On another calendar somebody may have a tariff.
+            Err(failure) if tenants.is_empty() && views.len() > 1 && !is_charged(config, one.as_ref()) => {
+                nobody = Err(failure);
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+    if reports.is_empty() {
+        return nobody;
+    }
+    for report in &reports {
+        if let Some(before) = report.given_up_before {
+            let said = report::completeness::given_up(before, report.period.zone());
+            eprintln!("weir: {said}: these bills are of that");
+        }
+    }
+    report::print(&bill::render(&reports, form))
+}
+
+/// Whether anybody of a configuration has a tariff.
+fn is_charged(config: &Config, one: Option<&Tariff>) -> bool {
+    config.payers().any(|tenant| one.or_else(|| statement::tariff(config, &tenant.name)).is_some())
+}
+
+/// The bills of a period; by one tariff, or by each tenant's own.
+fn rated<'a>(
+    config: &'a Config,
+    period: &'a Period,
+    tenants: &[String],
+    one: Option<&'a Tariff>,
+) -> Outcome<Report<'a>> {
     let mut charged: Vec<(&str, &Tariff)> = Vec::new();
     for tenant in config.payers() {
-        if let Some(tariff) = one.as_ref().or_else(|| statement::tariff(&config, &tenant.name)) {
+        if let Some(tariff) = one.or_else(|| statement::tariff(config, &tenant.name)) {
             charged.push((&tenant.name, tariff));
         }
     }
-    let charged = asked(charged, &arguments.tenants)?;
+    let charged = asked(charged, tenants)?;
     let wanted = Wanted {
         range: period.from_ms()..period.to_ms(),
         level: Level::Tenants,
@@ -56,7 +96,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         zone: period.zone(),
         of: None,
     };
-    let account = Account::read(&config, &wanted)?;
+    let account = Account::read(config, &wanted)?;
     let mut bills = Vec::new();
     for (tenant, tariff) in charged {
         let Some(meter) = account.meter(tenant) else { continue };
@@ -64,10 +104,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         bills.push(Charged { tenant, tariff, bill });
     }
     let given_up_before = account.completeness.given_up_before;
-    if let Some(before) = given_up_before {
-        eprintln!("weir: {}: these bills are of that", report::completeness::given_up(before, period.zone()));
-    }
-    report::print(&Report { period: &period, unit: config.unit, bills, given_up_before }.render(form))
+    Ok(Report { period, unit: config.unit, bills, given_up_before })
 }
 
 /// Those of the tenants that were asked for.

@@ -98,7 +98,8 @@ fn closed(config: &Config, time: &Time) -> Outcome<Vec<Range<i64>>> {
 }
 
 fn refuse_closed(books: &Books, time: &Time) -> Outcome {
-    let Some(closed) = books.overlapping(time.range.start, time.range.end)? else { return Ok(()) };
+    let overlapping = books.overlapping(time.range.start, time.range.end)?;
+    let Some(closed) = overlapping.first() else { return Ok(()) };
     let (closing, zone) = (&closed.closing, closing::zone(&closed.closing.zone)?);
     Err(Failure::new(format!(
         "{} is closed, from {} to {} in {}, and stands as it is: nothing is changed; name a time outside of it",

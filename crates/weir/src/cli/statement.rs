@@ -143,6 +143,25 @@ impl Sheet {
         }
     }
 
+    /// Several as one answer.
+    fn together<'a>(sheets: impl Iterator<Item = &'a Self>, form: Form) -> String {
+        let (mut texts, mut documents) = (Vec::new(), Vec::new());
+        for sheet in sheets {
+            let Self::Summary(all) = sheet else { continue };
+            match form {
+                Form::Json | Form::Ndjson => documents.push(all.json()),
+                Form::Csv => texts.push(all.csv()),
+                Form::Table | Form::Parquet | Form::Arrow => texts.push(all.text()),
+            }
+        }
+        match form {
+            Form::Json => format!("{:#}\n", report::listed(documents)),
+            Form::Ndjson => documents.iter().map(|one| format!("{one}\n")).collect(),
+            Form::Csv => report::joined_csv(texts),
+            Form::Table | Form::Parquet | Form::Arrow => texts.join("\n"),
+        }
+    }
+
     fn answer(
         form: Form,
         text: impl FnOnce() -> String,
@@ -161,28 +180,71 @@ impl Sheet {
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     let form = arguments.common.form.text("statement")?;
     let config = arguments.common.config()?;
-    let period = usage::period(&arguments.period, &config)?;
     let group = arguments.group.as_deref().map(|path| config.group_named(path).map_err(Failure::new));
     let group = group.transpose()?;
-    if let Some(folder) = &arguments.out {
-        let prepared = statement::prepare(&config, &period)?;
-        return write_all(&config, &prepared, &period, arguments, folder);
+    if let Some(tenant) = &arguments.tenant {
+        let period = usage::period_of(tenant, &arguments.period, &config)?;
+        return put_out(&[(String::new(), Sheet::alone(&config, &period, tenant)?)], arguments, form);
     }
-    let sheet = match (&arguments.tenant, &group) {
-        (Some(tenant), _) => Sheet::alone(&config, &period, tenant)?,
-        (None, Some(group)) => Sheet::Summary(Box::new(statement::of_group(&config, &period, group)?)),
-        (None, None) => Sheet::Summary(Box::new(statement::prepare(&config, &period)?.summary()?)),
-    };
+    // On each calendar that tenants have, a period of its own.
+    let mut periods: Vec<Period> =
+        usage::periods(&[], &arguments.period, &config)?.into_iter().map(|(period, _)| period).collect();
+    if let Some(folder) = &arguments.out {
+        return periods.iter().try_for_each(|period| {
+            let prepared = statement::prepare(&config, period)?;
+            write_all(&config, &prepared, period, arguments, folder)
+        });
+    }
+    let site = periods.first().map(|period| config.label(period));
+    if let Some(group) = &group {
+        let has_tenants = |period: &Period| {
+            let config = config.of(period);
+            config.tenants.in_group(group).any(|tenant| config.is_here(&tenant.name))
+        };
+        periods.retain(has_tenants);
+    }
+    let mut sheets = Vec::new();
+    for period in &periods {
+        let summary = match &group {
+            Some(group) => statement::of_group(&config, period, group)?,
+            None => statement::prepare(&config, period)?.summary()?,
+        };
+        let label = Some(config.label(period)).filter(|label| Some(label) != site.as_ref());
+        sheets.push((label.unwrap_or_default(), Sheet::Summary(Box::new(summary))));
+    }
+    put_out(&sheets, arguments, form)
+}
+
+/// Writes sheets into the files that were asked for, or prints them. Each has a name among the others, but for the first.
+fn put_out(sheets: &[(String, Sheet)], arguments: &Arguments, form: Form) -> Outcome {
     let files = [(&arguments.html, Paper::Html), (&arguments.pdf, Paper::Pdf)];
     for (path, paper) in files {
-        if let Some(path) = path {
-            put(path, &sheet.paper(paper)?)?;
+        let Some(path) = path else { continue };
+        for (label, sheet) in sheets {
+            put(&beside(path, label)?, &sheet.paper(paper)?)?;
         }
     }
-    if files.iter().any(|(path, _)| path.is_some()) {
-        return Ok(());
+    match sheets {
+        _ if files.iter().any(|(path, _)| path.is_some()) => Ok(()),
+        [(_, sheet)] => sheet.print(form),
+        sheets => report::print(&Sheet::together(sheets.iter().map(|(_, sheet)| sheet), form)),
     }
-    sheet.print(form)
+}
+
+/// A file beside another one, with a label in its name: `all.pdf`, `all-2026-10_Asia_Kolkata.pdf`.
+fn beside(path: &Path, label: &str) -> Outcome<PathBuf> {
+    if label.is_empty() {
+        return Ok(path.to_path_buf());
+    }
+    if path == Path::new("-") {
+        let cure = "name a file: each period has one of its own beside it";
+        return Err(Failure::usage(format!(
+            "there are several periods, as tenants have calendars of their own: {cure}"
+        )));
+    }
+    let text = |part: Option<&std::ffi::OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
+    let extension = path.extension().map_or_else(String::new, |end| format!(".{}", end.to_string_lossy()));
+    Ok(path.with_file_name(format!("{}-{}{extension}", text(path.file_stem()), plain(label))))
 }
 
 /// Writes a file, or standard output.
@@ -230,11 +292,12 @@ fn write_all(
     let statements = written.iter().filter(|one| one.failures.is_empty()).count();
     if arguments.summary {
         let sheet = prepared.summary().map(|summary| Sheet::Summary(Box::new(summary)));
-        written.push(write("the manager's page", sheet, &format!("all-tenants-{}", period.name())));
+        let name = plain(&config.label(period));
+        written.push(write("the manager's page", sheet, &format!("all-tenants-{name}")));
     }
     let files: usize = written.iter().map(|one| one.files).sum();
     let (statements, files) = (things(statements as u64, "statement"), things(files as u64, "file"));
-    report::print(&format!("{statements} of {}: {files} in {}\n", period.name(), folder.display()))?;
+    report::print(&format!("{statements} of {}: {files} in {}\n", config.label(period), folder.display()))?;
     let failures: Vec<String> = written.into_iter().flat_map(|one| one.failures).collect();
     if failures.is_empty() {
         return Ok(());
@@ -276,15 +339,19 @@ impl Written {
     }
 }
 
+/// A text as a part of a file's name: what may lead out of a folder, or is special to a shell, is `_`.
+fn plain(text: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '.' | '+');
+    text.chars().map(|c| if is_plain(c) { c } else { '_' }).collect()
+}
+
 /// A file's name for each tenant: `avtotrade-2026-10`. What may lead out of a folder, or is special to a shell, is `_`; names
 /// that are then the same get a number.
 fn file_names(tenants: &[impl AsRef<str>], period: &str) -> Vec<String> {
     let mut taken = HashSet::from([format!("all-tenants-{period}")]);
     let mut names = Vec::with_capacity(tenants.len());
     for tenant in tenants {
-        let is_plain = |c: &char| c.is_alphanumeric() || matches!(c, '-' | '.' | '+');
-        let mut plain: String =
-            tenant.as_ref().chars().map(|c| if is_plain(&c) { c } else { '_' }).take(50).collect();
+        let mut plain: String = plain(tenant.as_ref()).chars().take(50).collect();
         if plain.starts_with(['.', '-']) {
             plain.insert(0, '_');
         }

@@ -41,7 +41,11 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
-    let config = arguments.common.config()?;
+    let mut config = arguments.common.config()?;
+    if let Some(tenant) = &arguments.tenant {
+        // Told in the time of whom it is about.
+        config.zone = config.calendar_of(tenant).zone.clone();
+    }
     let (span, range) = span(arguments, &config)?;
     if arguments.groups {
         return print_groups(&config, span, range, arguments.common.form);
@@ -122,7 +126,10 @@ fn print_usage(
 /// The span asked for, widened to whole bins, and its name.
 fn span(arguments: &Arguments, config: &Config) -> Outcome<(usage::Span, Range<i64>)> {
     if let Some(text) = &arguments.period {
-        let period = period(text, config)?;
+        let period = match &arguments.tenant {
+            Some(tenant) => period_of(tenant, text, config)?,
+            None => period(text, config)?,
+        };
         return Ok((named(&period.name(), Span::from(&period), config), period.from_ms()..period.to_ms()));
     }
     let asked = arguments.when.span(config)?;
@@ -148,9 +155,24 @@ fn named(name: &str, span: Span, config: &Config) -> usage::Span {
     usage::Span { name, from, to }
 }
 
+/// The period of this name, or word, on the calendar of `[billing]`.
 pub(super) fn period(text: &str, config: &Config) -> Outcome<Period> {
-    Period::named(text, &config.zone, config.day, clock::now_ms())
-        .map_err(|error| Failure::usage(error.to_string()))
+    config.calendar().period(text, clock::now_ms()).map_err(|error| Failure::usage(error.to_string()))
+}
+
+/// The same on a tenant's.
+pub(super) fn period_of(tenant: &str, text: &str, config: &Config) -> Outcome<Period> {
+    let calendar = config.calendar_of(tenant);
+    calendar.period(text, clock::now_ms()).map_err(|error| Failure::usage(error.to_string()))
+}
+
+/// The same on the calendars of these tenants, each with those whose it is; on all calendars, if none is named.
+pub(super) fn periods(
+    tenants: &[String],
+    text: &str,
+    config: &Config,
+) -> Outcome<Vec<(Period, Vec<String>)>> {
+    config.periods_of(tenants, text, clock::now_ms()).map_err(|error| Failure::usage(error.to_string()))
 }
 
 /// What every host used, and nothing that only statements need.

@@ -50,6 +50,9 @@ impl Again {
         let closing = &closed.closing;
         let config = basis::kept_configuration(&closing.configuration, &closing.period)?;
         let zone = super::zone(&closing.zone)?;
+        let range = closing.from_ms..closing.to_ms;
+        // Of the tenants on its calendar, as they were then.
+        let config = config.of_closed(&closing.period, &zone, &range).into_owned();
         let span = Span { zone, from_ms: closing.from_ms, to_ms: closing.to_ms };
         let made_from = serde_json::from_str(&closing.made_from).map_err(|error| {
             Failure::new(format!("what {} was made from is not understood: {error}", closing.period))
@@ -115,7 +118,7 @@ impl Again {
         let charged = self.charged();
         let recount = Recount::of(&self.config, snapshot, &self.span, &charged, origin)?;
         let mut stands = self.stands(books)?;
-        for tenant in recount.tenants().filter(|tenant| recount.has(tenant)) {
+        for tenant in recount.tenants().filter(|tenant| recount.has(tenant) && self.config.is_here(tenant)) {
             stands.entry(tenant.to_owned()).or_default();
         }
         let mut due = Vec::new();

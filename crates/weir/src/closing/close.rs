@@ -4,13 +4,14 @@ use super::adjust::{self, Due};
 use super::basis;
 use super::figure::{Amounts, Figures};
 use super::recount::{Origin, Recount, Span};
-use super::{VERSION, who};
+use super::{Term, VERSION, who};
 use crate::cli::snapshot;
 use crate::clock;
 use crate::config::Config;
 use crate::exit::{Failure, Outcome};
 use crate::statement::{self, Charged, Document, Prepared, charged};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use weir_account::Period;
 use weir_account::money::Currency;
 use weir_books::{Adjustment, Begun, Books, Closed, Closing, Draft, Entry, Statement, digest};
@@ -39,6 +40,8 @@ pub(crate) struct Done {
     pub(crate) is_known: bool,
     /// Adjustments of tenants who have no statement in this period: they wait for one.
     pub(crate) waiting: Vec<String>,
+    /// Tenants whose calendar has another zone than before, and the time between, ms since 1970, which is on no statement.
+    pub(crate) between: Vec<(String, Range<i64>)>,
 }
 
 /// What one try gave.
@@ -58,13 +61,16 @@ pub(crate) fn close(config: &Config, order: &Order<'_>) -> Outcome<Done> {
     let period = order.period;
     // Says that there is no store, before books are made in it.
     let snapshot = Snapshot::open(&config.store)?;
-    let known =
-        |books, closed| -> Outcome<Done> { Ok(Done { books, closed, is_known: true, waiting: Vec::new() }) };
-    if let Some(books) = crate::books::read(&config.store)?
-        && let Some(closed) = books.overlapping(period.from_ms(), period.to_ms())?
-    {
-        same(&closed, period)?;
-        return known(books, closed);
+    let known = |books, closed| -> Outcome<Done> {
+        Ok(Done { books, closed, is_known: true, waiting: Vec::new(), between: Vec::new() })
+    };
+    if let Some(books) = crate::books::read(&config.store)? {
+        let theirs = config.of(period);
+        let tenants: Vec<&str> = theirs.payers().map(|tenant| tenant.name.as_str()).collect();
+        if let Some(closed) = books.clash(&Term::new(period).books(), &tenants)? {
+            same(&closed, period)?;
+            return known(books, closed);
+        }
     }
     let now_ms = clock::now_ms();
     if now_ms < period.to_ms() && !order.is_early {
@@ -79,7 +85,8 @@ pub(crate) fn close(config: &Config, order: &Order<'_>) -> Outcome<Done> {
     for _ in 0..TRIES {
         match attempt(config, order, &mut books, now_ms)? {
             Tried::Done(closed, waiting) => {
-                return Ok(Done { books, closed: *closed, is_known: false, waiting });
+                let between = between(config, &books, period)?;
+                return Ok(Done { books, closed: *closed, is_known: false, waiting, between });
             }
             Tried::Known(closed) => {
                 same(&closed, period)?;
@@ -91,6 +98,16 @@ pub(crate) fn close(config: &Config, order: &Order<'_>) -> Outcome<Done> {
     Err(Failure::new(format!(
         "records of {period} came in each of {TRIES} times while its statements were made: nothing is closed, try again later"
     )))
+}
+
+/// Whose statements are of another zone's periods now, which begin later than the others ended.
+fn between(config: &Config, books: &Books, period: &Period) -> Outcome<Vec<(String, Range<i64>)>> {
+    let config = config.of(period);
+    let stated = books.stated_until(period.from_ms())?.into_iter();
+    let is_between = |(tenant, to_ms, zone): &(String, i64, String)| {
+        *to_ms < period.from_ms() && zone != period.zone().name() && config.is_here(tenant)
+    };
+    Ok(stated.filter(is_between).map(|(tenant, to_ms, _)| (tenant, to_ms..period.from_ms())).collect())
 }
 
 /// Nobody can stand by a statement of accounts that are gone.
@@ -107,13 +124,10 @@ fn has_accounts(snapshot: &Snapshot, period: &Period) -> Outcome {
 
 /// Whether it is this very period that is closed.
 fn same(closed: &Closed, period: &Period) -> Outcome {
-    let closing = &closed.closing;
-    let is_same = (closing.from_ms, closing.to_ms) == (period.from_ms(), period.to_ms())
-        && closing.period == period.name()
-        && closing.zone == period.zone().name();
-    if is_same {
+    if Term::new(period).books().is_of(closed) {
         return Ok(());
     }
+    let closing = &closed.closing;
     let zone = super::zone(&closing.zone)?;
     Err(Failure::new(format!(
         "{period} in {} overlaps {}, which is closed, from {} to {} in {}: periods that are closed follow each other",
@@ -125,15 +139,17 @@ fn same(closed: &Closed, period: &Period) -> Outcome {
     )))
 }
 
-fn attempt(config: &Config, order: &Order<'_>, books: &mut Books, now_ms: i64) -> Outcome<Tried> {
+fn attempt(whole: &Config, order: &Order<'_>, books: &mut Books, now_ms: i64) -> Outcome<Tried> {
     let (period, span) = (order.period, Span::from(order.period));
-    let prepared = statement::prepare(config, period)?;
+    let config = &*whole.of(period);
+    let prepared = statement::prepare(whole, period)?;
     let snapshot = snapshot(config, None)?;
     let charged = charged(config);
     let recount = Recount::of(config, &snapshot, &span, &charged, Origin::Accounts)?;
     let tenants: Vec<&str> = prepared.tenants().collect();
     let stated: BTreeSet<&str> = tenants.iter().copied().collect();
-    if let Some(tenant) = recount.tenants().find(|tenant| recount.has(tenant) && !stated.contains(tenant)) {
+    let mut used = recount.tenants().filter(|tenant| recount.has(tenant) && config.is_here(tenant));
+    if let Some(tenant) = used.find(|tenant| !stated.contains(tenant)) {
         return Err(Failure::new(format!(
             "there is traffic of \"{tenant}\" in {period}, and no statement for it"
         )));
@@ -142,8 +158,9 @@ fn attempt(config: &Config, order: &Order<'_>, books: &mut Books, now_ms: i64) -
     let (due, waiting): (Vec<Due>, Vec<Due>) = adjust::due(books, &snapshot, span.from_ms)?
         .into_iter()
         .partition(|due| stated.contains(due.tenant.as_str()));
-    let waiting = waiting.into_iter().map(|due| due.tenant).collect();
-    let mut draft = match books.draft(&period.name(), span.from_ms, span.to_ms, &end)? {
+    // Who is on another calendar is told with the next period of that.
+    let waiting = waiting.into_iter().map(|due| due.tenant).filter(|tenant| config.is_here(tenant)).collect();
+    let mut draft = match books.draft(&Term::new(period).books(), &tenants, &end)? {
         Begun::Draft(draft) => draft,
         Begun::Overlaps(closed) => return Ok(Tried::Known(closed)),
         Begun::Moved => return Ok(Tried::Again),
@@ -160,7 +177,7 @@ fn attempt(config: &Config, order: &Order<'_>, books: &mut Books, now_ms: i64) -
             draft.state(&statement)?;
         }
     }
-    finish(config, order, *draft, (&snapshot, &recount), now_ms)
+    finish(whole, order, *draft, (&snapshot, &recount), now_ms)
         .map(|closed| Tried::Done(Box::new(closed), waiting))
 }
 

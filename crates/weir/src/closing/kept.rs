@@ -1,7 +1,7 @@
 //! A closed statement, printed as it was closed.
 
 use super::figure::Figures;
-use super::zone;
+use super::{Term, zone};
 use crate::config::Config;
 use crate::exit::{self, Failure, Outcome};
 use crate::report::{self, Form};
@@ -64,11 +64,8 @@ impl Shelf {
     /// The books cannot be read.
     pub(crate) fn of(config: &Config, period: &Period) -> Outcome<Option<Self>> {
         let Some(books) = crate::books::read(&config.store)? else { return Ok(None) };
-        let Some(closed) = books.overlapping(period.from_ms(), period.to_ms())? else { return Ok(None) };
-        let closing = &closed.closing;
-        let is_it = closing.period == period.name()
-            && (closing.from_ms, closing.to_ms) == (period.from_ms(), period.to_ms());
-        Ok(is_it.then_some(Self { books, closed }))
+        let closed = books.closed(&Term::new(period).books())?;
+        Ok(closed.map(|closed| Self { books, closed }))
     }
 
     /// Whose statements they are, in the order of their numbers.

@@ -22,7 +22,7 @@ pub(crate) use figure::{Amounts, Figures};
 pub(crate) use kept::{Paper, Shelf, Standing, kept, standing};
 
 use crate::exit::{Failure, Outcome};
-use weir_account::Zone;
+use weir_account::{Period, Zone};
 
 /// The program's name and version, as the books keep it.
 pub(crate) const VERSION: &str = concat!("weir ", env!("CARGO_PKG_VERSION"));
@@ -34,6 +34,25 @@ pub(crate) const VERSION: &str = concat!("weir ", env!("CARGO_PKG_VERSION"));
 pub(crate) fn zone(name: &str) -> Outcome<Zone> {
     Zone::parse(name)
         .map_err(|_| Failure::new(format!("there is no time zone \"{name}\", which a closed period is in")))
+}
+
+/// A period as the books have it.
+pub(crate) struct Term {
+    name: String,
+    zone: String,
+    range: std::ops::Range<i64>,
+}
+
+impl Term {
+    pub(crate) fn new(period: &Period) -> Self {
+        let range = period.from_ms()..period.to_ms();
+        Self { name: period.name(), zone: period.zone().name().to_owned(), range }
+    }
+
+    pub(crate) fn books(&self) -> weir_books::Term<'_> {
+        let Self { name, zone, range } = self;
+        weir_books::Term { period: name, zone, from_ms: range.start, to_ms: range.end }
+    }
 }
 
 /// Who runs the program, for the audit trail: a name is what the environment says, the number is what the system knows.

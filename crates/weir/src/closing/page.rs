@@ -249,7 +249,14 @@ pub(crate) fn verified(found: &Verified) -> String {
             0 => String::new(),
             n => format!(", with {} made since", things(n as u64, "adjustment")),
         };
-        let _ = writeln!(out, "{}, {statements}: {how}{adjusted}", period.period);
+        // Of several of one name it is told which.
+        let is_one_of_many = found.periods.iter().filter(|one| one.period == period.period).count() > 1;
+        let since = if is_one_of_many {
+            format!(" (from {}, {})", period.starts_at, period.zone)
+        } else {
+            String::new()
+        };
+        let _ = writeln!(out, "{}{since}, {statements}: {how}{adjusted}", period.period);
     }
     out.push_str(&match found.problems.len() {
         0 => "all is as it was written, every account is what its records say, and every closed figure stands\n".to_owned(),
@@ -268,7 +275,8 @@ pub(crate) fn verified_document(found: &Verified) -> Json {
     });
     let periods = found.periods.iter().map(|period| {
         json!({
-            "period": period.period, "statements": period.statements, "adjustments": period.adjustments,
+            "period": period.period, "starts_at": period.starts_at, "zone": period.zone,
+            "statements": period.statements, "adjustments": period.adjustments,
             "computed_from": period.from.map(Origin::word),
         })
     });

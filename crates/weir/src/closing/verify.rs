@@ -45,6 +45,9 @@ pub(crate) struct Wrong {
 #[derive(Debug)]
 pub(crate) struct Recomputed {
     pub(crate) period: String,
+    /// Its first instant, RFC 3339 in its zone.
+    pub(crate) starts_at: String,
+    pub(crate) zone: String,
     pub(crate) statements: i64,
     /// From what; `None` if the store has given up what it takes.
     pub(crate) from: Option<Origin>,
@@ -132,8 +135,9 @@ impl Verified {
             self.problems.extend(due.into_iter().filter_map(|due| wrong(due, origin)).map(Problem::Figure));
         }
         let adjustments = books.adjustments_to(closed.place)?.len();
-        let (period, statements) = (period.clone(), closed.statements);
-        self.periods.push(Recomputed { period, statements, from, adjustments });
+        let (period, zone, statements) = (period.clone(), closed.closing.zone.clone(), closed.statements);
+        let starts_at = again.span.zone.rfc3339(again.span.from_ms);
+        self.periods.push(Recomputed { period, starts_at, zone, statements, from, adjustments });
         Ok(())
     }
 }

@@ -6,6 +6,7 @@
 mod apart;
 mod block;
 mod cache;
+mod calendar;
 pub(crate) mod class;
 mod collect;
 mod dump;
@@ -34,6 +35,7 @@ mod uplink;
 mod web;
 
 use crate::exit::{self, Failure, Outcome};
+pub(crate) use calendar::Calendar;
 pub(crate) use collect::Collect;
 pub(crate) use listen::{Identity, Listen, Transport};
 pub(crate) use mail::{Attach, Login, Mail, Security, Server, Way};
@@ -127,6 +129,8 @@ pub(crate) struct Config {
     /// The day of the month a period begins, 1 to 31.
     pub(crate) day: u8,
     pub(crate) unit: Unit,
+    /// Whom this is not the configuration for, where it is that of some only ([`Config::of`]).
+    pub(crate) without: Option<calendar::Without>,
 }
 
 impl Default for Config {
@@ -159,6 +163,7 @@ impl Default for Config {
             zone: Zone::utc(),
             day: 1,
             unit: Unit::default(),
+            without: None,
         }
     }
 }
@@ -167,7 +172,7 @@ impl Config {
     /// What decides where a record's octets go.
     pub(crate) fn attribution(&self) -> Attribution {
         let counts = self.exporters.iter().map(|e| (e.address, e.count.clone()));
-        Attribution::new(&self.tenants, &self.own, counts).with_classes(&self.classes, &self.zone)
+        Attribution::new(&self.tenants, &self.own, counts).with_classes(&self.classes, self.calendar().zone)
     }
 
     /// What sessions must know of the exporters.

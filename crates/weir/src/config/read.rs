@@ -301,26 +301,37 @@ impl Reader {
 
     fn billing(&mut self, table: &DeTable<'_>, config: &mut Config) {
         self.keys(table, "[billing]", &["zone", "day", "unit"]);
-        if let Some((text, place)) = self.string(table, "zone") {
-            match Zone::parse(text) {
-                Ok(zone) => config.zone = zone,
-                Err(unknown) => {
-                    let cure = match zone_meant(text, unknown.suggestion) {
-                        Some(name) => format!("did you mean \"{name}\"?"),
-                        None => "write a zone of the time zone database, as \"Europe/Berlin\"".to_owned(),
-                    };
-                    self.note(place, format!("there is no time zone \"{text}\""), cure);
-                }
-            }
+        if let Some(zone) = self.zone(table) {
+            config.zone = zone;
         }
-        if let Some(day) =
-            self.number(table, "day", 1, 31, "29 to 31 mean the month's end where it is shorter")
-        {
-            config.day = u8::try_from(day).unwrap_or(1);
+        if let Some(day) = self.day(table) {
+            config.day = day;
         }
         if let Some(unit) = self.unit(table) {
             config.unit = unit;
         }
+    }
+
+    /// `zone = "Europe/Berlin"`.
+    pub(super) fn zone(&mut self, table: Table<'_>) -> Option<Zone> {
+        let (text, place) = self.string(table, "zone")?;
+        match Zone::parse(text) {
+            Ok(zone) => Some(zone),
+            Err(unknown) => {
+                let cure = match zone_meant(text, unknown.suggestion) {
+                    Some(name) => format!("did you mean \"{name}\"?"),
+                    None => "write a zone of the time zone database, as \"Europe/Berlin\"".to_owned(),
+                };
+                self.note(place, format!("there is no time zone \"{text}\""), cure);
+                None
+            }
+        }
+    }
+
+    /// `day = 15`, on which months begin.
+    pub(super) fn day(&mut self, table: Table<'_>) -> Option<u8> {
+        let day = self.number(table, "day", 1, 31, "29 to 31 mean the month's end where it is shorter")?;
+        u8::try_from(day).ok()
     }
 
     fn address(&mut self, text: &str, place: Range<usize>) -> Option<Addr> {

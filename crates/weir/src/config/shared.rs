@@ -191,7 +191,7 @@ impl Config {
 
     /// Those who are accounted for, without the addresses that they share.
     pub(crate) fn payers(&self) -> impl Iterator<Item = &Tenant> {
-        self.tenants.iter().filter(|tenant| !tenant.is_shared)
+        self.tenants.iter().filter(|tenant| !tenant.is_shared && self.is_here(&tenant.name))
     }
 }
 

@@ -15,7 +15,7 @@ use weir_account::{Network, Tenant, Tenants, Zone};
 use weir_flow::Addr;
 
 /// The keys of `[[tenant]]`. `language` and `unit` are read with `[statement]`.
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 14] = [
     "name",
     "networks",
     "interfaces",
@@ -26,6 +26,8 @@ const KEYS: [&str; 12] = [
     "nested",
     "tariff",
     "group",
+    "zone",
+    "day",
     "language",
     "unit",
 ];
@@ -94,6 +96,7 @@ impl Reader {
         let tariff = self.tariff_of(table, beside.tariffs);
         let exporters = self.exporters_of(table, beside.exporters);
         let group = self.group_of(table);
+        let (zone, day) = (self.zone(table), self.day(table));
         self.own(table);
         let own = Tenant {
             name: name?,
@@ -104,6 +107,8 @@ impl Reader {
             mail,
             tariff,
             group,
+            zone,
+            day,
             ..Tenant::default()
         };
         Some((own, places))
@@ -242,6 +247,12 @@ impl Config {
         }
         if let Some(group) = &tenant.group {
             writeln!(out, "group = {}", quote(group.path()))?;
+        }
+        if let Some(zone) = &tenant.zone {
+            writeln!(out, "zone = {}", quote(zone.name()))?;
+        }
+        if let Some(day) = tenant.day {
+            writeln!(out, "day = {day}")?;
         }
         self.statement.write_tenant(&tenant.name, out)
     }

@@ -34,6 +34,8 @@ pub(crate) struct Draft {
     pub(crate) kind: &'static str,
     /// The tenant or the group; empty for the summary.
     pub(crate) about: String,
+    /// As the outbox knows it.
+    pub(crate) period: String,
     pub(crate) edition: u32,
     pub(crate) to: Vec<Mailbox>,
     pub(crate) message_id: String,
@@ -119,7 +121,7 @@ fn queue_those(
     is_wanted: impl Fn(&Line) -> bool,
 ) -> Outcome<Queued> {
     let mut queued = Queued::default();
-    let period = order.period.name();
+    let config = &*config.of(order.period);
     let mut wanted = Vec::new();
     for line in addressees(config, order)? {
         if line.to.is_empty() {
@@ -129,7 +131,7 @@ fn queue_those(
         if !is_wanted(&line) {
             continue;
         }
-        let about = About { kind: line.kind, about: &line.about, period: &period };
+        let about = About { kind: line.kind, about: &line.about, period: &line.period };
         let (to, edition) = missing(books, &about, line.to.clone(), order.again)?;
         queued.before += line.to.len() - to.len();
         if !to.is_empty() {
@@ -143,7 +145,7 @@ fn queue_those(
     let mut deliveries = 0;
     queued.failed = write(config, order.period, wanted, &unreached, now_ms, &mut |draft| {
         let letter = Letter {
-            about: About { kind: draft.kind, about: &draft.about, period: &period },
+            about: About { kind: draft.kind, about: &draft.about, period: &draft.period },
             edition: draft.edition,
             digest: draft.body.digest,
             message_id: &draft.message_id,
@@ -167,6 +169,7 @@ pub(crate) fn preview(
     now_ms: i64,
     each: &mut dyn FnMut(&Draft) -> Outcome,
 ) -> Outcome<Queued> {
+    let config = &*config.of(order.period);
     let (reached, unreached): (Vec<Line>, Vec<Line>) =
         addressees(config, order)?.into_iter().partition(|line| !line.to.is_empty());
     let unreached: Vec<String> = unreached.into_iter().map(|line| line.about).collect();
@@ -180,6 +183,8 @@ pub(crate) fn preview(
 struct Line {
     kind: &'static str,
     about: String,
+    /// Its name; of what is written on each calendar, with that.
+    period: String,
     edition: u32,
     to: Vec<Mailbox>,
 }
@@ -202,18 +207,37 @@ fn addressees(config: &Config, order: &Order<'_>) -> Outcome<Vec<Line>> {
         true => tenant.is_present(&time),
         false => order.tenants.contains(&tenant.name),
     };
+    let (name, label) = (order.period.name(), config.label(order.period));
     let mut lines = Vec::new();
     for tenant in config.payers().filter(is_wanted) {
         let to = if order.to.is_empty() { mailboxes(&tenant.mail) } else { order.to.to_vec() };
-        lines.push(Line { kind: STATEMENT, about: tenant.name.clone(), edition: 1, to });
+        lines.push(Line {
+            kind: STATEMENT,
+            about: tenant.name.clone(),
+            period: name.clone(),
+            edition: 1,
+            to,
+        });
     }
     for (group, to) in groups(config, order, is_for_all)? {
         let to = if order.to.is_empty() { to } else { order.to.to_vec() };
-        lines.push(Line { kind: GROUP, about: group.path().to_owned(), edition: 1, to });
+        lines.push(Line {
+            kind: GROUP,
+            about: group.path().to_owned(),
+            period: label.clone(),
+            edition: 1,
+            to,
+        });
     }
     let manager = if order.to.is_empty() { mail.manager.as_slice() } else { order.to };
     if is_for_all && !mail.manager.is_empty() {
-        lines.push(Line { kind: SUMMARY, about: String::new(), edition: 1, to: manager.to_vec() });
+        lines.push(Line {
+            kind: SUMMARY,
+            about: String::new(),
+            period: label,
+            edition: 1,
+            to: manager.to_vec(),
+        });
     }
     Ok(lines)
 }
@@ -221,7 +245,10 @@ fn addressees(config: &Config, order: &Order<'_>) -> Outcome<Vec<Line>> {
 /// The groups whose papers are wanted, with their addresses.
 fn groups(config: &Config, order: &Order<'_>, is_for_all: bool) -> Outcome<Vec<(Group, Vec<Mailbox>)>> {
     let time = order.period.from_ms()..order.period.to_ms();
-    let has_tenants = |group: &Group| config.tenants.in_group(group).any(|tenant| tenant.is_present(&time));
+    let is_theirs = |tenant: &Tenant| config.is_here(&tenant.name);
+    let has_tenants = |group: &Group| {
+        config.tenants.in_group(group).any(|tenant| is_theirs(tenant) && tenant.is_present(&time))
+    };
     let addressed = config.groups.iter().filter(|entry| is_for_all && !entry.mail.is_empty());
     let mut wanted: Vec<(Group, Vec<Mailbox>)> = addressed
         .filter(|entry| has_tenants(&entry.group))
@@ -229,6 +256,10 @@ fn groups(config: &Config, order: &Order<'_>, is_for_all: bool) -> Outcome<Vec<(
         .collect();
     for path in order.groups {
         let group = config.group_named(path).map_err(Failure::new)?;
+        // Of a group whose tenants are all on another calendar nothing is said here.
+        if !config.tenants.in_group(&group).any(is_theirs) {
+            continue;
+        }
         let to = config.group(&group).map_or_else(Vec::new, |entry| mailboxes(&entry.mail));
         if to.is_empty() && order.to.is_empty() {
             return Err(Failure::new(format!(
@@ -309,21 +340,21 @@ impl Writer<'_> {
     /// A letter; `None` if there is nothing to say.
     fn draft(&mut self, line: &Line, now_ms: i64) -> Outcome<Option<Draft>> {
         let Some(body) = self.body(line)? else { return Ok(None) };
-        let Line { kind, about, edition, to } = line.clone();
+        let Line { kind, about, period, edition, to } = line.clone();
         let head = Head {
             mail: self.mail,
             to: &to,
-            about: About { kind, about: &about, period: &self.period.name() },
+            about: About { kind, about: &about, period: &period },
             edition,
             date_ms: now_ms,
         };
         let (message_id, message) = (head.message_id(&body), head.write(&body)?);
-        Ok(Some(Draft { kind, about, edition, to, message_id, body, message }))
+        Ok(Some(Draft { kind, about, period, edition, to, message_id, body, message }))
     }
 
     /// What a letter says; `None` if there is nothing to say.
     fn body(&mut self, line: &Line) -> Outcome<Option<Body>> {
-        let (config, mail, unreached, name) = (self.config, self.mail, self.unreached, self.period.name());
+        let (config, mail, unreached, name) = (self.config, self.mail, self.unreached, line.period.clone());
         if line.kind == SUMMARY {
             return Body::summary(mail, &self.prepare()?.summary()?, &name, unreached).map(Some);
         }

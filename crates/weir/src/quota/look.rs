@@ -146,7 +146,13 @@ impl Look<'_> {
 
     /// A threshold was crossed: that is said, and mails, calls and programs follow.
     fn crossed(&mut self, quota: &Quota, metered: &Metered, subject: &Subject, change: &Change) {
-        let crossing = Crossing { quota, metered, change, zone: &self.config.zone, unit: self.config.unit };
+        let crossing = Crossing {
+            quota,
+            metered,
+            change,
+            zone: metered.whose.calendar(self.config).zone,
+            unit: self.config.unit,
+        };
         let why = crossing.sentence();
         if change.what == Edge::Passed {
             tracing::warn!("{}: {why}", subject.name());
@@ -201,8 +207,13 @@ impl Look<'_> {
             stays.extend(targets.iter().map(|(place, network)| (place.clone(), network.to_string())));
             let is_new = |change: &&Change| change.threshold == action.at && change.what == Edge::Passed;
             if let Some(change) = changes.iter().find(is_new) {
-                let crossing =
-                    Crossing { quota, metered, change, zone: &self.config.zone, unit: self.config.unit };
+                let crossing = Crossing {
+                    quota,
+                    metered,
+                    change,
+                    zone: metered.whose.calendar(self.config).zone,
+                    unit: self.config.unit,
+                };
                 let is_renewed = changes.iter().any(|change| change.what == Edge::Turned);
                 let (all, known) = (targets.len(), |target: &(String, Prefix)| {
                     !is_renewed && self.is_blocked(subject, target)
@@ -217,7 +228,13 @@ impl Look<'_> {
         }
         let down = changes.iter().find(|change| change.what != Edge::Passed);
         let Some(change) = down else { return };
-        let crossing = Crossing { quota, metered, change, zone: &self.config.zone, unit: self.config.unit };
+        let crossing = Crossing {
+            quota,
+            metered,
+            change,
+            zone: metered.whose.calendar(self.config).zone,
+            unit: self.config.unit,
+        };
         let why = crossing.sentence();
         let ends = |block: &&Block| {
             block.subject == *subject && !stays.contains(&(block.place.clone(), block.element.clone()))

@@ -3,8 +3,8 @@
 //! give the same figures.
 
 use super::whose::Whose;
-use crate::config::Config;
 use crate::config::quota::{Cycle, Each, Quota};
+use crate::config::{Calendar, Config};
 use crate::exit::{Failure, Outcome};
 use crate::statement::given_up;
 use std::collections::HashMap;
@@ -111,9 +111,10 @@ impl Sum {
 /// What somebody used through each lens, by its place.
 type Sums = Vec<Sum>;
 
-/// One cycle with the time that its pace is judged by, and the classes of traffic that are looked at.
+/// One cycle on one calendar with the time that its pace is judged by, and the classes of traffic that are looked at.
 #[derive(Debug)]
-struct Lens {
+struct Lens<'a> {
+    calendar: Calendar<'a>,
     cycle: Cycle,
     /// All, if none is named.
     classes: Vec<String>,
@@ -124,9 +125,9 @@ struct Lens {
     has_pace: bool,
 }
 
-impl Lens {
-    fn new(config: &Config, cycle: Cycle, classes: &[String], now_ms: i64) -> Outcome<Self> {
-        let period = period(config, cycle, now_ms)?;
+impl<'a> Lens<'a> {
+    fn new(calendar: Calendar<'a>, cycle: Cycle, classes: &[String], now_ms: i64) -> Outcome<Self> {
+        let period = period(calendar, cycle, now_ms)?;
         let window_ms = match cycle {
             Cycle::Month => DAY_MS,
             Cycle::Week => 6 * HOUR_MS,
@@ -135,7 +136,15 @@ impl Lens {
         let since_ms = bin(now_ms.saturating_sub(window_ms)).max(period.from_ms());
         let has_pace = now_ms.saturating_sub(since_ms) >= window_ms / 4;
         let range = period.from_ms()..period.to_ms();
-        Ok(Self { cycle, classes: classes.to_vec(), name: period.name(), range, since_ms, has_pace })
+        Ok(Self {
+            calendar,
+            cycle,
+            classes: classes.to_vec(),
+            name: period.name(),
+            range,
+            since_ms,
+            has_pace,
+        })
     }
 
     /// Whether it looks at a class; records from before there were classes are of no other.
@@ -144,14 +153,14 @@ impl Lens {
         self.classes.is_empty() || self.classes.iter().any(|known| known == class)
     }
 
-    fn is_of(&self, quota: &Quota) -> bool {
-        self.cycle == quota.cycle && self.classes == quota.classes
+    fn is_of(&self, quota: &Quota, calendar: Calendar<'_>) -> bool {
+        self.calendar == calendar && self.cycle == quota.cycle && self.classes == quota.classes
     }
 }
 
 /// The cycle that an instant lies in.
-fn period(config: &Config, cycle: Cycle, now_ms: i64) -> Outcome<Period> {
-    let (zone, day) = (&config.zone, config.day);
+fn period(calendar: Calendar<'_>, cycle: Cycle, now_ms: i64) -> Outcome<Period> {
+    let Calendar { zone, day } = calendar;
     let period = match cycle {
         Cycle::Month => Period::month_of(now_ms, zone, day),
         Cycle::Week => Period::named("this-week", zone, day, now_ms),
@@ -172,8 +181,8 @@ struct Used<'a> {
 }
 
 /// Adds up what the store says.
-struct Meter {
-    lenses: Vec<Lens>,
+struct Meter<'a> {
+    lenses: Vec<Lens<'a>>,
     untold: Range<i64>,
     before: Range<i64>,
     tenants: HashMap<Box<str>, (Sums, HashMap<Addr, Sums>)>,
@@ -181,14 +190,16 @@ struct Meter {
     pool: Pool,
 }
 
-impl Meter {
+impl<'a> Meter<'a> {
     /// For the cycles of all quotas, with nothing read yet.
-    fn new(config: &Config, now_ms: i64) -> Outcome<Self> {
+    fn new(config: &'a Config, now_ms: i64) -> Outcome<Self> {
         let mut kinds: Vec<(Cycle, &[String])> =
             config.quotas.list.iter().map(|quota| (quota.cycle, &quota.classes[..])).collect();
         kinds.sort_unstable();
         kinds.dedup();
-        let lenses = kinds.into_iter().map(|(cycle, classes)| Lens::new(config, cycle, classes, now_ms));
+        let calendars = config.calendars();
+        let each = kinds.into_iter().flat_map(|kind| calendars.iter().map(move |calendar| (*calendar, kind)));
+        let lenses = each.map(|(calendar, (cycle, classes))| Lens::new(calendar, cycle, classes, now_ms));
         let lenses = lenses.collect::<Outcome<Vec<_>>>()?;
         let untold_ms = bin(now_ms.saturating_sub(config.quotas.lag_ms));
         let (untold, before) = (untold_ms..i64::MAX, untold_ms.saturating_sub(HOUR_MS)..untold_ms);
@@ -283,13 +294,14 @@ impl Meter {
         &self,
         quota: (usize, &Quota),
         whose: Whose,
-        tenants: &Tenants,
+        config: &Config,
         now_ms: i64,
     ) -> Outcome<Metered> {
         let (place, quota) = quota;
-        let at = self.lenses.iter().position(|lens| lens.is_of(quota)).unwrap_or_default();
+        let calendar = whose.calendar(config);
+        let at = self.lenses.iter().position(|lens| lens.is_of(quota, calendar)).unwrap_or_default();
         let Some(lens) = self.lenses.get(at) else { return Err(Failure::new("a quota without a cycle")) };
-        let sum = self.sum(&whose, at, tenants)?;
+        let sum = self.sum(&whose, at, &config.tenants)?;
         let octets = sum.lately.by(quota.direction)?;
         let lately = lens.has_pace.then_some(Lately { since_ms: lens.since_ms, octets });
         let seen = Seen { cycle: lens.range.clone(), now_ms, used: sum.cycle.by(quota.direction)?, lately };
@@ -338,7 +350,7 @@ pub(crate) fn read(config: &Config, snapshot: &Snapshot, now_ms: i64) -> Outcome
     for quota in quotas.iter().enumerate() {
         let mut of_quota = Vec::new();
         for whose in meter.subjects(config, quota.1) {
-            let mut one = meter.metered(quota, whose, &config.tenants, now_ms)?;
+            let mut one = meter.metered(quota, whose, config, now_ms)?;
             one.more = one.more.filter(|_| is_heard && silent.is_empty());
             of_quota.push(one);
         }
@@ -357,10 +369,10 @@ pub(super) fn nothing(
     whose: Whose,
     now_ms: i64,
 ) -> Outcome<Metered> {
-    let lenses = vec![Lens::new(config, quota.cycle, &quota.classes, now_ms)?];
+    let lenses = vec![Lens::new(whose.calendar(config), quota.cycle, &quota.classes, now_ms)?];
     let (untold, before) = (now_ms..now_ms, now_ms..now_ms);
     let meter = Meter { lenses, untold, before, tenants: HashMap::new(), pool: Pool::default() };
-    meter.metered((place, quota), whose, &config.tenants, now_ms)
+    meter.metered((place, quota), whose, config, now_ms)
 }
 
 /// Exporters that fell silent, with the end of the bin in which they were heard last; and whether any was heard.

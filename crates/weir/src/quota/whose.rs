@@ -1,6 +1,7 @@
 //! Whose use a quota is looked at for: a tenant, a host of one, or a group of them; and as the books know them.
 
 use crate::config::quota::{Each, Quota};
+use crate::config::{Calendar, Config};
 use std::fmt;
 use weir_account::Group;
 use weir_books::quota::Subject;
@@ -41,6 +42,11 @@ impl Whose {
             Self::Group(group) => Some(group),
             Self::Tenant(_) | Self::Host(..) => None,
         }
+    }
+
+    /// The calendar that its cycles follow: a tenant's and its hosts' own; a group's is that of `[billing]`.
+    pub(crate) fn calendar<'a>(&self, config: &'a Config) -> Calendar<'a> {
+        self.tenant().map_or_else(|| config.calendar(), |tenant| config.calendar_of(tenant))
     }
 
     /// As the books name it under a quota.

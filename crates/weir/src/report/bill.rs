@@ -19,6 +19,26 @@ pub(crate) struct Charged<'a> {
     pub(crate) bill: Bill,
 }
 
+/// Bills in a form: of one period, or of several of one name.
+pub(crate) fn render(reports: &[Report<'_>], form: Form) -> String {
+    match form {
+        Form::Json => {
+            format!("{:#}\n", super::listed(reports.iter().map(Report::document).collect()))
+        }
+        Form::Ndjson => {
+            let one = |report: &Report<'_>| -> String {
+                let zone = report.period.zone();
+                report.bills.iter().map(|charged| format!("{}\n", document(charged, zone))).collect()
+            };
+            reports.iter().map(one).collect()
+        }
+        Form::Csv => super::joined_csv(reports.iter().map(Report::csv)),
+        Form::Table | Form::Parquet | Form::Arrow => {
+            reports.iter().map(Report::text).collect::<Vec<_>>().join("\n")
+        }
+    }
+}
+
 /// Bills of a period, of one tenant or of many.
 pub(crate) struct Report<'a> {
     pub(crate) period: &'a weir_account::Period,
@@ -29,20 +49,8 @@ pub(crate) struct Report<'a> {
 }
 
 impl Report<'_> {
-    /// The bills in a form.
-    pub(crate) fn render(&self, form: Form) -> String {
-        let zone = self.period.zone();
-        match form {
-            Form::Json => format!("{:#}\n", self.document()),
-            Form::Ndjson => {
-                self.bills.iter().map(|charged| format!("{}\n", document(charged, zone))).collect()
-            }
-            Form::Csv => self.csv(),
-            Form::Table | Form::Parquet | Form::Arrow => self.text(),
-        }
-    }
-
-    fn document(&self) -> Json {
+    /// For programs.
+    pub(crate) fn document(&self) -> Json {
         let zone = self.period.zone();
         let mut document = json!({
             "period": {

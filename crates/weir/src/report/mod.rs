@@ -93,6 +93,24 @@ pub(crate) fn print_json(value: &serde_json::Value) -> Outcome {
     print(&format!("{value:#}\n"))
 }
 
+/// Several documents for programs: one as it is, more as a list.
+pub(crate) fn listed(mut documents: Vec<serde_json::Value>) -> serde_json::Value {
+    match documents.len() {
+        1 => documents.remove(0),
+        _ => serde_json::Value::Array(documents),
+    }
+}
+
+/// Several tables of CSV as one: the first line is said once.
+pub(crate) fn joined_csv(tables: impl IntoIterator<Item = String>) -> String {
+    let mut out = String::new();
+    for table in tables {
+        let rest = if out.is_empty() { Some(&*table) } else { table.split_once('\n').map(|(_, rest)| rest) };
+        out.push_str(rest.unwrap_or_default());
+    }
+    out
+}
+
 /// A line of CSV: cells with a comma, a quote or a line end are quoted (RFC 4180).
 pub(crate) fn csv_line<S: AsRef<str>>(cells: impl IntoIterator<Item = S>) -> String {
     let mut line = String::new();

@@ -85,7 +85,7 @@ impl Report<'_> {
 
     fn object(&self, line: &Line<'_>) -> Json {
         let Line { quota, metered, passed, blocks } = line;
-        let (zone, seen) = (&self.config.zone, &metered.seen);
+        let (zone, seen) = (metered.whose.calendar(self.config).zone, &metered.seen);
         let block = |block: &&Block| {
             json!({
                 "set": block.place,
@@ -207,7 +207,7 @@ impl Report<'_> {
         let is_over = seen.used >= quota.rule.limit;
         let reached = match quota.rule.forecast_ms(seen) {
             _ if is_over => "reached".to_owned(),
-            Some(ms) if ms < seen.cycle.end => self.config.zone.rfc3339(ms),
+            Some(ms) if ms < seen.cycle.end => metered.whose.calendar(self.config).zone.rfc3339(ms),
             Some(_) => "not in this cycle".to_owned(),
             None => "–".to_owned(),
         };

@@ -12,7 +12,7 @@ pub(crate) use tally::Tally;
 
 use crate::clock;
 use crate::closing;
-use crate::config::{Act, Config, Schedule};
+use crate::config::{Act, Calendar, Config, Schedule};
 use crate::exit::{Failure, Outcome};
 use crate::mail::order::{self, Order, Unwritten};
 use crate::mail::postman::Postman;
@@ -23,7 +23,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
-use weir_account::Period;
 use weir_books::{Books, Entry, Owed};
 
 /// How often is looked what is due.
@@ -84,6 +83,25 @@ impl Drop for Clockwork {
     }
 }
 
+/// A schedule on a calendar.
+#[derive(Clone)]
+struct Job<'a> {
+    /// As the books know it.
+    name: String,
+    schedule: &'a Schedule,
+    calendar: Calendar<'a>,
+}
+
+impl<'a> Job<'a> {
+    fn new(config: &Config, schedule: &'a Schedule, calendar: Calendar<'a>) -> Self {
+        let name = match calendar == config.calendar() {
+            true => schedule.to_string(),
+            false => format!("{schedule}, {calendar}"),
+        };
+        Self { name, schedule, calendar }
+    }
+}
+
 /// What the thread knows.
 struct Work {
     hub: Arc<Hub>,
@@ -123,12 +141,16 @@ impl Work {
             None => crate::books::open(&config.store)?,
         };
         let mut done = Ok(());
-        for schedule in &config.schedules {
+        // On each calendar that tenants have, at its own time.
+        let calendars = config.calendars();
+        for job in
+            config.schedules.iter().flat_map(|one| calendars.iter().map(move |on| Job::new(config, one, *on)))
+        {
             if self.stop.load(Ordering::Relaxed) {
                 break;
             }
             // One that cannot be done holds up neither the others nor what waits to be sent.
-            done = done.and(self.job(config, &mut books, schedule, now_ms()));
+            done = done.and(self.job(config, &mut books, &job, now_ms()));
         }
         if config.mail.is_some() {
             let stop = Arc::clone(&self.stop);
@@ -144,20 +166,20 @@ impl Work {
         done
     }
 
-    /// Does what is due of one schedule.
-    fn job(&mut self, config: &Config, books: &mut Books, schedule: &Schedule, now_ms: i64) -> Outcome {
-        let name = schedule.to_string();
+    /// Does what is due of one schedule on one calendar.
+    fn job(&mut self, config: &Config, books: &mut Books, job: &Job<'_>, now_ms: i64) -> Outcome {
+        let Job { name, schedule, calendar: Calendar { zone, day } } = job.clone();
         let done_ms = books.job_done_ms(&name, now_ms)?;
         if self.announced.insert(name.clone())
-            && let Some(next_ms) = due::next_ms(schedule, &config.zone, config.day, done_ms, now_ms)?
+            && let Some(next_ms) = due::next_ms(schedule, zone, day, done_ms, now_ms)?
         {
-            tracing::info!("schedule: {name}; next at {}", config.zone.rfc3339(next_ms));
+            tracing::info!("schedule: {name}; next at {}", zone.rfc3339(next_ms));
         }
-        self.owed(config, books, &name, now_ms)?;
+        self.owed(config, books, job, now_ms)?;
         if self.is_waiting(&name, now_ms) {
             return Ok(());
         }
-        for due in due::due(schedule, &config.zone, config.day, done_ms, now_ms)? {
+        for due in due::due(schedule, zone, day, done_ms, now_ms)? {
             match act(config, books, schedule, &due, now_ms) {
                 Ok(Done { words, unwritten }) => {
                     self.failed.remove(&name);
@@ -168,7 +190,7 @@ impl Work {
                         who: WHO.to_owned(),
                         what: "schedule".to_owned(),
                         subject: format!("{name}: {}", due.period),
-                        why: format!("due at {}; {words}", config.zone.rfc3339(due.at_ms)),
+                        why: format!("due at {}; {words}", zone.rfc3339(due.at_ms)),
                     };
                     books.finish_job(&name, due.at_ms, &owed, &entry)?;
                     self.hub.post.job(true);
@@ -194,14 +216,15 @@ impl Work {
     }
 
     /// Writes what a job still owes: letters of periods that it has done for everybody else.
-    fn owed(&mut self, config: &Config, books: &mut Books, name: &str, now_ms: i64) -> Outcome {
+    fn owed(&mut self, config: &Config, books: &mut Books, job: &Job<'_>, now_ms: i64) -> Outcome {
+        let name = job.name.as_str();
         for one in books.owed(name)? {
             let key = key(name, &one);
             if self.is_waiting(&key, now_ms) {
                 continue;
             }
-            let period = Period::named(&one.period, &config.zone, config.day, now_ms)
-                .map_err(|error| Failure::new(error.to_string()))?;
+            let period = job.calendar.period(&one.period, now_ms);
+            let period = period.map_err(|error| Failure::new(error.to_string()))?;
             let letter = (one.kind.as_str(), one.about.as_str());
             let queued = order::queue_one(config, books, &period, letter, now_ms)
                 .and_then(|queued| queued.check().map(|()| queued));

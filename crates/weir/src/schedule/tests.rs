@@ -146,7 +146,7 @@ fn what_is_closed_is_sent_whatever_the_tariff_says_now() {
     let (folder, config) = place("period = \"last\"\non = \"1st 06:00\"");
     // The clock of closing is the machine's: the last month is over.
     let whole = with_tariff(&config, "tariff = \"gold\"", FLAT);
-    let period = Period::named("last", &whole.zone, whole.day, clock::now_ms()).unwrap();
+    let period = whole.calendar().period("last", clock::now_ms()).unwrap();
     closing::close(&whole, &closing::Order { period: &period, is_early: false, without_pdf: true }).unwrap();
     let broken = with_tariff(&config, "tariff = \"gold\"", REFUSES);
     let mut books = Books::open(&config.store).unwrap();
@@ -157,4 +157,58 @@ fn what_is_closed_is_sent_whatever_the_tariff_says_now() {
     assert_eq!(acme.delivery.about, "acme");
     assert!(String::from_utf8_lossy(&acme.message).contains("24.00"), "as it was closed");
     drop(folder);
+}
+
+/// Each calendar has its own times, its own letters, and a summary of its own.
+#[test]
+fn jobs_are_done_on_each_calendar_at_its_own_time() {
+    let (folder, config) = place("period = \"last\"\nafter = \"0m\"");
+    let mail = config.mail.as_ref().unwrap();
+    let crate::config::Way::Sendmail(sendmail) = &mail.way else { panic!("sendmail") };
+    let text = format!(
+        "[mail]\nfrom = \"weir@example.org\"\nsendmail = \"{}\"\nhtml = false\nmanager = [\"m@example.com\"]\n\
+         [[tenant]]\nname = \"acme\"\nnetworks = [\"192.0.2.0/24\"]\nmail = [\"a@example.com\"]\n\
+         [[tenant]]\nname = \"bolt\"\nnetworks = [\"198.51.100.0/24\"]\nmail = [\"b@example.com\"]\nzone = \"Asia/Kolkata\"\n\
+         [[tenant]]\nname = \"coil\"\nnetworks = [\"203.0.113.0/24\"]\nmail = [\"c@example.com\"]\nday = 15\n\
+         [[schedule]]\ndo = \"mail\"\nperiod = \"last\"\nafter = \"0m\"\n",
+        sendmail.display()
+    );
+    let mut with = crate::config::read(&text).unwrap();
+    with.store = config.store.clone();
+    // 2026-10-20T00:00:00Z
+    let now = Cell::new(OCTOBER_MS + 5 * DAY_MS);
+    let mut work = begun();
+    work.go_round(&with, &|| now.get());
+    let mut known = 0;
+    let mut new_subjects = |at: &str, work: &mut Work| -> Vec<String> {
+        now.set(weir_account::span::fixed(at, &weir_account::Zone::utc()).unwrap());
+        work.go_round(&with, &|| now.get());
+        let all = std::fs::read_to_string(folder.path().join("took")).unwrap_or_default();
+        let new =
+            all.lines().skip(known).map(|line| line.trim_start_matches("Subject: ").to_owned()).collect();
+        known = all.lines().count();
+        new
+    };
+    assert_eq!(new_subjects("2026-10-31T18:29", &mut work), [""; 0]);
+    assert_eq!(
+        new_subjects("2026-10-31T18:30", &mut work),
+        [
+            "Traffic of bolt, 2026-10 (no traffic, data is missing)",
+            "Traffic of all tenants, 2026-10 (Asia/Kolkata)"
+        ],
+        "November has begun in Kolkata"
+    );
+    assert_eq!(
+        new_subjects("2026-11-01T00:00", &mut work),
+        ["Traffic of acme, 2026-10 (no traffic, data is missing)", "Traffic of all tenants, 2026-10 (UTC)"]
+    );
+    assert_eq!(
+        new_subjects("2026-11-15T00:00", &mut work),
+        [
+            "Traffic of coil, 2026-10 (no traffic, data is missing)",
+            "Traffic of all tenants, 2026-10 (UTC, day 15)"
+        ]
+    );
+    let mut work = begun();
+    assert_eq!(new_subjects("2026-11-15T12:00", &mut work), [""; 0], "once");
 }

@@ -28,7 +28,7 @@ pub(crate) type Charged<'a> = BTreeMap<&'a str, &'a Tariff>;
 /// Who pays by what, of a configuration.
 pub(crate) fn charged(config: &Config) -> Charged<'_> {
     let names = config.tenants.iter().map(|tenant| tenant.name.as_str());
-    names.filter_map(|name| Some((name, tariff(config, name)?))).collect()
+    names.filter(|name| config.is_here(name)).filter_map(|name| Some((name, tariff(config, name)?))).collect()
 }
 
 /// The tariff of a tenant, if it has one.

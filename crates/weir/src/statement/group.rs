@@ -20,8 +20,8 @@ impl Prepared {
         let mut lines = Vec::new();
         for (tenant, usage) in self.account.usage.tenants().filter(|(tenant, _)| is_in(tenant)) {
             let kept = match &shelf {
-                Some(shelf) => self.kept(shelf, tenant)?,
-                None => None,
+                Some(shelf) if self.config.is_here(tenant) => self.kept(shelf, tenant)?,
+                _ => None,
             };
             // Who had no statement when the period was closed has what the accounts say.
             lines.push(kept.unwrap_or_else(|| self.line(tenant, usage)));
@@ -32,8 +32,11 @@ impl Prepared {
             group: group.clone(),
             title: title.unwrap_or_else(|| group.path().to_owned()),
             is_closed: shelf.is_some(),
+            // A group's quota follows the calendar of [billing].
             quotas: self.quota_uses(&subtotals.whole().sum.usage, |quota| {
-                quota.each == Each::Group && quota.groups.contains(group)
+                quota.each == Each::Group
+                    && quota.groups.contains(group)
+                    && self.config.is_sites(&self.period)
             })?,
         };
         let summary = self.summed(lines, subtotals);
@@ -59,7 +62,13 @@ impl Prepared {
         };
         let document = document.get("charges").cloned().unwrap_or_default();
         let cost = bill.map(|amounts| Ok(Cost { amounts, document }));
-        Ok(Some(Line { tenant: tenant.to_owned(), group: self.group_of(tenant).cloned(), usage, cost }))
+        Ok(Some(Line {
+            tenant: tenant.to_owned(),
+            group: self.group_of(tenant).cloned(),
+            usage,
+            cost,
+            calendar: None,
+        }))
     }
 }
 

@@ -84,6 +84,7 @@ pub(crate) fn of_group(config: &Config, period: &Period, group: &Group) -> Outco
 }
 
 fn prepare_that(config: &Config, period: &Period, of: Option<&[&str]>) -> Outcome<Prepared> {
+    let config = &*config.of(period);
     let mut charged = charged(config);
     if let Some(of) = of {
         charged.retain(|tenant, _| of.contains(tenant));
@@ -112,8 +113,13 @@ impl Prepared {
         self.payers().map(|(name, _)| name)
     }
 
-    /// What everybody used who is told of it. A shared address has nothing of its own, unless nobody was behind it.
+    /// What everybody used who is told of it, in whose calendar the period is.
     fn payers(&self) -> impl Iterator<Item = (&str, &TenantUsage)> {
+        self.everybody().filter(|(name, _)| self.config.is_here(name))
+    }
+
+    /// The same of all calendars. A shared address has nothing of its own, unless nobody was behind it.
+    fn everybody(&self) -> impl Iterator<Item = (&str, &TenantUsage)> {
         let is_shared = |name: &str| self.config.tenants.get(name).is_some_and(|tenant| tenant.is_shared);
         let all = self.account.usage.tenants();
         all.filter(move |(name, usage)| usage.used != Used::default() || !is_shared(name))
@@ -124,6 +130,9 @@ impl Prepared {
     /// # Errors
     /// There is no such tenant, its tariff cannot be applied, or its parts do not sum to the whole.
     pub(crate) fn one(&self, tenant: &str) -> Outcome<Document> {
+        if !self.config.is_here(tenant) {
+            return Err(elsewhere(tenant, &self.period));
+        }
         let usage = self.account.usage.tenant(tenant).ok_or_else(|| no_tenant(tenant, self.tenants()))?;
         let account = &self.account;
         let style = self.config.style(Some(tenant));
@@ -189,16 +198,20 @@ impl Prepared {
     /// What a tenant's traffic costs, if it has a tariff.
     fn charges(&self, tenant: &str) -> Option<Outcome<Charges>> {
         let (tariff, meter) = (tariff(&self.config, tenant)?, self.account.meter(tenant)?);
+        if !self.config.is_here(tenant) {
+            return None;
+        }
         let bill = tariff.rate(meter).map_err(|error| Failure::new(format!("{tenant}: {error}")));
         Some(bill.map(|bill| Charges { tariff: tariff.clone(), bill }))
     }
 
-    /// The manager's page: all tenants in one table. A tenant whose tariff cannot be applied is on it, with why.
+    /// The manager's page: all tenants in one table. A tenant whose tariff cannot be applied is on it, with why; what one
+    /// on another calendar used in the period is on it, too, and what that costs is on the page of its own period.
     ///
     /// # Errors
     /// A sum does not fit.
     pub(crate) fn summary(&self) -> Outcome<Summary> {
-        let lines: Vec<Line> = self.payers().map(|(tenant, usage)| self.line(tenant, usage)).collect();
+        let lines: Vec<Line> = self.everybody().map(|(tenant, usage)| self.line(tenant, usage)).collect();
         let subtotals = Summary::add_up(&lines)?;
         Ok(self.summed(lines, subtotals))
     }
@@ -207,6 +220,7 @@ impl Prepared {
     fn summed(&self, lines: Vec<Line>, subtotals: Subtotals<Part>) -> Summary {
         Summary {
             period: self.period.clone(),
+            calendar: self.config.own_calendar().map(|calendar| calendar.to_string()),
             of: None,
             lines,
             subtotals,
@@ -229,6 +243,7 @@ impl Prepared {
                 Ok(charges) => Ok(Cost::of(&charges, zone)),
                 Err(failure) => Err(failure.to_string()),
             }),
+            calendar: (!self.config.is_here(tenant)).then(|| self.config.calendar_of(tenant).to_string()),
         }
     }
 
@@ -236,6 +251,12 @@ impl Prepared {
     fn group_of(&self, tenant: &str) -> Option<&Group> {
         self.config.tenants.get(tenant)?.group.as_ref()
     }
+}
+
+/// A tenant is on another calendar than the period.
+fn elsewhere(tenant: &str, period: &Period) -> Failure {
+    let zone = period.zone().name();
+    Failure::new(format!("\"{tenant}\" has a calendar of its own: {period} in {zone} is not its period"))
 }
 
 /// Nobody of this name is accounted for.

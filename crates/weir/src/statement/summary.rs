@@ -17,6 +17,8 @@ use weir_flow::Addr;
 #[derive(Clone, Debug)]
 pub(crate) struct Summary {
     pub(crate) period: Period,
+    /// The calendar whose period it is, where tenants have several.
+    pub(crate) calendar: Option<String>,
     /// The group that they are in; `None`: they are all there are.
     pub(crate) of: Option<About>,
     /// In the order of names.
@@ -50,6 +52,8 @@ pub(crate) struct Line {
     pub(crate) usage: TenantUsage,
     /// What it costs, or why that cannot be said.
     pub(crate) cost: Option<Result<Cost, String>>,
+    /// Its calendar, where that has another period of this name: what it costs is said of that one.
+    pub(crate) calendar: Option<String>,
 }
 
 /// What a tenant pays.

@@ -216,7 +216,8 @@ fn late_records_are_adjusted_once() {
     assert_eq!(
         verified["periods"][0],
         json!({
-            "period": "2025-10", "statements": 2, "adjustments": 1, "computed_from": "records",
+            "period": "2025-10", "starts_at": "2025-10-01T00:00:00+02:00", "zone": "Europe/Berlin",
+            "statements": 2, "adjustments": 1, "computed_from": "records",
         })
     );
     assert_eq!(place.json("close --period 2025-11 -o json"), november);

@@ -52,6 +52,7 @@ mod alone;
 mod answers;
 mod archives;
 mod bad_input;
+mod calendar;
 mod capture;
 mod captures;
 mod check;

@@ -12,8 +12,8 @@ use super::recount::Recount;
 use crate::cli::snapshot;
 use crate::config::Config;
 use crate::exit::{Failure, Outcome};
+use crate::report;
 use crate::report::bill::{Charged, Report};
-use crate::report::{self, Form};
 use crate::statement;
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -150,13 +150,18 @@ fn find(books: &Books, text: &str) -> Outcome<Kept> {
             "\"{text}\" is no statement: write its number, or TENANT/PERIOD"
         )));
     };
-    let closings = books.closings()?;
-    let Some(closed) = closings.iter().find(|closed| closed.closing.period == period) else {
+    let mut closings = books.closings()?;
+    closings.retain(|closed| closed.closing.period == period);
+    if closings.is_empty() {
         return Err(none(format!("{period} is not closed")));
-    };
-    books
-        .statement_of(closed.place, tenant)?
-        .ok_or_else(|| none(format!("\"{tenant}\" has no statement of {period}")))
+    }
+    // On several calendars it was closed several times, and once for each tenant.
+    for closed in closings {
+        if let Some(kept) = books.statement_of(closed.place, tenant)? {
+            return Ok(kept);
+        }
+    }
+    Err(none(format!("\"{tenant}\" has no statement of {period}")))
 }
 
 /// A way whose traffic is asked for, of one class only if one is named.
@@ -341,8 +346,6 @@ fn bill(snapshot: &Snapshot, again: &Again, tenant: &str, tariff: &Tariff) -> Ou
     let charged = Charged { tenant, tariff, bill };
     let text = report::bill::text(&charged, again.config.unit, &again.span.zone);
     let unit = again.config.unit;
-    let all =
-        Report { period: &period, unit, bills: vec![charged], given_up_before: None }.render(Form::Json);
-    let json: Json = serde_json::from_str(&all).unwrap_or_default();
-    Ok((text, json.pointer("/bills/0").cloned().unwrap_or_default()))
+    let report = Report { period: &period, unit, bills: vec![charged], given_up_before: None };
+    Ok((text, report.document().pointer("/bills/0").cloned().unwrap_or_default()))
 }

@@ -25,7 +25,7 @@ limit = "10 kB"
 /// 2026-11-22, noon, UTC.
 const NOON_MS: i64 = 1_795_348_800_000;
 
-fn meter(config: &Config, now_ms: i64) -> Meter {
+fn meter(config: &Config, now_ms: i64) -> Meter<'_> {
     Meter::new(config, now_ms).unwrap()
 }
 
@@ -54,7 +54,7 @@ fn each_cycle_has_its_own_and_the_rest_is_estimated() {
         meter.add(&row).unwrap();
     }
     let quotas = &config.quotas.list;
-    let day = meter.metered((0, &quotas[0]), acme(), &config.tenants, NOON_MS).unwrap();
+    let day = meter.metered((0, &quotas[0]), acme(), &config, NOON_MS).unwrap();
     // In 1240, out 700: the greater; of it 1240 in the last hour.
     assert_eq!((day.cycle.as_str(), day.seen.used), ("2026-11-22", 1240));
     assert_eq!(day.seen.lately, Some(Lately { since_ms: NOON_MS - HOUR_MS, octets: 1240 }));
@@ -62,12 +62,12 @@ fn each_cycle_has_its_own_and_the_rest_is_estimated() {
     // 1200 in an hour are 100 in five minutes, of which 40 are told.
     assert_eq!(day.more, Some(60));
     let host = Whose::Host("acme".to_owned(), Addr::v4([10, 0, 1, 7]));
-    let host = meter.metered((1, &quotas[1]), host, &config.tenants, NOON_MS).unwrap();
+    let host = meter.metered((1, &quotas[1]), host, &config, NOON_MS).unwrap();
     assert_eq!((host.cycle.as_str(), host.seen.used), ("2026-11", 6540));
     assert_eq!(host.seen.lately.map(|lately| lately.octets), Some(6240));
     // Who is in no bin used nothing.
     let other = Whose::Tenant("other".to_owned());
-    let other = meter.metered((0, &quotas[0]), other, &config.tenants, NOON_MS).unwrap();
+    let other = meter.metered((0, &quotas[0]), other, &config, NOON_MS).unwrap();
     assert_eq!((other.seen.used, other.more), (0, Some(0)));
 }
 
@@ -102,7 +102,7 @@ limit = "2400"
         let tenant = tenant.to_owned();
         let whose =
             host.map_or_else(|| Whose::Tenant(tenant.clone()), |host| Whose::Host(tenant.clone(), host));
-        meter.metered((0, &config.quotas.list[0]), whose, &config.tenants, NOON_MS).unwrap().seen.used
+        meter.metered((0, &config.quotas.list[0]), whose, &config, NOON_MS).unwrap().seen.used
     };
     assert_eq!((used("acme", None), used("zeta", None), used("nat", None)), (50 + 667 + 1, 334 + 1, 0));
     assert_eq!(used("acme", Some(Addr::v4([10, 0, 1, 7]))), 50);
@@ -112,7 +112,7 @@ limit = "2400"
 fn there_is_no_pace_before_there_is_time_for_one() {
     let config = config();
     let midnight_ms = NOON_MS - 12 * HOUR_MS;
-    let lens = |ms, cycle| Lens::new(&config, cycle, &[], ms).unwrap();
+    let lens = |ms, cycle| Lens::new(config.calendar(), cycle, &[], ms).unwrap();
     assert!(!lens(midnight_ms + 15 * MINUTE_MS - 1, Cycle::Day).has_pace);
     let day = lens(midnight_ms + 15 * MINUTE_MS, Cycle::Day);
     assert_eq!((day.has_pace, day.since_ms), (true, midnight_ms));
@@ -163,7 +163,7 @@ fn a_group_used_what_its_tenants_did_and_a_class_is_of_its_own() {
     let used = |at: usize| -> Vec<(String, u64)> {
         let quota = &config.quotas.list[at];
         let all = meter.subjects(&config, quota).into_iter();
-        let all = all.map(|whose| meter.metered((at, quota), whose, &config.tenants, NOON_MS).unwrap());
+        let all = all.map(|whose| meter.metered((at, quota), whose, &config, NOON_MS).unwrap());
         all.map(|one| (one.whose.to_string(), one.seen.used)).collect()
     };
     let group = |name: &str, octets| vec![(format!("group {name}"), octets)];
@@ -175,7 +175,7 @@ fn a_group_used_what_its_tenants_did_and_a_class_is_of_its_own() {
     // 3000 in the hour before are 250 in five minutes, of which none is told: an estimate as of tenants.
     let quota = (2, &config.quotas.list[2]);
     let campus = Whose::Group("campus".parse().unwrap());
-    let campus = meter.metered(quota, campus, &config.tenants, NOON_MS).unwrap();
+    let campus = meter.metered(quota, campus, &config, NOON_MS).unwrap();
     assert_eq!((campus.more, campus.seen.lately.map(|lately| lately.octets)), (Some(250), Some(3000)));
 }
 
@@ -203,7 +203,7 @@ fn a_class_of_hours_passes_once_however_often_the_hours_come() {
         let now_ms = bin + HOUR_MS;
         let mut meter = meter(&config, now_ms);
         rows.iter().for_each(|row| meter.add(row).unwrap());
-        let one = meter.metered((0, &config.quotas.list[0]), acme(), &config.tenants, now_ms).unwrap();
+        let one = meter.metered((0, &config.quotas.list[0]), acme(), &config, now_ms).unwrap();
         let used = one.seen.used;
         let reading = Reading {
             now_ms,
@@ -219,4 +219,39 @@ fn a_class_of_hours_passes_once_however_often_the_hours_come() {
         told.push((used, changes.entries.len()));
     }
     assert_eq!(told, [(600, 1), (600, 0), (1100, 1), (1100, 0), (1600, 0), (1600, 0)]);
+}
+
+/// 2026-11-30T20:00:00Z: November in UTC, December in Kolkata, and from the 15th still the month called November.
+#[test]
+fn a_cycle_is_of_the_tenants_own_calendar() {
+    const NOW_MS: i64 = 1_796_068_800_000;
+    let tenant = |name: &str, net: u8, more: &str| {
+        format!("[[tenant]]\nname = \"{name}\"\nnetworks = [\"10.0.{net}.0/24\"]\n{more}\n")
+    };
+    let text = [
+        tenant("acme", 1, ""),
+        tenant("bolt", 2, "zone = \"Asia/Kolkata\""),
+        tenant("coil", 3, "day = 15"),
+        "[[quota]]\nname = \"fair\"\ncycle = \"month\"\nlimit = \"1 GB\"\n".to_owned(),
+    ];
+    let config = crate::config::read(&text.concat()).unwrap();
+    let mut meter = meter(&config, NOW_MS);
+    for (ago_ms, octets) in [(HOUR_MS, 5), (2 * HOUR_MS, 70), (20 * 24 * HOUR_MS, 900)] {
+        for tenant in ["acme", "bolt", "coil"] {
+            let counts = Counts { octets, packets: 1, flows: 1, ..Counts::default() };
+            let (exporter, bin, kind) = (CORE, NOW_MS - ago_ms, bins::Kind::In);
+            meter
+                .add(&BinRow { bin, exporter, kind, tenant: Some(tenant), host: None, class: None, counts })
+                .unwrap();
+        }
+    }
+    let used = |tenant: &str| {
+        let whose = Whose::Tenant(tenant.to_owned());
+        let one = meter.metered((0, &config.quotas.list[0]), whose, &config, NOW_MS).unwrap();
+        (one.cycle, one.seen.used)
+    };
+    assert_eq!(used("acme"), ("2026-11".to_owned(), 975));
+    // Since 18:30Z.
+    assert_eq!(used("bolt"), ("2026-12".to_owned(), 5));
+    assert_eq!(used("coil"), ("2026-11".to_owned(), 75));
 }

@@ -8,6 +8,7 @@ use crate::report::{balance, completeness, csv_line};
 use crate::statement::language::fill;
 use crate::statement::{Coins, Cost, Line, Part as Share, Purse, Row, Summary};
 use serde_json::{Map, Value as Json, json};
+use std::collections::BTreeSet;
 use weir_account::group::Subtotal;
 use weir_account::money::Money;
 use weir_account::sums::Sums;
@@ -68,7 +69,11 @@ fn facts(summary: &Summary) -> Vec<(String, String)> {
 
 /// The subject of a mail with it.
 pub(crate) fn subject(summary: &Summary) -> String {
-    let (w, period) = (summary.style.language.words(), summary.period.name());
+    let (w, name) = (summary.style.language.words(), summary.period.name());
+    let period = match &summary.calendar {
+        Some(calendar) => format!("{name} ({calendar})"),
+        None => name,
+    };
     match &summary.of {
         Some(about) => fill(w.subject, &[("tenant", &about.title), ("period", &period)]),
         None => fill(w.subject_summary, &[("period", &period)]),
@@ -78,6 +83,21 @@ pub(crate) fn subject(summary: &Summary) -> String {
 /// How far a row is inside others: with spaces at which no line is broken.
 fn indented(level: usize, name: &str) -> String {
     format!("{}{name}", "\u{a0}\u{a0}".repeat(level))
+}
+
+/// What the mark means, if a tenant has it.
+fn other_calendars(summary: &Summary) -> Option<String> {
+    let calendars: BTreeSet<&str> =
+        summary.lines.iter().filter_map(|line| line.calendar.as_deref()).collect();
+    let list = calendars.into_iter().collect::<Vec<_>>().join("; ");
+    let words = summary.style.language.words();
+    (!list.is_empty()).then(|| fill(words.other_calendar, &[("calendars", &list)]))
+}
+
+/// A tenant's name, with a mark where its calendar is another one.
+fn marked(line: &Line) -> String {
+    let mark = if line.calendar.is_some() { " *" } else { "" };
+    format!("{}{mark}", line.tenant)
 }
 
 /// The table of tenants, with the sums of groups, and why some cannot be charged.
@@ -127,7 +147,7 @@ fn tenants(summary: &Summary) -> Vec<Part> {
             part(indented(level, &format!("{}/", group.name())), &subtotal.sum)
         }
         Row::Rest(subtotal) => part(w.without_group.to_owned(), &subtotal.sum),
-        Row::Tenant(line, level) => row(indented(level, &line.tenant), &line.usage.used, amount(line)),
+        Row::Tenant(line, level) => row(indented(level, &marked(line)), &line.usage.used, amount(line)),
     });
     let rows: Vec<Vec<String>> = rows.collect();
     let mut amounts = sums(purse).into_iter();
@@ -139,6 +159,7 @@ fn tenants(summary: &Summary) -> Vec<Part> {
         heads.push(Head::right(w.charged));
     }
     let mut parts = vec![Part::Table(Table { caption: w.summary.to_owned(), heads, rows, foot })];
+    parts.extend(other_calendars(summary).map(Part::Text));
     if !wrong.is_empty() {
         parts.push(Part::List(wrong));
     }
@@ -252,6 +273,9 @@ fn tenant(line: &Line, summary: &Summary) -> Json {
     let mut object = Map::from_iter([("tenant".to_owned(), json!(line.tenant))]);
     if summary.subtotals.has_groups() {
         object.insert("group".to_owned(), json!(line.group.as_ref().map(weir_account::Group::path)));
+    }
+    if let Some(calendar) = &line.calendar {
+        object.insert("calendar".to_owned(), json!(calendar));
     }
     object.extend(used(&line.usage.used));
     if summary.of.is_some() && !line.usage.classes.is_empty() {

@@ -133,6 +133,7 @@ pub(super) const WORDS: Words = Words {
     decoded: "alles Gemeldete",
     group: "Gruppe",
     without_group: "in keiner Gruppe",
+    other_calendar: "* hat einen eigenen Kalender ({calendars}): hier steht, was im Zeitraum dieser Seite verbraucht wurde. Abrechnung und Betrag gelten für den eigenen Zeitraum.",
     group_note: "Jeder Mieter hat seine eigene Abrechnung. Die Beträge hier sind deren Summen, ohne Berichtigungen früherer Zeiträume; dies ist keine Rechnung.",
     group_closed: "Der Zeitraum ist abgeschlossen: Dies sind die Zahlen der abgeschlossenen Abrechnungen.",
     decimal_units: ["B", "kB", "MB", "GB", "TB", "PB", "EB"],

@@ -133,6 +133,7 @@ pub(super) const WORDS: Words = Words {
     decoded: "everything reported",
     group: "Group",
     without_group: "in no group",
+    other_calendar: "* has a calendar of its own ({calendars}): here is what it used in this period. Its statement, and what it pays, is of its own period.",
     group_note: "Each tenant is charged by a statement of its own. The amounts here are the sums of those, without adjustments of earlier periods; this is no bill.",
     group_closed: "The period is closed: these are the figures of the statements that were closed.",
     decimal_units: ["B", "kB", "MB", "GB", "TB", "PB", "EB"],

@@ -71,7 +71,7 @@ words! {
     // The manager's page.
     charged, total, balance, transit_row, unmatched_row, duplicate_row, discarded_row, decoded,
     // Groups.
-    group, without_group, group_note, group_closed,
+    group, without_group, other_calendar, group_note, group_closed,
 }
 
 impl Language {

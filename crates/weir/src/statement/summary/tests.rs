@@ -34,7 +34,7 @@ fn line() -> impl Strategy<Value = Line> {
             (None, _) => None,
         };
         let group = (!path.is_empty()).then(|| path.join("/").parse().unwrap());
-        Line { tenant: String::new(), group, usage, cost }
+        Line { tenant: String::new(), group, usage, cost, calendar: None }
     })
 }
 
