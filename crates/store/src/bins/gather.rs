@@ -14,7 +14,10 @@ use weir_flow::{Addr, Batch};
 const ACCOUNTS_MAX: usize = if cfg!(test) { 512 } else { 1 << 18 };
 
 /// Rows mostly add to one of few accounts: so many places are remembered, by some of their keys' bits.
-const LATELY: usize = 256;
+const LATELY: usize = 1024;
+
+/// Sums of all that was decoded, by some of their keys' bits: so many bins or exporters may take turns.
+const DECODED: usize = 4;
 
 /// An account by the places of its bin, exporter, tenant and class in the lists of whoever holds it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -61,7 +64,7 @@ impl Gather {
     pub(crate) fn take(&mut self, batch: &Batch) -> bool {
         self.clear();
         let view = View::new(batch);
-        let mut decoded: Option<(u32, u32, Counts)> = None;
+        let mut decoded: [Option<(u32, u32, Counts)>; DECODED] = [None; DECODED];
         for (row, mask, exporter) in view.rows() {
             let amounts = view.amounts(row, mask);
             let exporter = self.exporters.place(exporter);
@@ -70,13 +73,14 @@ impl Gather {
             amounts.spread(|bin, counts| {
                 let bin = self.bins.bin(bin);
                 self.add(bin, exporter, side.kind, named, counts);
-                // Neighbouring rows mostly share exporter and bin, and come together.
+                // Rows near each other mostly share exporter and bin, or one of few.
+                let Some(decoded) = decoded.get_mut((bin ^ exporter) as usize % DECODED) else { return };
                 let before = decoded.filter(|(b, e, _)| (*b, *e) == (bin, exporter));
                 let sum = before.and_then(|(_, _, sum)| sum.checked_add(counts));
-                if let (None, Some(before)) = (sum, decoded) {
+                if let (None, Some(before)) = (sum, *decoded) {
                     self.add_decoded(before);
                 }
-                decoded = Some((bin, exporter, sum.unwrap_or(counts)));
+                *decoded = Some((bin, exporter, sum.unwrap_or(counts)));
             });
             if let Some(mirror) = mirror {
                 self.add_row(&amounts, exporter, mirror);
@@ -86,7 +90,7 @@ impl Gather {
                 return false;
             }
         }
-        decoded.into_iter().for_each(|last| self.add_decoded(last));
+        decoded.into_iter().flatten().for_each(|last| self.add_decoded(last));
         true
     }
 

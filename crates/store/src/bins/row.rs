@@ -44,6 +44,20 @@ pub(super) struct Side {
     pub class: u32,
 }
 
+/// What a row adds to by the code of its direction, and which of the columns of a tenant's account that has. In a table, for
+/// rows of all directions come in turns, and no processor foresees which is next.
+const OWN: [(Kind, u64); Direction::WORDS.len()] = {
+    let of_tenant = Column::Tenant.bit() | Column::Host.bit();
+    let mut own = [(Kind::Unmatched, 0); Direction::WORDS.len()];
+    own[Direction::In as usize] = (Kind::In, of_tenant | Column::Class.bit());
+    own[Direction::Out as usize] = (Kind::Out, of_tenant | Column::Class.bit());
+    // Traffic between tenants has no class.
+    own[Direction::Local as usize] = (Kind::LocalOut, of_tenant);
+    own[Direction::Transit as usize] = (Kind::Transit, 0);
+    own[Direction::Duplicate as usize] = (Kind::Duplicate, 0);
+    own
+};
+
 const AMOUNTS: [Column; 4] =
     [Column::Octets, Column::Packets, Column::MeasuredOctets, Column::MeasuredPackets];
 
@@ -105,23 +119,18 @@ impl<'a> View<'a> {
     /// The accounts of a row, `decoded` apart: one, and for local traffic its mirror.
     #[inline]
     pub(super) fn sides(&self, row: usize, mask: u64) -> (Side, Option<Side>) {
-        let own = |kind, class| Side {
+        let code = self.direction.get(row).copied().filter(|_| mask & Column::Direction.bit() != 0);
+        let own = code.and_then(|code| OWN.get(usize::from(code)).copied());
+        let (kind, columns) = own.unwrap_or((Kind::Unmatched, 0));
+        let has = mask & columns;
+        let side = Side {
             kind,
-            tenant: place(row, mask, Column::Tenant, self.tenant),
-            host: addr(row, mask, Column::Host, self.host),
-            class,
+            tenant: place(row, has, Column::Tenant, self.tenant),
+            host: addr(row, has, Column::Host, self.host),
+            class: place(row, has, Column::Class, self.class),
         };
-        let class = || place(row, mask, Column::Class, self.class);
-        let nobody = |kind| Side { kind, tenant: NOBODY, host: None, class: NOBODY };
-        match self.direction(row, mask) {
-            Direction::In => (own(Kind::In, class()), None),
-            Direction::Out => (own(Kind::Out, class()), None),
-            // Traffic between tenants has no class.
-            Direction::Local => (own(Kind::LocalOut, NOBODY), Some(self.peer(row, mask))),
-            Direction::Transit => (nobody(Kind::Transit), None),
-            Direction::Unmatched => (nobody(Kind::Unmatched), None),
-            Direction::Duplicate => (nobody(Kind::Duplicate), None),
-        }
+        let mirror = (kind == Kind::LocalOut).then(|| self.peer(row, mask));
+        (side, mirror)
     }
 
     fn peer(&self, row: usize, mask: u64) -> Side {
@@ -132,12 +141,6 @@ impl<'a> View<'a> {
             host: nat.or_else(|| addr(row, mask, Column::DstAddr, self.dst)),
             class: NOBODY,
         }
-    }
-
-    #[inline]
-    fn direction(&self, row: usize, mask: u64) -> Direction {
-        let code = self.direction.get(row).filter(|_| mask & Column::Direction.bit() != 0);
-        code.and_then(|c| Direction::from_code(*c)).unwrap_or(Direction::Unmatched)
     }
 
     /// Calls `part` with the other side of the trial balance: bin, exporter, and what was decoded there. It is
