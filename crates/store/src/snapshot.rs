@@ -14,9 +14,11 @@ use crate::source::{Open, Source};
 use crate::unit::Late;
 use crate::{Error, Totals, counter, health, memory, rescale};
 use std::fs::File;
+use std::num::NonZero;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use weir_flow::Batch;
 use weir_flow::counter::Sample;
 use weir_flow::memory::Memory;
@@ -24,6 +26,9 @@ use weir_flow::time::bin;
 
 /// How often a snapshot is tried again when files vanish while it is taken.
 const TRIES: usize = 5;
+
+/// To add up fewer files of accounts no thread is begun.
+const FILES_A_THREAD: usize = 2;
 
 /// The store at one instant.
 #[derive(Debug)]
@@ -495,10 +500,8 @@ impl Snapshot {
     /// # Errors
     /// A file of accounts cannot be read, or is damaged.
     pub fn sums(&self, range: Range<i64>, f: impl FnMut(&SumRow<'_>)) -> Result<(), Error> {
-        let mut sums = Sums::default();
-        for file in self.files.bins.iter().filter(|file| file.overlaps(&range)) {
-            sums.add_file(|name| self.source(name), file, &range)?;
-        }
+        let mut sums =
+            self.each_file(&range, |sums, file| sums.add_file(|name| self.source(name), file, &range))?;
         self.journaled_tenants(&range, |row| sums.add(&row.into()))?;
         sums.for_each(f);
         Ok(())
@@ -515,10 +518,9 @@ impl Snapshot {
         tenants: &[&str],
         f: impl FnMut(&SumRow<'_>),
     ) -> Result<(), Error> {
-        let mut sums = Sums::default();
-        for file in self.files.bins.iter().filter(|file| file.overlaps(&range)) {
-            sums.add_file_of(|name| self.source(name), file, &range, tenants)?;
-        }
+        let mut sums = self.each_file(&range, |sums, file| {
+            sums.add_file_of(|name| self.source(name), file, &range, tenants)
+        })?;
         self.journaled_tenants(&range, |row| {
             let row = SumRow::from(row);
             let is_asked = row.tenant.is_some_and(|name| tenants.contains(&name));
@@ -526,6 +528,36 @@ impl Snapshot {
         })?;
         sums.for_all(f);
         Ok(())
+    }
+
+    /// The sums of all files of accounts that overlap a range, each added by `add`: of several by as many threads as there are
+    /// processors, each with sums of its own.
+    fn each_file(
+        &self,
+        range: &Range<i64>,
+        add: impl Fn(&mut Sums, &BinsFile) -> Result<(), Error> + Sync,
+    ) -> Result<Sums, Error> {
+        let files: Vec<&BinsFile> = self.files.bins.iter().filter(|file| file.overlaps(range)).collect();
+        let next = AtomicUsize::new(0);
+        let work = || -> Result<Sums, Error> {
+            let mut sums = Sums::default();
+            while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
+                add(&mut sums, file)?;
+            }
+            Ok(sums)
+        };
+        let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let others = processors.min(files.len() / FILES_A_THREAD).saturating_sub(1);
+        std::thread::scope(|scope| {
+            let others: Vec<_> = (0..others).map(|_| scope.spawn(work)).collect();
+            let mut sums = work()?;
+            for other in others {
+                // A panic in there is a panic here.
+                let other = other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+                sums.absorb(&other);
+            }
+            Ok(sums)
+        })
     }
 
     /// What is journaled that may have accounts in the range.

@@ -47,6 +47,11 @@ impl Sums {
         read_sums_of(source, entry, range, tenants, &mut |row| self.add(row))
     }
 
+    /// Adds all of another.
+    pub(crate) fn absorb(&mut self, other: &Self) {
+        other.for_all(|row| self.add(row));
+    }
+
     /// Adds an account.
     pub(crate) fn add(&mut self, row: &SumRow<'_>) {
         let tenant = row.tenant.map_or(NOBODY, |name| self.tenants.place_of(name));

@@ -120,4 +120,20 @@ mod tests {
         // An array that goes over a head is none.
         assert!(!said(&format!("own = [\n{one}]\n")).is_empty());
     }
+
+    /// So many that several threads read them: in their order, each with its own, and a mistake in the last is found.
+    #[test]
+    fn many_are_read_as_few_are() {
+        let tenant = |n: u16| {
+            let unit = if n % 2 == 0 { "unit = 1024\n" } else { "" };
+            format!("[[tenant]]\nname = \"t{n}\"\nnetworks = [\"10.{}.{}.0/24\"]\n{unit}", n / 200, n % 200)
+        };
+        let text: String = (0..1201).map(tenant).collect();
+        let config = read(&text).unwrap();
+        let names: Vec<&str> = config.tenants.iter().map(|tenant| tenant.name.as_str()).collect();
+        assert_eq!(names, (0..1201).map(|n| format!("t{n}")).collect::<Vec<_>>());
+        assert_eq!([1198, 1199].map(|n| config.style(Some(&format!("t{n}"))).unit.factor()), [1024, 1000]);
+        let mistakes = read(&format!("{text}nested = maybe\n")).unwrap_err();
+        assert_eq!(mistakes[0].line(&text), text.lines().count() + 1);
+    }
 }

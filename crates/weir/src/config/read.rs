@@ -112,7 +112,7 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    fn new(apart: Apart, opens_files: bool) -> Self {
+    pub(super) fn new(apart: Apart, opens_files: bool) -> Self {
         Self { mistakes: Vec::new(), has_mail: false, opens_files, apart, own: BTreeMap::new() }
     }
 

@@ -1,10 +1,12 @@
 //! `[[tenant]]`: who is accounted for, by which networks, when, and in whose records (docs/tenants.md).
 
+use super::apart::Apart;
 use super::dump::{list, quote};
 use super::mistake::nearest;
 use super::read::{Reader, Table};
 use super::{Config, Exporter, port};
 use std::fmt::{self, Write};
+use std::num::NonZero;
 use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -32,6 +34,9 @@ const KEYS: [&str; 14] = [
     "unit",
 ];
 
+/// From so many tenants on a thread costs less than it saves.
+const MANY: usize = 500;
+
 /// What tenants are read beside.
 pub(super) struct Beside<'a> {
     pub(super) tariffs: &'a [Tariff],
@@ -44,16 +49,7 @@ pub(super) type Stands = (Range<usize>, Vec<Range<usize>>);
 
 impl Reader {
     pub(super) fn tenants(&mut self, root: &DeTable<'_>, beside: &Beside<'_>) -> Tenants {
-        let (mut tenants, mut places) = (Vec::new(), Vec::new());
-        for piece in std::mem::take(&mut self.apart).pieces() {
-            match DeTable::parse(piece) {
-                Ok(table) => {
-                    let found = self.tenant(table.get_ref(), &(0..0), beside);
-                    tenants.extend(found.map(|(tenant, _)| tenant));
-                }
-                Err(error) => self.note(0..0, error.message(), ""),
-            }
-        }
+        let (mut tenants, mut places) = (self.tenants_apart(beside), Vec::new());
         for (table, at) in self.tables(root, "tenant") {
             let Some((tenant, networks)) = self.tenant(table, &at, beside) else { continue };
             tenants.push(tenant);
@@ -68,6 +64,51 @@ impl Reader {
             }
             Tenants::default()
         })
+    }
+
+    /// The tenants that are not in the document, in their order. Where there are many, several threads read them.
+    fn tenants_apart(&mut self, beside: &Beside<'_>) -> Vec<Tenant> {
+        let apart = std::mem::take(&mut self.apart);
+        let pieces: Vec<&str> = apart.pieces().collect();
+        let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+        if pieces.len() < MANY || threads == 1 {
+            return self.pieces(&pieces, beside);
+        }
+        let (has_mail, opens_files) = (self.has_mail, self.opens_files);
+        let read = |part: &[&str]| {
+            let mut reader = Self { has_mail, ..Self::new(Apart::default(), opens_files) };
+            let tenants = reader.pieces(part, beside);
+            (reader, tenants)
+        };
+        let parts = pieces.chunks(pieces.len().div_ceil(threads));
+        let mut tenants = Vec::with_capacity(pieces.len());
+        std::thread::scope(|scope| {
+            let read = &read;
+            let parts: Vec<_> = parts.map(|part| (part, scope.spawn(move || read(part)))).collect();
+            for (part, thread) in parts {
+                // One that ended badly is read here, and then says why.
+                let (reader, found) = thread.join().unwrap_or_else(|_| read(part));
+                self.mistakes.extend(reader.mistakes);
+                self.own.extend(reader.own);
+                tenants.extend(found);
+            }
+        });
+        tenants
+    }
+
+    /// The tenants of what stands under each head.
+    fn pieces(&mut self, pieces: &[&str], beside: &Beside<'_>) -> Vec<Tenant> {
+        let mut tenants = Vec::with_capacity(pieces.len());
+        for piece in pieces {
+            match DeTable::parse(piece) {
+                Ok(table) => {
+                    let found = self.tenant(table.get_ref(), &(0..0), beside);
+                    tenants.extend(found.map(|(tenant, _)| tenant));
+                }
+                Err(error) => self.note(0..0, error.message(), ""),
+            }
+        }
+        tenants
     }
 
     fn tenant(
