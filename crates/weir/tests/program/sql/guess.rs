@@ -5,8 +5,8 @@ use crate::dice::Dice;
 use crate::duckdb::Lake;
 use serde_json::json;
 
-/// Questions; `WEIR_SQL_QUESTIONS=1000` asks more.
-const QUESTIONS: usize = 100;
+/// Questions; `WEIR_SQL_QUESTIONS=100` asks fewer.
+const QUESTIONS: usize = 1000;
 
 /// What is grouped by, for weir and for DuckDB.
 const KEYS: &[(&str, &str)] = &[
