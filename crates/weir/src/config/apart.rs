@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn many_are_read_as_few_are() {
         let tenant = |n: u16| {
-            let unit = if n % 2 == 0 { "unit = 1024\n" } else { "" };
+            let unit = if n.is_multiple_of(2) { "unit = 1024\n" } else { "" };
             format!("[[tenant]]\nname = \"t{n}\"\nnetworks = [\"10.{}.{}.0/24\"]\n{unit}", n / 200, n % 200)
         };
         let text: String = (0..1201).map(tenant).collect();
