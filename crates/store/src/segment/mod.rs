@@ -4,7 +4,7 @@
 //! (`address` makes small numbers of addresses, `order` sorts), `dense` brings a column of all frames together,
 //! `present` picks a row group's values out of it, `chunk` encodes them (`dictionary`, `pack`, `delta`, `pages`),
 //! `write` has it done and `file` puts the file together. It is read by [`Reader`], which brings in only the
-//! pages that a question needs (`bound` says what each page may hold, `runs` and `networks` whose traffic) and decodes them itself (`page`,
+//! pages that a question needs (`bound` says what each page may hold, `runs`, `far` and `networks` whose traffic) and decodes them itself (`page`,
 //! `hybrid`, `delta`) into the columns of a batch. Every page has a checksum in the file's footer, and the
 //! footer has one in the manifest, so a flipped bit is an error and never another number.
 
@@ -15,6 +15,7 @@ mod chunk;
 mod delta;
 mod dense;
 mod dictionary;
+mod far;
 mod file;
 mod hybrid;
 mod known;
@@ -37,6 +38,7 @@ mod oracle;
 mod tests;
 
 pub use bound::{Bound, PageBounds};
+pub use far::FarEnds;
 #[doc(hidden)]
 pub use measure::{Ordered, Sealing};
 pub use networks::{Blocks, COLUMNS as NETWORK_COLUMNS};

@@ -18,6 +18,7 @@
 //!
 //! A network is the first 64 bits of an IPv6 address, or 40 bits that are set and the first 24 bits of an IPv4 address.
 
+use super::far::Ends;
 use super::rows::{Addrs, Group, Rows};
 use super::runs::{self, Draft};
 use super::schema::PAGE_ROWS;
@@ -58,9 +59,9 @@ fn network(addr: Addr) -> u64 {
 }
 
 /// The networks between two addresses, both included; `None` if they are too many or of both families.
-fn asked(low: Addr, high: Addr) -> Option<Range<u64>> {
-    // IPv4 addresses lie inside ::/64, so of that nothing can be said.
-    let is_plain = |addr: Addr| addr.is_v4() || network(addr) != 0;
+pub(super) fn asked(low: Addr, high: Addr) -> Option<Range<u64>> {
+    // IPv4 addresses lie inside ::/64, so of that nothing can be said; nor of networks of IPv6 with the number of one of IPv4.
+    let is_plain = |addr: Addr| addr.is_v4() || (1..V4).contains(&network(addr));
     if low.is_v4() != high.is_v4() || !is_plain(low) || !is_plain(high) {
         return None;
     }
@@ -87,6 +88,8 @@ pub(crate) struct Said {
     pub runs: Vec<u8>,
     /// The blocks of all other addresses.
     pub others: Vec<u8>,
+    /// The rows where hosts are the far end ([`super::far`]).
+    pub far: Vec<u8>,
 }
 
 impl<'a> Networks<'a> {
@@ -120,9 +123,28 @@ impl<'a> Networks<'a> {
     pub(crate) fn of(&self, group: &Group) -> Result<Said> {
         let rank = |column, row: u32| self.sides.iter().find(|side| side.column == column)?.rank(row);
         let mut drafts = runs::drafts(self.rows, group, rank);
-        let others = self.blocks(group, &mut drafts)?;
+        let hosts = self.of_hosts(&drafts);
+        let listed: Vec<bool> =
+            self.list.iter().map(|network| hosts.binary_search(network).is_ok()).collect();
+        let is_told = |place: &u32| listed.get(*place as usize).copied().unwrap_or_default();
+        let told = if hosts.is_empty() { Vec::new() } else { self.places.iter().map(is_told).collect() };
+        let mut far = Ends::new(told, group.rows.len());
+        let others = self.blocks(group, &mut drafts, &mut far)?;
         let runs = runs::write(&drafts, |rank| self.addr(rank))?;
-        Ok(Said { runs, others })
+        let far = far.write(&hosts, |rank| self.addr(rank))?;
+        Ok(Said { runs, others, far })
+    }
+
+    /// The networks of tenants' hosts that have a run, rising.
+    fn of_hosts(&self, drafts: &[Draft]) -> Vec<u64> {
+        let is_of_tenant = |draft: &&Draft| {
+            self.rows.present.get(draft.rows.start).is_some_and(|mask| mask & Column::Tenant.bit() != 0)
+        };
+        let ranks = drafts.iter().filter(is_of_tenant).filter_map(|draft| draft.rank);
+        let mut networks: Vec<u64> = ranks.filter_map(|rank| self.addr(rank)).map(network).collect();
+        networks.sort_unstable();
+        networks.dedup();
+        networks
     }
 
     /// The address of a rank.
@@ -138,7 +160,7 @@ impl<'a> Networks<'a> {
     /// Rows lie in another order than they came in, so the address of each, its network and whether that was seen are three
     /// looks into far memory. Each is taken for a whole block before the next one and without a branch in between: then the
     /// processor has a dozen of them under way at once.
-    fn blocks(&self, group: &Group, drafts: &mut [Draft]) -> Result<Vec<u8>> {
+    fn blocks(&self, group: &Group, drafts: &mut [Draft], far: &mut Ends) -> Result<Vec<u8>> {
         // Who is one of the row's two sides is there already.
         let is_told = |frame: &Frame| matches!(frame.raw(Column::Host), Raw::None | Raw::Sides(_));
         let hosts_are_told = self.rows.frames.iter().all(is_told);
@@ -159,6 +181,7 @@ impl<'a> Networks<'a> {
             while let Some(draft) = drafts.get_mut(first).filter(|draft| draft.rows.start < end) {
                 let part = next..draft.rows.end.min(end);
                 self.take(&part, at, draft, &ranks, &mut others);
+                self.take_far(&part, at, group, draft.rank, &ranks, far);
                 next = part.end;
                 if draft.rows.end > end {
                     break;
@@ -192,6 +215,23 @@ impl<'a> Networks<'a> {
             let ranks = ranks.get(part.start - at..part.end - at).unwrap_or_default();
             let own = draft.rank.filter(|_| !is_host);
             *count += keep_others(ranks, masks, side.column.bit(), own, others);
+        }
+    }
+
+    /// The same for the list of far ends.
+    fn take_far(
+        &self,
+        part: &Range<usize>,
+        at: usize,
+        group: &Group,
+        own: Option<u32>,
+        ranks: &[Vec<u32>],
+        far: &mut Ends,
+    ) {
+        let masks = self.rows.present.get(part.clone()).unwrap_or_default();
+        for (number, (side, ranks)) in self.sides.iter().zip(ranks).enumerate() {
+            let ranks = ranks.get(part.start - at..part.end - at).unwrap_or_default();
+            far.take(number, part.start - group.rows.start, ranks, masks, side.column.bit(), own);
         }
     }
 

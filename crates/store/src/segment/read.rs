@@ -1,6 +1,7 @@
 //! Reads a segment: only the columns asked for, and only the pages that the rows asked for lie in.
 
 use super::bound::{self, PageBounds};
+use super::far::FarEnds;
 use super::known::Known;
 use super::networks::Blocks;
 use super::page::{self, Names, Target};
@@ -57,6 +58,8 @@ pub struct Reader {
     runs: Vec<Place>,
     /// Where the blocks of networks lie, by row group; none in a file that has none.
     networks: Vec<Place>,
+    /// Where the lists of far ends lie, by row group; none in a file that has none.
+    far: Vec<Place>,
     totals: Totals,
     dictionaries: Known,
 }
@@ -144,12 +147,26 @@ impl Reader {
         };
         let runs = places_of(key::RUNS)?;
         let networks = places_of(if runs.is_empty() { key::NETWORKS } else { key::OTHERS })?;
+        let far = places_of(key::FAR)?;
         let totals = value(key::TOTALS).and_then(|t| serde_json::from_str(t).ok()).unwrap_or_default();
         let groups =
             row_groups(&metadata, &places).ok_or_else(|| Error::damaged(path, "its rows have no times"))?;
         let path = path.to_path_buf();
         let dictionaries = Known::default();
-        Ok(Self { path, file, tail, tail_at, groups, places, runs, networks, totals, metadata, dictionaries })
+        Ok(Self {
+            path,
+            file,
+            tail,
+            tail_at,
+            groups,
+            places,
+            runs,
+            networks,
+            far,
+            totals,
+            metadata,
+            dictionaries,
+        })
     }
 
     /// The file.
@@ -198,6 +215,14 @@ impl Reader {
     /// The file cannot be read, or is damaged.
     pub fn runs(&self, row_group: usize) -> Result<Option<Runs>, Error> {
         self.said(&self.runs, row_group, |bytes, rows| Runs::parse(bytes, rows))
+    }
+
+    /// In which rows of a row group hosts are the far end; `None` if the file does not say.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is damaged.
+    pub fn far_ends(&self, row_group: usize) -> Result<Option<FarEnds>, Error> {
+        self.said(&self.far, row_group, |bytes, rows| FarEnds::parse(bytes, rows))
     }
 
     /// What the file says of a row group in a place of its own.

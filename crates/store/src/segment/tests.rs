@@ -351,7 +351,7 @@ fn a_flipped_bit_anywhere_is_an_error_or_changes_nothing() {
     for (at, byte) in bytes.iter().enumerate() {
         on_disk.write_all_at(&[byte ^ 1 << (at % 8)], at as u64).unwrap();
         match Reader::open_checked(&path, None, &file)
-            .and_then(|r| r.networks(0).and(r.runs(0)).and(r.read_all(0, u64::MAX)))
+            .and_then(|r| r.networks(0).and(r.runs(0)).and(r.far_ends(0)).and(r.read_all(0, u64::MAX)))
         {
             // Only the mark at the file's beginning is never read.
             Ok(batch) => assert!(at < 4 && sample::rows(&batch) == sample::rows(&truth[0]), "byte {at}"),
@@ -393,17 +393,28 @@ fn check_places(reader: &Reader, asked: &[Addr]) -> (usize, usize) {
     let (mut held, mut certain) = (0, 0);
     for group in 0..reader.row_groups().len() {
         let (runs, others) = (reader.runs(group).unwrap().unwrap(), reader.networks(group).unwrap().unwrap());
+        let far = reader.far_ends(group).unwrap().unwrap();
         let rows = reader.read_all(group, NETWORK_COLUMNS).unwrap();
         for column in COLUMNS.iter().map(|d| d.column).filter(|c| NETWORK_COLUMNS & c.bit() != 0) {
             for addr in asked {
                 let found: Vec<(Range<usize>, bool)> = runs.rows(column, *addr, *addr).collect();
                 let blocks = others.rows(*addr, *addr);
+                let ends = far.rows(column, *addr, *addr);
                 let has = |row| rows.is_present(row, column) && rows.addrs(column)[row] == *addr;
                 for row in 0..rows.len() {
                     let in_run = found.iter().find(|(run, _)| run.contains(&row));
                     if in_run.is_some_and(|(_, in_all)| *in_all) {
                         assert!(has(row), "{addr} is not in {} of row {row}", column.name());
                         certain += 1;
+                    }
+                    if let Some(ends) = &ends {
+                        let is_end = ends.contains(&row);
+                        assert!(has(row) || !is_end, "{addr} is not in {} of row {row}", column.name());
+                        assert!(
+                            !has(row) || is_end || in_run.is_some(),
+                            "{addr} in {} of row {row}",
+                            column.name()
+                        );
                     }
                     if has(row) {
                         let in_block = blocks.as_ref().is_none_or(|b| b.iter().any(|b| b.contains(&row)));
@@ -472,6 +483,20 @@ fn rows_of_hosts_are_known_and_others_are_looked_for_in_blocks() {
     assert!(runs.rows(Column::SrcAddr, v4(10, 7), v4(10, 7)).count() <= 2);
     let blocks = reader.networks(0).unwrap().unwrap().rows(v4(10, 7), v4(10, 7)).unwrap();
     assert!(blocks.iter().map(Range::len).sum::<usize>() < 40_000, "{blocks:?}");
+    // Of those rows each is known: 7 speaks with 8 in forty, of which some are in and some out.
+    let fars: Vec<_> =
+        (0..reader.row_groups().len()).map(|group| reader.far_ends(group).unwrap().unwrap()).collect();
+    let of = |column| {
+        fars.iter()
+            .map(|far| far.rows(column, v4(10, 8), v4(10, 8)).map_or(0, |rows| rows.len()))
+            .sum::<usize>()
+    };
+    assert_eq!(of(Column::SrcAddr) + of(Column::DstAddr), 40);
+    assert_eq!(
+        fars[0].rows(Column::SrcAddr, v4(80, 77), v4(80, 77)),
+        None,
+        "an outside address is not listed"
+    );
 }
 
 proptest! {

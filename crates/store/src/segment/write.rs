@@ -34,6 +34,8 @@ pub(crate) mod key {
     pub(crate) const RUNS: &str = "weir.runs";
     /// Where the blocks of networks are that runs do not tell, in the same form.
     pub(crate) const OTHERS: &str = "weir.others";
+    /// Where the lists of far ends are, in the same form.
+    pub(crate) const FAR: &str = "weir.far";
     /// Where the blocks of all networks are, in files without runs, in the same form.
     pub(crate) const NETWORKS: &str = "weir.networks";
 }
@@ -271,9 +273,9 @@ fn write_file(
         crcs.push(chunks.iter().map(column).collect::<Vec<_>>().join(","));
         file.group(chunks)?;
     }
-    let (mut runs, mut others) = (Vec::new(), Vec::new());
+    let (mut runs, mut others, mut far) = (Vec::new(), Vec::new(), Vec::new());
     for said in &encoded.networks {
-        for (bytes, places) in [(&said.runs, &mut runs), (&said.others, &mut others)] {
+        for (bytes, places) in [(&said.runs, &mut runs), (&said.others, &mut others), (&said.far, &mut far)] {
             let place = file.append(bytes)?;
             places.push(format!("{place},{},{:08x}", bytes.len(), crc32c::crc32c(bytes)));
         }
@@ -286,6 +288,7 @@ fn write_file(
         (key::PAGE_CRCS, crcs.join(";")),
         (key::RUNS, runs.join(";")),
         (key::OTHERS, others.join(";")),
+        (key::FAR, far.join(";")),
     ];
     let pairs = pairs.map(|(key, value)| KeyValue::new(key.to_owned(), value));
     file.finish(pairs.into(), |tail| tail.counting = Some((0, 0)))?;
