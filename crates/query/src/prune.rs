@@ -7,7 +7,7 @@
 //! need not be that are known to meet every one of them: of these the columns of the filter are not even read.
 
 use crate::error::Error;
-use crate::place::Places;
+use crate::place::{Places, Told};
 use crate::query::Condition;
 use crate::span::Spans;
 use std::ops::Range;
@@ -84,7 +84,7 @@ impl Pruner {
         if !self.may_overlap(group.start_min, group.end_max.max(group.start_max)) {
             return Ok(Left::default());
         }
-        let places = if self.asks_networks() { Places::of(reader, at)? } else { Places::default() };
+        let places = if self.asks_networks() { Some(Places::of(reader, at)?) } else { None };
         let mut left = Left { rows: Spans::all(group.rows), ..Left::default() };
         let mut seen: Vec<(Column, Option<Vec<PageBounds>>)> = Vec::new();
         for bounds in self.conjuncts.iter().flatten() {
@@ -99,14 +99,15 @@ impl Pruner {
         }
         let mut sure = if self.is_exact { left.rows.clone() } else { Spans::default() };
         for conjunct in &self.conjuncts {
-            let held: Option<Vec<Spans>> =
-                conjunct.iter().map(|bounds| held(bounds, &seen, &places)).collect();
-            if let Some(held) = held {
-                left.rows = left.rows.intersect(&Spans::union(&held));
+            let told: Result<Vec<Told>, Error> =
+                conjunct.iter().map(|bounds| told(bounds, &seen, places.as_ref())).collect();
+            let (may, must): (Vec<Option<Spans>>, Vec<Spans>) =
+                told?.into_iter().map(|told| (told.may, told.must)).unzip();
+            if let Some(may) = may.into_iter().collect::<Option<Vec<_>>>() {
+                left.rows = left.rows.intersect(&Spans::union(&may));
             }
             if !sure.is_empty() {
-                let met: Vec<Spans> = conjunct.iter().map(|bounds| met(bounds, &seen, &places)).collect();
-                sure = sure.intersect(&Spans::union(&met));
+                sure = sure.intersect(&Spans::union(&must));
             }
         }
         left.sure = left.rows.intersect(&sure);
@@ -133,21 +134,25 @@ fn addresses(bounds: &Bounds) -> Option<(Addr, Addr)> {
     }
 }
 
-/// The rows that may have a value within the bounds; `None` if the file has no index of the column.
-fn held(bounds: &Bounds, seen: &[(Column, Option<Vec<PageBounds>>)], places: &Places) -> Option<Spans> {
-    let rows = in_pages(bounds, seen, |page| page.may_hold(&bounds.low, &bounds.high))?;
-    let told = addresses(bounds).and_then(|(low, high)| places.held(bounds.column, low, high));
-    Some(told.map_or(rows.clone(), |told| rows.intersect(&told)))
-}
-
-/// The rows that are known to have a value within the bounds.
-fn met(bounds: &Bounds, seen: &[(Column, Option<Vec<PageBounds>>)], places: &Places) -> Spans {
-    let in_pages = in_pages(bounds, seen, |page| page.must_hold(&bounds.low, &bounds.high));
-    let in_pages = in_pages.unwrap_or_default();
-    match addresses(bounds) {
-        Some((low, high)) => Spans::union(&[in_pages, places.met(bounds.column, low, high)]),
-        None => in_pages,
+/// The rows with a value within the bounds.
+fn told(
+    bounds: &Bounds,
+    seen: &[(Column, Option<Vec<PageBounds>>)],
+    places: Option<&Places<'_>>,
+) -> Result<Told, Error> {
+    let mut told = Told {
+        may: in_pages(bounds, seen, |page| page.may_hold(&bounds.low, &bounds.high)),
+        must: in_pages(bounds, seen, |page| page.must_hold(&bounds.low, &bounds.high)).unwrap_or_default(),
+    };
+    if let Some(((low, high), places)) = addresses(bounds).zip(places) {
+        let there = places.told(bounds.column, low, high)?;
+        told.may = match (told.may, there.may) {
+            (Some(in_pages), Some(there)) => Some(in_pages.intersect(&there)),
+            (in_pages, there) => in_pages.or(there),
+        };
+        told.must = Spans::union(&[told.must, there.must]);
     }
+    Ok(told)
 }
 
 /// The rows of the pages of which that is true; `None` if the file has no index of them.

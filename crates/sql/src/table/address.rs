@@ -9,6 +9,7 @@ use datafusion::logical_expr::expr::InList;
 use datafusion::logical_expr::{Between, BinaryExpr, Expr, Operator};
 use weir_flow::{Addr, Column};
 use weir_query::{Places, Spans};
+use weir_store::Error;
 use weir_store::segment::NETWORK_COLUMNS;
 
 /// Of longer lists nothing is said: each address costs a look at each block.
@@ -65,17 +66,18 @@ impl Asked {
     }
 
     /// The rows among which all are that match; `None` if the file does not say.
-    pub(super) fn rows(&self, places: &Places) -> Option<Spans> {
-        match self {
-            Self::Between(column, low, high) => places.held(*column, *low, *high),
-            Self::All(all) => {
-                all.iter().filter_map(|one| one.rows(places)).reduce(|some, more| some.intersect(&more))
-            }
+    ///
+    /// # Errors
+    /// The file cannot be read, or what it says is damaged.
+    pub(super) fn rows(&self, places: &Places<'_>) -> Result<Option<Spans>, Error> {
+        let each = |of: &[Self]| of.iter().map(|one| one.rows(places)).collect::<Result<Vec<_>, Error>>();
+        Ok(match self {
+            Self::Between(column, low, high) => places.told(*column, *low, *high)?.may,
+            Self::All(all) => each(all)?.into_iter().flatten().reduce(|some, more| some.intersect(&more)),
             Self::Any(any) => {
-                let each: Option<Vec<_>> = any.iter().map(|one| one.rows(places)).collect();
-                each.map(|each| Spans::union(&each))
+                each(any)?.into_iter().collect::<Option<Vec<_>>>().map(|each| Spans::union(&each))
             }
-        }
+        })
     }
 }
 

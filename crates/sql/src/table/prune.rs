@@ -80,7 +80,7 @@ impl Pruner {
         let rows = self.in_pages(reader, group, known.rows);
         let Some(asked) = self.addresses.as_ref().filter(|_| !rows.is_empty()) else { return Ok(rows) };
         let places = Places::of(reader, group)?;
-        Ok(match asked.rows(&places) {
+        Ok(match asked.rows(&places)? {
             Some(inside) => rows.intersect(&inside),
             None => rows,
         })

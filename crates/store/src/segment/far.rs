@@ -9,16 +9,18 @@
 //!
 //! | octets | |
 //! |--:|---|
-//! | 4 | length of what follows before it was compressed by zstd |
-//! | LEB128, 8 × n | how many networks, and each, rising |
-//! | … | for each address and column: its form (1), the address (4 or 16), how many bytes its rows take, and these: LEB128 each, how far from the one before |
+//! | LEB128 | how many networks |
+//! | LEB128 each | the networks, rising: how far each is from the one before |
+//! | … | a list in sheets ([`super::sheets`]); an item, for each address and column: its form (1), the address (4 or 16), how many bytes its rows take (LEB128), and these, rising: how far each is from the one before (LEB128) |
 //!
 //! A form is twice the number of the column in [`COLUMNS`], and one more if the address is of IPv4.
 
 use super::hybrid::leb128;
 use super::networks::asked;
 use super::pack::put_leb128;
-use parquet::errors::{ParquetError, Result};
+use super::sheets::{Sheets, Writer};
+use bytes::Bytes;
+use parquet::errors::Result;
 use std::ops::Range;
 use weir_flow::Addr;
 use weir_flow::schema::Column;
@@ -30,9 +32,6 @@ const COLUMNS: [Column; 4] = [Column::SrcAddr, Column::DstAddr, Column::NatSrcAd
 /// where they are few.
 const ROWS_AN_END: usize = 8;
 const ENDS_ALWAYS: usize = 1 << 17;
-
-/// How the bytes are compressed.
-const ZSTD_LEVEL: i32 = 1;
 
 /// The far ends of a row group being listed.
 #[derive(Debug)]
@@ -78,14 +77,19 @@ impl Ends {
         }
     }
 
-    /// Writes the list, with the networks that are told of and the addresses that the places stand for.
+    /// Writes the list, with the networks that are told of (rising) and the addresses that the places stand for.
     pub(crate) fn write(mut self, networks: &[u64], addr: impl Fn(u32) -> Option<Addr>) -> Result<Vec<u8>> {
-        let mut bytes = Vec::with_capacity(3 * self.found.len());
+        let mut bytes = Vec::new();
         let networks = if self.is_told.is_empty() { &[] } else { networks };
         put_leb128(networks.len() as u64, &mut bytes);
-        networks.iter().for_each(|network| bytes.extend(network.to_le_bytes()));
+        let mut before = 0;
+        for network in networks {
+            put_leb128(network - before, &mut bytes);
+            before = *network;
+        }
         // Rows of one address and column came in rising order already.
         self.found.sort_unstable();
+        let mut list = Writer::new()?;
         let mut gaps = Vec::new();
         for rows in self.found.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
             let Some((rank, side, _)) = rows.first().copied() else { continue };
@@ -96,25 +100,30 @@ impl Ends {
                 put_leb128(u64::from(row - before), &mut gaps);
                 before = *row;
             }
-            bytes.push(side << 1 | u8::from(addr.is_v4()));
-            bytes.extend(addr.natural());
-            put_leb128(gaps.len() as u64, &mut bytes);
-            bytes.extend(&gaps);
+            let item = list.item(Some(addr), 0)?;
+            item.push(side << 1 | u8::from(addr.is_v4()));
+            item.extend(addr.natural());
+            put_leb128(gaps.len() as u64, item);
+            item.extend(&gaps);
         }
-        let mut out = u32::try_from(bytes.len()).unwrap_or_default().to_le_bytes().to_vec();
-        let packed = zstd::bulk::compress(&bytes, ZSTD_LEVEL);
-        out.extend(packed.map_err(|error| ParquetError::External(Box::new(error)))?);
-        Ok(out)
+        list.finish(&mut bytes)?;
+        Ok(bytes)
     }
 }
 
 /// The far ends of a row group, as read.
 #[derive(Debug)]
 pub struct FarEnds {
-    bytes: Vec<u8>,
     networks: Vec<u64>,
-    ends: Vec<End>,
+    list: Sheets<Sheet>,
     rows: usize,
+}
+
+/// A sheet of the list.
+#[derive(Debug)]
+struct Sheet {
+    bytes: Vec<u8>,
+    ends: Vec<End>,
 }
 
 /// An address in a column.
@@ -122,36 +131,24 @@ pub struct FarEnds {
 struct End {
     column: Column,
     addr: Addr,
-    /// Where its rows are written.
+    /// Where in the sheet its rows are written.
     at: Range<usize>,
 }
 
 impl FarEnds {
     /// Reads the far ends of a row group with so many rows; `None` if they are not what is written.
-    pub(crate) fn parse(bytes: &[u8], rows: usize) -> Option<Self> {
-        let (len, packed) = bytes.split_first_chunk::<4>()?;
-        let len = usize::try_from(u32::from_le_bytes(*len)).ok()?;
-        // A network has a row, and what is listed of a row takes no more than this.
-        if len > rows.checked_add(1)?.checked_mul(128)? {
-            return None;
+    pub(crate) fn parse(bytes: &Bytes, rows: usize) -> Option<Self> {
+        let mut rest: &[u8] = bytes;
+        let count = leb128(&mut rest)?;
+        let (mut networks, mut last) = (Vec::new(), 0u64);
+        for _ in 0..count {
+            last = last.checked_add(leb128(&mut rest)?)?;
+            networks.push(last);
         }
-        let bytes = zstd::bulk::decompress(packed, len).ok().filter(|bytes| bytes.len() == len)?;
-        let mut rest = bytes.as_slice();
-        let count = usize::try_from(leb128(&mut rest)?).ok()?;
-        let (listed, mut rest) = rest.split_at_checked(count.checked_mul(8)?)?;
-        let networks: Vec<u64> =
-            listed.as_chunks().0.iter().map(|network| u64::from_le_bytes(*network)).collect();
-        let mut ends = Vec::new();
-        while let Some((form, more)) = rest.split_first() {
-            let (addr, more) = more.split_at_checked(if form & 1 != 0 { 4 } else { 16 })?;
-            rest = more;
-            let taken = usize::try_from(leb128(&mut rest)?).ok()?;
-            let start = len - rest.len();
-            rest = rest.split_at_checked(taken)?.1;
-            let column = COLUMNS.get(usize::from(form >> 1)).copied()?;
-            ends.push(End { column, addr: Addr::from_slice(addr)?, at: start..start + taken });
-        }
-        networks.is_sorted().then_some(Self { bytes, networks, ends, rows })
+        // What is listed of a row takes no more than this.
+        let len_max = rows.checked_mul(128)?;
+        let list = Sheets::parse(&bytes.slice(bytes.len() - rest.len()..), len_max)?;
+        Some(Self { networks, list, rows })
     }
 
     /// The rows, rising, that have an address between these two (both included) in this column, other than the one of their
@@ -164,19 +161,38 @@ impl FarEnds {
         if !is_told {
             return None;
         }
+        let is_asked = |end: &&End| end.column == column && (low..=high).contains(&end.addr);
         let mut rows = Vec::new();
-        for end in self.ends.iter().filter(|end| end.column == column && (low..=high).contains(&end.addr)) {
-            let mut gaps = self.bytes.get(end.at.clone())?;
-            let mut row = 0usize;
-            while !gaps.is_empty() {
-                row = row
-                    .checked_add(usize::try_from(leb128(&mut gaps)?).ok()?)
-                    .filter(|row| *row < self.rows)?;
-                rows.push(row);
+        for sheet in self.list.between(low, high, |bytes, _| Sheet::parse(bytes))? {
+            for end in sheet.ends.iter().filter(is_asked) {
+                let mut gaps = sheet.bytes.get(end.at.clone())?;
+                let mut row = 0usize;
+                while !gaps.is_empty() {
+                    row = row
+                        .checked_add(usize::try_from(leb128(&mut gaps)?).ok()?)
+                        .filter(|row| *row < self.rows)?;
+                    rows.push(row);
+                }
             }
         }
         rows.sort_unstable();
         Some(rows)
+    }
+}
+
+impl Sheet {
+    fn parse(bytes: Vec<u8>) -> Option<Self> {
+        let mut rest = bytes.as_slice();
+        let mut ends = Vec::new();
+        while let Some(form) = rest.split_off_first() {
+            let addr = Addr::from_slice(rest.split_off(..if form & 1 != 0 { 4 } else { 16 })?)?;
+            let taken = usize::try_from(leb128(&mut rest)?).ok()?;
+            let start = bytes.len() - rest.len();
+            rest.split_off(..taken)?;
+            let column = COLUMNS.get(usize::from(form >> 1)).copied()?;
+            ends.push(End { column, addr, at: start..start + taken });
+        }
+        Some(Self { bytes, ends })
     }
 }
 
@@ -197,7 +213,7 @@ mod tests {
         (0..times).for_each(|_| ends.take(1, 3, &ranks, &masks, 1, Some(0)));
         let network = asked(host(0), host(0)).unwrap().start;
         let bytes = ends.write(&[network], |rank| Some(host(u8::try_from(rank).unwrap()))).unwrap();
-        FarEnds::parse(&bytes, 20).unwrap()
+        FarEnds::parse(&Bytes::from(bytes), 20).unwrap()
     }
 
     #[test]
@@ -220,14 +236,13 @@ mod tests {
 
     #[test]
     fn bytes_that_are_not_what_is_written_say_nothing() {
-        let packed = |bytes: &[u8]| {
-            let len = u32::try_from(bytes.len()).unwrap().to_le_bytes();
-            [&len[..], &zstd::bulk::compress(bytes, ZSTD_LEVEL).unwrap()].concat()
-        };
-        assert!(FarEnds::parse(&packed(&[0]), 5).is_some());
-        for bytes in [&[][..], &[1, 2], &[0, 2, 10], &[0, 99, 10, 0, 0, 1, 0], &[0, 3, 10, 0, 0, 1, 9]] {
-            assert!(FarEnds::parse(&packed(bytes), 5).is_none(), "{bytes:?}");
+        // No network, and no sheet; too few bytes; more networks than there are; an end in a column that has none.
+        assert!(FarEnds::parse(&Bytes::from_static(&[0, 0]), 5).is_some());
+        for bytes in [&[][..], &[1], &[1, 2], &[200, 1, 0, 0]] {
+            assert!(FarEnds::parse(&Bytes::copy_from_slice(bytes), 5).is_none(), "{bytes:?}");
         }
-        assert!(FarEnds::parse(&[1], 5).is_none());
+        for bytes in [&[2][..], &[99, 10, 0, 0, 1, 0], &[3, 10, 0, 0, 1, 9]] {
+            assert!(Sheet::parse(bytes.to_vec()).is_none(), "{bytes:?}");
+        }
     }
 }

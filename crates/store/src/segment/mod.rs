@@ -30,6 +30,7 @@ mod read;
 mod rows;
 mod runs;
 mod schema;
+mod sheets;
 mod write;
 
 #[cfg(test)]

@@ -214,7 +214,7 @@ impl Reader {
     /// # Errors
     /// The file cannot be read, or is damaged.
     pub fn runs(&self, row_group: usize) -> Result<Option<Runs>, Error> {
-        self.said(&self.runs, row_group, |bytes, rows| Runs::parse(bytes, rows))
+        self.said(&self.runs, row_group, Runs::parse)
     }
 
     /// In which rows of a row group hosts are the far end; `None` if the file does not say.
@@ -222,7 +222,7 @@ impl Reader {
     /// # Errors
     /// The file cannot be read, or is damaged.
     pub fn far_ends(&self, row_group: usize) -> Result<Option<FarEnds>, Error> {
-        self.said(&self.far, row_group, |bytes, rows| FarEnds::parse(bytes, rows))
+        self.said(&self.far, row_group, FarEnds::parse)
     }
 
     /// What the file says of a row group in a place of its own.

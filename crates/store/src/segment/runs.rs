@@ -6,11 +6,10 @@
 //! whether in all of them or in some. Where there are very many runs the shorter ones are left out, as are those of rows without an
 //! address: rows between two listed runs are counted and no more. What other addresses there are is told block by block (`networks`).
 //!
-//! The runs of a row group, all numbers little-endian:
+//! The runs of a row group are a list in sheets ([`super::sheets`]), whose items count rows:
 //!
 //! | octets | |
 //! |--:|---|
-//! | 4 | length of what follows before it was compressed by zstd |
 //! | … | for each run, or what lies between two: how many rows (LEB128), its form (1), and if it is listed its address (4 or 16) |
 //!
 //! The bits of a form: 1 it is listed; 2 its address is of IPv4; 4 the address is the source in some rows, 8 in all; 16 and 32
@@ -19,7 +18,9 @@
 use super::hybrid::leb128;
 use super::pack::put_leb128;
 use super::rows::{Group, Rows};
-use parquet::errors::{ParquetError, Result};
+use super::sheets::{Sheets, Writer};
+use bytes::Bytes;
+use parquet::errors::Result;
 use std::ops::Range;
 use weir_flow::Addr;
 use weir_flow::schema::Column;
@@ -27,9 +28,6 @@ use weir_flow::schema::Column;
 /// At most one run in so many rows is listed, and some more in a small row group: then a list takes no more than a third of a byte a row.
 const ROWS_A_RUN: usize = 16;
 const RUNS_ALWAYS: usize = 512;
-
-/// How the bytes are compressed.
-const ZSTD_LEVEL: i32 = 1;
 
 mod form {
     pub(super) const LISTED: u8 = 1;
@@ -87,38 +85,50 @@ fn rows_min(rows: &Rows, group: &Group) -> usize {
 
 /// Writes the runs of a row group, with the addresses that their ranks stand for.
 pub(crate) fn write(drafts: &[Draft], addr: impl Fn(u32) -> Option<Addr>) -> Result<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(8 * drafts.len());
+    let mut list = Writer::new()?;
+    let first = drafts.first().map_or(0, |draft| draft.rows.start);
     for draft in drafts {
-        put_leb128(draft.rows.len() as u64, &mut bytes);
-        let Some(addr) = draft.rank.and_then(&addr) else {
-            bytes.push(0);
-            continue;
-        };
-        let [src, dst, nat_src, nat_dst, host] = draft.counts;
-        let all = draft.rows.len();
-        let flags = [
-            (addr.is_v4(), form::V4),
-            (src > 0, form::SRC_SOME),
-            (src == all, form::SRC_ALL),
-            (dst > 0, form::DST_SOME),
-            (dst == all, form::DST_ALL),
-            (host == all, form::HOST),
-            (nat_src > 0 || nat_dst > 0, form::NAT_SOME),
-        ];
-        let flags = flags.into_iter().filter(|(is_set, _)| *is_set);
-        bytes.push(flags.fold(form::LISTED, |form, (_, flag)| form | flag));
-        bytes.extend(addr.natural());
+        let addr = draft.rank.and_then(&addr);
+        let item = list.item(addr, draft.rows.start - first)?;
+        put_leb128(draft.rows.len() as u64, item);
+        match addr {
+            Some(addr) => {
+                item.push(form(draft, addr));
+                item.extend(addr.natural());
+            }
+            None => item.push(0),
+        }
     }
-    let mut out = u32::try_from(bytes.len()).unwrap_or_default().to_le_bytes().to_vec();
-    let packed = zstd::bulk::compress(&bytes, ZSTD_LEVEL);
-    out.extend(packed.map_err(|error| ParquetError::External(Box::new(error)))?);
-    Ok(out)
+    let mut bytes = Vec::new();
+    list.finish(&mut bytes)?;
+    Ok(bytes)
 }
 
-/// The listed runs of a row group, as read.
-#[derive(Debug)]
-pub struct Runs(Vec<Run>);
+/// The form of a listed run.
+fn form(draft: &Draft, addr: Addr) -> u8 {
+    let [src, dst, nat_src, nat_dst, host] = draft.counts;
+    let all = draft.rows.len();
+    let flags = [
+        (addr.is_v4(), form::V4),
+        (src > 0, form::SRC_SOME),
+        (src == all, form::SRC_ALL),
+        (dst > 0, form::DST_SOME),
+        (dst == all, form::DST_ALL),
+        (host == all, form::HOST),
+        (nat_src > 0 || nat_dst > 0, form::NAT_SOME),
+    ];
+    let flags = flags.into_iter().filter(|(is_set, _)| *is_set);
+    flags.fold(form::LISTED, |form, (_, flag)| form | flag)
+}
 
+/// The runs of a row group, as read.
+#[derive(Debug)]
+pub struct Runs {
+    list: Sheets<Vec<Run>>,
+    rows: usize,
+}
+
+/// A listed run.
 #[derive(Debug)]
 struct Run {
     rows: Range<usize>,
@@ -128,44 +138,44 @@ struct Run {
 
 impl Runs {
     /// Reads the runs of a row group with so many rows; `None` if they are not what is written.
-    pub(crate) fn parse(bytes: &[u8], rows: usize) -> Option<Self> {
-        let (len, packed) = bytes.split_first_chunk::<4>()?;
-        let len = usize::try_from(u32::from_le_bytes(*len)).ok()?;
+    pub(crate) fn parse(bytes: &Bytes, rows: usize) -> Option<Self> {
         // A run has a row, and takes no more than its length, its form and an address.
-        if len > rows.checked_mul(10 + 1 + 16)? {
-            return None;
-        }
-        let bytes = zstd::bulk::decompress(packed, len).ok().filter(|bytes| bytes.len() == len)?;
-        let mut rest = bytes.as_slice();
-        let (mut runs, mut at) = (Vec::new(), 0usize);
-        while !rest.is_empty() {
-            let end = at
-                .checked_add(usize::try_from(leb128(&mut rest)?).ok()?)
-                .filter(|end| at < *end && *end <= rows)?;
-            let (form, more) = rest.split_first()?;
-            rest = more;
-            if form & form::LISTED != 0 {
-                let (addr, more) = rest.split_at_checked(if form & form::V4 != 0 { 4 } else { 16 })?;
-                rest = more;
-                runs.push(Run { rows: at..end, form: *form, addr: Addr::from_slice(addr)? });
-            } else if *form != 0 {
-                return None;
-            }
-            at = end;
-        }
-        (at == rows).then_some(Self(runs))
+        let list = Sheets::parse(bytes, rows.checked_mul(10 + 1 + 16)?)?;
+        Some(Self { list, rows })
     }
 
     /// The listed runs, rising, whose address lies between these two (both included) and is in this column in any of their
-    /// rows; and whether it is in all of them.
-    pub fn rows(&self, column: Column, low: Addr, high: Addr) -> impl Iterator<Item = (Range<usize>, bool)> {
+    /// rows; and whether it is in all of them. `None` if what is written of them makes no sense.
+    #[must_use]
+    pub fn rows(&self, column: Column, low: Addr, high: Addr) -> Option<Vec<(Range<usize>, bool)>> {
         let (some, all) = match column {
             Column::SrcAddr => (form::SRC_SOME, form::SRC_ALL),
             Column::DstAddr => (form::DST_SOME, form::DST_ALL),
             Column::Host => (form::HOST, form::HOST),
             _ => (form::NAT_SOME, 0),
         };
-        let is_asked = move |run: &&Run| run.form & some != 0 && (low..=high).contains(&run.addr);
-        self.0.iter().filter(is_asked).map(move |run| (run.rows.clone(), run.form & all != 0))
+        let sheets = self.list.between(low, high, |sheet, first| runs(&sheet, first, self.rows))?;
+        let is_asked = |run: &&Run| run.form & some != 0 && (low..=high).contains(&run.addr);
+        let runs = sheets.into_iter().flatten().filter(is_asked);
+        Some(runs.map(|run| (run.rows.clone(), run.form & all != 0)).collect())
     }
+}
+
+/// The listed runs of a sheet that begins at this row of so many.
+fn runs(mut rest: &[u8], first: usize, rows: usize) -> Option<Vec<Run>> {
+    let (mut runs, mut at) = (Vec::new(), first);
+    while !rest.is_empty() {
+        let end = at
+            .checked_add(usize::try_from(leb128(&mut rest)?).ok()?)
+            .filter(|end| at < *end && *end <= rows)?;
+        let form = *rest.split_off_first()?;
+        if form & form::LISTED != 0 {
+            let addr = rest.split_off(..if form & form::V4 != 0 { 4 } else { 16 })?;
+            runs.push(Run { rows: at..end, form, addr: Addr::from_slice(addr)? });
+        } else if form != 0 {
+            return None;
+        }
+        at = end;
+    }
+    Some(runs)
 }

@@ -31,11 +31,11 @@ pub(crate) mod key {
     /// CRC-32C of every page: row groups separated by `;`, columns by `,`, eight hexadecimal digits a page.
     pub(crate) const PAGE_CRCS: &str = "weir.page_crc32c";
     /// Where the lists of runs are: place, length and CRC-32C (hexadecimal), row groups separated by `;`.
-    pub(crate) const RUNS: &str = "weir.runs";
+    pub(crate) const RUNS: &str = "weir.host_runs";
     /// Where the blocks of networks are that runs do not tell, in the same form.
-    pub(crate) const OTHERS: &str = "weir.others";
+    pub(crate) const OTHERS: &str = "weir.other_networks";
     /// Where the lists of far ends are, in the same form.
-    pub(crate) const FAR: &str = "weir.far";
+    pub(crate) const FAR: &str = "weir.far_ends";
     /// Where the blocks of all networks are, in files without runs, in the same form.
     pub(crate) const NETWORKS: &str = "weir.networks";
 }
