@@ -12,6 +12,7 @@ mod address;
 mod bits;
 mod bound;
 mod chunk;
+mod decompress;
 mod delta;
 mod dense;
 mod dictionary;

@@ -1,6 +1,7 @@
 //! Reads a segment: only the columns asked for, and only the pages that the rows asked for lie in.
 
 use super::bound::{self, PageBounds};
+use super::decompress;
 use super::far::FarEnds;
 use super::known::Known;
 use super::networks::Blocks;
@@ -10,6 +11,7 @@ use super::write::key;
 use crate::manifest::SegmentFile;
 use crate::{Error, Totals};
 use bytes::Bytes;
+use parquet::basic::Compression;
 use parquet::column::page::PageReader;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{
@@ -60,6 +62,8 @@ pub struct Reader {
     networks: Vec<Place>,
     /// Where the lists of far ends lie, by row group; none in a file that has none.
     far: Vec<Place>,
+    /// Where the checksums of each column's pages stand in what the footer says of them, by row group.
+    page_crcs: Option<Vec<Vec<Range<usize>>>>,
     totals: Totals,
     dictionaries: Known,
 }
@@ -148,6 +152,7 @@ impl Reader {
         let runs = places_of(key::RUNS)?;
         let networks = places_of(if runs.is_empty() { key::NETWORKS } else { key::OTHERS })?;
         let far = places_of(key::FAR)?;
+        let page_crcs = value(key::PAGE_CRCS).map(parse_page_crcs);
         let totals = value(key::TOTALS).and_then(|t| serde_json::from_str(t).ok()).unwrap_or_default();
         let groups =
             row_groups(&metadata, &places).ok_or_else(|| Error::damaged(path, "its rows have no times"))?;
@@ -163,6 +168,7 @@ impl Reader {
             runs,
             networks,
             far,
+            page_crcs,
             totals,
             metadata,
             dictionaries,
@@ -348,9 +354,10 @@ impl Reader {
 
     /// The checksums of a column's pages, as they are written; `None` in a file that does not say any.
     fn page_crcs(&self, row_group: usize, column: Column) -> Option<&str> {
-        let text = value(&self.metadata, key::PAGE_CRCS)?;
-        let column = || text.split(';').nth(row_group)?.split(',').nth(self.place(column)?);
-        Some(column().unwrap_or_default())
+        let groups = self.page_crcs.as_ref()?;
+        let column = || groups.get(row_group)?.get(self.place(column)?);
+        let text = value(&self.metadata, key::PAGE_CRCS).zip(column());
+        Some(text.and_then(|(text, at)| text.get(at.clone())).unwrap_or_default())
     }
 
     /// A part of the file's tail by its place in the file.
@@ -432,6 +439,17 @@ fn value<'a>(metadata: &'a ParquetMetaData, key: &str) -> Option<&'a str> {
 fn crc_of(crcs: &str, page: usize) -> Option<u32> {
     let start = page.checked_mul(8)?;
     u32::from_str_radix(crcs.get(start..start.checked_add(8)?)?, 16).ok()
+}
+
+/// Where the checksums of each column's pages stand, by row group.
+fn parse_page_crcs(text: &str) -> Vec<Vec<Range<usize>>> {
+    let mut at = 0;
+    let mut column = |crcs: &str| {
+        let start = at;
+        at += crcs.len() + 1;
+        start..start + crcs.len()
+    };
+    text.split(';').map(|group| group.split(',').map(&mut column).collect()).collect()
 }
 
 fn parse_places(text: &str) -> Option<Vec<Place>> {
@@ -522,6 +540,9 @@ impl Fetch<'_> {
         let meta = self.chunk.clone().into_builder();
         let len = i64::try_from(bytes.len()).unwrap_or(i64::MAX);
         let first = i64::try_from(dictionary).unwrap_or(i64::MAX);
+        // Pages of zstd are undone here: the reader would make two contexts for each column chunk.
+        let is_zstd = matches!(self.chunk.compression(), Compression::ZSTD(_));
+        let meta = if is_zstd { meta.set_compression(Compression::UNCOMPRESSED) } else { meta };
         let meta = meta
             .set_dictionary_page_offset((dictionary > 0).then_some(0))
             .set_data_page_offset(first)
@@ -529,7 +550,15 @@ impl Fetch<'_> {
             .build()
             .map_err(failed)?;
         let mut pages = SerializedPageReader::new(Arc::new(bytes), &meta, 0, None).map_err(failed)?;
-        Ok(std::iter::from_fn(move || pages.get_next_page().map_err(|e| e.to_string()).transpose()))
+        let undone = move |page| {
+            if is_zstd {
+                decompress::page(page).ok_or("a page cannot be decompressed".to_owned())
+            } else {
+                Ok(page)
+            }
+        };
+        let next = move || pages.get_next_page().map_err(|e| e.to_string()).transpose();
+        Ok(std::iter::from_fn(next).map(move |page| page.and_then(&undone)))
     }
 
     /// The bytes of the dictionary page and of the wanted pages, one after the other, each checked; and the

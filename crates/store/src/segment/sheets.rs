@@ -12,6 +12,7 @@
 //!
 //! What an item is, its writer and its reader know: [`super::runs`] and [`super::far`].
 
+use super::decompress;
 use super::hybrid::leb128;
 use super::pack::put_leb128;
 use bytes::Bytes;
@@ -169,8 +170,7 @@ impl<T> Sheets<T> {
     }
 
     fn plain(&self, sheet: &Sheet<T>) -> Option<Vec<u8>> {
-        let packed = self.bytes.get(sheet.at.clone())?;
-        zstd::bulk::decompress(packed, sheet.len).ok().filter(|plain| plain.len() == sheet.len)
+        decompress::exactly(self.bytes.get(sheet.at.clone())?, sheet.len)
     }
 }
 
