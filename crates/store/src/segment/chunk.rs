@@ -5,6 +5,7 @@
 //! sorted dictionary where one is shorter, and pages cut from both.
 
 use super::address::Ranked;
+use super::compression;
 use super::dictionary::{Cell, Finder};
 use super::pack::Place;
 use super::pages::{Bounds, Chunk, Data, Pages};
@@ -18,9 +19,6 @@ use std::ops::Range;
 use weir_flow::schema::Kind;
 use weir_flow::{Addr, Bytes, Mac, Values};
 use zstd::bulk::Compressor;
-
-/// The level that all pages are compressed with: higher ones gain little and cost much.
-const ZSTD_LEVEL: i32 = 1;
 
 /// So many pages from all over a chunk say whether compressing it is worth it; if it has no more, the first does.
 const PROBED: usize = 3;
@@ -115,7 +113,7 @@ struct Work<T: Cell> {
 impl Encoder {
     /// An encoder for one thread.
     pub(crate) fn new() -> Result<Self> {
-        let compressor = Compressor::new(ZSTD_LEVEL).map_err(|e| ParquetError::External(Box::new(e)))?;
+        let compressor = compression::compressor().map_err(|e| ParquetError::External(Box::new(e)))?;
         Ok(Self {
             compressor,
             tiny: Work::default(),

@@ -12,7 +12,7 @@ mod address;
 mod bits;
 mod bound;
 mod chunk;
-mod decompress;
+mod compression;
 mod delta;
 mod dense;
 mod dictionary;

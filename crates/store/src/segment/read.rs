@@ -1,7 +1,7 @@
 //! Reads a segment: only the columns asked for, and only the pages that the rows asked for lie in.
 
 use super::bound::{self, PageBounds};
-use super::decompress;
+use super::compression;
 use super::far::FarEnds;
 use super::known::Known;
 use super::networks::Blocks;
@@ -552,7 +552,7 @@ impl Fetch<'_> {
         let mut pages = SerializedPageReader::new(Arc::new(bytes), &meta, 0, None).map_err(failed)?;
         let undone = move |page| {
             if is_zstd {
-                decompress::page(page).ok_or("a page cannot be decompressed".to_owned())
+                compression::page(page).ok_or("a page cannot be decompressed".to_owned())
             } else {
                 Ok(page)
             }

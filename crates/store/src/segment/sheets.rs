@@ -12,7 +12,7 @@
 //!
 //! What an item is, its writer and its reader know: [`super::runs`] and [`super::far`].
 
-use super::decompress;
+use super::compression;
 use super::hybrid::leb128;
 use super::pack::put_leb128;
 use bytes::Bytes;
@@ -21,12 +21,10 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::OnceLock;
 use weir_flow::Addr;
+use zstd::bulk::Compressor;
 
 /// So many items are a sheet.
 const SHEET_ITEMS: usize = 512;
-
-/// How sheets are compressed.
-const ZSTD_LEVEL: i32 = 1;
 
 /// The least and the greatest address of IPv4, and of IPv6.
 type Families = [Option<(Addr, Addr)>; 2];
@@ -41,7 +39,7 @@ fn widen(families: &mut Families, addr: Addr) {
 
 /// A list being written.
 pub(super) struct Writer {
-    compressor: zstd::bulk::Compressor<'static>,
+    compressor: Compressor<'static>,
     count: u64,
     contents: Vec<u8>,
     packed: Vec<u8>,
@@ -55,7 +53,7 @@ pub(super) struct Writer {
 impl Writer {
     pub(super) fn new() -> Result<Self> {
         Ok(Self {
-            compressor: zstd::bulk::Compressor::new(ZSTD_LEVEL).map_err(failed)?,
+            compressor: compression::compressor().map_err(failed)?,
             count: 0,
             contents: Vec::new(),
             packed: Vec::new(),
@@ -170,7 +168,7 @@ impl<T> Sheets<T> {
     }
 
     fn plain(&self, sheet: &Sheet<T>) -> Option<Vec<u8>> {
-        decompress::exactly(self.bytes.get(sheet.at.clone())?, sheet.len)
+        compression::exactly(self.bytes.get(sheet.at.clone())?, sheet.len)
     }
 }
 

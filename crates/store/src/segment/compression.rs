@@ -1,14 +1,30 @@
-//! Undoes zstd, with one context a thread: to make one costs as much as to decompress a page.
+//! Compresses by zstd and undoes it, with one context a thread: to make one costs as much as to decompress a page.
 
 use parquet::column::page::Page;
 use std::cell::RefCell;
-use zstd::bulk::Decompressor;
+use std::io;
+use zstd::bulk::{Compressor, Decompressor};
+use zstd::zstd_safe::CParameter;
+
+/// The level that everything is compressed with: higher ones gain little and cost much.
+const LEVEL: i32 = 1;
+
+/// Repetitions that are shorter are not looked for. Most of what a segment holds are numbers packed by bits: what repeats there
+/// by chance saves nothing, and takes time to be found and to be put back.
+const REPEATED_MIN: u32 = 7;
 
 /// What is longer was not written by a writer of segments.
 const LEN_MAX: usize = 1 << 31;
 
 thread_local! {
     static CONTEXT: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
+}
+
+/// A context that compresses pages.
+pub(super) fn compressor() -> io::Result<Compressor<'static>> {
+    let mut compressor = Compressor::new(LEVEL)?;
+    compressor.set_parameter(CParameter::MinMatch(REPEATED_MIN))?;
+    Ok(compressor)
 }
 
 /// The bytes that were compressed, which were exactly so many; `None` if these are not they.
@@ -80,7 +96,7 @@ fn append(packed: &[u8], len_max: usize, out: &mut Vec<u8>) -> Option<()> {
         };
         out.reserve_exact(len_max);
         let start = out.len() as u64;
-        let mut end = std::io::Cursor::new(out);
+        let mut end = io::Cursor::new(out);
         end.set_position(start);
         context.decompress_to_buffer(packed, &mut end).ok().map(|_| ())
     })
@@ -94,7 +110,7 @@ mod tests {
     #[test]
     fn what_was_compressed_comes_back_and_nothing_else_does() {
         let plain: Vec<u8> = (0..10_000u32).map(|n| n.to_le_bytes()[1]).collect();
-        let packed = zstd::bulk::compress(&plain, 1).unwrap();
+        let packed = compressor().unwrap().compress(&plain).unwrap();
         assert_eq!(exactly(&packed, plain.len()), Some(plain.clone()));
         assert_eq!(exactly(&packed, plain.len() - 1), None);
         assert_eq!(exactly(&packed, plain.len() + 1), None);
