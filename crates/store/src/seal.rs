@@ -154,12 +154,15 @@ impl Parts {
         let mut accounts = Accumulator::new();
         for (number, frames) in split(self.frames).into_iter().enumerate() {
             let rows = Rows::new(frames);
-            if self.bins {
-                accounts.add_sorted(&rows);
-            }
             let name = format!("{FLOWS}/{day}/{prefix}-{number}.parquet");
-            let segment = segment::write(disk, &name, &rows)?;
-            files.segments.push(segment);
+            // Accounts and segment are made from the same rows, neither from the other.
+            let segment = std::thread::scope(|scope| {
+                if self.bins {
+                    scope.spawn(|| accounts.add_sorted(&rows));
+                }
+                segment::write(disk, &name, &rows)
+            });
+            files.segments.push(segment?);
         }
         if self.bins {
             let name = format!("{BINS}/{day}/{prefix}-0.parquet");

@@ -1,4 +1,4 @@
-//! Writes a segment: all column chunks are encoded on two threads, then written in the order of the file.
+//! Writes a segment: where addresses are and all column chunks are made on two threads, then written in the order of the file.
 
 use super::chunk::{Encoder, Input, Pick, Slice};
 use super::dense::Dense;
@@ -155,14 +155,12 @@ fn encode_all(rows: &Rows, descriptor: &SchemaDescriptor) -> Result<Encoded, Par
         };
         let mut dense = Dense::default();
         loop {
-            let place = next.fetch_add(1, Ordering::Relaxed);
-            let Some(definition) = COLUMNS.get(place) else {
-                // After the last column come the networks, once.
-                if place == COLUMNS.len() {
-                    take_networks(rows, &done);
-                }
-                return;
+            // Before the columns come the networks: they take longest, and nobody is to wait for them in the end.
+            let Some(place) = next.fetch_add(1, Ordering::Relaxed).checked_sub(1) else {
+                take_networks(rows, &done);
+                continue;
             };
+            let Some(definition) = COLUMNS.get(place) else { return };
             let column = definition.column;
             // A twin's chunks come with those it is the same as.
             let chunks = match twins.contains(&column) {

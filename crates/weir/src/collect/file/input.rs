@@ -11,8 +11,8 @@ use std::io::{self, BufReader, Cursor, Read};
 use std::path::Path;
 use std::rc::Rc;
 
-/// Bytes read at once.
-const CHUNK_BYTES: usize = 1 << 20;
+/// Bytes read at once: what is still in the processor's cache when it is digested and decoded.
+const CHUNK_BYTES: usize = 1 << 17;
 /// Octets that tell how a file is packed.
 const MAGIC_BYTES: u64 = 6;
 
