@@ -317,6 +317,15 @@ impl Batch {
         &mut self.columns[column.index()]
     }
 
+    /// Takes in a column that it does not hold: a value for each row, of which those count that the presence masks say are
+    /// there.
+    pub fn load(&mut self, column: Column, values: Values) {
+        debug_assert_eq!(values.len(), self.present.len(), "{}", column.name());
+        self.loaded |= column.bit();
+        self.written |= column.bit();
+        self.columns[column.index()] = values;
+    }
+
     /// The presence masks, to be changed, beside the values of a column that decide.
     #[inline]
     pub fn present_and(&mut self, column: Column) -> (&mut [u64], &Values) {

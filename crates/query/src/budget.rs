@@ -33,6 +33,11 @@ impl<'a> Budget<'a> {
         self.limit_bytes.store(self.whole.map_or(usize::MAX, Self::limit_bytes), Ordering::Relaxed);
     }
 
+    /// Whether it is so large, used or not.
+    pub(crate) fn has_room_for(&self, bytes: usize) -> bool {
+        bytes <= self.limit_bytes() && self.whole.is_none_or(|whole| whole.has_room_for(bytes))
+    }
+
     /// Takes so many bytes, or nothing if there are not so many left.
     pub(crate) fn take(&self, bytes: usize) -> Result<(), Full> {
         let limit_bytes = self.limit_bytes();

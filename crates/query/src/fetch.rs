@@ -8,6 +8,7 @@ use crate::select::Selector;
 use crate::span::Spans;
 use weir_flow::schema::{COLUMNS, Kind};
 use weir_flow::{Batch, Column, Spare, Values};
+use weir_store::segment::Places;
 
 /// Gaps of fewer rows than this between rows that matched are read over.
 const GAP_ROWS: usize = 64;
@@ -16,40 +17,53 @@ const GAP_ROWS: usize = 64;
 /// anyway, and picking rows costs more than it saves.
 const DENSE: usize = 8;
 
+/// Where on the average fewer rows than this have the same address, they are told apart by it, and not by where in a list
+/// it is.
+const SAME_ROWS_MIN: usize = 1;
+
+/// What is asked for of rows that match.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted {
+    /// Columns, as a presence mask.
+    pub(crate) columns: u64,
+    /// One of them that may come as places in a list.
+    pub(crate) placed: Option<Column>,
+}
+
 /// The matching rows of a part with the columns asked for.
 #[derive(Debug)]
 pub(crate) struct Found {
     pub(crate) batch: Batch,
     /// Which of its rows matched; `None` is all.
     pub(crate) places: Option<Vec<u32>>,
+    /// The column that came as places in a list; it is not in the batch.
+    pub(crate) placed: Option<(Column, Places)>,
 }
 
 impl Found {
     /// The rows that matched.
     pub(crate) fn rows(&self) -> Rows<'_> {
-        match &self.places {
-            Some(places) => Rows::Picked(places),
-            None => Rows::Span(0, self.batch.len()),
-        }
+        Rows::of(self.places.as_deref(), self.batch.len())
     }
 }
 
-/// Reads what matches of a part, in these columns (and perhaps others), into memory to spare. `None` if nothing does.
+/// Reads what matches of a part, in the columns asked for (and perhaps others), into memory to spare. `None` if nothing
+/// does.
 ///
 /// # Errors
 /// The part's file cannot be read.
 pub(crate) fn matching(
     part: &Part<'_>,
     condition: &Condition<'_>,
-    columns: u64,
+    wanted: Wanted,
     selector: &mut Selector,
     spare: &mut Spare,
 ) -> Result<Option<Found>, Error> {
-    let columns = columns & !part.absent;
+    let columns = wanted.columns & !part.absent;
     let deciding = condition.columns() & !part.absent;
     if part.is_sure || !condition.asks() {
-        let batch = read_into(part, columns, &part.rows, spare)?;
-        return Ok((!batch.is_empty()).then_some(Found { batch, places: None }));
+        let (batch, placed) = read_wanted(part, Wanted { columns, ..wanted }, spare)?;
+        return Ok((!batch.is_empty()).then_some(Found { batch, places: None, placed }));
     }
     let first = read_into(part, deciding, &part.rows, spare)?;
     let rows = selector.select(&first, condition);
@@ -60,17 +74,43 @@ pub(crate) fn matching(
     let missing = missing(columns, deciding);
     if missing == 0 {
         let places = picked(rows, first.len());
-        return Ok(Some(Found { batch: first, places }));
+        return Ok(Some(Found { batch: first, places, placed: None }));
     }
     let tail = matches!(part.source, Source::Tail(_));
     if tail || rows.len().saturating_mul(DENSE) >= first.len() {
         let places = picked(rows, first.len());
-        let second = read_into(part, missing, &part.rows, spare)?;
-        return Ok(Some(Found { batch: join(first, second, missing), places }));
+        let (second, placed) = read_wanted(part, Wanted { columns: missing, ..wanted }, spare)?;
+        return Ok(Some(Found { batch: join(first, second, missing), places, placed }));
     }
     let places: Vec<u32> = rows.places().collect();
     let second = rows_at(part, missing, &numbers(&part.rows, &places))?;
-    Ok(Some(Found { batch: join(first.gather(&places), second, missing), places: None }))
+    let batch = join(first.gather(&places), second, missing);
+    Ok(Some(Found { batch, places: None, placed: None }))
+}
+
+/// Reads all rows of a part in the columns asked for. Where it pays, the one that may comes as places in a list.
+fn read_wanted(
+    part: &Part<'_>,
+    Wanted { columns, placed }: Wanted,
+    spare: &mut Spare,
+) -> Result<(Batch, Option<(Column, Places)>), Error> {
+    let (Some(column), Source::Group(reader, group)) = (placed, &part.source) else {
+        return Ok((read_into(part, columns, &part.rows, spare)?, None));
+    };
+    if columns & column.bit() == 0 {
+        return Ok((read_into(part, columns, &part.rows, spare)?, None));
+    }
+    let mut batch = read_into(part, columns & !column.bit(), &part.rows, spare)?;
+    let places = reader.read_places(*group, column, part.rows.as_slice(), batch.present_mut())?;
+    let Some(places) = places else {
+        spare.put(batch);
+        return Ok((read_into(part, columns, &part.rows, spare)?, None));
+    };
+    if places.list().len().saturating_mul(SAME_ROWS_MIN) <= batch.len() {
+        return Ok((batch, Some((column, places))));
+    }
+    batch.load(column, places.values());
+    Ok((batch, None))
 }
 
 /// Reads these rows of a part, by their numbers in the row group (or batch), rising: exactly these, in this order.

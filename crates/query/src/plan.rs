@@ -135,12 +135,52 @@ struct State {
     next_segment: usize,
     next_gone: usize,
     next_tail: usize,
-    /// Parts of opened segments.
-    ready: VecDeque<Part<'static>>,
+    /// Parts of opened segments, each with the row group that it is of.
+    ready: VecDeque<(Place, Part<'static>)>,
+    /// The row groups that threads took their last parts of.
+    taken: Vec<Place>,
     /// How many threads are opening a segment, whose parts others may wait for.
     opening: usize,
     ended: bool,
     statistics: Statistics,
+}
+
+/// A row group: the number of its segment in the snapshot, and its own in the segment.
+///
+/// Its dictionaries are decoded by whoever reads the first part of it, and by everybody who does so at the same time; so one
+/// thread reads all parts of it, as long as there is something else for the others.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Place {
+    segment: usize,
+    group: usize,
+}
+
+impl State {
+    /// The next part of the row group that the thread is at; else the first of one that no other thread is at.
+    fn take(&mut self, at: &mut Option<Place>) -> Option<Part<'static>> {
+        if let Some(place) = *at {
+            if let Some(next) = self.ready.iter().position(|(other, _)| *other == place) {
+                return self.ready.remove(next).map(|(_, part)| part);
+            }
+            *at = None;
+            if let Some(mine) = self.taken.iter().position(|taken| *taken == place) {
+                self.taken.swap_remove(mine);
+            }
+        }
+        let next = self.ready.iter().position(|(place, _)| !self.taken.contains(place))?;
+        self.ready.remove(next).map(|next| self.taken_by(at, next))
+    }
+
+    /// The first part of all.
+    fn take_any(&mut self, at: &mut Option<Place>) -> Option<Part<'static>> {
+        self.ready.pop_front().map(|next| self.taken_by(at, next))
+    }
+
+    fn taken_by(&mut self, at: &mut Option<Place>, (place, part): (Place, Part<'static>)) -> Part<'static> {
+        *at = Some(place);
+        self.taken.push(place);
+        part
+    }
 }
 
 /// A segment is being opened; ends when dropped, also by a panic, for others wait for it.
@@ -161,6 +201,7 @@ impl<'a> Queue<'a> {
             next_gone: 0,
             next_tail: 0,
             ready: VecDeque::new(),
+            taken: Vec::new(),
             opening: 0,
             ended: false,
             statistics: stored(snapshot),
@@ -172,17 +213,17 @@ impl<'a> Queue<'a> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is to be done next; `None` when nothing is.
+    /// What the thread is to do next that is at this row group; `None` when there is nothing.
     ///
     /// # Errors
     /// A segment cannot be opened.
-    pub(crate) fn next(&self) -> Result<Option<Work<'a>>, Error> {
+    pub(crate) fn next(&self, place: &mut Option<Place>) -> Result<Option<Work<'a>>, Error> {
         let mut state = self.lock();
         loop {
             if state.ended {
                 return Ok(None);
             }
-            if let Some(part) = state.ready.pop_front() {
+            if let Some(part) = state.take(place) {
                 return Ok(Some(Work::Rows(part)));
             }
             let at = state.next_segment;
@@ -219,6 +260,8 @@ impl<'a> Queue<'a> {
                 {
                     return Ok(Some(Work::Rows(of_tail(entry))));
                 }
+            } else if let Some(part) = state.take_any(place) {
+                return Ok(Some(Work::Rows(part)));
             } else if state.opening > 0 {
                 state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
             } else {
@@ -238,6 +281,11 @@ impl<'a> Queue<'a> {
             let whole = self.lookup.and_then(|lookup| lookup.wants(at, segment, parts.len()));
             parts.iter_mut().for_each(|part| part.whole = whole);
         }
+        let group = |part: &Part<'_>| match part.source {
+            Source::Group(_, group) => group,
+            Source::Tail(_) => 0,
+        };
+        let parts = parts.into_iter().map(|part| (Place { segment: at, group: group(&part) }, part));
         let mut state = self.lock();
         state.ready.extend(parts);
         state.statistics.add(&statistics);

@@ -5,11 +5,12 @@
 
 use crate::civil::Civil;
 use crate::error::Error;
-use crate::key::{Key, WORKED_MAX};
+use crate::key::{Address, Key, WORKED_MAX};
 use crate::membership::Membership;
 use std::ops::Range;
 use weir_flow::Column;
 use weir_flow::filter::Filter;
+use weir_flow::schema::Kind;
 use weir_flow::time::BIN_MS;
 
 /// What is added up in each group.
@@ -158,6 +159,20 @@ impl Query {
         // Whether a part is anything at all is told by all amounts.
         let times = if self.is_spread() { Column::Start.bit() | Column::End.bit() | AMOUNTS } else { 0 };
         keys.chain(measures).fold(times, |mask, bit| mask | bit)
+    }
+
+    /// The address that all keys are made of, if it is one, and nothing else is read from it: then rows can be told
+    /// apart by where in a list it is.
+    pub(crate) fn placed(&self) -> Option<Column> {
+        let address = |key: &Key| match key {
+            Key::Column(column) | Key::Net(Address::Column(column), _) if column.kind() == Kind::Addr => {
+                Some(*column)
+            }
+            _ => None,
+        };
+        let column = address(self.keys.first()?)?;
+        let is_only = self.keys.iter().all(|key| address(key) == Some(column));
+        (is_only && !self.is_spread() && self.condition().columns() & column.bit() == 0).then_some(column)
     }
 
     /// What is added up: the measures shown, and the one ordered by where it is not among them.

@@ -14,6 +14,11 @@ pub(crate) enum Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
+    /// Those at these places; else all of a batch of so many.
+    pub(crate) fn of(places: Option<&'a [u32]>, len: usize) -> Self {
+        places.map_or(Self::Span(0, len), Self::Picked)
+    }
+
     /// How many rows there are.
     pub(crate) fn len(self) -> usize {
         match self {
@@ -61,20 +66,19 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// The same over two columns at once.
+    /// The same, with the place in the batch of each row between them.
     #[inline]
-    pub(crate) fn each2<T: Copy, U: Copy>(self, a: &[T], b: &[U], mut f: impl FnMut(usize, T, U)) {
+    pub(crate) fn each_place<T: Copy>(self, values: &[T], mut f: impl FnMut(usize, usize, T)) {
         match self {
             Self::Span(from, to) => {
-                let pairs = a.get(from..to).unwrap_or(&[]).iter().zip(b.get(from..to).unwrap_or(&[]));
-                for (i, (a, b)) in pairs.enumerate() {
-                    f(i, *a, *b);
+                for (i, value) in values.get(from..to).unwrap_or(&[]).iter().enumerate() {
+                    f(i, from + i, *value);
                 }
             }
             Self::Picked(rows) => {
                 for (i, row) in rows.iter().enumerate() {
-                    if let (Some(a), Some(b)) = (a.get(*row as usize), b.get(*row as usize)) {
-                        f(i, *a, *b);
+                    if let Some(value) = values.get(*row as usize) {
+                        f(i, *row as usize, *value);
                     }
                 }
             }
@@ -109,8 +113,9 @@ mod tests {
         assert_eq!(Rows::Picked(&[3, 7]).places().collect::<Vec<_>>(), [3, 7]);
         assert_eq!(Rows::Span(3, 5).places().collect::<Vec<_>>(), [3, 4]);
         let mut pairs = Vec::new();
-        Rows::Picked(&[2]).each2(&[1, 2, 3], &[4, 5, 6], |i, a, b| pairs.push((i, a, b)));
-        assert_eq!(pairs, [(0, 3, 6)]);
+        Rows::Picked(&[2]).each_place(&[1, 2, 3], |i, place, value| pairs.push((i, place, value)));
+        Rows::Span(1, 3).each_place(&[1, 2, 3], |i, place, value| pairs.push((i, place, value)));
+        assert_eq!(pairs, [(0, 2, 3), (0, 1, 2), (1, 2, 3)]);
     }
 
     #[test]

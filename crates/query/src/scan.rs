@@ -6,6 +6,7 @@
 //! found of a whole segment is kept for later ones (`kept`).
 
 use crate::error::Error;
+use crate::fetch::{self, Found, Wanted};
 use crate::group::{self, Grouping, Shared, Shares};
 use crate::kept::keeper::{Keeper, Side};
 use crate::kept::lookup::{Known, Lookup, Whole};
@@ -13,10 +14,11 @@ use crate::plan::{Part, Queue, Work};
 use crate::prune::Pruner;
 use crate::query::{Condition, Query};
 use crate::rollup::rows::Rolled;
+use crate::rows::Rows;
 use crate::select::Selector;
 use crate::table::{Statistics, Table};
 use crate::thread::on_threads;
-use crate::{Options, accounts, fetch};
+use crate::{Options, accounts};
 use weir_flow::Spare;
 use weir_store::Snapshot;
 
@@ -69,7 +71,7 @@ fn scan(snapshot: &Snapshot, query: &Query, options: &Options) -> Result<Table, 
 struct Worker<'a> {
     condition: Condition<'a>,
     /// The columns that keys and measures read.
-    columns: u64,
+    wanted: Wanted,
     grouping: Grouping<'a>,
     /// Those of a segment that are found apart.
     side: Option<Side<'a>>,
@@ -84,7 +86,7 @@ impl<'a> Worker<'a> {
     fn new(query: &'a Query, shared: &'a Shared) -> Self {
         Self {
             condition: query.condition(),
-            columns: query.value_columns(),
+            wanted: Wanted { columns: query.value_columns(), placed: query.placed() },
             grouping: Grouping::new(shared, 0),
             side: None,
             shared,
@@ -96,7 +98,8 @@ impl<'a> Worker<'a> {
 
     /// Takes parts until there are none.
     fn work(mut self, queue: &Queue<'_>, keeper: Option<&Keeper<'a>>) -> Result<Self, Error> {
-        while let Some(work) = queue.next()? {
+        let mut place = None;
+        while let Some(work) = queue.next(&mut place)? {
             self.grouping.check()?;
             match (work, keeper) {
                 (Work::Known(Known::Recalled(known)), _) => self.grouping.recall(&known)?,
@@ -143,8 +146,8 @@ impl<'a> Worker<'a> {
         let rows = part.rows.rows() as u64;
         self.statistics.scanned_records += rows;
         self.statistics.untested_records += if part.is_sure { rows } else { 0 };
-        let Self { condition, columns, selector, spare, .. } = self;
-        let found = fetch::matching(part, condition, *columns, selector, spare)?;
+        let Self { condition, wanted, selector, spare, .. } = self;
+        let found = fetch::matching(part, condition, *wanted, selector, spare)?;
         let mut of_others = 0;
         let (groups, records) = match &mut self.side {
             Some(side) => {
@@ -153,12 +156,16 @@ impl<'a> Worker<'a> {
             }
             None => (&mut self.grouping, &mut of_others),
         };
-        let Some(found) = found else { return Ok(()) };
-        let matched = found.rows().len() as u64;
+        let Some(Found { mut batch, places, placed }) = found else { return Ok(()) };
+        let rows = Rows::of(places.as_deref(), batch.len());
+        let matched = rows.len() as u64;
         self.statistics.matched_records += matched;
         *records += matched;
-        groups.add(&found.batch, found.rows())?;
-        self.spare.put(found.batch);
+        match placed {
+            Some((column, placed)) => groups.add_placed(&mut batch, rows, column, &placed)?,
+            None => groups.add(&batch, rows)?,
+        }
+        self.spare.put(batch);
         Ok(())
     }
 

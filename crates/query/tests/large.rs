@@ -177,6 +177,33 @@ fn groups_that_do_not_fit_in_memory_go_to_disk_and_give_the_same_answer() {
 }
 
 #[test]
+fn addresses_that_are_told_apart_by_their_places_give_the_same_answers() {
+    let folder = tempfile::tempdir().unwrap();
+    let (snapshot, batches) = make(&folder.path().join("store"));
+    let spilling = |memory_bytes| Options {
+        memory_bytes,
+        spill: Some(Spill::to(folder.path(), u64::MAX)),
+        accounts: false,
+        ..Options::default()
+    };
+    // Some of whose rows all match, some of which a tenth, and nearly none; some that read the address to decide.
+    for filter in ["", "proto udp", "octets > 20k", "src port 22 and octets > 1M", "src net 192.168.0.0/16"] {
+        for keys in
+            ["src_addr", "dst_addr", "host", "host/20", "dst_addr,dst_addr/9", "exporter", "nat_src_addr"]
+        {
+            let query = top(keys, filter);
+            let expected = said(&run_batches(&batches, &query, &Options::default()).unwrap());
+            check(&snapshot, &batches, &query);
+            // Of these, the first has no room for the places beside the groups.
+            for memory_bytes in [600 << 10, 12 << 20] {
+                let table = run(&snapshot, &query, &spilling(memory_bytes)).unwrap();
+                assert_eq!(said(&table), expected, "{memory_bytes} bytes, {query:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_question_that_is_given_up_ends_wherever_it_is() {
     let folder = tempfile::tempdir().unwrap();
     let (snapshot, batches) = make(&folder.path().join("store"));

@@ -25,6 +25,25 @@ pub(crate) struct Entries<const N: usize> {
     carries: HashMap<usize, u64, foldhash::fast::RandomState>,
 }
 
+/// What a row adds to a sum.
+#[derive(Clone, Copy)]
+enum Added<'a> {
+    One,
+    /// Its value, if its presence mask has all of these bits.
+    Values(&'a [u64], u64),
+}
+
+impl Added<'_> {
+    #[inline]
+    fn of(self, row: usize, present: u64) -> u64 {
+        match self {
+            Self::One => 1,
+            Self::Values(values, bit) if present & bit == bit => values.get(row).copied().unwrap_or_default(),
+            Self::Values(..) => 0,
+        }
+    }
+}
+
 impl<const N: usize> Entries<N> {
     /// No groups yet, of so many measures.
     pub(crate) fn new(measures: usize) -> Self {
@@ -96,34 +115,64 @@ impl<const N: usize> Entries<N> {
         measures: &[Measure],
         groups: &[u32],
     ) {
-        for (at, measure) in measures.iter().enumerate() {
-            let Some(column) = measure.column() else {
-                if !shares.weights.is_empty() {
-                    rows.each(&shares.weights, |i, weight| {
-                        if let Some(group) = groups.get(i) {
-                            self.add_one(*group, at, weight);
-                        }
-                    });
-                    continue;
-                }
-                for group in groups {
-                    self.add_one(*group, at, 1);
-                }
-                continue;
-            };
-            let bit = column.bit();
-            rows.each2(shares.amounts(batch, column), batch.present(), |i, value, present| {
-                if let Some(group) = groups.get(i) {
-                    self.add_one(*group, at, if present & bit == 0 { 0 } else { value });
-                }
-            });
+        let added = |measure: &Measure| match measure.column() {
+            Some(column) => Added::Values(shares.amounts(batch, column), column.bit()),
+            None if shares.weights.is_empty() => Added::One,
+            None => Added::Values(&shares.weights, 0),
+        };
+        let present = batch.present();
+        let mut at = 0;
+        // Measures of one row lie side by side, and so that one addition need not wait for another, up to three go at once.
+        for some in measures.chunks(3) {
+            match some {
+                [a] => self.add_some(rows, present, at, [a].map(added), groups),
+                [a, b] => self.add_some(rows, present, at, [a, b].map(added), groups),
+                [a, b, c] => self.add_some(rows, present, at, [a, b, c].map(added), groups),
+                _ => {}
+            }
+            at += some.len();
         }
+    }
+
+    /// Adds `M` measures from place `at` on.
+    fn add_some<const M: usize>(
+        &mut self,
+        rows: Rows<'_>,
+        present: &[u64],
+        at: usize,
+        added: [Added<'_>; M],
+        groups: &[u32],
+    ) {
+        rows.each_place(present, |i, row, present| {
+            let Some(group) = groups.get(i) else { return };
+            let place = self.place(*group as usize, at);
+            let Some(sums) = self.words.get_mut(place..).and_then(<[u64]>::first_chunk_mut::<M>) else {
+                return;
+            };
+            let mut carried = [false; M];
+            for ((sum, carry), added) in sums.iter_mut().zip(&mut carried).zip(&added) {
+                (*sum, *carry) = sum.overflowing_add(added.of(row, present));
+            }
+            if carried.contains(&true) {
+                (place..).zip(carried).filter(|(_, carry)| *carry).for_each(|(place, _)| self.carry(place));
+            }
+        });
+    }
+
+    /// The sums of a group, unless one of any group takes more than 64 bits.
+    pub(crate) fn narrow(&self, group: usize) -> Option<&[u64]> {
+        let at = self.place(group, 0);
+        self.words.get(at..at + self.measures()).filter(|_| !self.is_wide())
     }
 
     /// Adds the sums of the groups of `other` from number `from` on: its group `from + i` to our group
     /// `groups[i]`. Both have the same measures.
     pub(crate) fn merge(&mut self, other: &dyn Sums, from: usize, groups: &[u32]) {
         for (i, group) in groups.iter().enumerate() {
+            if let Some(sums) = other.narrow(from + i) {
+                sums.iter().enumerate().for_each(|(at, sum)| self.add_one(*group, at, *sum));
+                continue;
+            }
             for at in 0..self.stride - N {
                 let sum = other.sum(from + i, at);
                 self.add_one(*group, at, low_half(sum));

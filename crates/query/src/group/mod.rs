@@ -12,6 +12,7 @@ mod map;
 mod narrow;
 mod packed;
 mod parts;
+mod placed;
 mod ranked;
 mod spill;
 mod spread;
@@ -33,6 +34,7 @@ pub(crate) use map::Sums;
 use map::{Groups, Progress, Scheme};
 pub(crate) use packed::Packed;
 pub(crate) use parts::answer;
+use placed::Placed;
 use ranked::Ranked;
 pub(crate) use spill::Page;
 pub(crate) use spill::leaves_room;
@@ -41,7 +43,8 @@ use spread::Spread;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use weir_flow::{Batch, Values};
+use weir_flow::{Batch, Column, Values};
+use weir_store::segment::Places;
 use worked::{Beside, Work};
 pub(crate) use worked::{Shares, time};
 
@@ -225,26 +228,76 @@ impl<'a> Grouping<'a> {
         self.translate(batch, rows).map_err(|Full| self.full())?;
         self.beside.shares.clone_from(shares);
         self.beside.work(&self.shared.work, batch, rows);
+        self.add_split(batch, rows, |groups, rows, partial| groups.add_some(batch, rows, partial))
+    }
+
+    /// Adds rows whose keys are all made of one address, of which is known where in a list it is: the batch has no such
+    /// column, but says which rows have an address. They must not be parts of flows.
+    ///
+    /// # Errors
+    /// There is no memory left for the groups.
+    pub(crate) fn add_placed(
+        &mut self,
+        batch: &mut Batch,
+        rows: Rows<'_>,
+        column: Column,
+        places: &Places,
+    ) -> Result<(), Error> {
+        self.shared.stop.check()?;
+        self.beside.shares = Shares::default();
+        self.beside.work(&self.shared.work, batch, rows);
+        let scheme = &self.shared.scheme;
+        let mut is_done = true;
+        self.add_split(batch, rows, |groups, rows, partial| {
+            if partial {
+                return groups.add_some(batch, rows, true);
+            }
+            let Ok(placed) = Placed::new(batch, rows, places, &scheme.measures, &groups.budget) else {
+                is_done = false;
+                return Ok(());
+            };
+            let keys = placed.keys(places, column);
+            let added = groups.fill(false, |groups, budget, progress| {
+                groups.add_sums(&keys, &placed, scheme, budget, progress)
+            });
+            placed.end(&groups.budget);
+            added
+        })?;
+        if is_done {
+            return Ok(());
+        }
+        batch.load(column, places.values());
+        let add_known = |groups: &mut Self, rows: Rows<'_>, partial| {
+            if partial { Ok(()) } else { groups.add_some(batch, rows, false) }
+        };
+        self.add_split(batch, rows, add_known)
+    }
+
+    /// Hands rows on, first those whose keys are all known, then the others.
+    fn add_split(
+        &mut self,
+        batch: &Batch,
+        rows: Rows<'_>,
+        mut add: impl FnMut(&mut Self, Rows<'_>, bool) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         let mask = self.shared.scheme.layout.mask();
         let mut all = u64::MAX;
         rows.each(self.beside.present(batch), |_, present| all &= present);
         if all & mask == mask {
-            self.add_some(batch, rows, false)
-        } else {
-            let (mut known, mut unknown) = std::mem::take(&mut self.split);
-            known.clear();
-            unknown.clear();
-            let present = self.beside.present(batch);
-            for place in rows.places() {
-                let known_here = present.get(place as usize).is_some_and(|p| p & mask == mask);
-                if known_here { known.push(place) } else { unknown.push(place) }
-            }
-            let added = self
-                .add_some(batch, Rows::Picked(&known), false)
-                .and_then(|()| self.add_some(batch, Rows::Picked(&unknown), true));
-            self.split = (known, unknown);
-            added
+            return add(self, rows, false);
         }
+        let (mut known, mut unknown) = std::mem::take(&mut self.split);
+        known.clear();
+        unknown.clear();
+        let present = self.beside.present(batch);
+        for place in rows.places() {
+            let known_here = present.get(place as usize).is_some_and(|p| p & mask == mask);
+            if known_here { known.push(place) } else { unknown.push(place) }
+        }
+        let added =
+            add(self, Rows::Picked(&known), false).and_then(|()| add(self, Rows::Picked(&unknown), true));
+        self.split = (known, unknown);
+        added
     }
 
     /// Adds rows whose keys are all known, or rows where one is not.

@@ -14,6 +14,7 @@ pub(crate) mod rows;
 
 use crate::civil::{Bucket, Civil, WIDTHS_MS};
 use crate::error::Error;
+use crate::fetch::{self, Wanted};
 use crate::group::{Grouping, Shared};
 use crate::kept::file::{self, Content};
 use crate::kept::question::Question;
@@ -23,7 +24,7 @@ use crate::prune::Pruner;
 use crate::query::{Count, Measure, Order, Query};
 use crate::select::Selector;
 use crate::table::Statistics;
-use crate::{Options, fetch, plan};
+use crate::{Options, plan};
 use std::collections::HashSet;
 use std::fs;
 use std::io;
@@ -217,14 +218,15 @@ impl Rollup {
         let shared = Shared::new(&self.query, &memory, 1);
         let mut groups = Grouping::new(&shared, 0);
         let (mut selector, mut spare) = (Selector::default(), Spare::default());
-        let (condition, columns) = (self.query.condition(), self.query.value_columns());
+        let condition = self.query.condition();
+        let wanted = Wanted { columns: self.query.value_columns(), placed: None };
         let groups_max = (segment.rows / RECORDS_PER_GROUP).max(GROUPS_FEW);
         let mut records = 0;
         for part in
             plan::of_segment(segment, &Pruner::new(None), plan::Lots::One, &mut Statistics::default())?
         {
             groups.check()?;
-            let found = fetch::matching(&part, &condition, columns, &mut selector, &mut spare)?;
+            let found = fetch::matching(&part, &condition, wanted, &mut selector, &mut spare)?;
             let Some(found) = found else { continue };
             records += found.rows().len() as u64;
             match groups.add(&found.batch, found.rows()) {

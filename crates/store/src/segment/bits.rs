@@ -3,8 +3,20 @@
 /// Fills `out` with the values of `width` (at most 32) bits that begin at bit `from`. `None` if the bytes end
 /// before them.
 pub(crate) fn unpack_u32(bytes: &[u8], from: usize, width: u8, out: &mut [u32]) -> Option<()> {
+    // Whole bytes need no shifting, and dictionaries of flows have mostly such places.
+    if from.is_multiple_of(8) && (width == 8 || width == 16) {
+        let bytes = bytes.get(from / 8..)?;
+        return if width == 8 {
+            widen(bytes, out, u32::from)
+        } else {
+            widen(bytes.as_chunks::<2>().0, out, |bytes| u16::from_le_bytes(bytes).into())
+        };
+    }
     let mask = if width == 0 { 0 } else { u64::MAX >> (64 - u32::from(width.min(32))) };
-    windows(bytes, from, usize::from(width), out, |window, shift| {
+    let from_byte = if from.is_multiple_of(8) { bytes.get(from / 8..) } else { None };
+    let done = from_byte.map_or(0, |bytes| eights(bytes, width, out));
+    let out = out.get_mut(done..)?;
+    windows(bytes, from + done * usize::from(width), usize::from(width), out, |window, shift| {
         #[expect(clippy::cast_possible_truncation, reason = "masked to at most 32 bits")]
         let value = (window >> shift & mask) as u32;
         value
@@ -30,6 +42,45 @@ pub(crate) fn unpack_u64(bytes: &[u8], from: usize, width: u8, out: &mut [u64]) 
         *slot = u64::try_from(u128::from_le_bytes(window) >> (bit % 8) & mask).ok()?;
         bit += usize::from(width);
     }
+    Some(())
+}
+
+/// Fills the beginning of `out` with values of `width` bits, eight by eight, while there are bytes enough behind them;
+/// returns how many. Code is made for each width, so that shifts are known when it is compiled.
+fn eights(bytes: &[u8], width: u8, out: &mut [u32]) -> usize {
+    macro_rules! of_widths {
+        ($($width:literal)*) => {
+            match width {
+                $($width => eights_of::<$width>(bytes, out),)*
+                _ => 0,
+            }
+        };
+    }
+    of_widths!(1 2 3 4 5 6 7 9 10 11 12 13 14 15 17 18 19 20 21 22 23 24)
+}
+
+fn eights_of<const WIDTH: usize>(bytes: &[u8], out: &mut [u32]) -> usize {
+    let (eights, _) = out.as_chunks_mut::<8>();
+    let mut done = 0;
+    for (eight, from) in eights.iter_mut().zip((0..).step_by(WIDTH)) {
+        // The last value's window reaches as far behind the eight as it is wide.
+        let Some(bytes) = bytes.get(from..from + WIDTH + 8) else { break };
+        for (at, slot) in eight.iter_mut().enumerate() {
+            let window = bytes.get(at * WIDTH / 8..).and_then(<[u8]>::first_chunk::<8>);
+            let window = window.map_or(0, |window| u64::from_le_bytes(*window));
+            #[expect(clippy::cast_possible_truncation, reason = "masked to fewer than 32 bits")]
+            let value = (window >> (at * WIDTH % 8) & ((1 << WIDTH) - 1)) as u32;
+            *slot = value;
+        }
+        done += 8;
+    }
+    done
+}
+
+/// Fills `out` with what the first values are; `None` if there are not so many.
+fn widen<T: Copy>(values: &[T], out: &mut [u32], wide: impl Fn(T) -> u32) -> Option<()> {
+    let values = values.get(..out.len())?;
+    out.iter_mut().zip(values).for_each(|(slot, value)| *slot = wide(*value));
     Some(())
 }
 
@@ -92,8 +143,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn unpacks_as_the_naive_way_does(bytes in prop::collection::vec(any::<u8>(), 0..200), from in 0usize..40,
-                                         width in 0u8..=64, count in 0usize..100) {
+        fn unpacks_as_the_naive_way_does(bytes in prop::collection::vec(any::<u8>(), 0..200),
+                                         from in prop_oneof![0usize..40, (0usize..5).prop_map(|byte| byte * 8)],
+                                         width in prop_oneof![0u8..=64, Just(8), Just(16)], count in 0usize..100) {
             let fits = from + count * usize::from(width) <= bytes.len() * 8;
             let want: Vec<u64> = (0..if fits { count } else { 0 }).map(|i| naive(&bytes, from, width, i)).collect();
             let mut out = vec![0; count];

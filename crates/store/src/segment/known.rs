@@ -27,11 +27,11 @@ impl Known {
     }
 
     /// Keeps it.
-    pub(crate) fn put(&self, group: usize, place: usize, values: Values) {
+    pub(crate) fn put(&self, group: usize, place: usize, values: Arc<Values>) {
         let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let other = entries.iter().rev().map(|entry| entry.group).find(|other| *other != group);
         entries.retain(|entry| (entry.group == group && entry.place != place) || Some(entry.group) == other);
-        entries.push(Entry { group, place, values: Arc::new(values) });
+        entries.push(Entry { group, place, values });
     }
 }
 
@@ -44,14 +44,14 @@ mod tests {
         let known = Known::default();
         let numbers = |n| Values::U8(vec![n]);
         for (group, place) in [(0u8, 1u8), (0, 2), (1, 1), (0, 2)] {
-            known.put(group.into(), place.into(), numbers(10 * group + place));
+            known.put(group.into(), place.into(), Arc::new(numbers(10 * group + place)));
         }
         let is = |group, place| known.get(group, place).map(|values| (*values).clone());
         assert_eq!(
             [is(0, 1), is(0, 2), is(1, 1), is(1, 2)],
             [Some(numbers(1)), Some(numbers(2)), Some(numbers(11)), None]
         );
-        known.put(2, 7, numbers(27));
+        known.put(2, 7, Arc::new(numbers(27)));
         assert_eq!([is(0, 2), is(1, 1), is(2, 7)], [Some(numbers(2)), None, Some(numbers(27))]);
     }
 }

@@ -11,6 +11,7 @@ use hashbrown::HashMap;
 use parquet::basic::Encoding;
 use parquet::column::page::Page;
 use std::ops::Range;
+use std::sync::Arc;
 use weir_flow::schema::Kind;
 use weir_flow::{Addr, Bytes, Mac, Values};
 
@@ -30,6 +31,19 @@ pub(crate) struct Target<'a> {
     pub names: &'a mut Names,
     /// The dictionary, if it was decoded before: then there is no page of it.
     pub dictionary: Option<&'a Values>,
+}
+
+/// A column of addresses being read, as places in a list of them.
+pub(crate) struct Places<'a> {
+    /// Whether rows may have no value.
+    pub nullable: bool,
+    /// One place a wanted row is appended; it means nothing where there is none.
+    pub places: &'a mut Vec<u32>,
+    /// Gets `bit` where there is a value.
+    pub present: &'a mut [u64],
+    pub bit: u64,
+    /// The dictionary, if it was decoded before: then there is no page of it.
+    pub dictionary: Option<Arc<Values>>,
 }
 
 /// Names, each once.
@@ -135,6 +149,40 @@ pub(crate) fn decode(
             Values::Bytes(Bytes::new())
         }
     })
+}
+
+/// Decodes pages of addresses, as [`decode`] does, but says of each row only where in a list its address is. The list is
+/// the dictionary, and behind it what pages hold that make no use of it. Returns the list, and how much of it is the
+/// dictionary, if that was decoded here.
+pub(crate) fn decode_places(
+    pages: impl Iterator<Item = Result<Page, How>>,
+    wanted: &[(usize, Vec<Range<usize>>)],
+    target: Places<'_>,
+) -> Result<(Arc<Values>, usize), How> {
+    let Places { nullable, places, present, bit, dictionary } = target;
+    let known = dictionary.as_ref().map_or(0, |known| known.len());
+    let mut met: Vec<Addr> = Vec::new();
+    let mut place = |octets: &[u8]| {
+        met.push(Addr::from_slice(octets)?);
+        u32::try_from(known + met.len() - 1).ok()
+    };
+    let plain: Plain<'_, u32> = &mut |b, n, out| slices(b, n, out, &mut place);
+    // A place of the dictionary stands for itself.
+    let itself: Option<Vec<u32>> = dictionary.as_ref().map(|_| (0..).take(known).collect());
+    let mut rows = Rows { nullable, present, bit, at: 0, pages: wanted.iter() };
+    let decoded = rows.decode(pages, places, itself.as_deref(), plain, &mut none)?;
+    let list = match dictionary {
+        Some(known) if met.is_empty() => known,
+        Some(known) => {
+            let mut all = Arc::unwrap_or_clone(known);
+            if let Values::Addr(all) = &mut all {
+                all.append(&mut met);
+            }
+            Arc::new(all)
+        }
+        None => Arc::new(Values::Addr(met)),
+    };
+    Ok((list, decoded.len()))
 }
 
 /// Whether a dictionary of such values means the same in another batch: not if its values are places among what this one
@@ -374,11 +422,11 @@ fn look_up<T: Copy>(bytes: &[u8], count: usize, dictionary: &[T], out: &mut Vec<
         match piece {
             Piece::Run(index, run) => out.resize(out.len() + run, *dictionary.get(index as usize)?),
             Piece::Values(indexes) => {
-                let base = out.len();
-                out.extend(indexes.iter().map_while(|i| dictionary.get(*i as usize).copied()));
-                if out.len() - base != indexes.len() {
-                    return None;
-                }
+                // All are held against the dictionary's end at once, so that none need be when it is looked up.
+                let last = indexes.iter().fold(0, |last, index| last.max(*index));
+                let first = *dictionary.first()?;
+                dictionary.get(last as usize)?;
+                out.extend(indexes.iter().map(|i| dictionary.get(*i as usize).copied().unwrap_or(first)));
             }
         }
         Some(())

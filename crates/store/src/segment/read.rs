@@ -1,33 +1,31 @@
 //! Reads a segment: only the columns asked for, and only the pages that the rows asked for lie in.
 
 use super::bound::{self, PageBounds};
-use super::compression;
 use super::far::FarEnds;
+use super::fetch::{Fetch, wanted_pages};
 use super::known::Known;
 use super::networks::Blocks;
+use super::opened::Opened;
 use super::page::{self, Names, Target};
 use super::runs::Runs;
 use super::write::key;
 use crate::manifest::SegmentFile;
 use crate::{Error, Totals};
 use bytes::Bytes;
-use parquet::basic::Compression;
-use parquet::column::page::PageReader;
+use parquet::column::page::Page;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{
     ColumnChunkMetaData, PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData,
 };
 use parquet::file::page_index::index_reader::{decode_column_index, decode_offset_index};
-use parquet::file::page_index::offset_index::PageLocation;
-use parquet::file::reader::SerializedPageReader;
 use parquet::file::statistics::Statistics;
+use std::fmt::Display;
 use std::fs::File;
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-use weir_flow::schema::{COLUMNS, COUNT, Column};
-use weir_flow::{Batch, Spare, Values};
+use weir_flow::schema::{COLUMNS, COUNT, Column, Kind};
+use weir_flow::{Addr, Batch, Spare, Values};
 
 /// A part of a segment whose rows start within a span of time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,8 +45,7 @@ pub struct RowGroup {
 /// An open segment. Several threads may read from one at once.
 #[derive(Debug)]
 pub struct Reader {
-    path: PathBuf,
-    file: Arc<File>,
+    file: Opened,
     /// The page index and the footer, and where they begin in the file.
     tail: Bytes,
     tail_at: u64,
@@ -68,6 +65,57 @@ pub struct Reader {
     dictionaries: Known,
 }
 
+/// A column of addresses, as places in a list of them.
+#[derive(Debug)]
+pub struct Places {
+    /// Where in the list the address of each row is; it means nothing where a row has none.
+    places: Vec<u32>,
+    /// The addresses. One may be there more than once, and one that no row has.
+    list: Arc<Values>,
+}
+
+impl Places {
+    /// Where in the list the address of each row is; it means nothing where a row has none.
+    #[must_use]
+    pub fn places(&self) -> &[u32] {
+        &self.places
+    }
+
+    /// The addresses. One may be there more than once, and one that no row has.
+    #[must_use]
+    pub fn list(&self) -> &[Addr] {
+        match &*self.list {
+            Values::Addr(list) => list,
+            _ => &[],
+        }
+    }
+
+    /// The address of each row; unspecified where it has none.
+    #[must_use]
+    pub fn values(&self) -> Values {
+        let list = self.list();
+        let addr = |place: &u32| list.get(*place as usize).copied().unwrap_or_default();
+        Values::Addr(self.places.iter().map(addr).collect())
+    }
+}
+
+/// What a column chunk has of the wanted rows, before it is decoded.
+struct Chunk<P> {
+    /// Where the column lies in the file.
+    place: usize,
+    /// Whether rows may have no value.
+    nullable: bool,
+    pages: P,
+    /// How many rows each of the pages has, and which are wanted.
+    wanted: Vec<(usize, Vec<Range<usize>>)>,
+    /// The dictionary, if it is known.
+    known: Option<Arc<Values>>,
+    /// Whether it is to be kept for who reads other rows.
+    keeps: bool,
+}
+
+const OTHER_ROWS: &str = "it has another number of rows";
+
 /// Bytes of the file with a checksum of their own.
 #[derive(Clone, Copy, Debug)]
 struct Place {
@@ -86,20 +134,20 @@ impl Reader {
     /// # Errors
     /// The file cannot be read, or is not a segment.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let (file, len) = open_file(path, None)?;
-        let end = read_at(path, &file, len.saturating_sub(FOOTER_END), FOOTER_END)?;
+        let file = Opened::new(path, None)?;
+        let len = file.len();
+        let end = file.read(len.saturating_sub(FOOTER_END), FOOTER_END.min(len))?;
         let footer = end.first_chunk::<4>().map_or(0, |l| u64::from(u32::from_le_bytes(*l)));
-        let at = len
-            .checked_sub(FOOTER_END + footer)
-            .ok_or_else(|| Error::damaged(path, "its footer is cut short"))?;
-        let footer = read_at(path, &file, at, len - at)?;
+        let at =
+            len.checked_sub(FOOTER_END + footer).ok_or_else(|| file.damaged("its footer is cut short"))?;
+        let footer = file.read(at, len - at)?;
         let metadata = parse(path, &footer, at)?;
         // The page index lies between the last chunk and the footer.
         let chunks = metadata.row_groups().iter().flat_map(RowGroupMetaData::columns);
         let indexes = chunks.flat_map(|c| [c.column_index_range(), c.offset_index_range()]).flatten();
         let tail_at = indexes.map(|r| r.start).min().unwrap_or(at).min(at);
-        let tail = read_at(path, &file, tail_at, len - tail_at)?;
-        Self::new(path, file, tail, tail_at, metadata)
+        let tail = file.read(tail_at, len - tail_at)?;
+        Self::new(file, tail, tail_at, metadata)
     }
 
     /// Opens a segment that the manifest names, or takes it as it is open already, and checks its length and the
@@ -109,31 +157,21 @@ impl Reader {
         open: Option<Arc<File>>,
         entry: &SegmentFile,
     ) -> Result<Self, Error> {
-        let (file, len) = open_file(path, open)?;
+        let file = Opened::new(path, open)?;
+        let len = file.len();
         if len != entry.bytes {
-            return Err(Error::damaged(
-                path,
-                format!("it has {len} bytes and the manifest says {}", entry.bytes),
-            ));
+            return Err(file.damaged(format!("it has {len} bytes and the manifest says {}", entry.bytes)));
         }
-        let at = len
-            .checked_sub(entry.tail_bytes)
-            .ok_or_else(|| Error::damaged(path, "its footer is cut short"))?;
-        let tail = read_at(path, &file, at, entry.tail_bytes)?;
+        let at = len.checked_sub(entry.tail_bytes).ok_or_else(|| file.damaged("its footer is cut short"))?;
+        let tail = file.read(at, entry.tail_bytes)?;
         if crc32c::crc32c(&tail) != entry.tail_crc32c.0 {
-            return Err(Error::damaged(path, "the checksum of its footer is wrong"));
+            return Err(file.damaged("the checksum of its footer is wrong"));
         }
         let metadata = parse(path, &tail, at)?;
-        Self::new(path, file, tail, at, metadata)
+        Self::new(file, tail, at, metadata)
     }
 
-    fn new(
-        path: &Path,
-        file: Arc<File>,
-        tail: Bytes,
-        tail_at: u64,
-        metadata: ParquetMetaData,
-    ) -> Result<Self, Error> {
+    fn new(file: Opened, tail: Bytes, tail_at: u64, metadata: ParquetMetaData) -> Result<Self, Error> {
         let descriptor = metadata.file_metadata().schema_descr();
         let mut places = [None; COUNT];
         for (place, column) in descriptor.columns().iter().enumerate() {
@@ -146,7 +184,7 @@ impl Reader {
         }
         let value = |key: &str| value(&metadata, key);
         let places_of = |key: &str| match value(key).map(parse_places) {
-            Some(None) => Err(Error::damaged(path, "the places of its networks cannot be read")),
+            Some(None) => Err(file.damaged("the places of its networks cannot be read")),
             other => Ok(other.flatten().unwrap_or_default()),
         };
         let runs = places_of(key::RUNS)?;
@@ -154,12 +192,9 @@ impl Reader {
         let far = places_of(key::FAR)?;
         let page_crcs = value(key::PAGE_CRCS).map(parse_page_crcs);
         let totals = value(key::TOTALS).and_then(|t| serde_json::from_str(t).ok()).unwrap_or_default();
-        let groups =
-            row_groups(&metadata, &places).ok_or_else(|| Error::damaged(path, "its rows have no times"))?;
-        let path = path.to_path_buf();
+        let groups = row_groups(&metadata, &places).ok_or_else(|| file.damaged("its rows have no times"))?;
         let dictionaries = Known::default();
         Ok(Self {
-            path,
             file,
             tail,
             tail_at,
@@ -178,7 +213,7 @@ impl Reader {
     /// The file.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.path
+        self.file.path()
     }
 
     /// Its row groups, in the order of time.
@@ -239,13 +274,13 @@ impl Reader {
         parse: impl Fn(&Bytes, usize) -> Option<T>,
     ) -> Result<Option<T>, Error> {
         let Some(Place { at, len, crc }) = places.get(row_group).copied() else { return Ok(None) };
-        let bytes = read_at(&self.path, &self.file, at, len)?;
+        let bytes = self.file.read(at, len)?;
         if crc32c::crc32c(&bytes) != crc {
-            return Err(Error::damaged(&self.path, "the checksum of its networks is wrong"));
+            return Err(self.file.damaged("the checksum of its networks is wrong"));
         }
         let rows = self.groups.get(row_group).map_or(0, |group| group.rows);
         let said = parse(&bytes, rows);
-        said.map(Some).ok_or_else(|| Error::damaged(&self.path, "its networks make no sense"))
+        said.map(Some).ok_or_else(|| self.file.damaged("its networks make no sense"))
     }
 
     /// Reads the columns whose bits are set, of these rows of a row group (ascending, not overlapping; what lies
@@ -269,9 +304,7 @@ impl Reader {
         rows: &[Range<usize>],
         spare: &mut Spare,
     ) -> Result<Batch, Error> {
-        let count = self.groups.get(row_group).map_or(0, |g| g.rows);
-        let rows: Vec<_> =
-            rows.iter().map(|r| r.start.min(count)..r.end.min(count)).filter(|r| !r.is_empty()).collect();
+        let rows = self.clipped(row_group, rows);
         let mut present = spare.present(rows.iter().map(Range::len).sum());
         let mut names = Names::default();
         let mut loaded = Vec::new();
@@ -292,6 +325,43 @@ impl Reader {
         self.read(row_group, columns, std::slice::from_ref(&rows))
     }
 
+    /// Reads a column of addresses of these rows (as [`Self::read`] has them) as places in a list, which tells rows of one
+    /// address from those of others without their addresses being looked at. `present` gets the column's bit in each
+    /// row that has an address. `None` if the file has no such column.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is damaged.
+    pub fn read_places(
+        &self,
+        row_group: usize,
+        column: Column,
+        rows: &[Range<usize>],
+        present: &mut [u64],
+    ) -> Result<Option<Places>, Error> {
+        if column.kind() != Kind::Addr {
+            return Ok(None);
+        }
+        let rows = self.clipped(row_group, rows);
+        let mut places = Vec::with_capacity(present.len());
+        let Some(chunk) = self.chunk_of(row_group, column, &rows)? else { return Ok(None) };
+        let target = page::Places {
+            nullable: chunk.nullable,
+            places: &mut places,
+            present: &mut *present,
+            bit: column.bit(),
+            dictionary: chunk.known.clone(),
+        };
+        let done = page::decode_places(chunk.pages, &chunk.wanted, target);
+        let (list, decoded) = done.map_err(|how| self.damaged(column, how))?;
+        if chunk.keeps && decoded > 0 && decoded == list.len() {
+            self.dictionaries.put(row_group, chunk.place, Arc::clone(&list));
+        }
+        if places.len() != present.len() {
+            return Err(self.damaged(column, OTHER_ROWS));
+        }
+        Ok(Some(Places { places, list }))
+    }
+
     fn read_column(
         &self,
         row_group: usize,
@@ -301,45 +371,72 @@ impl Reader {
         present: &mut [u64],
         names: &mut Names,
     ) -> Result<(), Error> {
-        let (Some(place), Some(chunk)) = (self.place(column), self.chunk(row_group, column)) else {
+        let Some(chunk) = self.chunk_of(row_group, column, rows)? else {
             absent(values, present.len());
             return Ok(());
         };
-        let damaged = |how: String| Error::damaged(&self.path, format!("column {}: {how}", column.name()));
+        let target = Target {
+            nullable: chunk.nullable,
+            values: &mut *values,
+            bit: column.bit(),
+            present: &mut *present,
+            names,
+            dictionary: chunk.known.as_deref(),
+        };
+        let dictionary = page::decode(column.kind(), chunk.pages, &chunk.wanted, target);
+        let dictionary = dictionary.map_err(|how| self.damaged(column, how))?;
+        if chunk.keeps && !dictionary.is_empty() {
+            self.dictionaries.put(row_group, chunk.place, Arc::new(dictionary));
+        }
+        if values.len() != present.len() {
+            return Err(self.damaged(column, OTHER_ROWS));
+        }
+        Ok(())
+    }
+
+    /// What a column has of these rows of a row group, to be decoded; `None` if the file does not have the column.
+    fn chunk_of(
+        &self,
+        row_group: usize,
+        column: Column,
+        rows: &[Range<usize>],
+    ) -> Result<Option<Chunk<impl Iterator<Item = Result<Page, String>> + use<>>>, Error> {
+        let (Some(place), Some(chunk)) = (self.place(column), self.chunk(row_group, column)) else {
+            return Ok(None);
+        };
+        let damaged = |how: String| self.damaged(column, how);
         let index = chunk.offset_index_range().and_then(|r| self.tail_bytes(r));
-        let index = index.ok_or_else(|| damaged("it has no page index".to_owned()))?;
-        let offsets = decode_offset_index(index).map_err(|e| damaged(e.to_string()))?;
+        let index = index.ok_or_else(|| self.damaged(column, "it has no page index"))?;
+        let offsets = decode_offset_index(index).map_err(|e| self.damaged(column, e))?;
         let count = self.groups.get(row_group).map_or(0, |g| g.rows);
         let wanted = wanted_pages(offsets.page_locations(), count, rows)
-            .ok_or_else(|| damaged("its page index is out of order".to_owned()))?;
+            .ok_or_else(|| self.damaged(column, "its page index is out of order"))?;
         // Who reads all of it at once needs its dictionary once.
-        let is_part = present.len() < count && page::is_lasting(column.kind());
+        let is_part = rows.iter().map(Range::len).sum::<usize>() < count && page::is_lasting(column.kind());
         let known = if is_part { self.dictionaries.get(row_group, place) } else { None };
         let fetch = Fetch {
-            reader: self,
+            file: &self.file,
             chunk,
             crcs: self.page_crcs(row_group, column),
             locations: offsets.page_locations(),
             is_dictionary_known: known.is_some(),
         };
         let pages = fetch.pages(&wanted, &damaged)?;
-        let target = Target {
-            nullable: chunk.column_descr().max_def_level() > 0,
-            values: &mut *values,
-            bit: column.bit(),
-            present: &mut *present,
-            names,
-            dictionary: known.as_deref(),
-        };
-        let rows: Vec<_> = wanted.into_iter().map(|w| (w.rows, w.ranges)).collect();
-        let dictionary = page::decode(column.kind(), pages, &rows, target).map_err(damaged)?;
-        if is_part && known.is_none() && !dictionary.is_empty() {
-            self.dictionaries.put(row_group, place, dictionary);
-        }
-        if values.len() != present.len() {
-            return Err(damaged("it has another number of rows".to_owned()));
-        }
-        Ok(())
+        let nullable = chunk.column_descr().max_def_level() > 0;
+        let wanted = wanted.into_iter().map(|w| (w.rows, w.ranges)).collect();
+        Ok(Some(Chunk { place, nullable, pages, wanted, keeps: is_part && known.is_none(), known }))
+    }
+
+    /// The error that says what is wrong with a column.
+    fn damaged(&self, column: Column, how: impl Display) -> Error {
+        self.file.damaged(format!("column {}: {how}", column.name()))
+    }
+
+    /// The rows that the row group has of these.
+    fn clipped(&self, row_group: usize, rows: &[Range<usize>]) -> Vec<Range<usize>> {
+        let count = self.groups.get(row_group).map_or(0, |g| g.rows);
+        let inside = rows.iter().map(|r| r.start.min(count)..r.end.min(count));
+        inside.filter(|r| !r.is_empty()).collect()
     }
 
     /// Where a column lies among those of the file.
@@ -381,23 +478,6 @@ fn absent(values: &mut Values, rows: usize) {
     }
 }
 
-fn open_file(path: &Path, open: Option<Arc<File>>) -> Result<(Arc<File>, u64), Error> {
-    let open = open.map_or_else(|| File::open(path).map(Arc::new), Ok);
-    let file = open.map_err(Error::doing(path, "read"))?;
-    let len = file.metadata().map_err(Error::doing(path, "read"))?.len();
-    Ok((file, len))
-}
-
-/// Reads bytes of the file without moving its position, which other threads share.
-fn read_at(path: &Path, file: &File, at: u64, len: u64) -> Result<Bytes, Error> {
-    let size = file.metadata().map_err(Error::doing(path, "read"))?.len();
-    let inside = at.checked_add(len).is_some_and(|end| end <= size);
-    let len = usize::try_from(len).ok().filter(|_| inside);
-    let mut bytes = vec![0; len.ok_or_else(|| Error::damaged(path, "it is shorter than its footer says"))?];
-    file.read_exact_at(&mut bytes, at).map_err(Error::doing(path, "read"))?;
-    Ok(bytes.into())
-}
-
 /// Parses the footer, which ends the bytes; `at` is their place in the file.
 fn parse(path: &Path, tail: &Bytes, at: u64) -> Result<ParquetMetaData, Error> {
     let size = at + tail.len() as u64;
@@ -435,12 +515,6 @@ fn value<'a>(metadata: &'a ParquetMetaData, key: &str) -> Option<&'a str> {
     pairs?.iter().find(|pair| pair.key == key)?.value.as_deref()
 }
 
-/// The checksum of a page among those of its column; `None` if there is none.
-fn crc_of(crcs: &str, page: usize) -> Option<u32> {
-    let start = page.checked_mul(8)?;
-    u32::from_str_radix(crcs.get(start..start.checked_add(8)?)?, 16).ok()
-}
-
 /// Where the checksums of each column's pages stand, by row group.
 fn parse_page_crcs(text: &str) -> Vec<Vec<Range<usize>>> {
     let mut at = 0;
@@ -475,132 +549,4 @@ fn row_groups(metadata: &ParquetMetaData, places: &[Option<usize>; COUNT]) -> Op
         Some(RowGroup { rows, start_min: start.0, start_max: start.1, end_min: end.0, end_max: end.1 })
     };
     (0..metadata.num_row_groups()).map(group).collect()
-}
-
-/// A page of which rows are wanted.
-struct Wanted {
-    /// Its number in the column chunk.
-    page: usize,
-    /// How many rows it has.
-    rows: usize,
-    /// Which of them, counted in the page.
-    ranges: Vec<Range<usize>>,
-}
-
-/// The pages that hold the rows. `None` if the index is not in order.
-fn wanted_pages(locations: &[PageLocation], count: usize, rows: &[Range<usize>]) -> Option<Vec<Wanted>> {
-    let first =
-        |page: usize| locations.get(page).map_or(Some(count), |l| usize::try_from(l.first_row_index).ok());
-    let mut wanted = Vec::new();
-    let mut ranges = rows.iter().peekable();
-    for page in 0..locations.len() {
-        let (from, to) = (first(page)?, first(page + 1)?);
-        if from > to || to > count {
-            return None;
-        }
-        let mut inside = Vec::new();
-        while let Some(range) = ranges.peek().filter(|r| r.start < to) {
-            let part = range.start.max(from)..range.end.min(to);
-            if !part.is_empty() {
-                inside.push(part.start - from..part.end - from);
-            }
-            if range.end > to {
-                break;
-            }
-            ranges.next();
-        }
-        if !inside.is_empty() {
-            wanted.push(Wanted { page, rows: to - from, ranges: inside });
-        }
-    }
-    Some(wanted)
-}
-
-/// Brings pages of a column chunk into memory.
-struct Fetch<'a> {
-    reader: &'a Reader,
-    chunk: &'a ColumnChunkMetaData,
-    /// Eight hexadecimal digits a page.
-    crcs: Option<&'a str>,
-    locations: &'a [PageLocation],
-    /// Whether the dictionary need not be brought.
-    is_dictionary_known: bool,
-}
-
-impl Fetch<'_> {
-    /// The dictionary page, if there is one and it is not known, and the wanted pages, decompressed one after the other.
-    fn pages(
-        &self,
-        wanted: &[Wanted],
-        damaged: &dyn Fn(String) -> Error,
-    ) -> Result<impl Iterator<Item = Result<parquet::column::page::Page, String>> + use<>, Error> {
-        let (bytes, dictionary) =
-            if wanted.is_empty() { (Bytes::new(), 0) } else { self.bytes(wanted, damaged)? };
-        let failed = |e: ParquetError| damaged(e.to_string());
-        let meta = self.chunk.clone().into_builder();
-        let len = i64::try_from(bytes.len()).unwrap_or(i64::MAX);
-        let first = i64::try_from(dictionary).unwrap_or(i64::MAX);
-        // Pages of zstd are undone here: the reader would make two contexts for each column chunk.
-        let is_zstd = matches!(self.chunk.compression(), Compression::ZSTD(_));
-        let meta = if is_zstd { meta.set_compression(Compression::UNCOMPRESSED) } else { meta };
-        let meta = meta
-            .set_dictionary_page_offset((dictionary > 0).then_some(0))
-            .set_data_page_offset(first)
-            .set_total_compressed_size(len)
-            .build()
-            .map_err(failed)?;
-        let mut pages = SerializedPageReader::new(Arc::new(bytes), &meta, 0, None).map_err(failed)?;
-        let undone = move |page| {
-            if is_zstd {
-                compression::page(page).ok_or("a page cannot be decompressed".to_owned())
-            } else {
-                Ok(page)
-            }
-        };
-        let next = move || pages.get_next_page().map_err(|e| e.to_string()).transpose();
-        Ok(std::iter::from_fn(next).map(move |page| page.and_then(&undone)))
-    }
-
-    /// The bytes of the dictionary page and of the wanted pages, one after the other, each checked; and the
-    /// length of the dictionary page.
-    fn bytes(&self, wanted: &[Wanted], damaged: &dyn Fn(String) -> Error) -> Result<(Bytes, usize), Error> {
-        let bad = || damaged("its page index names bytes outside of it".to_owned());
-        let range = |l: &PageLocation| {
-            Some((u64::try_from(l.offset).ok()?, u64::try_from(l.compressed_page_size).ok()?))
-        };
-        let (start, _) = self.chunk.byte_range();
-        let first = self.locations.first().and_then(range).ok_or_else(bad)?.0;
-        let before = first.checked_sub(start).ok_or_else(bad)?;
-        let dictionary = if self.is_dictionary_known { 0 } else { before };
-        // (place in the file, length, number among the checksums)
-        let mut parts = Vec::with_capacity(wanted.len() + 1);
-        if dictionary > 0 {
-            parts.push((start, dictionary, 0));
-        }
-        for want in wanted {
-            let (at, len) = self.locations.get(want.page).and_then(range).ok_or_else(bad)?;
-            parts.push((at, len, want.page + usize::from(before > 0)));
-        }
-        let mut out = Vec::new();
-        for run in parts.chunk_by(|a, b| a.0 + a.1 == b.0) {
-            let at = run.first().map_or(0, |p| p.0);
-            let len = run.iter().map(|p| p.1).sum();
-            let bytes = read_at(&self.reader.path, &self.reader.file, at, len)?;
-            let mut rest = &bytes[..];
-            for (_, len, number) in run {
-                let (page, more) =
-                    rest.split_at_checked(usize::try_from(*len).map_err(|_| bad())?).ok_or_else(bad)?;
-                rest = more;
-                let crc = self.crcs.map(|crcs| crc_of(crcs, *number));
-                if crc.is_some_and(|crc| crc != Some(crc32c::crc32c(page))) {
-                    return Err(damaged(format!("the checksum of page {number} is wrong")));
-                }
-            }
-            if out.is_empty() && run.len() == parts.len() {
-                return Ok((bytes, usize::try_from(dictionary).map_err(|_| bad())?));
-            }
-            out.extend_from_slice(&bytes);
-        }
-        Ok((out.into(), usize::try_from(dictionary).map_err(|_| bad())?))
-    }
 }
