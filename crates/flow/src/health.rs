@@ -128,7 +128,7 @@ counters! {
     DatagramsHeld = "datagrams_held",
     /// Datagrams of which nothing is in the rows, by reason.
     DatagramsRefused = "datagrams_refused",
-    /// Rows that were decoded and could not be stored, by reason: `disk_full`, `disk_error`.
+    /// Rows that were decoded and could not be stored, or not be read again, by reason: `disk_full`, `disk_error`, `journal_damaged`.
     DiscardedFlows = "discarded_flows",
     /// Octets of those rows, sampling undone.
     DiscardedOctets = "discarded_octets",

@@ -370,9 +370,41 @@ fn what_was_sent_while_the_program_was_stopped_is_known_to_be_missing() {
     assert_eq!(collector.count("records_lost"), 50);
     // Each put at the mean of what was sent before the stop.
     assert_eq!(collector.count("octets_lost_estimate"), 50 * 200);
-    // Killed, nobody knows where it stood: nothing is claimed.
-    collector.sequence += 50;
+    // Killed: where its numbers stood left with its last batch.
+    collector.sequence += 30;
     collector.restart();
     collector.send(NOW + 3_700_000, 1, flow(9));
-    assert_eq!((collector.count("records_lost"), collector.count("restarts")), (50, 0));
+    assert_eq!((collector.count("records_lost"), collector.count("restarts")), (80, 0));
+    // Killed after a single datagram: what was missing before it is not counted again.
+    collector.restart();
+    collector.send(NOW + 3_800_000, 1, flow(10));
+    assert_eq!((collector.count("records_lost"), collector.count("restarts")), (80, 0));
+    // And so it is where nothing was missing.
+    collector.restart();
+    collector.send(NOW + 3_900_000, 1, flow(11));
+    assert_eq!(collector.count("records_lost"), 80);
+    assert_eq!(collector.octets(), [100, 300, 7, 8, 9, 10, 11]);
+}
+
+#[test]
+fn behind_a_datagram_of_unknown_extent_nothing_is_claimed_after_a_kill() {
+    let mut collector = Collector::new();
+    collector.send(NOW, 0, flow_template);
+    collector.send(NOW, 1, flow(100));
+    collector.send(NOW, 1, flow(300));
+    // Of a set without its template nobody knows how many records it holds: not even whether any is missing.
+    collector.send(NOW + 1000, 4, |writer| {
+        writer.begin_data(999).unwrap();
+        writer.record(&[0; 32]).unwrap();
+    });
+    collector.sequence += 50;
+    collector.restart();
+    collector.send(NOW + 60_000, 1, flow(7));
+    assert_eq!(collector.count("records_lost"), 0);
+    collector.sequence += 5;
+    collector.restart();
+    collector.send(NOW + 61_000, 1, flow(8));
+    collector.sequence += 6;
+    collector.send(NOW + 62_000, 1, flow(9));
+    assert_eq!(collector.count("records_lost"), 6, "its numbers are known again from the second datagram on");
 }

@@ -11,6 +11,7 @@
 //! | `u` unknown sampling | | since when, by sampler |
 //! | `n` name | what, number | its versions ([`crate::label`]) |
 //! | `x` exporter | | what was seen of it ([`super::record`]), as JSON |
+//! | `p` position | | where its sequence numbers stand, with each batch ([`super::record::Position`]) |
 
 use super::Key;
 use crate::memory::{Change, Memory};
@@ -38,6 +39,7 @@ pub(super) const SAMPLING: u8 = b's';
 pub(super) const UNKNOWN: u8 = b'u';
 pub(super) const NAME: u8 = b'n';
 pub(super) const RECORD: u8 = b'x';
+pub(super) const POSITION: u8 = b'p';
 
 const fn realm_octet(realm: Realm) -> u8 {
     match realm {

@@ -325,7 +325,7 @@ impl Sessions {
     }
 
     /// Gives the batch its last touch before it leaves: rows are normalised, columns filled up, and what was
-    /// counted since the last batch goes with it. Call once for each batch, also for an empty one at the end.
+    /// counted since the last batch goes with it, and where each exporter's numbers stand now. Call once for each batch, also for an empty one at the end.
     ///
     /// Copies of an exporter's first datagram, of which it is open for a while whether they are duplicates or the
     /// exporter does not number what it sends, are counted.
@@ -339,6 +339,9 @@ impl Sessions {
             if let Some(session) = self.sessions.get_mut(key) {
                 session.is_touched = false;
                 session.counts.hand_over(batch);
+                if self.settings.realm == memory::Realm::Live && session.standing != Standing::Nameless {
+                    session.record_position(batch);
+                }
             }
         }
         self.touched = touched;
@@ -355,7 +358,7 @@ impl Sessions {
         self.count_copies(&all, |_| true, batch);
         for (key, session) in &mut self.sessions {
             if session.standing != Standing::Nameless {
-                session.record(key, true, batch);
+                session.record(key, batch);
             }
         }
     }
@@ -443,7 +446,7 @@ impl Sessions {
                 session.learn(base, batch);
                 session.become_known(shared, batch);
                 if session.record_due {
-                    session.record(&key, false, batch);
+                    session.record(&key, batch);
                 }
                 Ok(problem.0)
             }};

@@ -1,7 +1,7 @@
 //! What a session takes back when the program was started again, and what it learns from options from then on.
 
 use super::late::For;
-use super::memory::{self, Attic, Entry, HELD, NAME, RECORD, Realm, SAMPLING, TEMPLATE, UNKNOWN};
+use super::memory::{self, Attic, Entry, HELD, NAME, POSITION, RECORD, Realm, SAMPLING, TEMPLATE, UNKNOWN};
 use super::options::{self, Record};
 use super::plan::Plan;
 use super::sampling::Learned;
@@ -22,14 +22,18 @@ impl Session {
         shared: &mut Shared,
         batch: &mut Batch,
     ) {
-        for entry in attic.take(&self.prefix) {
+        let entries = attic.take(&self.prefix);
+        // Stores of before 23 November 2026 have it in the record, and only of a program that was stopped in good order.
+        let has_position = entries.iter().any(|entry| entry.kind == POSITION);
+        for entry in entries {
             let known = match entry.kind {
                 TEMPLATE => self.restore_template(&entry.value, key.protocol, shared),
                 SAMPLING => self.restore_sampling(entry),
                 UNKNOWN => late::Unknown::decode(&entry.value).map(|late| self.late = late).is_some(),
                 NAME => self.names.restore(&entry.rest, &entry.value),
                 HELD => self.restore_held(entry, shared, batch),
-                RECORD => self.restore_record(&entry.value, realm),
+                RECORD => self.restore_record(&entry.value, realm == Realm::Live && !has_position),
+                POSITION => self.restore_position(&entry.value, realm),
                 _ => true,
             };
             if !known {

@@ -4,7 +4,7 @@
 use super::Stamp;
 use super::late::For;
 use super::loss::Sent;
-use super::memory::{self, RECORD, Realm};
+use super::memory::{self, POSITION, RECORD, Realm};
 use super::{Key, Session};
 use crate::memory::Memory;
 use crate::{Addr, Batch};
@@ -61,12 +61,15 @@ pub struct Exporter {
     pub restarts: u32,
     /// Sets that wait for their template, and their octets.
     pub awaiting: (usize, usize),
-    /// Where its numbers stood when the program was stopped; `None` while it runs.
+    /// Where its numbers stood when the program was stopped. It is only read: since 23 November 2026 the position is kept
+    /// apart, with each batch.
+    #[serde(skip_serializing)]
     pub stopped: Option<Position>,
 }
 
-/// Where an exporter's stream stood when the program stopped, so that what it sent meanwhile is known to be missing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// Where an exporter's stream stands. It leaves with each batch, so that whatever ends the program, what the exporter sent
+/// from the last batch on that is durable, is known to be missing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct Position {
     /// The sequence number that was expected next.
@@ -79,6 +82,46 @@ pub struct Position {
     pub uptime: Option<u32>,
     /// What it sent lately, to put a value on what is missing: datagrams, records, octets.
     pub sent: (u64, u64, u64),
+}
+
+impl Position {
+    /// As it is remembered: a bit each for what is there and what is so (see below), then the numbers, the highest octet
+    /// first; what is not there is 0. `by_records`: whether the numbers count records.
+    fn encode(&self, by_records: bool) -> [u8; 37] {
+        let bits = u8::from(self.counts_after)
+            | u8::from(by_records) << 1
+            | u8::from(self.export_s.is_some()) << 2
+            | u8::from(self.uptime.is_some()) << 3;
+        let mut bytes = [0; 37];
+        let parts: [&[u8]; 7] = [
+            &[bits],
+            &self.next.to_be_bytes(),
+            &self.export_s.unwrap_or_default().to_be_bytes(),
+            &self.uptime.unwrap_or_default().to_be_bytes(),
+            &self.sent.0.to_be_bytes(),
+            &self.sent.1.to_be_bytes(),
+            &self.sent.2.to_be_bytes(),
+        ];
+        bytes.iter_mut().zip(parts.into_iter().flatten()).for_each(|(slot, octet)| *slot = *octet);
+        bytes
+    }
+
+    /// What was encoded.
+    fn decode(bytes: &[u8]) -> Option<(Self, bool)> {
+        let (bits, rest) = <&[u8; 37]>::try_from(bytes).ok()?.split_first()?;
+        let (shorts, longs) = rest.split_at_checked(12)?;
+        let mut shorts = shorts.as_chunks::<4>().0.iter().map(|octets| u32::from_be_bytes(*octets));
+        let mut longs = longs.as_chunks::<8>().0.iter().map(|octets| u64::from_be_bytes(*octets));
+        let is = |bit: u8| bits & 1 << bit != 0;
+        let position = Self {
+            counts_after: is(0),
+            next: shorts.next()?,
+            export_s: shorts.next().filter(|_| is(2)),
+            uptime: shorts.next().filter(|_| is(3)),
+            sent: (longs.next()?, longs.next()?, longs.next()?),
+        };
+        Some((position, is(1)))
+    }
 }
 
 /// A template that an exporter defined.
@@ -135,6 +178,8 @@ pub(super) struct Watch {
     restarts: u32,
     /// When it was last written.
     recorded: Option<i64>,
+    /// Whether it is remembered where its numbers stand.
+    has_position: bool,
 }
 
 impl Watch {
@@ -172,15 +217,27 @@ impl Watch {
 
 impl Session {
     /// Writes the record.
-    pub(super) fn record(&mut self, key: &Key, stopped: bool, batch: &mut Batch) {
-        let mut exporter = self.describe(key);
-        exporter.stopped = self.position().filter(|_| stopped);
+    pub(super) fn record(&mut self, key: &Key, batch: &mut Batch) {
+        let exporter = self.describe(key);
         self.watch.offset = self.watch.offset.map(|(.., last)| (last, last, last));
         self.watch.recorded = Some(self.watch.last);
         // A struct of numbers and strings cannot fail to be written.
         if let Ok(value) = serde_json::to_vec(&exporter) {
             memory::put(batch, &self.prefix, RECORD, &[], value);
         }
+    }
+
+    /// Has it remembered where its numbers stand, as of this batch; or forgotten where they stood, if that is not known any
+    /// more.
+    pub(super) fn record_position(&mut self, batch: &mut Batch) {
+        let position = self.position();
+        if let Some(position) = &position {
+            let value = position.encode(self.counted() == RECORDS);
+            memory::put(batch, &self.prefix, POSITION, &[], value);
+        } else if self.watch.has_position {
+            memory::forget(batch, &self.prefix, POSITION, &[]);
+        }
+        self.watch.has_position = position.is_some();
     }
 
     fn position(&self) -> Option<Position> {
@@ -191,6 +248,7 @@ impl Session {
     }
 
     fn resume(&mut self, position: Position, by_records: bool) {
+        self.watch.has_position = true;
         self.sequence.resume((position.next, position.counts_after));
         self.unit.resume(by_records);
         self.newest = Stamp { export_s: position.export_s, uptime: position.uptime };
@@ -198,14 +256,23 @@ impl Session {
         self.sent = Sent { datagrams, records, octets };
     }
 
-    /// Takes up where the record ended. What files say is of any time: there nothing is missing in between.
-    pub(super) fn restore_record(&mut self, value: &[u8], realm: Realm) -> bool {
+    /// Goes on from where the numbers stood. What files say is of any time: there nothing is missing in between.
+    pub(super) fn restore_position(&mut self, value: &[u8], realm: Realm) -> bool {
+        let Some((position, by_records)) = Position::decode(value) else { return false };
+        if realm == Realm::Live {
+            self.resume(position, by_records);
+        }
+        true
+    }
+
+    /// Takes up where the record ended; `resumes`: also where the numbers stood, if it says so.
+    pub(super) fn restore_record(&mut self, value: &[u8], resumes: bool) -> bool {
         let Ok(exporter) = serde_json::from_slice::<Exporter>(value) else { return false };
         self.watch.first = Some(exporter.first);
         self.watch.datagrams = exporter.datagrams;
         self.watch.wraps = exporter.wraps;
         self.watch.restarts = exporter.restarts;
-        if let Some(position) = exporter.stopped.filter(|_| realm == Realm::Live) {
+        if let Some(position) = exporter.stopped.filter(|_| resumes) {
             self.resume(position, exporter.counts == RECORDS);
         }
         self.templates.refreshed_as(&exporter.templates);

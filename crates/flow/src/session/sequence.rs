@@ -128,16 +128,18 @@ pub(super) struct Sequence {
 }
 
 impl Sequence {
-    /// Where the stream stands, for a program that stops: the number expected next, and whether numbers stand for
+    /// Where the stream stands, for a program that ends: the number expected next, and whether numbers stand for
     /// what a datagram holds too.
     pub(super) fn position(&self) -> Option<(u32, bool)> {
         let counts_after = self.numbering == Numbering::After;
         self.next.filter(|_| self.moved).map(|next| (next, counts_after))
     }
 
-    /// Takes up where a program stopped: what was sent since then is missing.
+    /// Takes up where a program ended: what was sent since then is missing. Only of an exporter that counts there is such a
+    /// place.
     pub(super) fn resume(&mut self, (next, counts_after): (u32, bool)) {
         self.next = Some(next);
+        self.moved = true;
         self.numbering = if counts_after { Numbering::After } else { Numbering::Open };
     }
 

@@ -3,7 +3,7 @@
 
 use super::Scope;
 use super::late::{Late, Open, is_open};
-use super::stream::Stream;
+use super::stream::{Position, Stream};
 use crate::message::{Content, Definition, Interval, Message, Record, Said, Set, Told, What};
 use crate::row::Row;
 use crate::town::Town;
@@ -36,6 +36,8 @@ pub(crate) struct Memory {
     waiting: Vec<Waiting>,
     /// Rows of which the interval is not known yet.
     open: Open,
+    /// Where its numbers stand.
+    position: Option<Position>,
 }
 
 impl Memory {
@@ -67,7 +69,13 @@ impl Session {
     /// A session that remembers this.
     pub(super) fn new(operator: Operator, mut memory: Memory) -> Self {
         memory.open.forget_last();
-        Self { operator, memory, ..Self::default() }
+        let stream = memory.position.map(Stream::resumed).unwrap_or_default();
+        Self { operator, memory, stream }
+    }
+
+    /// What it remembers now.
+    pub(super) fn remembered(&self) -> Memory {
+        Memory { position: self.stream.position(), ..self.memory.clone() }
     }
 
     /// Reads the sets of a message, up to `cut` if it is cut; returns how many data records it held, if that can

@@ -260,7 +260,7 @@ impl Ledger {
         let mut taken = std::mem::take(&mut self.open);
         taken.counts.retain(|_, value| *value != 0);
         taken.memory.clone_from(&self.memory);
-        taken.memory.extend(self.sessions.iter().map(|(id, session)| (*id, session.memory.clone())));
+        taken.memory.extend(self.sessions.iter().map(|(id, session)| (*id, session.remembered())));
         taken
     }
 

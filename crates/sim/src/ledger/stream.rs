@@ -31,6 +31,15 @@ pub(super) struct Shown {
     pub(super) lost: i64,
 }
 
+/// Where a session's numbers stand: what came until then, whoever ends the collector.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Position {
+    life: u32,
+    newest: u64,
+    newest_start: u64,
+    behind: u64,
+}
+
 /// One session's numbers.
 #[derive(Debug, Default)]
 pub(super) struct Stream {
@@ -47,11 +56,26 @@ pub(super) struct Stream {
     missing: BTreeSet<u64>,
     first_value: Option<u32>,
     has_moved: bool,
+    /// Whether the newest datagram came before the collector died: the step from it shows no way of numbering.
+    is_resumed: bool,
     /// Open copies, and the units in them.
     open: (u32, u32),
 }
 
 impl Stream {
+    /// Where its numbers stand, if its exporter counts and the end of the newest datagram is known.
+    pub(super) fn position(&self) -> Option<Position> {
+        let Self { newest, newest_start, .. } = *self;
+        let (life, behind) = self.life.zip(self.behind).filter(|_| self.has_moved)?;
+        Some(Position { life, newest, newest_start, behind })
+    }
+
+    /// Goes on from there: what is sent in between is missing.
+    pub(super) fn resumed(Position { life, newest, newest_start, behind }: Position) -> Self {
+        let (life, behind) = (Some(life), Some(behind));
+        Self { life, newest, newest_start, behind, has_moved: true, is_resumed: true, ..Self::default() }
+    }
+
     /// Whether it is open what a copy was.
     pub(super) fn is_open(&self) -> bool {
         self.open.0 > 0
@@ -66,7 +90,7 @@ impl Stream {
 
     /// Takes in what the step to this datagram, which holds so many flow records, shows of the way of numbering.
     pub(super) fn show_numbering(&mut self, number: &Number, flows: u64) {
-        let Some(behind) = self.behind else { return };
+        let Some(behind) = self.behind.filter(|_| !self.is_resumed) else { return };
         let looks_other = number.start - self.newest_start == flows;
         if number.start > behind {
             self.is_murky |= looks_other && !self.is_plain;
@@ -83,6 +107,8 @@ impl Stream {
             (shown.duplicates, shown.duplicate_units) = std::mem::take(&mut self.open);
         }
         if self.life != Some(number.life) {
+            // Its first numbers came while nobody listened: what is left may look as if it went on, with a loss.
+            self.is_murky |= self.is_resumed;
             shown.restarts = u32::from(self.life.is_some());
             (self.life, self.behind) = (Some(number.life), None);
             self.arrived.clear();
@@ -119,6 +145,7 @@ impl Stream {
             let was_missing = self.missing.remove(&number.order);
             return if was_missing { extent.unwrap_or(0).into() } else { 0 };
         }
+        self.is_resumed = false;
         self.newest = number.order;
         self.newest_start = number.start;
         self.behind = extent.map(|extent| number.start + u64::from(extent));

@@ -7,12 +7,18 @@
 use super::account::Origin;
 use super::frame::Frame;
 use super::header::{Format, Header, MARK, Version, file_header};
+use super::maker::Maker;
 use super::summary::Summary;
 use crate::Error;
 use bytes::Bytes;
 use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use weir_flow::Batch;
+use weir_flow::health::{self, Counter};
+
+/// Why rows are discarded whose frame is damaged.
+const DAMAGED: &str = "journal_damaged";
 
 /// Damage that was found and passed over.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,8 +76,12 @@ pub(super) fn scan(path: &Path, bytes: &Bytes) -> Contents {
                 contents.good = at as u64;
             }
             Err(how) => match next_frame(bytes, at + 1, format.version) {
+                // Its last frame may be one that a loss of power left half written, and was never durable; of any other the
+                // rows were there once.
                 Some(next) => {
+                    let left = without_rows(bytes, at, &format).filter(|(_, end)| *end <= next);
                     contents.report(path, at..next, how);
+                    contents.frames.extend(left.map(|(frame, _)| frame));
                     at = next;
                 }
                 None => {
@@ -131,6 +141,39 @@ fn frame_at(bytes: &Bytes, at: usize, format: &Format) -> Result<(Frame, usize),
         }
     };
     Ok((frame.map_err(|how| format!("frame {sequence} cannot be read: {how}"))?, end))
+}
+
+/// What is left of a frame whose rows are damaged and whose summary is not, and where it ends: everything but the rows, which
+/// are counted as discarded. So what was decoded is still the sum of what is stored and what is not.
+fn without_rows(bytes: &Bytes, at: usize, format: &Format) -> Option<(Frame, usize)> {
+    let header = Header::parse(bytes.get(at..)?, format.version).filter(|h| h.schema == format.schema)?;
+    if format.version == Version::V2 {
+        return None;
+    }
+    let start = at + format.version.header_bytes();
+    let end = start.checked_add(header.bytes).filter(|end| *end <= bytes.len())?;
+    let summary = bytes.slice(start..start.checked_add(header.summary_bytes)?);
+    let summary =
+        header.vouches_for_summary(&summary).then(|| Summary::parse(summary, Origin::File))?.ok()?;
+    let mut batch = Batch::new();
+    batch.health = summary.health();
+    let discarded: Vec<health::Row> = batch.health.iter().filter_map(discarded).collect();
+    batch.health.extend(discarded);
+    batch.memory = summary.memory();
+    batch.counters = summary.counters();
+    batch.rescales = summary.rescales();
+    Some((Maker::new().frame(header.sequence, &batch).ok()?, end))
+}
+
+/// The count of what is discarded of what was decoded, if it is one that rows add up to.
+fn discarded(row: &health::Row) -> Option<health::Row> {
+    let counter = match row.counter() {
+        (Some(Counter::Flows), None) => Counter::DiscardedFlows,
+        (Some(Counter::Octets), None) => Counter::DiscardedOctets,
+        (Some(Counter::Packets), None) => Counter::DiscardedPackets,
+        _ => return None,
+    };
+    Some(health::Row { what: format!("{}:{DAMAGED}", counter.name()).into(), ..row.clone() })
 }
 
 /// Where the next whole frame begins, from here on.

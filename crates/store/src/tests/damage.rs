@@ -154,6 +154,49 @@ fn a_journal_cut_at_any_byte_has_what_was_whole() {
 }
 
 #[test]
+fn rows_that_a_damaged_journal_costs_are_counted_as_discarded() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("store");
+    let mut all = batches(5);
+    for (i, batch) in (1..).zip(&mut all) {
+        let row = batch.health[0].clone();
+        for (what, value) in [("flows", 1), ("octets", i), ("packets", 1)] {
+            batch.health.push(weir_flow::health::Row { what: what.into(), value, ..row.clone() });
+        }
+        let key = format!("key {i}").into_bytes().into();
+        batch.memory.push(Change::Put { key, value: Box::from(&b"value"[..]) });
+    }
+    let (mut writer, _) = Writer::open_on(immortal(&path), SMALL).unwrap();
+    let journal = path.join("journal/00000001.wal");
+    let mut ends = Vec::new();
+    for batch in &all {
+        writer.append(batch, NOON).unwrap();
+        ends.push(usize::try_from(fs::metadata(&journal).unwrap().len()).unwrap());
+    }
+    drop(writer);
+    // In the last octet of the rows of the third.
+    let mut bytes = fs::read(&journal).unwrap();
+    bytes[ends[2] - 1] ^= 16;
+    fs::write(&journal, &bytes).unwrap();
+    let (mut writer, recovery) = Writer::open_on(immortal(&path), SMALL).unwrap();
+    assert_eq!((recovery.frames, recovery.rows, recovery.damage.len()), (5, 4, 1));
+    assert_eq!(writer.memory().len(), 5, "what it remembered is whole");
+    writer.seal(NOON).unwrap();
+    writer.close(NOON).unwrap();
+    let left: Vec<Batch> = all[..2].iter().chain(&all[3..]).cloned().collect();
+    assert_eq!(rows(&path), sample::sorted(&left));
+    let sums = sums(&path);
+    let is = |what: &str| sums.get(what).copied().unwrap_or_default();
+    assert_eq!([is("flows"), is("octets"), is("packets"), is("records")], [5, 15, 5, 5], "{sums:?}");
+    let discarded =
+        ["flows", "octets", "packets"].map(|what| is(&format!("discarded_{what}:journal_damaged")));
+    assert_eq!(discarded, [1, 3, 1], "{sums:?}");
+    assert_eq!(is("decoded"), 15 - 3);
+    assert!(path.join("journal/00000001.wal.damaged").exists());
+    assert_eq!(verify(&path).unwrap().problems.len(), 0);
+}
+
+#[test]
 fn what_sessions_remembered_is_put_aside_if_it_cannot_be_read() {
     let folder = TempDir::new().unwrap();
     let path = folder.path();

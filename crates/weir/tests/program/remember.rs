@@ -63,6 +63,14 @@ fn killed_or_stopped_nothing_is_forgotten_and_nothing_counted_twice() {
     let usage = usage_when(&place, "what came after the stop", |u| *out(u) == 151_100);
     assert_eq!(usage["completeness"]["records_lost"], 50);
     assert_eq!(usage["balance"]["difference"], 0);
+    daemon.kill();
+
+    // And 30 more, however it ended.
+    let daemon = Daemon::start(&place);
+    send(&daemon, 85, &[data(10)]);
+    let usage = usage_when(&place, "what came after the kill", |u| *out(u) == 152_100);
+    assert_eq!(usage["completeness"]["records_lost"], 80);
+    assert_eq!(usage["balance"]["difference"], 0);
     daemon.stop();
     let sealed: Value = serde_json::from_str(&place.done("usage -o json")).unwrap();
     assert_eq!((out(&sealed), &sealed["balance"]), (out(&usage), &usage["balance"]));
