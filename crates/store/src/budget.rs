@@ -124,6 +124,12 @@ fn limit(root: &Path, budget: Option<u64>, used: u64) -> u64 {
     }
 }
 
+/// What a store of this space needs, with room for what comes before the next look. What is journaled will be sealed, beside
+/// what it was journaled as.
+fn wanted(space: Space, limit: u64) -> u64 {
+    space.total().saturating_add(limit / 20).saturating_add(space.journal / 2)
+}
+
 fn forecast(files: &Files, space: Space, limit: u64) -> Forecast {
     let segments: Vec<Came> = files.segments.iter().map(Came::segment).collect();
     let segments_per_day = pace(&segments);
@@ -232,11 +238,13 @@ impl Writer {
         let aged = self.retire(retention, now_ms)?;
         self.retired.add(aged);
         let Some(bytes) = self.budget.bytes else { return Ok(()) };
+        if self.is_too_much(bytes) {
+            // Copies of what is stored elsewhere go before anything that is stored once.
+            self.bury_all();
+        }
         let space = self.space();
         let limit = limit(self.disk.root(), Some(bytes), space.total());
-        // What is journaled will be sealed, beside what it was journaled as.
-        let low = (limit / 20).saturating_add(space.journal / 2);
-        let wanted = space.total().saturating_add(low);
+        let wanted = wanted(space, limit);
         self.over_budget = None;
         if wanted > limit {
             let enough = (wanted - limit).saturating_add(limit / 50);
@@ -247,6 +255,13 @@ impl Writer {
             }
         }
         Ok(())
+    }
+
+    /// Whether the store needs more than so much, as far as the disk has that.
+    fn is_too_much(&self, bytes: u64) -> bool {
+        let space = self.space();
+        let limit = limit(self.disk.root(), Some(bytes), space.total());
+        wanted(space, limit) > limit
     }
 
     /// Gives up the oldest segments, until so many bytes are.

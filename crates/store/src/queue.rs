@@ -169,6 +169,11 @@ impl Writer {
         }
     }
 
+    /// Removes them at once: the room is needed. Who reads one has it open.
+    pub(crate) fn bury_all(&mut self) {
+        self.bury(i64::MAX);
+    }
+
     /// Puts the journal's file in the queue; the next batch begins a new one.
     pub(crate) fn rotate(&mut self, now_ms: i64) {
         let Some(mut full) = self.journal.take() else { return };

@@ -62,6 +62,31 @@ fn the_oldest_detail_goes_first_and_the_budget_is_never_passed() {
 }
 
 #[test]
+fn copies_go_before_what_is_stored_once() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path();
+    let (mut writer, _) = Writer::open_on(immortal(path).single_threaded(), SMALL).unwrap();
+    let all: Vec<Batch> = (1..=40).map(|i| sample::tiny(i, NOON + i as i64)).collect();
+    for batch in &all {
+        writer.append(batch, NOON).unwrap();
+        writer.seal(NOON).unwrap();
+    }
+    // An hour later they are put together: what they were put together from stays for a minute.
+    let now = NOON + 2 * HOUR;
+    for _ in 0..100 {
+        writer.tick(now).unwrap();
+    }
+    let (live, all_bytes) = (Snapshot::open(path).unwrap().forecast(None).space.total(), bytes(path));
+    assert!(all_bytes > 2 * live, "{live} of {all_bytes}");
+    // Room for everything once, and for some of the copies.
+    writer.set_budget(Budget { bytes: Some(live * 3 / 2), ..Budget::default() });
+    writer.tick(now).unwrap();
+    assert_eq!(rows(path), sample::sorted(&all));
+    assert_eq!(writer.retired().rows, 0);
+    assert!(bytes(path) <= live * 3 / 2, "{} of {live}", bytes(path));
+}
+
+#[test]
 fn what_is_too_old_goes_by_its_age() {
     let folder = TempDir::new().unwrap();
     let path = folder.path();

@@ -120,7 +120,7 @@ impl Which {
         Ok(if self.reads_files() {
             said(&self.batches(config)?)
         } else if weir_store::exists(&config.store) {
-            Labels::new(&snapshot(config, Some(&(0..0)))?.memory()?)
+            told_to(&snapshot(config, Some(&(0..0)))?)?
         } else {
             none
         })
@@ -203,8 +203,24 @@ impl Source {
     pub(super) fn labels(&self) -> Outcome<Labels> {
         Ok(match self {
             Self::Files(batches) => said(batches),
-            Self::Store(snapshot) => Labels::new(&snapshot.memory()?),
+            Self::Store(snapshot) => told_to(snapshot)?,
         })
+    }
+}
+
+/// The names that exporters said to a store. Without them a question has its answer, too: where they cannot be read, that is
+/// said, and there are none.
+fn told_to(snapshot: &Snapshot) -> Outcome<Labels> {
+    match snapshot.memory() {
+        Ok(memory) => Ok(Labels::new(&memory)),
+        Err(error) if error.is_damaged() => {
+            eprintln!(
+                "weir: {error}; names of interfaces that exporters said are not shown until they say them again. The next \
+                 start of weir run puts the file aside"
+            );
+            Ok(Labels::default())
+        }
+        Err(error) => Err(error.into()),
     }
 }
 

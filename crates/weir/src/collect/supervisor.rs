@@ -232,7 +232,7 @@ impl<'scope, 'env> Supervisor<'scope, 'env> {
                 Err(failure) => return Err(failure),
             }
         }
-        say_what_stays(&before, &config);
+        keep_what_stays(&before, &mut config);
         let config = Arc::new(config);
         self.share.publish(Arc::clone(&config));
         for running in &self.running {
@@ -272,29 +272,29 @@ impl<'scope, 'env> Supervisor<'scope, 'env> {
     }
 }
 
-/// What of the new configuration has to wait for a restart.
-fn say_what_stays(before: &Config, after: &Config) {
+/// What of the new configuration has to wait for a restart stays in it as it is, for everything that goes by the
+/// configuration (quotas, schedules, roll-ups) must mean what runs; and it is said.
+fn keep_what_stays(running: &Config, config: &mut Config) {
     let mut changed = Vec::new();
-    if before.store != after.store {
-        changed.push("path of [store]".to_owned());
-    }
-    if before.memory != after.memory {
-        changed.push("memory of [limits]".to_owned());
-    }
-    if before.web != after.web {
-        changed.push("[web]".to_owned());
-    }
-    if before.sql != after.sql {
-        changed.push("[sql]".to_owned());
-    }
-    if before.relays != after.relays {
-        changed.push("[[relay]]".to_owned());
-    }
-    for listen in &after.listen {
-        let known = before.listen.iter().find(|known| known.is_same(listen));
-        if known.is_some_and(|known| (known.workers, &known.cpus) != (listen.workers, &listen.cpus)) {
-            changed.push(format!("workers and cpus of {listen}"));
+    let mut keep = |differs: bool, what: &str| {
+        if differs {
+            changed.push(what.to_owned());
         }
+    };
+    keep(std::mem::replace(&mut config.store, running.store.clone()) != running.store, "path of [store]");
+    keep(std::mem::replace(&mut config.memory, running.memory) != running.memory, "memory of [limits]");
+    keep(std::mem::replace(&mut config.web, running.web) != running.web, "[web]");
+    keep(std::mem::replace(&mut config.sql, running.sql.clone()) != running.sql, "[sql]");
+    keep(std::mem::replace(&mut config.relays, running.relays.clone()) != running.relays, "[[relay]]");
+    for listen in &mut config.listen {
+        let known = running.listen.iter().find(|known| known.is_same(listen));
+        let Some(known) =
+            known.filter(|known| (known.workers, &known.cpus) != (listen.workers, &listen.cpus))
+        else {
+            continue;
+        };
+        changed.push(format!("workers and cpus of {listen}"));
+        listen.clone_from(known);
     }
     for what in changed {
         tracing::warn!("{what}: changed in the configuration, and takes a restart to hold");

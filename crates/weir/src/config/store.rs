@@ -15,6 +15,10 @@ impl Reader {
         }
         if let Some((text, place)) = self.string(table, "disk") {
             match bytes(text).filter(|bytes| *bytes > 0) {
+                // "200" would be octets, and everything stored be given up at once.
+                Some(_) if !text.contains(|c: char| c.is_ascii_alphabetic()) => {
+                    self.note(place, format!("\"{text}\" has no unit"), "write for example \"200 GB\"");
+                }
                 Some(bytes) => config.budget.bytes = Some(bytes),
                 None => self.note(
                     place,
@@ -42,7 +46,7 @@ pub(super) fn write(config: &Config, out: &mut String) -> std::fmt::Result {
     writeln!(out, "[store]\npath = {}", super::dump::quote(&config.store.to_string_lossy()))?;
     let Budget { bytes, flows_ms, accounts_ms } = config.budget;
     if let Some(disk) = bytes {
-        writeln!(out, "disk = \"{disk}\"")?;
+        writeln!(out, "disk = \"{disk} B\"")?;
     }
     for (key, age) in [("flows", flows_ms), ("accounts", accounts_ms)] {
         if let Some(ms) = age {

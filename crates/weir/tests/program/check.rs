@@ -13,6 +13,7 @@ const WRONG: &[(&str, &[Mistake])] = &[
     ("[stor]\npath = \"x\"\n", &[(1, "unknown key \"stor\"", "did you mean \"store\"?")]),
     ("[store]\npath = 5\n", &[(2, "path is no text", "write path = \"…\" in quotes")]),
     ("[store]\ndisk = \"much\"\n", &[(2, "\"much\" is no amount of disk", "write for example \"200 GB\"")]),
+    ("[store]\ndisk = \"200\"\n", &[(2, "\"200\" has no unit", "write for example \"200 GB\"")]),
     ("# one\n[store\n", &[(2, "unclosed table", "https://toml.io")]),
     ("[store]\npath = \"x\"\npath = \"y\"\n", &[(3, "duplicate key", "https://toml.io")]),
     ("[[listen]]\nudp = \"2055\"\n", &[(2, "\"2055\" is no address and port", "\"[::]:2055\"")]),
@@ -149,7 +150,7 @@ fn the_dump_says_everything_and_is_read_back() {
     let dump = place.done("check --dump");
     for said in [
         "path = 'a \"store\"'",
-        "disk = \"1649267441664\"",
+        "disk = \"1649267441664 B\"",
         "udp = \"[::]:2055\"",
         "udp = \"0.0.0.0:6343\"",
         "sampling = 100",

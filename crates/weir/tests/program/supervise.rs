@@ -115,6 +115,34 @@ fn a_reload_changes_the_budget_and_says_what_takes_a_restart() {
     assert_eq!(log.matches("the store goes by the budget").count(), 1, "{log}");
 }
 
+/// What takes a restart stays as it runs, for everything that goes by the configuration; put back, nothing is changed.
+#[test]
+fn a_reload_goes_on_with_the_store_that_is_open() {
+    let to = free_port();
+    let place = Place::new();
+    let tenant = "[[tenant]]\nname = \"a\"\nnetworks = [\"192.168.31.0/24\"]\n";
+    let configuration = |store: &str| {
+        let text = format!("[store]\npath = \"{store}\"\n\n[[listen]]\nudp = \"{to}\"\n\n{tenant}");
+        place.write("weir.toml", text);
+    };
+    configuration("store");
+    let daemon = Daemon::start_as_configured(&place, "listening on udp");
+    let read = |count| move |log: &str| log.matches("the configuration was read again").count() == count;
+    let until_read = |count| until("a reload", || read(count)(&daemon.log()));
+    configuration("elsewhere");
+    daemon.signal("HUP");
+    until_read(1);
+    sender(to).send(&netflow::v5(0, &[flow(1, 1000)])).unwrap();
+    configuration("store");
+    usage_when(&place, "the datagram", |usage| received(usage) == 1);
+    daemon.signal("HUP");
+    until_read(2);
+    let log = daemon.stop();
+    let said = "path of [store]: changed in the configuration, and takes a restart to hold";
+    assert_eq!(log.matches(said).count(), 1, "{log}");
+    assert!(!place.path("elsewhere").exists(), "nothing looks for anything there");
+}
+
 /// Whatever was sent before the signal is stored, or the kernel dropped it; and nobody else.
 #[test]
 fn a_stop_under_load_loses_nothing() {
