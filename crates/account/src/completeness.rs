@@ -12,6 +12,8 @@ use weir_flow::health::{Counter, Row};
 
 /// An hour, as hours without data are told.
 const HOUR_MS: i64 = 3_600_000;
+/// An exporter that was not heard for so long, while others were, is told.
+const ABSENT_MS: i64 = 24 * HOUR_MS;
 
 /// How complete, in hundredths of a percent, never rounded up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -69,6 +71,10 @@ pub struct Counts {
     pub octets_not_sent: u64,
     /// Datagrams dropped by the kernel because the socket's queue was full.
     pub socket_drops: u64,
+    /// Flows that were decoded and could not be stored, or not be read again.
+    pub discarded_flows: u64,
+    /// Octets of those.
+    pub discarded_octets: u64,
     /// Octets that stand for sampled ones.
     pub sampled_octets: u64,
     /// Records whose sampling interval is unknown.
@@ -110,6 +116,7 @@ impl Counts {
             self.records_not_sent,
             self.octets_not_sent,
             self.socket_drops,
+            self.discarded_flows,
             self.sequence_gaps,
             self.saturated,
         ]
@@ -129,7 +136,7 @@ pub struct Source {
     pub counts: Counts,
 }
 
-/// A stretch of whole hours without any datagram, or record of an archive.
+/// A stretch of whole hours without any datagram, or record of an archive: of anybody, or of an exporter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Silence {
     /// Start of the first silent hour, ms since 1970.
@@ -148,11 +155,16 @@ pub struct Completeness {
     /// Counters that have reasons, by `counter:reason`, and those this version does not know. Zeros are left
     /// out; negative values are rows of the kind that take back.
     pub reasons: Vec<(String, i64)>,
-    /// The octets that arrived of those estimated to have been sent, or that exporters say they could not send.
+    /// The octets that are in the accounts of those estimated to have been sent, or that exporters say they could not send.
     /// `None` if nothing was, or nothing is known of the span or of a part of it. Below 100.00 % whenever anything is missing.
     pub percent: Option<Percent>,
     /// Whole hours in which nothing was heard; `None` if nobody asked.
     pub silences: Option<Vec<Silence>>,
+    /// How many hours were looked at for that.
+    pub hours: u64,
+    /// A day or more in which an exporter was not heard that was heard in the span, and others were: in the order of their
+    /// addresses and of time. Shorter ones are not told: some exporters send nothing where there is no traffic.
+    pub absences: Vec<(Addr, Silence)>,
     /// Accounts and counts of before this, ms since 1970, were given up, and the span begins before it: then nobody knows
     /// how complete it is, and there is no percentage.
     pub given_up_before: Option<i64>,
@@ -166,7 +178,11 @@ pub struct Builder {
     reasons: BTreeMap<String, i64>,
     /// Hours since 1970 in which anything was heard.
     hours: BTreeSet<i64>,
+    /// The same of each exporter.
+    hours_of: BTreeMap<Addr, Hours>,
     silences: Option<Vec<Silence>>,
+    asked: u64,
+    absences: Vec<(Addr, Silence)>,
     given_up_before: Option<i64>,
 }
 
@@ -191,7 +207,9 @@ impl Builder {
         }
         let Some(counter) = counter else { return Ok(()) };
         if row.is_heard() {
-            self.hours.insert(row.bin.div_euclid(HOUR_MS));
+            let hour = row.bin.div_euclid(HOUR_MS);
+            self.hours.insert(hour);
+            self.hours_of.entry(row.exporter).or_default().insert(hour);
         }
         self.total.add(counter, row.value)?;
         self.sources.entry((row.exporter, row.domain)).or_default().add(counter, row.value)
@@ -204,25 +222,19 @@ impl Builder {
         self
     }
 
-    /// Looks for whole hours (UTC) within `[from_ms, to_ms)` without any datagram. Call after all rows were
-    /// added, with an end that is not in the future.
+    /// Looks for whole hours (UTC) within `[from_ms, to_ms)` without any datagram, and for days without any of an exporter.
+    /// Call after all rows were added, with an end that is not in the future.
     #[must_use]
     pub fn with_silences(mut self, from_ms: i64, to_ms: i64) -> Self {
         let first = from_ms.saturating_add(HOUR_MS.saturating_sub(1)).div_euclid(HOUR_MS);
         let end = to_ms.div_euclid(HOUR_MS);
-        let mut silences: Vec<Silence> = Vec::new();
-        let mut quiet_from = first;
-        // Each hour with data ends a silence; the end of the span the last.
-        let busy = self.hours.range(first.min(end)..end).copied().chain([end]);
-        for hour in busy {
-            if quiet_from < hour {
-                silences.push(Silence {
-                    from_ms: quiet_from.saturating_mul(HOUR_MS),
-                    to_ms: hour.saturating_mul(HOUR_MS),
-                });
-            }
-            quiet_from = hour.saturating_add(1);
+        let silences = silences(self.hours.range(first.min(end)..end).copied(), first, end);
+        for (exporter, hours) in &self.hours_of {
+            let heard = hours.iter().filter(|hour| (first..end).contains(hour));
+            let long = silences_of(heard, first, end).filter(|one| !silences.contains(one));
+            self.absences.extend(long.map(|one| (*exporter, one)));
         }
+        self.asked = u64::try_from(end.saturating_sub(first)).unwrap_or_default();
         self.silences = Some(silences);
         self
     }
@@ -231,7 +243,8 @@ impl Builder {
     #[must_use]
     pub fn finish(self, octets: u64) -> Completeness {
         let total = self.total.counts();
-        let is_missing_any = total.is_missing_any() || self.silences.as_ref().is_some_and(|s| !s.is_empty());
+        let is_silent = self.silences.as_ref().is_some_and(|s| !s.is_empty()) || !self.absences.is_empty();
+        let is_missing_any = total.is_missing_any() || is_silent;
         let sources = self
             .sources
             .iter()
@@ -247,17 +260,72 @@ impl Builder {
             reasons: self.reasons.into_iter().filter(|(_, value)| *value != 0).collect(),
             percent: percent(octets, &total, is_missing_any).filter(|_| self.given_up_before.is_none()),
             silences: self.silences,
+            hours: self.asked,
+            absences: self.absences,
             given_up_before: self.given_up_before,
         }
     }
 }
 
-/// The octets that arrived of those estimated to have been there.
+impl Completeness {
+    /// How many whole hours are without any datagram.
+    #[must_use]
+    pub fn silent_hours(&self) -> u64 {
+        let hours = |one: &Silence| one.to_ms.saturating_sub(one.from_ms).div_euclid(HOUR_MS);
+        let sum = self.silences.iter().flatten().map(hours).fold(0, i64::saturating_add);
+        u64::try_from(sum).unwrap_or_default()
+    }
+}
+
+/// Hours since 1970, each once: 64 of them in a word.
+#[derive(Clone, Debug, Default)]
+struct Hours(BTreeMap<i64, u64>);
+
+impl Hours {
+    fn insert(&mut self, hour: i64) {
+        *self.0.entry(hour.div_euclid(64)).or_default() |= 1 << hour.rem_euclid(64);
+    }
+
+    /// Rising.
+    fn iter(&self) -> impl Iterator<Item = i64> + '_ {
+        self.0.iter().flat_map(|(at, word)| {
+            (0..64)
+                .filter(move |bit| word & 1 << bit != 0)
+                .map(move |bit| at.saturating_mul(64).saturating_add(bit))
+        })
+    }
+}
+
+/// The stretches of whole hours of `first..end` between those that are busy, which rise.
+fn silences(busy: impl Iterator<Item = i64>, first: i64, end: i64) -> Vec<Silence> {
+    let mut silences: Vec<Silence> = Vec::new();
+    let mut quiet_from = first;
+    // Each hour with data ends a silence; the end of the span the last.
+    for hour in busy.chain([end]) {
+        if quiet_from < hour {
+            silences.push(Silence {
+                from_ms: quiet_from.saturating_mul(HOUR_MS),
+                to_ms: hour.saturating_mul(HOUR_MS),
+            });
+        }
+        quiet_from = hour.saturating_add(1);
+    }
+    silences
+}
+
+/// Those of an exporter that are a day or more.
+fn silences_of(busy: impl Iterator<Item = i64>, first: i64, end: i64) -> impl Iterator<Item = Silence> {
+    let is_long = |one: &Silence| one.to_ms.saturating_sub(one.from_ms) >= ABSENT_MS;
+    silences(busy, first, end).into_iter().filter(is_long)
+}
+
+/// The octets that were counted of those estimated to have been there.
 fn percent(octets: u64, total: &Counts, is_missing_any: bool) -> Option<Percent> {
-    let arrived = u128::from(octets);
     let missing = u128::from(total.octets_lost_estimate).saturating_add(total.octets_not_sent.into());
-    let sent = arrived.saturating_add(missing);
-    let percent = match Percent::of(arrived, sent) {
+    let sent = u128::from(octets).saturating_add(missing);
+    // What was decoded and is not stored is in no account.
+    let counted = u128::from(octets).saturating_sub(total.discarded_octets.into());
+    let percent = match Percent::of(counted, sent) {
         Some(percent) => percent,
         // Exporters that spoke of no traffic at all spoke completely.
         None if total.datagrams_received > 0 => Percent { hundredths: 10_000 },
@@ -293,6 +361,8 @@ impl Signed {
             records_not_sent: of(Counter::NotSentRecords),
             octets_not_sent: of(Counter::NotSentOctets),
             socket_drops: of(Counter::SocketDrops),
+            discarded_flows: of(Counter::DiscardedFlows),
+            discarded_octets: of(Counter::DiscardedOctets),
             sampled_octets: of(Counter::SampledOctets),
             unknown_sampling_records: of(Counter::UnknownSamplingRecords),
             sequence_gaps: of(Counter::SequenceGaps),
@@ -424,10 +494,46 @@ mod tests {
         // From half past midnight, so the first whole hour is 1.
         let found = builder.clone().with_silences(HOUR_MS / 2, 9 * HOUR_MS).finish(5);
         let hours: Vec<_> =
-            found.silences.unwrap().iter().map(|s| (s.from_ms / HOUR_MS, s.to_ms / HOUR_MS)).collect();
+            found.silences.iter().flatten().map(|s| (s.from_ms / HOUR_MS, s.to_ms / HOUR_MS)).collect();
         assert_eq!(hours, [(1, 2), (4, 6), (7, 9)]);
         assert_eq!(found.percent.map(|p| p.to_string()).as_deref(), Some("99.99 %"));
         assert_eq!(builder.clone().with_silences(2 * HOUR_MS, 4 * HOUR_MS).finish(5).silences, Some(vec![]));
+        assert_eq!((found.hours, found.silent_hours()), (8, 5));
         assert_eq!(builder.with_silences(HOUR_MS, HOUR_MS).finish(5).silences, Some(vec![]));
+    }
+
+    #[test]
+    fn an_exporter_that_is_silent_for_a_day_is_told_and_one_of_a_night_is_not() {
+        let mut builder = Completeness::builder();
+        let heard = |exporter, hour: i64| Row { bin: hour * HOUR_MS, ..row(exporter, "datagrams", 1) };
+        for hour in 0..100 {
+            builder.add(&heard(A, hour)).unwrap();
+        }
+        // Every evening, and at last for two days not at all.
+        for hour in [3, 20, 43, 51] {
+            builder.add(&heard(B, hour)).unwrap();
+        }
+        let found = builder.clone().with_silences(0, 100 * HOUR_MS).finish(5);
+        assert_eq!(found.silences, Some(vec![]));
+        let absent: Vec<_> =
+            found.absences.iter().map(|(a, s)| (*a, s.from_ms / HOUR_MS, s.to_ms / HOUR_MS)).collect();
+        assert_eq!(absent, [(B, 52, 100)]);
+        assert_eq!(found.percent.map(Percent::hundredths), Some(9_999));
+        assert_eq!(builder.with_silences(0, 60 * HOUR_MS).finish(5).absences, []);
+    }
+
+    #[test]
+    fn what_could_not_be_stored_is_not_complete() {
+        let rows = [
+            row(A, "datagrams", 1),
+            row(A, "discarded_flows:disk_full", 3),
+            row(A, "discarded_octets:disk_full", 250),
+        ];
+        let found = finish(&rows, 1_000);
+        assert_eq!((found.total.discarded_flows, found.total.discarded_octets), (3, 250));
+        assert_eq!(found.percent.map(|p| p.to_string()).as_deref(), Some("75.00 %"));
+        // Of no octets.
+        let found = finish(&rows[..2], 1_000);
+        assert_eq!(found.percent.map(Percent::hundredths), Some(9_999));
     }
 }

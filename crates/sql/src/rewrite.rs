@@ -3,11 +3,15 @@
 //! * Beside an address, text is an address: `src_addr = '10.0.0.1'`, `host IN ('10.0.0.1', '2001:db8::1')`, `src_mac =
 //!   '02:…'`. The text becomes `addr('…')`, which is computed once, and statistics exclude by it.
 //! * An address used as text is text: `src_addr LIKE '10.%'`, `src_addr::text`, `src_addr || ':'`.
+//! * Integers without a sign are added, subtracted and multiplied as PostgreSQL's integers are, which have one: the engine's own
+//!   differences begin anew at the top, and 53 - 60325 would be 5264. Those of 64 bits become decimal numbers, which hold
+//!   whatever comes of them.
 //! * An integer by an integer is an integer, as in PostgreSQL. What else is divided, as a sum, is divided in double
 //!   precision: the engine's own division of decimal numbers keeps four places, and a small share would be 0.
 
 use crate::column::{ADDR, MAC};
 use crate::function::{self, is_text};
+use crate::sum;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, ScalarValue};
@@ -74,6 +78,9 @@ impl ExprPlanner for Rewrite {
             BinaryOperator::GtEq => Operator::GtEq,
             BinaryOperator::StringConcat => return Ok(self.joined(expr, schema)),
             BinaryOperator::Divide => return Ok(divided(expr, schema)),
+            BinaryOperator::Plus => return Ok(reckoned(expr, Operator::Plus, schema)),
+            BinaryOperator::Minus => return Ok(reckoned(expr, Operator::Minus, schema)),
+            BinaryOperator::Multiply => return Ok(reckoned(expr, Operator::Multiply, schema)),
             _ => return Ok(PlannerResult::Original(expr)),
         };
         Ok(match beside(&expr.left, &expr.right, schema) {
@@ -113,6 +120,25 @@ fn divided(expr: RawBinaryExpr, schema: &DFSchema) -> PlannerResult<RawBinaryExp
     };
     let (left, right) = (cast(expr.left, as_both.clone()), cast(expr.right, as_both));
     PlannerResult::Planned(binary(left, Operator::Divide, right))
+}
+
+/// Integers, of which one has no sign.
+fn reckoned(expr: RawBinaryExpr, op: Operator, schema: &DFSchema) -> PlannerResult<RawBinaryExpr> {
+    let (Ok(left), Ok(right)) = (expr.left.get_type(schema), expr.right.get_type(schema)) else {
+        return PlannerResult::Original(expr);
+    };
+    let has_no_sign = left.is_unsigned_integer() || right.is_unsigned_integer();
+    if !(left.is_integer() && right.is_integer() && has_no_sign) {
+        return PlannerResult::Original(expr);
+    }
+    let is_long = |data_type: &DataType| *data_type == DataType::UInt64;
+    let is_product = |a: &DataType, b: &DataType| {
+        op == Operator::Multiply && *a == DataType::UInt32 && *b == DataType::UInt32
+    };
+    let is_wide = is_long(&left) || is_long(&right) || is_product(&left, &right);
+    let as_both = if is_wide { sum::WIDE } else { DataType::Int64 };
+    let (left, right) = (cast(expr.left, as_both.clone()), cast(expr.right, as_both));
+    PlannerResult::Planned(binary(left, op, right))
 }
 
 /// A number that is written out and has no sign.

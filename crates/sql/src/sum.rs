@@ -12,7 +12,7 @@ use datafusion::logical_expr::{
 use std::sync::Arc;
 
 /// 20 digits hold any 64-bit number, and sums of them have 30.
-const WIDE: DataType = DataType::Decimal128(20, 0);
+pub(crate) const WIDE: DataType = DataType::Decimal128(20, 0);
 
 /// The function, in place of the engine's.
 pub(crate) fn exact() -> Arc<AggregateUDF> {

@@ -6,6 +6,9 @@ use weir_account::Zone;
 use weir_account::completeness::{Completeness, Counts};
 use weir_account::statement::Unit;
 
+/// So many times without data are listed, of everybody and of single exporters; of the others, how many.
+const STRETCHES_MAX: usize = 5;
+
 /// The completeness as JSON: the contract's fields first.
 pub(crate) fn document(completeness: &Completeness, zone: &Zone) -> Json {
     let mut document = counts(&completeness.total);
@@ -30,6 +33,13 @@ pub(crate) fn document(completeness: &Completeness, zone: &Zone) -> Json {
                 .iter()
                 .map(|s| json!({"from": zone.rfc3339(s.from_ms), "to": zone.rfc3339(s.to_ms)}));
             map.insert("hours_without_data".to_owned(), silences.collect());
+            map.insert("silent_hours".to_owned(), json!(completeness.silent_hours()));
+            map.insert("hours".to_owned(), json!(completeness.hours));
+            let absences = completeness.absences.iter().map(|(exporter, s)| {
+                let (from, to) = (zone.rfc3339(s.from_ms), zone.rfc3339(s.to_ms));
+                json!({"exporter": exporter.to_string(), "from": from, "to": to})
+            });
+            map.insert("exporters_silent".to_owned(), absences.collect());
         }
     }
     document
@@ -43,6 +53,8 @@ fn counts(c: &Counts) -> Json {
         "records_lost": c.records_lost,
         "octets_lost_estimate": c.octets_lost_estimate,
         "socket_drops": c.socket_drops,
+        "discarded_flows": c.discarded_flows,
+        "discarded_octets": c.discarded_octets,
         "sampled_octets": c.sampled_octets,
         "unknown_sampling_records": c.unknown_sampling_records,
         "datagrams_lost": c.datagrams_lost,
@@ -97,6 +109,7 @@ pub(crate) fn lines(
     line(c.malformed, "parts of datagrams that could not be read");
     line(c.records_not_sent, "records that exporters say they could not send");
     line(c.socket_drops, "datagrams dropped by the kernel before they could be read");
+    line(c.discarded_flows, "flows that were decoded and not kept: see the balance");
     line(c.records_awaiting_template, "data sets still waiting for their template");
     line(c.held_dropped, "data sets given up while waiting");
     line(c.duplicate_datagrams, "datagrams that came twice and were counted once");
@@ -122,12 +135,38 @@ pub(crate) fn lines(
             grouped(source.counts.datagrams_lost),
         ));
     }
-    for silence in completeness.silences.iter().flatten().take(5) {
-        out.push_str(&format!(
-            "  no data from {} to {}\n",
-            zone.rfc3339(silence.from_ms),
-            zone.rfc3339(silence.to_ms)
-        ));
-    }
+    silences(completeness, zone, exporter, &mut out);
     out
+}
+
+/// When nothing was heard, and whom nobody heard while others were.
+fn silences(
+    completeness: &Completeness,
+    zone: &Zone,
+    exporter: &dyn Fn(weir_flow::Addr) -> String,
+    out: &mut String,
+) {
+    let silent = completeness.silent_hours();
+    if silent > 0 {
+        let (silent, hours) = (grouped(silent), grouped(completeness.hours));
+        out.push_str(&format!("  {silent} of {hours} hours without data\n"));
+    }
+    let mut more = 0u64;
+    let mut stretch = |whose: &str, from_ms: i64, to_ms: i64, at: usize| {
+        if at < STRETCHES_MAX {
+            let (from, to) = (zone.rfc3339(from_ms), zone.rfc3339(to_ms));
+            out.push_str(&format!("  no data{whose} from {from} to {to}\n"));
+        } else {
+            more += 1;
+        }
+    };
+    for (at, silence) in completeness.silences.iter().flatten().enumerate() {
+        stretch("", silence.from_ms, silence.to_ms, at);
+    }
+    for (at, (who, silence)) in completeness.absences.iter().enumerate() {
+        stretch(&format!(" of {}", exporter(*who)), silence.from_ms, silence.to_ms, at);
+    }
+    if more > 0 {
+        out.push_str(&format!("  and {} more such times\n", grouped(more)));
+    }
 }

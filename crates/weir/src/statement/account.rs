@@ -432,24 +432,31 @@ fn meters<'a>(
 fn completeness(snapshot: &Snapshot, range: &Range<i64>, usage: &mut Usage) -> Outcome<Completeness> {
     let mut builder = Completeness::builder();
     let mut result: Outcome = Ok(());
-    let (mut first, mut last) = (i64::MAX, i64::MIN);
+    let mut first: Option<i64> = None;
     snapshot.health(range.clone(), |row| {
-        first = first.min(row.bin);
-        last = last.max(row.bin);
+        first = Some(first.map_or(row.bin, |first| first.min(row.bin)));
         if result.is_ok() {
             result = add_discarded(usage, row).and_then(|()| Ok(builder.add(row)?));
         }
     })?;
     result?;
-    if first <= last {
-        // Silence is looked for between what there is: before the first and after the last datagram nobody knows.
-        let end = range.end.min(clock::now_ms()).min(last.saturating_add(1));
-        builder = builder.with_silences(first.max(range.start), end);
+    if let Some(looked) = looked_at(range, first, clock::now_ms()) {
+        builder = builder.with_silences(looked.start, looked.end);
     }
     if let Some(before) = given_up(snapshot, range) {
         builder = builder.given_up(before);
     }
     Ok(builder.finish(usage.total().decoded.octets))
+}
+
+/// Where in a span silence is looked for, of which the first that was heard was then. A span that is over has all of its hours to
+/// be heard in, whenever weir first was there; one that runs, those from the first until now.
+fn looked_at(range: &Range<i64>, first: Option<i64>, now_ms: i64) -> Option<Range<i64>> {
+    if range.start == i64::MIN || range.end == i64::MAX {
+        return None;
+    }
+    let from = if range.end <= now_ms { range.start } else { first?.max(range.start) };
+    Some(from..range.end.min(now_ms))
 }
 
 /// Before when accounts were given up, ms since 1970, if any of the span may be among them.

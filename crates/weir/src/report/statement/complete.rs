@@ -5,6 +5,7 @@ use crate::statement::language::fill;
 use crate::statement::{Document, Style};
 use weir_account::Zone;
 use weir_account::completeness::{Completeness, Silence};
+use weir_flow::Addr;
 
 /// So many times without data are listed; of the others, how many.
 const SILENCES_MAX: usize = 5;
@@ -71,6 +72,7 @@ pub(super) fn section(completeness: &Completeness, zone: &Zone, style: &Style) -
         (w.undecodable, c.datagrams_undecodable, number(c.datagrams_undecodable)),
         (w.malformed, c.malformed, number(c.malformed)),
         (w.dropped, c.socket_drops, number(c.socket_drops)),
+        (w.not_kept, c.discarded_octets, size(c.discarded_octets)),
         (w.awaiting, c.records_awaiting_template, number(c.records_awaiting_template)),
         (w.given_up, c.held_dropped, number(c.held_dropped)),
         (w.saturated, c.saturated, number(c.saturated)),
@@ -82,7 +84,9 @@ pub(super) fn section(completeness: &Completeness, zone: &Zone, style: &Style) -
     ];
     let line = |(text, n, value): &(&str, u64, String)| (*n > 0).then(|| fill(text, &[("n", value)]));
     let mut list: Vec<String> = missing.iter().filter_map(line).collect();
+    list.extend(silent_hours(completeness, style));
     list.extend(silences(completeness.silences.as_deref().unwrap_or_default(), zone, style));
+    list.extend(absences(&completeness.absences, zone, style));
     let is_missing_any = !list.is_empty();
     list.extend(doubtful.iter().filter_map(line));
     let mut parts = Vec::new();
@@ -96,6 +100,30 @@ pub(super) fn section(completeness: &Completeness, zone: &Zone, style: &Style) -
     }
     let heading = format!("{}: {}", w.completeness, percent(completeness, style));
     Section { heading, parts }
+}
+
+/// How many hours of the period are silent, all in all.
+fn silent_hours(completeness: &Completeness, style: &Style) -> Option<String> {
+    let (language, w) = (style.language, style.language.words());
+    let (silent, hours) = (completeness.silent_hours(), completeness.hours);
+    (silent > 0)
+        .then(|| fill(w.silent_sum, &[("n", &language.number(silent)), ("hours", &language.number(hours))]))
+}
+
+/// Exporters that were silent while others were not.
+fn absences(absences: &[(Addr, Silence)], zone: &Zone, style: &Style) -> Vec<String> {
+    let (language, w) = (style.language, style.language.words());
+    let (listed, more) = absences.split_at(SILENCES_MAX.min(absences.len()));
+    let instant = |ms| language.instant(&zone.rfc3339(ms));
+    let line = |(who, one): &(Addr, Silence)| {
+        let (from, to) = (instant(one.from_ms), instant(one.to_ms));
+        fill(w.absent, &[("exporter", &who.to_string()), ("from", &from), ("to", &to)])
+    };
+    let mut lines: Vec<String> = listed.iter().map(line).collect();
+    if !more.is_empty() {
+        lines.push(fill(w.absent_more, &[("n", &language.number(more.len() as u64))]));
+    }
+    lines
 }
 
 fn silences(silences: &[Silence], zone: &Zone, style: &Style) -> Vec<String> {

@@ -64,7 +64,7 @@ words! {
     shared, shared_note, shared_in, shared_out, shared_local, shared_host, share_of,
     // Completeness.
     completeness, complete, lost, lost_octets, not_sent, not_sent_octets, gaps, undecodable, malformed, awaiting, dropped,
-    given_up, unknown_sampling, clock, saturated, sampled, silent, silent_more, only_more,
+    given_up, unknown_sampling, clock, saturated, sampled, silent, silent_more, silent_sum, absent, absent_more, not_kept, only_more,
     // What is not counted, and how it was counted.
     basis, ip_octets, local_apart, duplicate, unmatched, discarded, counted_at, balance_closes, balance_open,
     count_all, count_ingress, count_egress, count_none, count_interfaces,

@@ -174,6 +174,50 @@ fn sums_are_divided_as_by_duckdb() {
     assert_eq!(values(&rows(&lake.place, running)), values(expected));
 }
 
+/// What integers without a sign come to, for weir and for DuckDB, which refuses what would be below 0.
+const RECKONED: &[(&str, &str)] = &[
+    ("min(src_port - dst_port)", "min(src_port::hugeint - dst_port::hugeint)"),
+    ("max(src_port + dst_port)", "max(src_port::hugeint + dst_port::hugeint)"),
+    ("sum(src_port - dst_port)", "sum(src_port::hugeint - dst_port::hugeint)"),
+    ("max(proto * proto)", "max(proto::hugeint * proto::hugeint)"),
+    ("min(packets - octets)", "min(packets::hugeint - octets::hugeint)"),
+    ("sum(packets - octets)", "sum(packets::hugeint - octets::hugeint)"),
+    ("min(40 - octets)", "min(40 - octets::hugeint)"),
+    ("max(octets * packets)", "max(octets::hugeint * packets::hugeint)"),
+    ("max(octets * 8 / 300)", "max(octets::hugeint * 8 / 300)"),
+    (
+        "count(*) FILTER (WHERE src_port - dst_port > 1000)",
+        "count(*) FILTER (WHERE src_port::int - dst_port::int > 1000)",
+    ),
+];
+
+#[test]
+fn differences_of_integers_have_a_sign() {
+    let Some(lake) = Lake::new("differences_of_integers_have_a_sign") else { return };
+    let text = |what: &str| format!("SELECT {what} AS a from flows GROUP BY tenant ORDER BY 1");
+    let mut asked: Vec<(String, String)> =
+        RECKONED.iter().map(|(ours, theirs)| (text(ours), text(theirs))).collect();
+    // The change since the record before.
+    let change = |one: &str| {
+        format!(
+            "SELECT {one} - lag({one}) OVER (ORDER BY start, octets, packets) AS a from flows ORDER BY start, octets, packets LIMIT 80"
+        )
+    };
+    asked.push((change("octets"), change("octets::hugeint")));
+    let answers = lake.ask(&asked.iter().map(|(_, theirs)| theirs.clone()).collect::<Vec<_>>());
+    let mut below = 0;
+    for ((ours, theirs), answer) in asked.iter().zip(&answers) {
+        let numbers = |rows: &[Vec<serde_json::Value>]| -> Vec<Option<f64>> {
+            rows.iter().map(|row| row[0].as_f64()).collect()
+        };
+        let (found, expected) = (numbers(&rows(&lake.place, ours)), numbers(answer));
+        below += found.iter().filter(|number| number.is_some_and(|number| number < 0.0)).count();
+        assert!(found.len() > 3, "{ours}");
+        assert_eq!(found, expected, "{ours}\n{theirs}");
+    }
+    assert!(below > 20, "{below}");
+}
+
 #[test]
 fn accounts_are_added_up_as_by_duckdb() {
     let Some(lake) = Lake::new("accounts_are_added_up_as_by_duckdb") else { return };
