@@ -1,8 +1,9 @@
 //! What is closed, read.
 
 use super::draft::as_digest;
-use super::{Adjustment, Closed, Closing, Kept, Term};
-use crate::{Books, Result};
+use super::{Adjustment, Closed, Closing, Covered, Kept, Term};
+use crate::digest::NONE;
+use crate::{Books, Error, Result};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 const CLOSING: &str = "select place, period, zone, from_ms, to_ms, at_ms, is_early, version, configuration, made_from, first, \
@@ -79,21 +80,43 @@ impl Books {
     /// The statement of this number.
     ///
     /// # Errors
-    /// As [`Books::closings`].
+    /// As [`Books::closings`], or it is not what was closed.
     pub fn statement(&self, number: i64) -> Result<Option<Kept>> {
         let select = format!("{STATEMENT} where number = ?");
         let found = self.db.query_row(&select, [number], kept).optional();
-        found.map_err(self.failed("read a statement of"))
+        self.vouched(found.map_err(self.failed("read a statement of"))?)
     }
 
     /// A tenant's statement in a closing.
     ///
     /// # Errors
-    /// As [`Books::closings`].
+    /// As [`Books::closings`], or it is not what was closed.
     pub fn statement_of(&self, closing: i64, tenant: &str) -> Result<Option<Kept>> {
         let select = format!("{STATEMENT} where closing = ? and tenant = ?");
         let found = self.db.query_row(&select, params![closing, tenant], kept).optional();
-        found.map_err(self.failed("read a statement of"))
+        self.vouched(found.map_err(self.failed("read a statement of"))?)
+    }
+
+    fn vouched(&self, found: Option<Kept>) -> Result<Option<Kept>> {
+        found.iter().try_for_each(|kept| self.vouch(kept))?;
+        Ok(found)
+    }
+
+    /// Holds a statement and its forms for people against the digest that they were closed with. That all digests are those
+    /// of one chain, [`Books::check`] says.
+    ///
+    /// # Errors
+    /// It is not what was closed, or cannot be read.
+    pub fn vouch(&self, kept: &Kept) -> Result<()> {
+        let read = || Ok((before(&self.db, kept)?, renderings(&self.db, kept.number)?));
+        let (before, renderings) = read().map_err(self.failed("read a statement of"))?;
+        let Kept { number, closing, tenant, period, document, figures, digest } = kept;
+        let covered = Covered { number: *number, closing: *closing, tenant, period, document, figures };
+        let renderings = renderings.iter().map(|(form, bytes)| (form.as_str(), bytes.as_slice()));
+        if covered.digest(&before, renderings) == *digest {
+            return Ok(());
+        }
+        Err(Error::changed(&self.path, format!("statement {number} of {tenant}, {period},")))
     }
 
     /// The closing of this number.
@@ -139,6 +162,24 @@ impl Books {
         };
         read().map_err(self.failed("read adjustments of"))
     }
+}
+
+/// The digest of the row before a statement in the chain: of the statement before it in its closing, else of the closing's last
+/// adjustment, else of the closing before.
+fn before(db: &Connection, kept: &Kept) -> rusqlite::Result<Vec<u8>> {
+    let digest = |select: &str, values: [i64; 2]| db.query_row(select, values, |row| row.get(0)).optional();
+    let (number, closing) = (kept.number.saturating_sub(1), kept.closing);
+    let candidates = [
+        ("select digest from statement where number = ? and closing = ?", [number, closing]),
+        ("select digest from adjustment where closing = ? and ? order by place desc limit 1", [closing, 1]),
+        ("select digest from closing where place = ? and ?", [closing.saturating_sub(1), 1]),
+    ];
+    for (select, values) in candidates {
+        if let Some(found) = digest(select, values)? {
+            return Ok(found);
+        }
+    }
+    Ok(NONE.to_vec())
 }
 
 fn overlapping(db: &Connection, from_ms: i64, to_ms: i64) -> rusqlite::Result<Vec<Closed>> {

@@ -113,6 +113,10 @@ fn here(finding: &Finding, address: &str) -> Vec<(&'static str, String)> {
              echo 'net.core.rmem_max = 67108864' > /etc/sysctl.d/60-weir.conf     # then restart weir run"
                 .to_owned(),
         )],
+        Finding::Discarded { .. } => vec![(
+            MACHINE,
+            "weir usage     # `discarded` says why; for a full disk: disk = \"…\" of [store], or a larger one".to_owned(),
+        )],
         Finding::Loss { .. } => vec![(
             MACHINE,
             "nstat -az UdpRcvbufErrors UdpInErrors     # 0: it was lost before this machine, on the way or at the exporter"

@@ -59,6 +59,8 @@ pub(crate) enum Finding {
     NotSent { records: u64, octets: u64 },
     /// Datagrams dropped by our kernel.
     SocketDrops { datagrams: u64 },
+    /// Flows that were decoded and not kept.
+    Discarded { flows: u64, octets: u64 },
     /// Datagrams in another order than sent.
     Reorder { datagrams: u64, of: u64 },
     /// Datagrams that came twice.
@@ -133,6 +135,7 @@ impl Finding {
             Self::Loss { .. } => "loss",
             Self::NotSent { .. } => "not_sent",
             Self::SocketDrops { .. } => "socket_drops",
+            Self::Discarded { .. } => "discarded",
             Self::Reorder { .. } => "reorder",
             Self::Duplicates { .. } => "duplicates",
             Self::Undecodable { .. } => "undecodable",
@@ -166,6 +169,7 @@ impl Finding {
             | Self::ClockLocalTime { .. }
             | Self::NotSent { .. }
             | Self::SocketDrops { .. }
+            | Self::Discarded { .. }
             | Self::Malformed { .. }
             | Self::CountedTwice(_)
             | Self::EventsOnly { .. }
@@ -321,6 +325,7 @@ impl Finding {
                  bill",
                 things(*datagrams, "datagram")
             ),
+            Self::Discarded { flows, octets } => not_kept(*flows, *octets),
             Self::Reorder { datagrams, of } => format!(
                 "{} of {} came in another order than sent: all are counted",
                 grouped(*datagrams),
@@ -443,6 +448,7 @@ impl Finding {
                 json!({ "records_lost": lost, "records": arrived, "datagrams_lost": datagrams })
             }
             Self::SocketDrops { datagrams } => json!({ "datagrams": datagrams }),
+            Self::Discarded { flows, octets } => json!({ "flows": flows, "octets": octets }),
             Self::Reorder { datagrams, of } | Self::Duplicates { datagrams, of } => {
                 json!({ "datagrams": datagrams, "of": of })
             }
@@ -525,4 +531,13 @@ fn times(n: u64) -> String {
         2 => "twice".to_owned(),
         n => format!("{} times", grouped(n)),
     }
+}
+
+fn not_kept(flows: u64, octets: u64) -> String {
+    format!(
+        "{} ({}) arrived and could not be kept, because the disk was full or failed, or the journal was damaged: they \
+         are on no bill",
+        things(flows, "flow"),
+        things(octets, "octet")
+    )
 }

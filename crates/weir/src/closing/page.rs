@@ -34,6 +34,7 @@ impl Page {
         books.statements(closed.place, |one| kept.push(one))?;
         let mut statements = Vec::new();
         for one in kept {
+            books.vouch(&one)?;
             let figures =
                 Figures::parse(&one.figures).ok_or_else(|| wrong(&format!("statement {}", one.number)))?;
             statements.push((one, figures));

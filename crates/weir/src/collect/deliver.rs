@@ -6,7 +6,7 @@
 use super::share::{Inbox, Share};
 use super::{Delivery, udp};
 use crate::clock;
-use crate::exit::Outcome;
+use crate::exit::{Failure, Outcome};
 use crate::metrics::Hub;
 use crate::relay::Relays;
 use crate::report::number::{grouped, things};
@@ -88,18 +88,18 @@ fn close(writer: Writer) -> Outcome {
     if let Err(error) = writer.close(clock::now_ms()) {
         tracing::error!("{error}; what is journaled will be sealed at the next start");
     }
-    match outage {
-        None => tracing::info!("stopped; everything received is stored"),
-        Some(outage) => tracing::error!(
-            "stopped while nothing could be stored ({}): {} discarded since {} ({} octets) are in no counter of the \
-             store",
-            outage.error,
-            things(outage.flows, "flow"),
-            utc(outage.since_ms),
-            grouped(outage.octets)
-        ),
-    }
-    Ok(())
+    let Some(outage) = outage else {
+        tracing::info!("stopped; everything received is stored");
+        return Ok(());
+    };
+    Err(Failure::new(format!(
+        "stopped while nothing could be stored ({}): {} discarded since {} ({} octets) are in no counter of the store; \
+         what exporters number is counted as lost when they are heard again",
+        outage.error,
+        things(outage.flows, "flow"),
+        utc(outage.since_ms),
+        grouped(outage.octets)
+    )))
 }
 
 fn utc(ms: i64) -> String {

@@ -33,6 +33,10 @@ pub(crate) fn judge(patient: &Patient, newest: i64) -> Vec<Finding> {
     clock(patient, &mut findings);
     way(patient, &mut findings);
     records(patient, &mut findings);
+    let flows = patient.tally.of(Counter::DiscardedFlows);
+    if flows > 0 {
+        findings.push(Finding::Discarded { flows, octets: patient.tally.of(Counter::DiscardedOctets) });
+    }
     if let Some(last) = patient.last.filter(|last| newest.saturating_sub(*last) > SILENT_MS) {
         findings.push(Finding::Silent { for_ms: newest.saturating_sub(last).unsigned_abs() });
     }

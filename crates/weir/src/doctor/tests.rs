@@ -295,6 +295,7 @@ fn every_finding() -> Vec<Finding> {
         Finding::Loss { lost: 105, arrived: 1000, datagrams: 5 },
         Finding::NotSent { records: 7, octets: 700 },
         Finding::SocketDrops { datagrams: 8 },
+        Finding::Discarded { flows: 16, octets: 1600 },
         Finding::Reorder { datagrams: 9, of: 100 },
         Finding::Duplicates { datagrams: 9, of: 100 },
         Finding::Undecodable { reason: reason(), datagrams: 9, of: 100 },

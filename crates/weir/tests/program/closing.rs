@@ -343,6 +343,20 @@ fn stored(place: &Place, folder: &str) -> PathBuf {
     files.remove(0)
 }
 
+/// Nobody is shown, or sent, a statement that was changed.
+fn is_refused(place: &Place, change: &str) {
+    let changed = [("number = 1", "acme", 1), ("set figures", "bolt", 2)];
+    for (_, tenant, number) in changed.iter().filter(|(mark, ..)| change.contains(mark)) {
+        for asked in [format!("statement {tenant} --period 2025-10"), format!("explain {number}")] {
+            let asked = place.weir(&asked);
+            let refused =
+                format!("statement {number} of {tenant}, 2025-10, is not what was closed: weir verify");
+            assert_eq!((asked.code, asked.out.as_str()), (Some(1), ""), "{change}");
+            assert!(asked.err.contains(&refused), "{change}: {}", asked.err);
+        }
+    }
+}
+
 #[test]
 fn whatever_is_changed_is_found_and_named() {
     let place = place();
@@ -392,6 +406,9 @@ fn whatever_is_changed_is_found_and_named() {
         assert_eq!(found.code, Some(1), "{change}: {}", found.out);
         assert!(found.out.contains(says), "{change}: {}", found.out);
         assert!(found.err.contains("not everything stands: "), "{}", found.err);
+        if says.contains("statement:") {
+            is_refused(&place, change);
+        }
         fs::write(&path, &pristine).unwrap();
         for log in ["store/books.sqlite-wal", "store/books.sqlite-shm"] {
             let _ = fs::remove_file(place.path(log));
