@@ -16,7 +16,7 @@ impl Books {
     /// All that is closed, in the order it was.
     ///
     /// # Errors
-    /// [`Error`](crate::Error) if it cannot be read; so for all of these.
+    /// [`Error`] if it cannot be read; so for all of these.
     pub fn closings(&self) -> Result<Vec<Closed>> {
         let mut all = Vec::new();
         each_closing(&self.db, |closed| all.push(closed)).map_err(self.failed("read closings of"))?;
