@@ -33,6 +33,12 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     let form = arguments.common.form.text("close")?;
     let config = arguments.common.config()?;
+    if config.tenants.iter().next().is_none() {
+        // What is closed stays so: without a configuration it would be a month in UTC that nobody is charged for.
+        return Err(Failure::usage(
+            "there is no [[tenant]] in the configuration, so there is nothing to close: name its file with -c",
+        ));
+    }
     let (mut pages, mut failures) = (Vec::new(), Vec::new());
     // On each calendar that tenants have, a period of its own.
     for (period, _) in usage::periods(&[], &arguments.period, &config)? {

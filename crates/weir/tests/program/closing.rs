@@ -358,6 +358,19 @@ fn is_refused(place: &Place, change: &str) {
 }
 
 #[test]
+fn nothing_is_closed_without_tenants() {
+    let place = place();
+    place.write("empty.toml", "[store]\npath = \"store\"\n");
+    let refused = place.weir("close --period 2025-10 -c empty.toml");
+    let says =
+        "there is no [[tenant]] in the configuration, so there is nothing to close: name its file with -c";
+    assert_eq!((refused.code, refused.out.as_str()), (Some(2), ""));
+    assert!(refused.err.contains(says), "{}", refused.err);
+    // And so the month can still be closed.
+    assert_eq!(place.json("close --period 2025-10 -o json")["statements"].as_array().unwrap().len(), 2);
+}
+
+#[test]
 fn whatever_is_changed_is_found_and_named() {
     let place = place();
     place.done("close --period 2025-10");
