@@ -197,6 +197,11 @@ fn read_address(token: &Token<'_>, names: &Names) -> Result<Set, Mistake> {
 fn read_host(token: &Token<'_>, names: &Names) -> Result<Set, Mistake> {
     let text = token.text;
     let mistake = |message: String| Mistake::new(token.place.clone(), message);
+    // Nobody's name: asking for it would send it into the network.
+    if text.eq_ignore_ascii_case("in") {
+        let list = "a list in brackets, or @file, is expected after `in`: in [10.0.0.0/8, 192.0.2.1]";
+        return Err(mistake(list.to_owned()));
+    }
     let Some(outside) = &names.outside else {
         return Err(mistake(format!("`{text}` is not an address (host names are not looked up)")));
     };

@@ -58,6 +58,18 @@ fn mistake(text: &str) -> Mistake {
 }
 
 #[test]
+fn a_list_without_brackets_is_no_host_named_in() {
+    for text in ["ip in 10.0.0.0/8", "host in 10.0.0.1", "src_addr in 10.0.0.0/8"] {
+        let mistake = mistake(text);
+        assert_eq!(text.get(mistake.place.clone()), Some("in"), "{text}");
+        assert!(
+            mistake.message.starts_with("a list in brackets, or @file, is expected after `in`"),
+            "{text}"
+        );
+    }
+}
+
+#[test]
 fn files_are_lists() {
     let nets = "[10.0.0.0/8, 192.0.2.1, 2001:db8::/32]";
     same("src in @nets.txt", &format!("src net in {nets}"));
