@@ -298,6 +298,13 @@ impl Usage {
         Self { tenants, ..Self::default() }
     }
 
+    /// A tenant that is there, whether anything is of it or not.
+    pub fn declare(&mut self, tenant: &str) {
+        if !self.tenants.contains_key(tenant) {
+            self.tenants.insert(tenant.into(), TenantUsage::default());
+        }
+    }
+
     /// Adds a bin row.
     ///
     /// # Errors

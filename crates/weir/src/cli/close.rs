@@ -2,6 +2,7 @@
 
 use super::{Common, usage};
 use crate::closing::{Order, close, page, verify};
+use crate::config::Config;
 use crate::exit::{Failure, Outcome};
 use crate::report::{self, Form};
 use clap::Args;
@@ -11,7 +12,6 @@ use weir_account::Unit;
 #[command(after_help = "Examples:\n  \
     weir close --period last\n  \
     weir close --period 2026-10 -o json\n  \
-    weir close --period 2026-10 --zone Europe/Berlin\n  \
     weir close --period this --early            before it is over: what comes after is adjusted later\n\n\
     Every tenant's statement of the period is written into the books (books.sqlite in the store), numbered and chained,\n\
     and is never changed again. Records that come later are adjusted when a later period is closed. Closing what is\n\
@@ -32,7 +32,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     let form = arguments.common.form.text("close")?;
-    let config = arguments.common.config()?;
+    let config = in_its_zone(&arguments.common)?;
     if config.tenants.iter().next().is_none() {
         // What is closed stays so: without a configuration it would be a month in UTC that nobody is charged for.
         return Err(Failure::usage(
@@ -54,11 +54,6 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         if done.is_known {
             eprintln!("weir: {label} was closed before: this is what was closed");
         }
-        for tenant in &done.waiting {
-            eprintln!(
-                "weir: \"{tenant}\" has no statement in {label}: an adjustment of an earlier period waits for its next one"
-            );
-        }
         for (tenant, time) in &done.between {
             let [from, to] = [time.start, time.end].map(|ms| period.zone().rfc3339(ms));
             eprintln!(
@@ -73,6 +68,22 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         1 => Err(failures.remove(0)),
         _ => Err(Failure::new(failures.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))),
     }
+}
+
+/// The configuration, whose zone no other is put in place of: to look at another zone's month is one thing, to make it stand for
+/// ever another.
+fn in_its_zone(common: &Common) -> Outcome<Config> {
+    let (own, asked) = (Common { zone: None, ..common.clone() }.config()?, common.config()?);
+    if own.zone == asked.zone {
+        return Ok(own);
+    }
+    Err(Failure::usage(format!(
+        "periods are closed in the zone of the configuration, {}: leave --zone {} out, or write zone = \"{}\" under [billing] if \
+         that is the zone of the bills",
+        own.zone.name(),
+        asked.zone.name(),
+        asked.zone.name()
+    )))
 }
 
 /// Prints what was closed, if anything was.

@@ -1,6 +1,7 @@
 //! `weir statement`: what tenants are told of a period, one or all of them, the paper of a group, and the manager's page.
 
 use super::{Common, usage};
+use crate::clock;
 use crate::closing;
 use crate::config::Config;
 use crate::exit::{self, Failure, Outcome};
@@ -118,7 +119,7 @@ impl Sheet {
     fn alone(config: &Config, period: &Period, tenant: &str) -> Outcome<Self> {
         Ok(match closing::kept(config, tenant, period)? {
             Some(closed) => Self::Closed(Box::new(closed)),
-            None => Self::Statement(Box::new(statement::one(config, period, tenant)?)),
+            None => Self::Statement(Box::new(statement::one(config, period, clock::now_ms(), tenant)?)),
         })
     }
 
@@ -191,7 +192,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         usage::periods(&[], &arguments.period, &config)?.into_iter().map(|(period, _)| period).collect();
     if let Some(folder) = &arguments.out {
         return periods.iter().try_for_each(|period| {
-            let prepared = statement::prepare(&config, period)?;
+            let prepared = statement::prepare(&config, period, clock::now_ms())?;
             write_all(&config, &prepared, period, arguments, folder)
         });
     }
@@ -206,8 +207,8 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let mut sheets = Vec::new();
     for period in &periods {
         let summary = match &group {
-            Some(group) => statement::of_group(&config, period, group)?,
-            None => statement::prepare(&config, period)?.summary()?,
+            Some(group) => statement::of_group(&config, period, clock::now_ms(), group)?,
+            None => statement::prepare(&config, period, clock::now_ms())?.summary()?,
         };
         let label = Some(config.label(period)).filter(|label| Some(label) != site.as_ref());
         sheets.push((label.unwrap_or_default(), Sheet::Summary(Box::new(summary))));

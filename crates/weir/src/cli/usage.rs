@@ -102,7 +102,12 @@ fn print_usage(
         && account.usage.tenant(tenant).is_none()
     {
         let all = Account::of_span(config, &range, None, false)?;
-        return Err(statement::no_tenant(tenant, all.usage.tenants().map(|(name, _)| name)));
+        return Err(statement::no_tenant(
+            config,
+            tenant,
+            "that time",
+            all.usage.tenants().map(|(name, _)| name),
+        ));
     }
     let hosts = Hosts::given(config)?;
     let report = Report {

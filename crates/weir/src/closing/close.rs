@@ -8,7 +8,9 @@ use super::{Term, VERSION, who};
 use crate::cli::snapshot;
 use crate::clock;
 use crate::config::Config;
+use crate::doctor;
 use crate::exit::{Failure, Outcome};
+use crate::report::number::things;
 use crate::statement::{self, Charged, Document, Prepared, charged};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -22,6 +24,9 @@ const TRIES: usize = 5;
 
 /// So many statements are made before they are written: their papers are in memory meanwhile.
 const TOGETHER: usize = 256;
+
+/// So many tenants of whom no statement can be made are named.
+const NAMED_MAX: usize = 10;
 
 /// What to close, and how.
 pub(crate) struct Order<'a> {
@@ -38,15 +43,13 @@ pub(crate) struct Done {
     pub(crate) closed: Closed,
     /// Whether it was closed before.
     pub(crate) is_known: bool,
-    /// Adjustments of tenants who have no statement in this period: they wait for one.
-    pub(crate) waiting: Vec<String>,
     /// Tenants whose calendar has another zone than before, and the time between, ms since 1970, which is on no statement.
     pub(crate) between: Vec<(String, Range<i64>)>,
 }
 
 /// What one try gave.
 enum Tried {
-    Done(Box<Closed>, Vec<String>),
+    Done(Box<Closed>),
     /// By somebody else, meanwhile.
     Known(Box<Closed>),
     /// Something changed while it was looked at.
@@ -61,9 +64,8 @@ pub(crate) fn close(config: &Config, order: &Order<'_>) -> Outcome<Done> {
     let period = order.period;
     // Says that there is no store, before books are made in it.
     let snapshot = Snapshot::open(&config.store)?;
-    let known = |books, closed| -> Outcome<Done> {
-        Ok(Done { books, closed, is_known: true, waiting: Vec::new(), between: Vec::new() })
-    };
+    let known =
+        |books, closed| -> Outcome<Done> { Ok(Done { books, closed, is_known: true, between: Vec::new() }) };
     if let Some(books) = crate::books::read(&config.store)? {
         let theirs = config.of(period);
         let tenants: Vec<&str> = theirs.payers().map(|tenant| tenant.name.as_str()).collect();
@@ -80,13 +82,20 @@ pub(crate) fn close(config: &Config, order: &Order<'_>) -> Outcome<Done> {
             period.to()
         )));
     }
+    if now_ms < period.from_ms() {
+        return Err(Failure::new(format!(
+            "{period} has not begun: it begins at {}, and there is nothing to close",
+            period.from()
+        )));
+    }
     has_accounts(&snapshot, period)?;
+    once(config, &snapshot, period)?;
     let mut books = crate::books::open(&config.store)?;
     for _ in 0..TRIES {
         match attempt(config, order, &mut books, now_ms)? {
-            Tried::Done(closed, waiting) => {
+            Tried::Done(closed) => {
                 let between = between(config, &books, period)?;
-                return Ok(Done { books, closed: *closed, is_known: false, waiting, between });
+                return Ok(Done { books, closed: *closed, is_known: false, between });
             }
             Tried::Known(closed) => {
                 same(&closed, period)?;
@@ -108,6 +117,24 @@ fn between(config: &Config, books: &Books, period: &Period) -> Outcome<Vec<(Stri
         *to_ms < period.from_ms() && zone != period.zone().name() && config.is_here(tenant)
     };
     Ok(stated.filter(is_between).map(|(tenant, to_ms, _)| (tenant, to_ms..period.from_ms())).collect())
+}
+
+/// A bill of what was counted twice is too high, and closed it stays so.
+fn once(config: &Config, snapshot: &Snapshot, period: &Period) -> Outcome {
+    if config.accepts_counted_twice {
+        return Ok(());
+    }
+    let range = period.from_ms()..period.to_ms();
+    match doctor::counted_twice(snapshot, config, &range)? {
+        None => Ok(()),
+        Some(finding) => Err(Failure::new(format!(
+            "nothing is closed: in the hour of {period} with the most traffic {}. Say where traffic is counted (`weir doctor` \
+             shows how, count = … of [[exporter]]) and run `weir reattribute --period {}`; if it is right as it is, write \
+             counted_twice = \"accept\" under [billing]",
+            finding.meaning(),
+            period.name()
+        ))),
+    }
 }
 
 /// Nobody can stand by a statement of accounts that are gone.
@@ -142,8 +169,12 @@ fn same(closed: &Closed, period: &Period) -> Outcome {
 fn attempt(whole: &Config, order: &Order<'_>, books: &mut Books, now_ms: i64) -> Outcome<Tried> {
     let (period, span) = (order.period, Span::from(order.period));
     let config = &*whole.of(period);
-    let prepared = statement::prepare(whole, period)?;
     let snapshot = snapshot(config, None)?;
+    let end = books.end()?;
+    // Who left is told, too, though nothing else is on the statement. Who is on another calendar is, with the next period of that.
+    let mut due = adjust::due(books, &snapshot, span.from_ms)?;
+    due.retain(|due| config.is_here(&due.tenant));
+    let prepared = statement::prepare(whole, period, now_ms)?.with(due.iter().map(|due| due.tenant.as_str()));
     let charged = charged(config);
     let recount = Recount::of(config, &snapshot, &span, &charged, Origin::Accounts)?;
     let tenants: Vec<&str> = prepared.tenants().collect();
@@ -154,12 +185,6 @@ fn attempt(whole: &Config, order: &Order<'_>, books: &mut Books, now_ms: i64) ->
             "there is traffic of \"{tenant}\" in {period}, and no statement for it"
         )));
     }
-    let end = books.end()?;
-    let (due, waiting): (Vec<Due>, Vec<Due>) = adjust::due(books, &snapshot, span.from_ms)?
-        .into_iter()
-        .partition(|due| stated.contains(due.tenant.as_str()));
-    // Who is on another calendar is told with the next period of that.
-    let waiting = waiting.into_iter().map(|due| due.tenant).filter(|tenant| config.is_here(tenant)).collect();
     let mut draft = match books.draft(&Term::new(period).books(), &tenants, &end)? {
         Begun::Draft(draft) => draft,
         Begun::Overlaps(closed) => return Ok(Tried::Known(closed)),
@@ -171,14 +196,20 @@ fn attempt(whole: &Config, order: &Order<'_>, books: &mut Books, now_ms: i64) ->
         by_tenant.entry(one.tenant.clone()).or_default().push(one);
     }
     let making = Making { order, recount: &recount, charged: &charged, due: &by_tenant, prepared: &prepared };
+    let mut failures = Vec::new();
     for some in tenants.chunks(TOGETHER) {
         for made in making.statements(some) {
-            let Some(statement) = made? else { return Ok(Tried::Again) };
-            draft.state(&statement)?;
+            match made {
+                Ok(Some(statement)) => drop(draft.state(&statement)?),
+                Ok(None) => return Ok(Tried::Again),
+                Err(failure) => failures.push(failure.to_string()),
+            }
         }
     }
-    finish(whole, order, *draft, (&snapshot, &recount), now_ms)
-        .map(|closed| Tried::Done(Box::new(closed), waiting))
+    if !failures.is_empty() {
+        return Err(unstated(period, &failures));
+    }
+    finish(whole, order, *draft, (&snapshot, &recount), now_ms).map(|closed| Tried::Done(Box::new(closed)))
 }
 
 fn finish(
@@ -218,6 +249,21 @@ fn finish(
         ),
     };
     Ok(draft.finish(&closing, entry)?)
+}
+
+/// Statements could not be made: of whom, and what helps. All of a period are closed together, or none.
+fn unstated(period: &Period, failures: &[String]) -> Failure {
+    let (named, more) = failures.split_at(NAMED_MAX.min(failures.len()));
+    let more = match more.len() {
+        0 => String::new(),
+        n => format!("\n  and {n} more"),
+    };
+    Failure::new(format!(
+        "nothing of {period} is closed: of {} no statement can be made:\n  {}{more}\nmend the tariff (docs/tariffs.md), or give who \
+         cannot be charged by it another one, and close again",
+        things(failures.len() as u64, "tenant"),
+        named.join("\n  ")
+    ))
 }
 
 /// An adjustment as the books keep it.
@@ -299,18 +345,14 @@ impl Making<'_> {
 fn told(due: &Due, currency: Option<&Currency>) -> statement::Adjustment {
     let Figures { used: [came, went, ..], bill, .. } = due.difference();
     let octets = |[octets, ..]: [i128; 3]| octets;
-    let mut reason = "records of this period came, or were scaled, after it was closed".to_owned();
     let (same, other): (Option<Amounts>, Option<Amounts>) = match bill {
         Some(bill) if currency == Some(&bill.currency) => (Some(bill), None),
         other => (None, other),
     };
-    if let Some(other) = other {
-        reason.push_str(&format!("; to pay for them: {}", other.to_pay()));
-    }
     statement::Adjustment {
-        statement: due.statement.map_or_else(|| "none".to_owned(), |number| number.to_string()),
+        statement: due.statement,
         period: due.period.clone(),
-        reason,
+        elsewhere: other.map(|other| other.to_pay()),
         in_octets: octets(came),
         out_octets: octets(went),
         amount: same.map(|bill| bill.gross),

@@ -67,7 +67,12 @@ impl Amounts {
 
     /// What is to pay, with the currency.
     pub(crate) fn to_pay(&self) -> String {
-        format!("{} {}", self.text(self.gross), self.currency.code())
+        self.with_code(self.gross)
+    }
+
+    /// An amount with the currency.
+    pub(crate) fn with_code(&self, amount: Money) -> String {
+        format!("{} {}", self.text(amount), self.currency.code())
     }
 
     fn combined(&self, other: &Self, combine: fn(i128, i128) -> i128) -> Self {

@@ -8,6 +8,7 @@ use crate::report::{self, Form};
 use serde_json::Value as Json;
 use std::io::Write;
 use weir_account::Period;
+use weir_account::money::{Currency, Decimal, Money};
 use weir_books::{Books, Closed, Kept, digest};
 
 /// A statement that is closed.
@@ -89,6 +90,15 @@ impl Shelf {
             Failure::new(format!("statement {} in the books has no figures: run weir verify", kept.number))
         })
     }
+}
+
+/// What stands on a closed statement of earlier periods, in the currency that it is paid in; `None` if that is no amount.
+pub(crate) fn adjusted(document: &Json, currency: &Currency) -> Option<Money> {
+    let listed = document.get("adjustments").and_then(Json::as_array);
+    let amounts = listed.into_iter().flatten().filter_map(|one| one.get("amount")?.as_str());
+    let amounts: Option<Vec<Money>> =
+        amounts.map(|text| currency.amount(Decimal::parse(text).ok()?).ok()).collect();
+    Money::sum(amounts?)
 }
 
 impl Paper {

@@ -19,7 +19,7 @@ pub(crate) mod verify;
 
 pub(crate) use close::{Order, close};
 pub(crate) use figure::{Amounts, Figures};
-pub(crate) use kept::{Paper, Shelf, Standing, kept, standing};
+pub(crate) use kept::{Paper, Shelf, Standing, adjusted, kept, standing};
 
 use crate::exit::{Failure, Outcome};
 use weir_account::{Period, Zone};

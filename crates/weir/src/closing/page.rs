@@ -10,7 +10,9 @@ use crate::report::csv_line;
 use crate::report::number::{grouped, octets, things};
 use crate::report::table::{Align, Columns};
 use serde_json::{Value as Json, json};
+use std::collections::BTreeMap;
 use std::fmt::Write;
+use weir_account::money::Money;
 use weir_account::statement::Unit;
 use weir_books::{Adjustment, Books, Closed, Kept, digest};
 
@@ -18,7 +20,10 @@ use weir_books::{Adjustment, Books, Closed, Kept, digest};
 pub(crate) struct Page {
     closed: Closed,
     statements: Vec<(Kept, Figures)>,
+    /// Of earlier periods: what it adjusts, by how much, and of which period.
     adjustments: Vec<(Adjustment, Figures, String)>,
+    /// Amounts of these, by tenant.
+    adjusted: BTreeMap<String, Vec<Amounts>>,
 }
 
 impl Page {
@@ -45,7 +50,11 @@ impl Page {
             let period = period_of(books, one.adjusts)?;
             adjustments.push((one, figures, period));
         }
-        Ok(Self { closed: closed.clone(), statements, adjustments })
+        let mut adjusted: BTreeMap<String, Vec<Amounts>> = BTreeMap::new();
+        for (adjustment, figures, _) in &adjustments {
+            adjusted.entry(adjustment.tenant.clone()).or_default().extend(figures.bill.clone());
+        }
+        Ok(Self { closed: closed.clone(), statements, adjustments, adjusted })
     }
 
     /// For programs.
@@ -61,6 +70,15 @@ impl Page {
             let mut one = figures.members();
             one.shift_insert(0, "number".to_owned(), json!(kept.number));
             one.shift_insert(1, "tenant".to_owned(), json!(kept.tenant));
+            if let Some(amounts) = &figures.bill {
+                let text = |sum: Option<Money>| sum.map(|sum| amounts.currency.text(sum));
+                let adjusted = self.adjusted(kept, amounts);
+                one.insert("adjusted".to_owned(), json!(text(adjusted)));
+                one.insert(
+                    "to_pay".to_owned(),
+                    json!(text(adjusted.and_then(|sum| amounts.gross.plus(sum)))),
+                );
+            }
             one.insert("document_sha256".to_owned(), json!(digest::hex(&digest::of(&kept.document))));
             one.insert("digest".to_owned(), json!(digest::hex(&kept.digest)));
             Json::Object(one)
@@ -162,17 +180,33 @@ impl Page {
             ("out", right),
             ("local in", right),
             ("local out", right),
+            ("charges", right),
+            ("adjusted", right),
             ("to pay", right),
             ("document (SHA-256)", Align::Left),
         ]);
         for (kept, figures) in &self.statements {
             let [came, went, local_in, local_out] = ways(&figures.used, unit);
-            let to_pay = figures.bill.as_ref().map_or_else(|| "–".to_owned(), Amounts::to_pay);
+            let dash = || ["–"; 3].map(str::to_owned);
+            let amounts = figures.bill.as_ref().map_or_else(dash, |amounts| {
+                let adjusted = self.adjusted(kept, amounts);
+                let text =
+                    |sum: Option<Money>| sum.map_or_else(|| "?".to_owned(), |sum| amounts.with_code(sum));
+                [Some(amounts.gross), adjusted, adjusted.and_then(|sum| amounts.gross.plus(sum))].map(text)
+            });
+            let [charges, adjusted, to_pay] = amounts;
             let document: String = digest::hex(&digest::of(&kept.document)).chars().take(16).collect();
             let number = kept.number.to_string();
-            table.row([number, kept.tenant.clone(), came, went, local_in, local_out, to_pay, document]);
+            let tenant = kept.tenant.clone();
+            table.row([number, tenant, came, went, local_in, local_out, charges, adjusted, to_pay, document]);
         }
         table.render()
+    }
+
+    /// What is adjusted on a tenant's statement, in the currency that it is paid in; `None` if it does not fit.
+    fn adjusted(&self, kept: &Kept, amounts: &Amounts) -> Option<Money> {
+        let own = self.adjusted.get(&kept.tenant).into_iter().flatten();
+        Money::sum(own.filter(|bill| bill.currency == amounts.currency).map(|bill| bill.gross))
     }
 }
 

@@ -79,7 +79,11 @@ impl Config {
             writeln!(out, "sampling_default = {sampling}")?;
         }
         let (zone, day, unit) = (quote(self.zone.name()), self.day, self.unit.factor());
-        writeln!(out, "\n[billing]\nzone = {zone}\nday = {day}\nunit = {unit}")
+        writeln!(out, "\n[billing]\nzone = {zone}\nday = {day}\nunit = {unit}")?;
+        if self.accepts_counted_twice {
+            writeln!(out, "counted_twice = \"accept\"")?;
+        }
+        Ok(())
     }
 }
 

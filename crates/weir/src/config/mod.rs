@@ -129,6 +129,8 @@ pub(crate) struct Config {
     /// The day of the month a period begins, 1 to 31.
     pub(crate) day: u8,
     pub(crate) unit: Unit,
+    /// Whether periods are closed whose traffic looks counted more than once.
+    pub(crate) accepts_counted_twice: bool,
     /// Whom this is not the configuration for, where it is that of some only ([`Config::of`]).
     pub(crate) without: Option<calendar::Without>,
 }
@@ -163,6 +165,7 @@ impl Default for Config {
             zone: Zone::utc(),
             day: 1,
             unit: Unit::default(),
+            accepts_counted_twice: false,
             without: None,
         }
     }

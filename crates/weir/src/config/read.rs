@@ -300,7 +300,7 @@ impl Reader {
     }
 
     fn billing(&mut self, table: &DeTable<'_>, config: &mut Config) {
-        self.keys(table, "[billing]", &["zone", "day", "unit"]);
+        self.keys(table, "[billing]", &["zone", "day", "unit", "counted_twice"]);
         if let Some(zone) = self.zone(table) {
             config.zone = zone;
         }
@@ -309,6 +309,17 @@ impl Reader {
         }
         if let Some(unit) = self.unit(table) {
             config.unit = unit;
+        }
+        if let Some((word, place)) = self.string(table, "counted_twice") {
+            match word {
+                "refuse" => config.accepts_counted_twice = false,
+                "accept" => config.accepts_counted_twice = true,
+                _ => self.note(
+                    place,
+                    format!("\"{word}\" is nothing that is done about traffic that looks counted twice"),
+                    "write \"refuse\" (nothing is closed), or \"accept\"",
+                ),
+            }
         }
     }
 

@@ -95,6 +95,19 @@ pub(crate) fn checkup(snapshot: &Snapshot, config: &Config, range: Range<i64>, n
     })
 }
 
+/// Whether traffic of a period (ms since 1970) is counted more than once, as far as the hour of it with the most traffic tells.
+///
+/// # Errors
+/// The store cannot be read.
+pub(crate) fn counted_twice(
+    snapshot: &Snapshot,
+    config: &Config,
+    range: &Range<i64>,
+) -> Outcome<Option<Finding>> {
+    let mut sightings = sample::busiest(snapshot, range)?;
+    Ok(twice(&overlap::find(&mut sightings), config))
+}
+
 /// Whether traffic is counted more than once, in the operator's names.
 fn twice(overlap: &Overlap, config: &Config) -> Option<Finding> {
     let pair = overlap.pairs.first()?;

@@ -9,10 +9,11 @@ use super::overlap::{Point, Sighting, Tuple};
 use super::patient::{Pace, Spread};
 use crate::exit::Outcome;
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 use weir_flow::names::{Direction, FlowDirection, TimeSource, Version};
 use weir_flow::schema::Column;
 use weir_flow::{Addr, Batch};
+use weir_query::{Bucket, Cell, Key, Listing, Options};
 use weir_store::Snapshot;
 
 /// How long before the newest datagram the sample begins, ms.
@@ -27,6 +28,35 @@ const EXPORTERS_MAX: usize = 20_000;
 const MISSES_MAX: usize = 32;
 /// Flows longer than a bin and the patience of a timeout of a minute.
 const LONG_MS: u64 = 360_000;
+
+/// The records of the hour of a range that had the most octets, as far as they can be told twice: a sample of what a whole
+/// period's bill is made of.
+pub(super) fn busiest(snapshot: &Snapshot, range: &Range<i64>) -> Outcome<Vec<Sighting>> {
+    let hour = weir_query::Query {
+        range: Some(range.clone()),
+        ..weir_query::Query::top(vec![Key::Time(Bucket::Width(WINDOW_MS))], 1)
+    };
+    let table = weir_query::run(snapshot, &hour, &Options::default())?;
+    let first = table.rows().next().and_then(|row| row.keys.first().cloned().flatten());
+    let Some(Cell::Time(from_ms)) = first else { return Ok(Vec::new()) };
+    let hour = from_ms.max(range.start)..from_ms.saturating_add(WINDOW_MS).min(range.end);
+    let listing = Listing { range: Some(hour), filter: None, columns: columns(), limit: None };
+    let mut sightings = Vec::new();
+    let mut left = ROWS_MAX;
+    weir_query::list(snapshot, &listing, &Options::default(), |batch| {
+        for row in 0..batch.len() {
+            let record = Record { batch, row };
+            sightings.extend(record.addr(Column::Exporter).and_then(|exporter| record.sighting(exporter)));
+        }
+        left = left.saturating_sub(batch.len() as u64);
+        if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })?;
+    Ok(sightings)
+}
+
+fn columns() -> u64 {
+    COLUMNS.iter().fold(0, |mask, column| mask | column.bit())
+}
 
 /// What the sample shows.
 #[derive(Debug, Default)]
@@ -52,7 +82,7 @@ pub(super) fn window(newest: i64, range: &Range<i64>) -> Range<i64> {
 
 /// The newest records that arrived in the window.
 pub(super) fn newest(snapshot: &Snapshot, window: &Range<i64>) -> Outcome<Sample> {
-    let columns = COLUMNS.iter().fold(0, |mask, column| mask | column.bit());
+    let columns = columns();
     let mut sample = Sample::default();
     for entry in snapshot.tail.iter().rev().filter(|entry| entry.rows > 0) {
         sample.take(&entry.read(columns)?, window);

@@ -299,7 +299,7 @@ fn write(
     each: &mut dyn FnMut(&Draft) -> Outcome,
 ) -> Outcome<Vec<Unwritten>> {
     let is_closed = Shelf::of(config, period)?.is_some();
-    let mut writer = Writer { config, mail: settings(config)?, period, unreached, prepared: None };
+    let mut writer = Writer { config, mail: settings(config)?, period, now_ms, unreached, prepared: None };
     let mut failed = Vec::new();
     for line in lines {
         // Without accounts nobody's letter can be written.
@@ -323,6 +323,8 @@ struct Writer<'a> {
     config: &'a Config,
     mail: &'a Mail,
     period: &'a Period,
+    /// ms since 1970.
+    now_ms: i64,
     /// Tenants without an address.
     unreached: &'a [String],
     /// The accounts, once a letter needs them: what is closed is sent from the books alone.
@@ -333,7 +335,7 @@ impl Writer<'_> {
     fn prepare(&mut self) -> Outcome<&Prepared> {
         match &mut self.prepared {
             Some(prepared) => Ok(prepared),
-            none => Ok(none.insert(statement::prepare(self.config, self.period)?)),
+            none => Ok(none.insert(statement::prepare(self.config, self.period, self.now_ms)?)),
         }
     }
 

@@ -15,6 +15,8 @@ use weir_flow::Addr;
 #[derive(Clone, Debug)]
 pub(crate) struct Document {
     pub(crate) statement: Statement,
+    /// When it was made, if the period was not over then, ms since 1970.
+    pub(crate) as_of: Option<i64>,
     pub(crate) charges: Option<Charges>,
     /// What hosts are called now. Not a part of what is stated: a name may change, a closed statement must not.
     pub(crate) names: BTreeMap<Addr, String>,
@@ -54,12 +56,13 @@ pub(crate) struct Style {
 /// What was found of an earlier period after it was closed. More is above zero, less below.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Adjustment {
-    /// The number of the closed statement.
-    pub(crate) statement: String,
+    /// The number of the closed statement; `None` if there was none.
+    pub(crate) statement: Option<i64>,
     /// The name of its period.
     pub(crate) period: String,
-    /// Why, in a sentence.
-    pub(crate) reason: String,
+    /// What is to pay for it in the currency that was paid in then, where that is another one now: it is told, and stands in
+    /// no sum.
+    pub(crate) elsewhere: Option<String>,
     /// From the outside.
     pub(crate) in_octets: i128,
     /// To the outside.
@@ -91,6 +94,13 @@ impl Document {
     /// Whether something is missing, or may be.
     pub(crate) fn is_incomplete(&self) -> bool {
         self.statement.completeness.percent.is_none_or(|percent| percent.hundredths() < 10_000)
+    }
+
+    /// What is to pay: the charges, with what was found of earlier periods. `None` if nothing is charged, or if it does not
+    /// fit.
+    pub(crate) fn to_pay(&self) -> Option<Money> {
+        let adjusted = Money::sum(self.adjustments.iter().filter_map(|one| one.amount))?;
+        self.charges.as_ref()?.bill.gross.plus(adjusted)
     }
 
     /// The same with what was found of earlier periods.

@@ -3,9 +3,10 @@
 
 use super::summary::{About, Cost};
 use super::{Line, Prepared, Summary};
-use crate::closing::{Figures, Shelf};
+use crate::closing::{Figures, Shelf, adjusted};
 use crate::config::quota::Each;
 use crate::exit::{Failure, Outcome};
+use std::collections::BTreeMap;
 use weir_account::usage::{TenantUsage, Used};
 use weir_account::{Group, Sums};
 
@@ -15,23 +16,13 @@ impl Prepared {
     /// # Errors
     /// A sum does not fit, or the books cannot be read.
     pub(crate) fn group(&self, group: &Group) -> Outcome<Summary> {
-        let shelf = Shelf::of(&self.config, &self.period)?;
         let is_in = |tenant: &str| self.group_of(tenant).is_some_and(|own| group.encloses(own));
-        let mut lines = Vec::new();
-        for (tenant, usage) in self.account.usage.tenants().filter(|(tenant, _)| is_in(tenant)) {
-            let kept = match &shelf {
-                Some(shelf) if self.config.is_here(tenant) => self.kept(shelf, tenant)?,
-                _ => None,
-            };
-            // Who had no statement when the period was closed has what the accounts say.
-            lines.push(kept.unwrap_or_else(|| self.line(tenant, usage)));
-        }
+        let (lines, is_closed) = self.lines(is_in)?;
         let subtotals = Summary::add_up(&lines)?;
         let title = self.config.group(group).and_then(|entry| entry.title.clone());
         let about = About {
             group: group.clone(),
             title: title.unwrap_or_else(|| group.path().to_owned()),
-            is_closed: shelf.is_some(),
             // A group's quota follows the calendar of [billing].
             quotas: self.quota_uses(&subtotals.whole().sum.usage, |quota| {
                 quota.each == Each::Group
@@ -39,8 +30,29 @@ impl Prepared {
                     && self.config.is_sites(&self.period)
             })?,
         };
-        let summary = self.summed(lines, subtotals);
+        let summary = self.summed((lines, is_closed), subtotals);
         Ok(Summary { of: Some(about), style: self.config.group_style(group), ..summary })
+    }
+
+    /// What these tenants used and pay: as it was closed, if the period is; and whether it is.
+    ///
+    /// # Errors
+    /// The books cannot be read.
+    pub(super) fn lines(&self, is_asked: impl Fn(&str) -> bool) -> Outcome<(Vec<Line>, bool)> {
+        let shelf = Shelf::of(&self.config, &self.period)?;
+        let mut lines = BTreeMap::new();
+        for (tenant, usage) in self.everybody().filter(|(tenant, _)| is_asked(tenant)) {
+            // Who had no statement when the period was closed has what the accounts say.
+            lines.insert(tenant.to_owned(), self.line(tenant, usage));
+        }
+        if let Some(shelf) = &shelf {
+            // Whoever had one is told of, though it be no tenant any more.
+            for tenant in shelf.tenants()?.into_iter().filter(|tenant| is_asked(tenant)) {
+                let kept = self.kept(shelf, &tenant)?;
+                lines.extend(kept.map(|line| (tenant, line)));
+            }
+        }
+        Ok((lines.into_values().collect(), shelf.is_some()))
     }
 
     /// A tenant's line as it was closed, if the period is, and it had a statement then.
@@ -60,8 +72,13 @@ impl Prepared {
             classes: classes.collect::<Option<_>>().ok_or_else(defect)?,
             ..TenantUsage::default()
         };
+        let adjusted = bill.as_ref().and_then(|bill| adjusted(&document, &bill.currency));
         let document = document.get("charges").cloned().unwrap_or_default();
-        let cost = bill.map(|amounts| Ok(Cost { amounts, document }));
+        let cost = bill.map(|amounts| {
+            let adjusted =
+                adjusted.ok_or_else(|| format!("statement of {tenant}: its adjustments are none"))?;
+            Ok(Cost { amounts, adjusted, document })
+        });
         Ok(Some(Line {
             tenant: tenant.to_owned(),
             group: self.group_of(tenant).cloned(),

@@ -36,6 +36,8 @@ use weir_flow::Addr;
 pub(crate) struct Prepared {
     config: Config,
     period: Period,
+    /// When the accounts were read, if the period was not over then, ms since 1970.
+    as_of: Option<i64>,
     account: Account,
     hosts: Hosts,
     /// What every statement's figures rest on: where the traffic of each exporter heard is counted.
@@ -44,32 +46,38 @@ pub(crate) struct Prepared {
     exporters: BTreeMap<Addr, String>,
 }
 
-/// Reads the accounts of a period, for the statements of all tenants.
+/// Reads the accounts of a period, for the statements of all tenants. It is `now_ms`, ms since 1970: of a period that is not
+/// over, papers say so.
 ///
 /// # Errors
 /// There is no store, it is damaged, or a sum does not fit.
-pub(crate) fn prepare(config: &Config, period: &Period) -> Outcome<Prepared> {
-    prepare_that(config, period, None)
+pub(crate) fn prepare(config: &Config, period: &Period, now_ms: i64) -> Outcome<Prepared> {
+    prepare_that(config, period, now_ms, None)
 }
 
 /// The same for the statements of these tenants only: of the others no more is read than what the balance says of them.
 ///
 /// # Errors
 /// As [`prepare`].
-pub(crate) fn prepare_of(config: &Config, period: &Period, tenants: &[&str]) -> Outcome<Prepared> {
-    prepare_that(config, period, Some(tenants))
+pub(crate) fn prepare_of(
+    config: &Config,
+    period: &Period,
+    now_ms: i64,
+    tenants: &[&str],
+) -> Outcome<Prepared> {
+    prepare_that(config, period, now_ms, Some(tenants))
 }
 
 /// A tenant's statement, made without those of others.
 ///
 /// # Errors
 /// As [`prepare`] and [`Prepared::one`].
-pub(crate) fn one(config: &Config, period: &Period, tenant: &str) -> Outcome<Document> {
-    let prepared = prepare_of(config, period, &[tenant])?;
+pub(crate) fn one(config: &Config, period: &Period, now_ms: i64, tenant: &str) -> Outcome<Document> {
+    let prepared = prepare_of(config, period, now_ms, &[tenant])?;
     match prepared.account.usage.tenant(tenant) {
         Some(_) => prepared.one(tenant),
         // Who there is instead is said of everybody.
-        None => prepare(config, period)?.one(tenant),
+        None => prepare(config, period, now_ms)?.one(tenant),
     }
 }
 
@@ -77,13 +85,13 @@ pub(crate) fn one(config: &Config, period: &Period, tenant: &str) -> Outcome<Doc
 ///
 /// # Errors
 /// As [`prepare`] and [`Prepared::group`].
-pub(crate) fn of_group(config: &Config, period: &Period, group: &Group) -> Outcome<Summary> {
+pub(crate) fn of_group(config: &Config, period: &Period, now_ms: i64, group: &Group) -> Outcome<Summary> {
     let is_in = |tenant: &&Tenant| tenant.group.as_ref().is_some_and(|own| group.encloses(own));
     let names: Vec<&str> = config.tenants.iter().filter(is_in).map(|tenant| tenant.name.as_str()).collect();
-    prepare_of(config, period, &names)?.group(group)
+    prepare_of(config, period, now_ms, &names)?.group(group)
 }
 
-fn prepare_that(config: &Config, period: &Period, of: Option<&[&str]>) -> Outcome<Prepared> {
+fn prepare_that(config: &Config, period: &Period, now_ms: i64, of: Option<&[&str]>) -> Outcome<Prepared> {
     let config = &*config.of(period);
     let mut charged = charged(config);
     if let Some(of) = of {
@@ -104,10 +112,17 @@ fn prepare_that(config: &Config, period: &Period, of: Option<&[&str]>) -> Outcom
     let exporters = heard().chain(account.completeness.sources.iter().map(|source| source.exporter));
     let exporters = exporters.map(|one| (one, config.exporter_name(one))).collect();
     let hosts = Hosts::given(config)?;
-    Ok(Prepared { config: config.clone(), period: period.clone(), account, hosts, counts, exporters })
+    let as_of = (now_ms < period.to_ms()).then_some(now_ms);
+    Ok(Prepared { config: config.clone(), period: period.clone(), as_of, account, hosts, counts, exporters })
 }
 
 impl Prepared {
+    /// With statements of these, too, though they have neither networks nor traffic in the period.
+    pub(crate) fn with<'a>(mut self, tenants: impl Iterator<Item = &'a str>) -> Self {
+        tenants.for_each(|tenant| self.account.usage.declare(tenant));
+        self
+    }
+
     /// Whose statements there are: those configured, and those that the accounts name; in the order of names.
     pub(crate) fn tenants(&self) -> impl Iterator<Item = &str> {
         self.payers().map(|(name, _)| name)
@@ -133,7 +148,8 @@ impl Prepared {
         if !self.config.is_here(tenant) {
             return Err(elsewhere(tenant, &self.period));
         }
-        let usage = self.account.usage.tenant(tenant).ok_or_else(|| no_tenant(tenant, self.tenants()))?;
+        let none = || no_tenant(&self.config, tenant, &self.period.name(), self.tenants());
+        let usage = self.account.usage.tenant(tenant).ok_or_else(none)?;
         let account = &self.account;
         let style = self.config.style(Some(tenant));
         let basis = Basis { counts: self.counts.clone(), networks: self.networks(tenant), unit: style.unit };
@@ -144,6 +160,7 @@ impl Prepared {
         let names = named.filter_map(|host| Some((host, self.hosts.name(host)?))).collect();
         Ok(Document {
             statement,
+            as_of: self.as_of,
             charges: self.charges(tenant).transpose()?,
             names,
             exporters: self.exporters.clone(),
@@ -205,23 +222,26 @@ impl Prepared {
         Some(bill.map(|bill| Charges { tariff: tariff.clone(), bill }))
     }
 
-    /// The manager's page: all tenants in one table. A tenant whose tariff cannot be applied is on it, with why; what one
+    /// The manager's page: all tenants in one table, as closed if the period is. A tenant whose tariff cannot be applied is on it, with why; what one
     /// on another calendar used in the period is on it, too, and what that costs is on the page of its own period.
     ///
     /// # Errors
-    /// A sum does not fit.
+    /// A sum does not fit, or the books cannot be read.
     pub(crate) fn summary(&self) -> Outcome<Summary> {
-        let lines: Vec<Line> = self.everybody().map(|(tenant, usage)| self.line(tenant, usage)).collect();
+        let (lines, is_closed) = self.lines(|_| true)?;
         let subtotals = Summary::add_up(&lines)?;
-        Ok(self.summed(lines, subtotals))
+        Ok(self.summed((lines, is_closed), subtotals))
     }
 
     /// A page with these lines, which come to that.
-    fn summed(&self, lines: Vec<Line>, subtotals: Subtotals<Part>) -> Summary {
+    fn summed(&self, (lines, is_closed): (Vec<Line>, bool), subtotals: Subtotals<Part>) -> Summary {
         Summary {
             period: self.period.clone(),
             calendar: self.config.own_calendar().map(|calendar| calendar.to_string()),
             of: None,
+            is_closed,
+            // What was closed says so itself.
+            as_of: self.as_of.filter(|_| !is_closed),
             lines,
             subtotals,
             balance: self.account.balance.clone(),
@@ -259,8 +279,18 @@ fn elsewhere(tenant: &str, period: &Period) -> Failure {
     Failure::new(format!("\"{tenant}\" has a calendar of its own: {period} in {zone} is not its period"))
 }
 
-/// Nobody of this name is accounted for.
-pub(crate) fn no_tenant<'a>(tenant: &str, known: impl Iterator<Item = &'a str>) -> Failure {
+/// Nobody of this name is accounted for in a period.
+pub(crate) fn no_tenant<'a>(
+    config: &Config,
+    tenant: &str,
+    period: &str,
+    known: impl Iterator<Item = &'a str>,
+) -> Failure {
+    if config.tenants.get(tenant).is_some() {
+        return Failure::new(format!(
+            "\"{tenant}\" had no network in {period}, and no traffic: there is nothing to say of it"
+        ));
+    }
     let names: Vec<&str> = known.collect();
     let near = config::nearest(tenant, &names).map_or_else(String::new, |n| format!("did you mean {n}? "));
     Failure::new(format!("there is no tenant \"{tenant}\"; {near}there are {}", names.join(", ")))

@@ -21,6 +21,10 @@ pub(crate) struct Summary {
     pub(crate) calendar: Option<String>,
     /// The group that they are in; `None`: they are all there are.
     pub(crate) of: Option<About>,
+    /// Whether these are the figures of statements that were closed.
+    pub(crate) is_closed: bool,
+    /// When it was made, if the period was not over then, ms since 1970.
+    pub(crate) as_of: Option<i64>,
     /// In the order of names.
     pub(crate) lines: Vec<Line>,
     /// What they come to: by group, in no group, and all.
@@ -37,8 +41,6 @@ pub(crate) struct About {
     pub(crate) group: Group,
     /// What it is called.
     pub(crate) title: String,
-    /// Whether these are the figures of statements that were closed.
-    pub(crate) is_closed: bool,
     /// Its own quotas.
     pub(crate) quotas: Vec<QuotaUse>,
 }
@@ -60,6 +62,8 @@ pub(crate) struct Line {
 #[derive(Clone, Debug)]
 pub(crate) struct Cost {
     pub(crate) amounts: Amounts,
+    /// What the statement has of earlier periods: nothing, until it is closed.
+    pub(crate) adjusted: Money,
     /// How it comes about, as on the tenant's statement for programs.
     pub(crate) document: Json,
 }
@@ -69,6 +73,7 @@ impl Cost {
         let Charges { tariff, bill } = charges;
         Self {
             amounts: Amounts::of(tariff, bill),
+            adjusted: Money::ZERO,
             document: crate::report::bill::charges(tariff, bill, zone),
         }
     }
@@ -86,7 +91,7 @@ impl Part {
     fn add(&mut self, line: &Line) -> Result<(), Overflow> {
         self.usage.join(&line.usage)?;
         if let Some(Ok(cost)) = &line.cost {
-            self.purse.put(Coins::of(&cost.amounts));
+            self.purse.put(Coins::of(cost));
         }
         Ok(())
     }
@@ -102,16 +107,34 @@ pub(crate) struct Coins {
     pub(crate) currency: Currency,
     pub(crate) net: Money,
     pub(crate) gross: Money,
+    /// Of earlier periods.
+    pub(crate) adjusted: Money,
 }
 
 impl Coins {
     /// What one tenant pays.
-    pub(crate) fn of(amounts: &Amounts) -> Self {
-        Self { currency: amounts.currency.clone(), net: amounts.net, gross: amounts.gross }
+    pub(crate) fn of(cost: &Cost) -> Self {
+        let Cost { amounts, adjusted, .. } = cost;
+        Self {
+            currency: amounts.currency.clone(),
+            net: amounts.net,
+            gross: amounts.gross,
+            adjusted: *adjusted,
+        }
+    }
+
+    /// What is to pay; `None` if it does not fit.
+    pub(crate) fn to_pay(&self) -> Option<Money> {
+        self.gross.plus(self.adjusted)
     }
 
     fn plus(self, more: &Self) -> Option<Self> {
-        Some(Self { net: self.net.plus(more.net)?, gross: self.gross.plus(more.gross)?, ..self })
+        Some(Self {
+            net: self.net.plus(more.net)?,
+            gross: self.gross.plus(more.gross)?,
+            adjusted: self.adjusted.plus(more.adjusted)?,
+            ..self
+        })
     }
 }
 
@@ -154,6 +177,12 @@ impl Summary {
     /// All of them together.
     pub(crate) fn whole(&self) -> &Part {
         &self.subtotals.whole().sum
+    }
+
+    /// Whether any statement has something of earlier periods.
+    pub(crate) fn has_adjustments(&self) -> bool {
+        let mut costs = self.lines.iter().filter_map(|line| line.cost.as_ref()?.as_ref().ok());
+        costs.any(|cost| cost.adjusted != Money::ZERO)
     }
 
     /// The groups in it, each with its level: all there are, or those inside the group that it is of.

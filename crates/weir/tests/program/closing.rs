@@ -263,7 +263,6 @@ fn what_cannot_be_closed_is_refused() {
         ("close --period 2025-10-15..2025-11-14", "overlaps 2025-10, which is closed"),
         ("close --period 2025-10-01..2025-10-31", "overlaps 2025-10, which is closed"),
         ("close --period 2025", "overlaps 2025-10, which is closed"),
-        ("close --period 2025-10 --zone UTC", "overlaps 2025-10, which is closed"),
         ("explain 3", "there is no statement 3"),
         ("explain acme/2025-11", "2025-11 is not closed"),
         ("evidence nobody --period 2025-10 --out there", "had no statement when"),
@@ -274,6 +273,9 @@ fn what_cannot_be_closed_is_refused() {
     }
     assert!(place.fails("explain 1 trafic", 2).contains("did you mean traffic?"));
     assert!(place.fails("explain one", 2).contains("TENANT/PERIOD"));
+    let said = place.fails("close --period 2025-11 --zone UTC", 2);
+    assert!(said.contains("in the zone of the configuration, Europe/Berlin"), "{said}");
+    assert!(place.fails("close --period 2099-01 --early", 1).contains("2099-01 has not begun"));
     let early = place.json("close --period this --early -o json");
     assert_eq!((&early["before_its_end"], &early["statements"][0]["number"]), (&json!(true), &json!(3)));
     let why: String =
@@ -650,4 +652,146 @@ fn a_failure_for_one_tenant_keeps_no_other_statement_back() {
     assert_eq!(missing, ["all-tenants-2025-10.txt"]);
     assert_eq!(answer.out, "2 statements of 2025-10: 2 files in papers\n");
     assert!(answer.err.contains("\n  the manager's page: cannot write"), "{}", answer.err);
+}
+
+/// What stands on a statement of earlier periods is to be paid with it, on every page that has an amount.
+#[test]
+fn what_is_to_pay_has_the_adjustments_wherever_it_stands() {
+    let place = place();
+    place.done("close --period 2025-10");
+    late(&place);
+    let november = place.json("close --period 2025-11 -o json");
+    // 25.00 and 0.0000002 GB are 25.00, with 19 % 29.75; with October's 0.05 it is 29.80.
+    let acme = named(&november["statements"], "tenant", "acme");
+    assert_eq!(
+        [&acme["bill"]["gross"], &acme["adjusted"], &acme["to_pay"]],
+        [&json!("29.75"), &json!("0.05"), &json!("29.80")]
+    );
+    let row = |text: &str, of: &str| -> Vec<String> {
+        let line = text.lines().find(|line| line.contains(of)).unwrap_or_else(|| panic!("{of} in {text}"));
+        line.split_whitespace().map(str::to_owned).collect()
+    };
+    let amounts = ["29.75", "EUR", "0.05", "EUR", "29.80", "EUR"];
+    let page = row(&place.done("close --period 2025-11"), " acme ");
+    assert_eq!(page[page.len() - 7..page.len() - 1], amounts);
+    assert_eq!(place.json("statement acme --period 2025-11 -o json")["to_pay"], "29.80");
+    let csv = place.done("statement acme --period 2025-11 -o csv");
+    assert!(csv.ends_with("adjustment,1,,,,,,,,,,,,,0.05,EUR\nto_pay,,,,,,,,,,,,,,29.80,EUR\n"), "{csv}");
+    // The manager's page, in every form.
+    let manager = row(&place.done("statement --summary --period 2025-11"), "acme");
+    assert_eq!(manager[manager.len() - 6..], amounts);
+    let document = place.json("statement --summary --period 2025-11 -o json");
+    assert_eq!(document["to_pay"], json!({"EUR": "29.80"}));
+    assert_eq!(named(&document["tenants"], "tenant", "acme")["to_pay"], "29.80");
+    let csv = place.done("statement --summary --period 2025-11 -o csv");
+    assert!(
+        csv.lines().any(|line| line.starts_with("acme,") && line.ends_with(",25.00,29.75,0.05,29.80,EUR")),
+        "{csv}"
+    );
+    // October's stands as it was closed, whatever came.
+    let october = place.json("statement --summary --period 2025-10 -o json");
+    assert_eq!(october["to_pay"], json!({"EUR": "29.85"}));
+}
+
+/// bolt moved out at the end of October. What of it comes late is on a last statement, and then all is told.
+#[test]
+fn who_left_is_adjusted_on_a_last_statement() {
+    for left in [
+        CONFIGURATION
+            .replace("[\"10.32.0.0/24\"]", "[{ network = \"10.32.0.0/24\", until = \"2025-11-01\" }]"),
+        // Or is no longer in the configuration at all.
+        CONFIGURATION.replace("[[tenant]]\nname = \"bolt\"\nnetworks = [\"10.32.0.0/24\"]\n", ""),
+    ] {
+        let place = place();
+        place.done("close --period 2025-10");
+        import(&place, "late.pcap", &[(OCTOBER_S + 60, 2, &[flow(PEER, BOLT, 900, 3)])]);
+        place.write("weir.toml", format!("[store]\npath = \"store\"\n\n{left}"));
+        let november = place.json("close --period 2025-11 -o json");
+        assert_eq!(november["adjustments"][0]["in"], sums(900, 3, 1), "{november:#}");
+        let last = place.json("statement bolt --period 2025-11 -o json");
+        assert_eq!((&last["in"], &last["adjustments"][0]["in_octets"]), (&sums(0, 0, 0), &json!(900)));
+        assert!(place.done("verify").contains("every closed figure stands"));
+    }
+}
+
+#[test]
+fn what_is_not_over_says_so() {
+    let place = place();
+    let month = "2025-11-01..2099-01-01";
+    let text = place.done(&format!("statement acme --period {month}"));
+    assert!(text.starts_with("! This period is not over: these are the figures as of "), "{text}");
+    assert!(
+        place.done(&format!("statement --summary --period {month}")).starts_with("! This period is not over")
+    );
+    assert!(place.json(&format!("statement acme --period {month} -o json"))["as_of"].is_string());
+    let over = place.json("statement acme --period 2025-11 -o json");
+    assert!(over.get("as_of").is_none(), "{over:#}");
+    // Closed early it stays as of then.
+    place.done(&format!("close --period {month} --early"));
+    assert!(place.done(&format!("statement acme --period {month}")).starts_with("! This period is not over"));
+}
+
+/// The same twenty transfers, told by two routers.
+#[test]
+fn what_looks_counted_twice_is_not_closed_unsaid() {
+    let flows: Vec<Flow> = (0..20)
+        .map(|n| Flow { src_port: 1000 + n, ..flow(PEER, ACME, 100_000 + u32::from(n), 100) })
+        .collect();
+    let records = u16::try_from(flows.len()).unwrap() + 1;
+    let mut file = Capture::new();
+    for last in [1, 2] {
+        let sets = [netflow::templates(0), netflow::data(&flows)];
+        file.add(OCTOBER_S, [192, 0, 2, last], &netflow::v9_at(OCTOBER_S, records, 0, &sets));
+    }
+    let place = Place::with(CONFIGURATION);
+    place.write("twice.pcap", file.0);
+    place.done("import twice.pcap");
+    let said = place.fails("close --period 2025-10", 1);
+    for part in [
+        "nothing is closed",
+        "100.0 % of the octets look counted more than once",
+        "reattribute --period 2025-10",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert!(!place.weir("verify").out.contains("closed period"), "nothing was closed");
+    // Mended as it says: the other router's are not counted, and what was counted is counted again.
+    let none = format!("[[exporter]]\naddress = \"192.0.2.2\"\ncount = \"none\"\n{CONFIGURATION}");
+    place.write("weir.toml", format!("[store]\npath = \"store\"\n\n{none}"));
+    place.done("reattribute --period 2025-10");
+    let closed = place.json("close --period 2025-10 -o json");
+    let octets: u64 = flows.iter().map(|flow| u64::from(flow.octets)).sum();
+    assert_eq!(named(&closed["statements"], "tenant", "acme")["in"], sums(octets, 2000, 20));
+    // Or accepted.
+    let place = Place::with(&CONFIGURATION.replace("[billing]", "[billing]\ncounted_twice = \"accept\""));
+    let mut file = Capture::new();
+    for last in [1, 2] {
+        let sets = [netflow::templates(0), netflow::data(&flows)];
+        file.add(OCTOBER_S, [192, 0, 2, last], &netflow::v9_at(OCTOBER_S, records, 0, &sets));
+    }
+    place.write("twice.pcap", file.0);
+    place.done("import twice.pcap");
+    let closed = place.json("close --period 2025-10 -o json");
+    assert_eq!(named(&closed["statements"], "tenant", "acme")["in"], sums(2 * octets, 4000, 40));
+}
+
+/// A tariff that cannot be applied is one that somebody mends: who, and what, all of them.
+#[test]
+fn who_cannot_be_charged_is_named_with_the_cure() {
+    let rule = "[[tariff.rule]]\nname = \"line\"\nflat = \"25.00\"";
+    let percentile = "[[tariff.rule]]\nname = \"burst\"\nper = \"Mbit/s\"\npercentile = 95\nmissing = \"refuse\"\nprice = \"2.00\"";
+    let text = CONFIGURATION
+        .replace(rule, percentile)
+        .replace("networks = [\"10.32.0.0/24\"]", "networks = [\"10.32.0.0/24\"]\ntariff = \"gold\"");
+    let place = place();
+    place.write("weir.toml", format!("[store]\npath = \"store\"\n\n{text}"));
+    let said = place.fails("close --period 2025-10", 1);
+    for part in [
+        "nothing of 2025-10 is closed: of 2 tenants",
+        "acme: rule \"burst\"",
+        "bolt: rule \"burst\"",
+        "mend the tariff",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
 }

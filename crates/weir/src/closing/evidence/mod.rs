@@ -10,6 +10,7 @@ mod share;
 use super::figure::WAYS;
 use super::kept::{self, Paper};
 use crate::cli::snapshot;
+use crate::clock;
 use crate::config::Config;
 use crate::exit::{self, Failure, Outcome};
 use crate::report::flows::{Writer, columns};
@@ -116,7 +117,7 @@ fn papers(config: &Config, order: &Order<'_>) -> Outcome<(Papers, String)> {
         let kept = forms.filter_map(|form| paper.bytes(form).ok().map(|bytes| named(form, bytes)));
         return Ok((kept.collect(), closed(&paper)?));
     }
-    let document = statement::one(config, order.period, order.tenant)?;
+    let document = statement::one(config, order.period, clock::now_ms(), order.tenant)?;
     let papers = vec![
         named("json", format!("{:#}\n", document.json()).into_bytes()),
         named("text", document.text().into_bytes()),

@@ -17,6 +17,7 @@ pub(super) fn notices(document: &Document) -> Vec<String> {
     if !statement.balance.is_closed() {
         notices.push(w.unbalanced.to_owned());
     }
+    notices.extend(running(document.as_of, statement.period.zone(), &document.style));
     if document.is_empty() {
         notices.push(
             if document.is_incomplete() { w.nothing_used_incomplete } else { w.nothing_used }.to_owned(),
@@ -24,6 +25,12 @@ pub(super) fn notices(document: &Document) -> Vec<String> {
     }
     notices.extend(incomplete(&statement.completeness, statement.period.zone(), &document.style));
     notices
+}
+
+/// That the period is not over, if it was not then.
+pub(super) fn running(as_of: Option<i64>, zone: &Zone, style: &Style) -> Option<String> {
+    let (language, w) = (style.language, style.language.words());
+    as_of.map(|ms| fill(w.running, &[("at", &language.instant(&zone.rfc3339(ms)))]))
 }
 
 /// That something is missing, if it is.

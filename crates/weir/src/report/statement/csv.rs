@@ -54,8 +54,12 @@ pub(crate) fn render(document: &Document) -> String {
     amount("gross", "", charges.bill.gross);
     for one in &document.adjustments {
         if let Some(adjusted) = one.amount {
-            amount("adjustment", &one.statement, adjusted);
+            let statement = one.statement.map(|number| number.to_string()).unwrap_or_default();
+            amount("adjustment", &statement, adjusted);
         }
+    }
+    if let Some(to_pay) = document.to_pay() {
+        amount("to_pay", "", to_pay);
     }
     out
 }

@@ -28,6 +28,9 @@ fn object(document: &Document, name: &dyn Fn(Addr) -> Option<String>) -> Json {
         "zone": s.period.zone().name(),
     });
     let mut object = Map::from_iter([("tenant".to_owned(), json!(s.tenant)), ("period".to_owned(), period)]);
+    if let Some(as_of) = document.as_of {
+        object.insert("as_of".to_owned(), json!(s.period.zone().rfc3339(as_of)));
+    }
     object.extend(used(&s.used));
     if !s.classes.is_empty() {
         let lines = s.classes.iter().map(|line| class(&line.class, &line.used));
@@ -41,6 +44,9 @@ fn object(document: &Document, name: &dyn Fn(Addr) -> Option<String>) -> Json {
     }
     if !document.adjustments.is_empty() {
         object.insert("adjustments".to_owned(), adjustments(document));
+    }
+    if let (Some(charges), Some(to_pay)) = (&document.charges, document.to_pay()) {
+        object.insert("to_pay".to_owned(), json!(charges.tariff.currency.text(to_pay)));
     }
     if !document.quotas.is_empty() {
         object.insert("quotas".to_owned(), quotas(&document.quotas));
@@ -91,7 +97,8 @@ fn adjustments(document: &Document) -> Json {
         json!({
             "statement": one.statement,
             "period": one.period,
-            "reason": one.reason,
+            "reason": "late",
+            "to_pay_elsewhere": one.elsewhere,
             "in_octets": number(one.in_octets),
             "out_octets": number(one.out_octets),
             "amount": amount,

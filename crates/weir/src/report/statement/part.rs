@@ -99,11 +99,10 @@ pub(super) fn charges(document: &Document) -> Option<Section> {
     }
     let adjusted: Vec<Money> = document.adjustments.iter().filter_map(|one| one.amount).collect();
     let adjustment = Money::sum(adjusted.iter().copied());
-    let due = adjustment.and_then(|sum| charges.bill.gross.plus(sum));
     if let (Some(adjustment), false) = (adjustment, adjusted.is_empty()) {
         foot.push(sum(w.adjusted, adjustment));
     }
-    let due = due.map_or_else(|| "?".to_owned(), |due| words.money(due));
+    let due = document.to_pay().map_or_else(|| "?".to_owned(), |due| words.money(due));
     foot.push(vec![w.to_pay.to_owned(), String::new(), due]);
     let table = Table {
         caption: w.charges.to_owned(),
@@ -132,11 +131,15 @@ pub(super) fn adjustments(document: &Document) -> Option<Section> {
         (Some(amount), None) => language.signed(amount.minor),
         (None, _) => "–".to_owned(),
     };
+    let reason = |elsewhere: Option<&String>| {
+        let more = elsewhere.map(|amount| fill(w.late_elsewhere, &[("amount", amount)]));
+        w.late.to_owned() + &more.unwrap_or_default()
+    };
     let rows = document.adjustments.iter().map(|one| {
         vec![
-            one.statement.clone(),
+            one.statement.map_or_else(|| "–".to_owned(), |number| number.to_string()),
             one.period.clone(),
-            one.reason.clone(),
+            reason(one.elsewhere.as_ref()),
             language.signed(one.in_octets),
             language.signed(one.out_octets),
             amount(one.amount),

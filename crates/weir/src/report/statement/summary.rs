@@ -6,7 +6,7 @@ use super::{Head, Paper, Part, Section, Table, common_facts, complete, lead};
 use crate::report::usage::{class, total, used};
 use crate::report::{balance, completeness, csv_line};
 use crate::statement::language::fill;
-use crate::statement::{Coins, Cost, Line, Part as Share, Purse, Row, Summary};
+use crate::statement::{Coins, Line, Part as Share, Purse, Row, Summary};
 use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeSet;
 use weir_account::group::Subtotal;
@@ -25,6 +25,7 @@ pub(crate) fn of(summary: &Summary) -> Paper {
         notices.push(w.unbalanced.to_owned());
     }
     let zone = summary.period.zone();
+    notices.extend(complete::running(summary.as_of, zone, style));
     notices.extend(complete::incomplete(&summary.completeness, zone, style));
     let mut sections = vec![Section { heading: w.traffic.to_owned(), parts: tenants(summary) }];
     let by_class = whole.classes.iter().map(|(class, used)| (&**class, used));
@@ -100,73 +101,113 @@ fn marked(line: &Line) -> String {
     format!("{}{mark}", line.tenant)
 }
 
+/// How amounts stand in the table: what is to pay; where anything was adjusted, what is charged and the adjustments before it.
+struct Amounts<'a> {
+    summary: &'a Summary,
+    /// None where nothing is charged.
+    columns: usize,
+}
+
+impl<'a> Amounts<'a> {
+    fn of(summary: &'a Summary) -> Self {
+        let is_charged = summary.lines.iter().any(|line| line.cost.is_some());
+        let columns = match (is_charged, summary.has_adjustments()) {
+            (false, _) => 0,
+            (true, false) => 1,
+            (true, true) => 3,
+        };
+        Self { summary, columns }
+    }
+
+    fn heads(&self) -> impl Iterator<Item = Head> {
+        let w = self.summary.style.language.words();
+        self.those([w.gross, w.adjusted_short, w.charged]).into_iter().map(Head::right)
+    }
+
+    /// The last so many of three.
+    fn those<T>(&self, [gross, adjusted, to_pay]: [T; 3]) -> Vec<T> {
+        match self.columns {
+            0 => Vec::new(),
+            1 => vec![to_pay],
+            _ => vec![gross, adjusted, to_pay],
+        }
+    }
+
+    /// One currency's.
+    fn coins(&self, coins: Option<&Coins>) -> Vec<String> {
+        let style = &self.summary.style;
+        let Some(coins) = coins else { return self.mark("?") };
+        let word = style.currencies.get(coins.currency.code()).map(String::as_str);
+        let text = |sum: Option<Money>| {
+            sum.map_or_else(|| "?".to_owned(), |sum| style.language.money(sum, &coins.currency, word))
+        };
+        self.those([Some(coins.gross), Some(coins.adjusted), coins.to_pay()]).into_iter().map(text).collect()
+    }
+
+    /// Instead of amounts.
+    fn mark(&self, mark: &str) -> Vec<String> {
+        self.those(["", "", mark]).into_iter().map(str::to_owned).collect()
+    }
+
+    /// Those of all currencies in one row.
+    fn purse(&self, purse: &Purse) -> Vec<String> {
+        let all: Vec<Vec<String>> = purse.iter().map(|(_, coins)| self.coins(coins)).collect();
+        let column =
+            |at: usize| all.iter().filter_map(|one| one.get(at)).cloned().collect::<Vec<_>>().join(", ");
+        (0..self.columns).map(column).collect()
+    }
+}
+
 /// The table of tenants, with the sums of groups, and why some cannot be charged.
 fn tenants(summary: &Summary) -> Vec<Part> {
     let style = &summary.style;
     let (language, w) = (style.language, style.language.words());
     let (whole, purse) = (&summary.whole().usage.used, &summary.whole().purse);
-    let is_charged = summary.lines.iter().any(|line| line.cost.is_some());
+    let amounts = Amounts::of(summary);
     let all = total(whole);
-    let row = |name: String, used: &Used, amount: String| {
+    let row = |name: String, used: &Used, amounts: Vec<String>| {
         let size = |octets: u64| language.size(octets, style.unit);
-        let mut cells = vec![
+        let traffic = [
             name,
             size(used.r#in.octets),
             size(used.out.octets),
             language.size(local(used), style.unit),
             language.share(total(used), all),
         ];
-        if is_charged {
-            cells.push(amount);
-        }
-        cells
+        traffic.into_iter().chain(amounts).collect::<Vec<String>>()
     };
-    let money = |coins: Option<&Coins>| match coins {
-        Some(Coins { currency, gross, .. }) => {
-            let word = style.currencies.get(currency.code()).map(String::as_str);
-            language.money(*gross, currency, word)
-        }
-        None => "?".to_owned(),
-    };
-    let sums = |purse: &Purse| purse.iter().map(|(_, coins)| money(coins)).collect::<Vec<_>>();
     let mut wrong = Vec::new();
-    let mut amount = |line: &Line| match &line.cost {
-        Some(Ok(Cost { amounts, .. })) => {
-            let word = style.currencies.get(amounts.currency.code()).map(String::as_str);
-            language.money(amounts.gross, &amounts.currency, word)
-        }
+    let mut cost = |line: &Line| match &line.cost {
+        Some(Ok(cost)) => amounts.coins(Some(&Coins::of(cost))),
         Some(Err(why)) => {
             wrong.push(fill(w.not_charged, &[("why", why)]));
-            "!".to_owned()
+            amounts.mark("!")
         }
-        None => "–".to_owned(),
+        None => amounts.mark("–"),
     };
-    let part = |name: String, part: &Share| row(name, &part.usage.used, sums(&part.purse).join(", "));
+    let part = |name: String, part: &Share| row(name, &part.usage.used, amounts.purse(&part.purse));
     let rows = summary.rows().into_iter().map(|one| match one {
         Row::Group(group, subtotal, level) => {
             part(indented(level, &format!("{}/", group.name())), &subtotal.sum)
         }
         Row::Rest(subtotal) => part(w.without_group.to_owned(), &subtotal.sum),
-        Row::Tenant(line, level) => row(indented(level, &marked(line)), &line.usage.used, amount(line)),
+        Row::Tenant(line, level) => row(indented(level, &marked(line)), &line.usage.used, cost(line)),
     });
     let rows: Vec<Vec<String>> = rows.collect();
-    let mut amounts = sums(purse).into_iter();
-    let mut foot = vec![row(w.total.to_owned(), whole, amounts.next().unwrap_or_default())];
-    foot.extend(amounts.map(|text| std::iter::repeat_n(String::new(), 5).chain([text]).collect()));
-    let mut heads = vec![Head::left(w.tenant)];
-    heads.extend([w.r#in, w.out, w.local, w.share].map(Head::right));
-    if is_charged {
-        heads.push(Head::right(w.charged));
-    }
-    let mut parts = vec![Part::Table(Table { caption: w.summary.to_owned(), heads, rows, foot })];
+    let mut sums = purse.iter().map(|(_, coins)| amounts.coins(coins));
+    let mut foot = vec![row(w.total.to_owned(), whole, sums.next().unwrap_or_else(|| amounts.mark("")))];
+    foot.extend(sums.map(|sums| std::iter::repeat_n(String::new(), 5).chain(sums).collect()));
+    let heads = [Head::left(w.tenant)].into_iter();
+    let heads = heads.chain([w.r#in, w.out, w.local, w.share].map(Head::right)).chain(amounts.heads());
+    let table = Table { caption: w.summary.to_owned(), heads: heads.collect(), rows, foot };
+    let mut parts = vec![Part::Table(table)];
     parts.extend(other_calendars(summary).map(Part::Text));
     if !wrong.is_empty() {
         parts.push(Part::List(wrong));
     }
-    if let Some(about) = &summary.of {
-        let closed = about.is_closed.then(|| Part::Text(w.group_closed.to_owned()));
-        parts.extend(is_charged.then(|| Part::Text(w.group_note.to_owned())).into_iter().chain(closed));
-    }
+    let is_group_charged = summary.of.is_some() && amounts.columns > 0;
+    parts.extend(is_group_charged.then(|| Part::Text(w.group_note.to_owned())));
+    parts.extend(summary.is_closed.then(|| Part::Text(w.group_closed.to_owned())));
     parts
 }
 
@@ -223,7 +264,11 @@ fn trial(summary: &Summary) -> Section {
         foot: vec![row(w.decoded, lines.decoded)],
     };
     let closes = if summary.balance.is_closed() { w.balance_closes } else { w.balance_open };
-    Section { heading: w.balance.to_owned(), parts: vec![Part::Table(table), Part::Text(closes.to_owned())] }
+    let mut parts = vec![Part::Table(table), Part::Text(closes.to_owned())];
+    let stated = &summary.whole().usage.used;
+    let is_same = (stated.r#in, stated.out) == (lines.tenant_in, lines.tenant_out);
+    parts.extend((summary.is_closed && !is_same).then(|| Part::Text(w.closed_since.to_owned())));
+    Section { heading: w.balance.to_owned(), parts }
 }
 
 /// For programs: the tenants as in `usage`, with what they pay, and the sums of groups.
@@ -238,8 +283,8 @@ pub(crate) fn json(summary: &Summary) -> Json {
     if let Some(about) = &summary.of {
         put("group", json!(about.group.path()));
         put("title", json!(about.title));
-        put("closed", json!(about.is_closed));
     }
+    put("closed", json!(summary.is_closed));
     put(
         "period",
         json!({
@@ -249,6 +294,9 @@ pub(crate) fn json(summary: &Summary) -> Json {
             "zone": zone.name(),
         }),
     );
+    if let Some(as_of) = summary.as_of {
+        put("as_of", json!(zone.rfc3339(as_of)));
+    }
     put("tenants", json!(tenants));
     if has_groups {
         put("groups", groups(summary));
@@ -259,7 +307,8 @@ pub(crate) fn json(summary: &Summary) -> Json {
             put("quotas", super::json::quotas(&about.quotas));
         }
     }
-    put("gross", amounts(&summary.whole().purse, |coins| coins.gross));
+    put("gross", amounts(&summary.whole().purse, |coins| Some(coins.gross)));
+    put("to_pay", amounts(&summary.whole().purse, Coins::to_pay));
     put("balance", balance::document(&summary.balance, &exporter));
     put("completeness", completeness::document(&summary.completeness, zone));
     let by_class = &summary.whole().usage.classes;
@@ -285,6 +334,9 @@ fn tenant(line: &Line, summary: &Summary) -> Json {
     match &line.cost {
         Some(Ok(cost)) => {
             object.insert("charges".to_owned(), cost.document.clone());
+            let coins = Coins::of(cost);
+            object.insert("adjusted".to_owned(), json!(coins.currency.text(coins.adjusted)));
+            object.insert("to_pay".to_owned(), json!(coins.to_pay().map(|sum| coins.currency.text(sum))));
         }
         Some(Err(why)) => {
             object.insert("not_charged".to_owned(), json!(why));
@@ -309,15 +361,16 @@ fn groups(summary: &Summary) -> Json {
 /// What tenants come to: traffic, and amounts by currency.
 fn share(part: &Share) -> Map<String, Json> {
     let mut object: Map<String, Json> = used(&part.usage.used).into_iter().collect();
-    object.insert("net".to_owned(), amounts(&part.purse, |coins| coins.net));
-    object.insert("gross".to_owned(), amounts(&part.purse, |coins| coins.gross));
+    object.insert("net".to_owned(), amounts(&part.purse, |coins| Some(coins.net)));
+    object.insert("gross".to_owned(), amounts(&part.purse, |coins| Some(coins.gross)));
+    object.insert("to_pay".to_owned(), amounts(&part.purse, Coins::to_pay));
     object
 }
 
 /// Amounts by the codes of their currencies; `null` where a sum does not fit.
-fn amounts(purse: &Purse, of: fn(&Coins) -> Money) -> Json {
-    let text = |coins: &Coins| coins.currency.text(of(coins));
-    Json::Object(purse.iter().map(|(code, coins)| (code.to_owned(), json!(coins.map(text)))).collect())
+fn amounts(purse: &Purse, of: fn(&Coins) -> Option<Money>) -> Json {
+    let text = |coins: &Coins| of(coins).map(|amount| coins.currency.text(amount));
+    Json::Object(purse.iter().map(|(code, coins)| (code.to_owned(), json!(coins.and_then(text)))).collect())
 }
 
 /// For spreadsheets: a line a tenant; where there are groups, behind them a line a group, which has no tenant.
@@ -325,16 +378,19 @@ pub(crate) fn csv(summary: &Summary) -> String {
     let ways = ["in", "out", "local_in", "local_out"];
     let heads = ways.iter().flat_map(|way| ["octets", "packets", "flows"].map(|sum| format!("{way}_{sum}")));
     let has_groups = summary.subtotals.has_groups();
-    let ends = ["net", "gross", "currency", "group"].into_iter().take(if has_groups { 4 } else { 3 });
+    let ends = ["net", "gross", "adjusted", "to_pay", "currency", "group"];
+    let ends = ends.into_iter().take(if has_groups { 6 } else { 5 });
     let mut out = csv_line(["tenant".to_owned()].into_iter().chain(heads).chain(ends.map(str::to_owned)));
     let mut line = |tenant: &str, figures: Option<&Used>, coins: Option<&Coins>, group: &str| {
         let numbers = match figures {
             Some(used) => numbers(used),
             None => vec![String::new(); 12],
         };
-        let money = coins.map_or_else(Default::default, |coins| {
-            let Coins { currency, net, gross } = coins;
-            [currency.text(*net), currency.text(*gross), currency.code().to_owned()]
+        let money = coins.map_or_else(<[String; 5]>::default, |coins| {
+            let Coins { currency, net, gross, adjusted } = coins;
+            let to_pay = coins.to_pay().map_or_else(String::new, |sum| currency.text(sum));
+            let [net, gross, adjusted] = [net, gross, adjusted].map(|amount| currency.text(*amount));
+            [net, gross, adjusted, to_pay, currency.code().to_owned()]
         });
         let group = has_groups.then(|| super::csv::cell(group));
         out.push_str(&csv_line(
@@ -343,7 +399,7 @@ pub(crate) fn csv(summary: &Summary) -> String {
     };
     for one in &summary.lines {
         let coins = match &one.cost {
-            Some(Ok(cost)) => Some(Coins::of(&cost.amounts)),
+            Some(Ok(cost)) => Some(Coins::of(cost)),
             _ => None,
         };
         let group = one.group.as_ref().map_or("", weir_account::Group::path);

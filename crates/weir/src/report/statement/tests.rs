@@ -47,6 +47,7 @@ fn document(tenant: &str, hosts: u32, lost: i64) -> Document {
     let statement = Statement::new(tenant, daily, used, Balance::of(&usage), completeness, basis).unwrap();
     Document {
         statement,
+        as_of: None,
         charges: None,
         names: BTreeMap::from([(Addr::v4([10, 0, 0, 1]), "desk & <chair>".to_owned())]),
         exporters: BTreeMap::from([(CORE, "core".to_owned())]),
@@ -80,9 +81,9 @@ fn charged(document: Document) -> Document {
 #[test]
 fn adjustments_and_quotas_stand_on_it_and_in_what_is_to_pay() {
     let adjustment = Adjustment {
-        statement: "2026-0007".into(),
+        statement: Some(20_267),
         period: "2026-09".into(),
-        reason: "records that came late".into(),
+        elsewhere: None,
         in_octets: 5_000_000,
         out_octets: -1_000,
         amount: Some(Money { minor: -150 }),
@@ -91,14 +92,17 @@ fn adjustments_and_quotas_stand_on_it_and_in_what_is_to_pay() {
     let document = charged(document("a", 2, 0)).with_adjustments(vec![adjustment]);
     let document = Document { quotas: vec![quota], ..document };
     let text = document.text();
-    for part in ["2026-0007", "records that came late", "+5,000,000", "−1,000", "80.0 %", "4.50 EUR"] {
+    for part in ["20267", "came, or were", "+5,000,000", "−1,000", "80.0 %", "4.50 EUR"] {
         assert!(text.contains(part), "{part}\n{text}");
     }
     let json = document.json();
     assert_eq!(json["adjustments"][0]["in_octets"], 5_000_000);
     assert_eq!(json["adjustments"][0]["amount"], "-1.50");
     assert_eq!(json["charges"]["gross"], "6.00", "of this period");
-    assert!(document.csv().contains("adjustment,2026-0007,,,,,,,,,,,,,-1.50,EUR\n"));
+    assert_eq!(json["to_pay"], "4.50");
+    assert!(
+        document.csv().ends_with("adjustment,20267,,,,,,,,,,,,,-1.50,EUR\nto_pay,,,,,,,,,,,,,,4.50,EUR\n")
+    );
 }
 
 #[test]

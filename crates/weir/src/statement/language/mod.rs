@@ -48,7 +48,7 @@ words! {
     statement, summary, subject, subject_summary, tenant, networks, period, period_value, unit, unit_value, page,
     total_in, total_out, recomputable,
     // Notices.
-    nothing_used, nothing_used_incomplete, incomplete, incomplete_unknown, accounts_gone, unbalanced,
+    nothing_used, nothing_used_incomplete, incomplete, incomplete_unknown, accounts_gone, unbalanced, running,
     // Traffic.
     traffic, amount, octets, packets, flows, share, from_outside, to_outside, local_in, local_out, local, r#in, out,
     classes, classes_note, class,
@@ -57,7 +57,7 @@ words! {
     flat, part, less, begun, tier, at_price, committed, percentile, percentile_above, and, without_data,
     minimum, tax, adjusted,
     // Adjustments and quotas.
-    adjustments, statement_number, reason, quotas, quota, used, of,
+    adjustments, late, late_elsewhere, statement_number, reason, quotas, quota, used, of,
     // Days and hosts.
     days, days_alt, days_none, day, hosts, hosts_note, host, flows_in, octets_in, packets_in, no_address, others,
     // Shared addresses.
@@ -69,9 +69,9 @@ words! {
     basis, ip_octets, local_apart, duplicate, unmatched, discarded, counted_at, balance_closes, balance_open,
     count_all, count_ingress, count_egress, count_none, count_interfaces,
     // The manager's page.
-    charged, total, balance, transit_row, unmatched_row, duplicate_row, discarded_row, decoded,
+    charged, gross, adjusted_short, total, balance, transit_row, unmatched_row, duplicate_row, discarded_row, decoded,
     // Groups.
-    group, without_group, other_calendar, group_note, group_closed,
+    group, without_group, other_calendar, group_note, group_closed, closed_since,
 }
 
 impl Language {

@@ -29,7 +29,10 @@ fn line() -> impl Strategy<Value = Line> {
         };
         let paid = CURRENCIES.get(currency).map(amounts);
         let cost = match (paid, currency) {
-            (Some(amounts), _) => Some(Ok(Cost { amounts, document: Json::Null })),
+            (Some(amounts), _) => {
+                let adjusted = Money { minor: gross % 977 };
+                Some(Ok(Cost { amounts, adjusted, document: Json::Null }))
+            }
             (None, 3) => Some(Err("no".to_owned())),
             (None, _) => None,
         };
@@ -39,14 +42,15 @@ fn line() -> impl Strategy<Value = Line> {
 }
 
 /// What parts come to, added up plainly: traffic, then net and gross of each currency.
-fn added<'a>(parts: impl Iterator<Item = &'a Part>) -> (TenantUsage, BTreeMap<String, [i128; 2]>) {
-    let (mut usage, mut money) = (TenantUsage::default(), BTreeMap::<String, [i128; 2]>::new());
+fn added<'a>(parts: impl Iterator<Item = &'a Part>) -> (TenantUsage, BTreeMap<String, [i128; 3]>) {
+    let (mut usage, mut money) = (TenantUsage::default(), BTreeMap::<String, [i128; 3]>::new());
     for part in parts {
         usage.join(&part.usage).unwrap();
         for (code, coins) in part.purse.iter() {
             let coins = coins.unwrap();
             let sum = money.entry(code.to_owned()).or_default();
-            *sum = [sum[0] + coins.net.minor, sum[1] + coins.gross.minor];
+            let to_pay = coins.to_pay().unwrap().minor;
+            *sum = [sum[0] + coins.net.minor, sum[1] + coins.gross.minor, sum[2] + to_pay];
         }
     }
     (usage, money)
