@@ -1,8 +1,10 @@
 //! A tariff applied to what was metered.
 
-use super::{BillError, Charge, Direction, Meter, Price, Proration, Rule, Selection, Tariff, Tier, Volume};
+use super::{
+    BillError, Charge, Direction, Hours, Meter, Price, Proration, Rule, Selection, Tariff, Tier, Volume,
+};
 use crate::money::{Decimal, Money};
-use crate::percentile::Percentile;
+use crate::percentile::{self, Percentile, Reading};
 
 /// A part of a whole: so many of so many days.
 pub type Proportion = (u32, u32);
@@ -47,6 +49,10 @@ pub enum Detail {
     },
     /// Octets.
     Volume {
+        /// In which direction,
+        direction: Direction,
+        /// and only in these hours.
+        hours: Option<Hours>,
         /// All that the rule is about.
         octets: u128,
         /// Of these, what the line is about: less the allowance, or what lies in the tier.
@@ -59,8 +65,8 @@ pub enum Detail {
         price: Decimal,
         /// The octets that cost nothing.
         allowance: Option<u128>,
-        /// The tier's number, from 1.
-        tier: Option<usize>,
+        /// The tier, where there are any.
+        tier: Option<InTier>,
     },
     /// What is paid in any case.
     Committed {
@@ -73,6 +79,8 @@ pub enum Detail {
     },
     /// A percentile, above what is committed.
     Percentile {
+        /// Which one.
+        rule: percentile::Rule,
         /// Where it comes from.
         percentile: Percentile,
         /// What is paid in any case, bits a second.
@@ -101,6 +109,19 @@ pub enum Detail {
         /// of this.
         of: Money,
     },
+}
+
+/// A tier of a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InTier {
+    /// Its number, from 1.
+    pub number: usize,
+    /// It begins above so many octets,
+    pub above: u64,
+    /// and goes up to and with so many; without end in the last one.
+    pub up_to: Option<u64>,
+    /// Whether all octets are at its price, and not only those in it.
+    pub is_whole: bool,
 }
 
 /// Traffic that no rule of a tariff is about: it costs nothing, and it is said.
@@ -200,8 +221,8 @@ impl Rater<'_> {
                 let paid_already = i128::from(*committed).checked_mul(parts).ok_or(BillError::Overflow)?;
                 let above = rate.checked_sub(paid_already).ok_or(BillError::Overflow)?.max(0);
                 let paid = self.priced(&[(above, parts), (1, (*unit).into()), excess.fraction()])?;
-                let detail =
-                    Detail::Percentile { percentile, committed: *committed, unit: *unit, price: *excess };
+                let (rule, committed) = (*ranks, *committed);
+                let detail = Detail::Percentile { rule, percentile, committed, unit: *unit, price: *excess };
                 line(detail, paid);
             }
         }
@@ -225,7 +246,11 @@ impl Rater<'_> {
                 None => (i128::try_from(billed).map_err(|_| BillError::Overflow)?, unit.into()),
             };
             let amount = self.priced(&[quantity, price.fraction()])?;
-            Ok((Detail::Volume { octets, billed, unit, units, price, allowance, tier }, amount))
+            let (direction, hours) = (of.direction, of.hours);
+            Ok((
+                Detail::Volume { direction, hours, octets, billed, unit, units, price, allowance, tier },
+                amount,
+            ))
         };
         match price {
             Price::Each(price) => Ok(vec![line(octets, *price, None, None)?]),
@@ -243,8 +268,11 @@ impl Rater<'_> {
             Price::Whole(tiers) => {
                 let reached = |tier: &&Tier| tier.up_to.is_none_or(|end| octets <= end.into());
                 let Some(tier) = tiers.iter().find(reached) else { return Ok(Vec::new()) };
-                let number = tiers.iter().take_while(|one| !reached(one)).count().checked_add(1);
-                Ok(vec![line(octets, tier.price, None, number)?])
+                let before = tiers.iter().take_while(|one| !reached(one));
+                let above = before.clone().last().and_then(|one| one.up_to).unwrap_or(0);
+                let number = before.count().saturating_add(1);
+                let tier = (tier.price, InTier { number, above, up_to: tier.up_to, is_whole: true });
+                Ok(vec![line(octets, tier.0, None, Some(tier.1))?])
             }
         }
     }
@@ -271,12 +299,17 @@ impl Rater<'_> {
         let mut unrated = Vec::new();
         for class in self.meter.classes() {
             let all = [class.to_owned()];
-            let mut volume = self.meter.volume(&all, None).map_err(|_| BillError::Overflow)?;
-            for rule in &self.tariff.rules {
-                let (is_in, is_out) = rule.rates(class);
-                volume.came = if is_in { 0 } else { volume.came };
-                volume.went = if is_out { 0 } else { volume.went };
-            }
+            let outside = |is_rated: fn(Direction) -> bool| {
+                let rules = self.tariff.rules.iter().filter_map(|rule| rule.rates(class));
+                // Without hours a rule is about every one.
+                let hours: Option<Vec<&Hours>> =
+                    rules.filter(|(direction, _)| is_rated(*direction)).map(|(_, hours)| hours).collect();
+                hours.map_or(Ok(Volume::default()), |hours| self.meter.volume_outside(&all, &hours))
+            };
+            let came =
+                outside(|direction| direction != Direction::Out).map_err(|_| BillError::Overflow)?.came;
+            let went = outside(|direction| direction != Direction::In).map_err(|_| BillError::Overflow)?.went;
+            let volume = Volume { came, went };
             if !volume.is_zero() {
                 unrated.push(Unrated { class: class.to_owned(), volume });
             }
@@ -286,25 +319,22 @@ impl Rater<'_> {
 }
 
 impl Rule {
-    /// Whether it is about traffic of this class that comes in, and that goes out.
-    fn rates(&self, class: &str) -> (bool, bool) {
-        let (classes, direction) = match &self.charge {
-            Charge::Volume { of, .. } => (&of.classes, of.direction),
+    /// Which direction's traffic of this class it is about, and in which hours, if not in all; `None` if of none.
+    fn rates(&self, class: &str) -> Option<(Direction, Option<&Hours>)> {
+        let (classes, direction, hours) = match &self.charge {
+            Charge::Volume { of, .. } => (&of.classes, of.direction, of.hours.as_ref()),
             Charge::Percentile { classes, rule, .. } => {
-                use crate::percentile::Reading;
                 let direction = match rule.reading {
                     Reading::In => Direction::In,
                     Reading::Out => Direction::Out,
                     Reading::Greater | Reading::GreaterEachSlot | Reading::Sum => Direction::Sum,
                 };
-                (classes, direction)
+                (classes, direction, None)
             }
-            Charge::Flat { .. } | Charge::Once { .. } => return (false, false),
+            Charge::Flat { .. } | Charge::Once { .. } => return None,
         };
-        if !classes.is_empty() && !classes.iter().any(|one| one == class) {
-            return (false, false);
-        }
-        (direction != Direction::Out, direction != Direction::In)
+        let is_about = classes.is_empty() || classes.iter().any(|one| one == class);
+        is_about.then_some((direction, hours))
     }
 }
 
@@ -314,17 +344,17 @@ fn fraction(days: Option<Proportion>) -> (i128, i128) {
     (part.into(), i128::from(whole).max(1))
 }
 
-/// What of these octets lies in each tier: its number, octets, and price. The first tier is always there.
-fn graduated(octets: u128, tiers: &[Tier]) -> Vec<(usize, u128, Decimal)> {
+/// What of these octets lies in each tier: which, octets, and price. The first tier is always there.
+fn graduated(octets: u128, tiers: &[Tier]) -> Vec<(InTier, u128, Decimal)> {
     let mut parts = Vec::new();
-    let mut begin = 0u128;
+    let mut above = 0u64;
     for (number, tier) in (1..).zip(tiers) {
         let end = tier.up_to.map_or(u128::MAX, u128::from);
-        let inside = octets.min(end).saturating_sub(begin);
+        let inside = octets.min(end).saturating_sub(above.into());
         if inside > 0 || number == 1 {
-            parts.push((number, inside, tier.price));
+            parts.push((InTier { number, above, up_to: tier.up_to, is_whole: false }, inside, tier.price));
         }
-        begin = end;
+        above = tier.up_to.unwrap_or(u64::MAX);
     }
     parts
 }

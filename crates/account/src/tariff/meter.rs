@@ -128,9 +128,22 @@ impl Meter {
     /// # Errors
     /// [`Overflow`]
     pub fn volume(&self, classes: &[String], hours: Option<&Hours>) -> Result<Volume, Overflow> {
+        self.volume_at(classes, |ms| hours.is_none_or(|hours| hours.contains(ms, &self.zone)))
+    }
+
+    /// What there was of these classes (all, if none is named), in none of these hours.
+    ///
+    /// # Errors
+    /// [`Overflow`]
+    pub(super) fn volume_outside(&self, classes: &[String], hours: &[&Hours]) -> Result<Volume, Overflow> {
+        self.volume_at(classes, |ms| !hours.iter().any(|hours| hours.contains(ms, &self.zone)))
+    }
+
+    /// What there was of these classes in the slots that are meant, each by its first instant.
+    fn volume_at(&self, classes: &[String], is_meant: impl Fn(i64) -> bool) -> Result<Volume, Overflow> {
         let mut sum = Volume::default();
         for (start_ms, volume) in self.of(classes) {
-            if hours.is_none_or(|hours| hours.contains(start_ms, &self.zone)) {
+            if is_meant(start_ms) {
                 sum.add(volume)?;
             }
         }

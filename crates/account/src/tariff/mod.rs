@@ -11,7 +11,7 @@ mod bill;
 mod hours;
 mod meter;
 
-pub use bill::{Bill, Detail, Line, Proportion, Unrated};
+pub use bill::{Bill, Detail, InTier, Line, Proportion, Unrated};
 pub use hours::Hours;
 pub use meter::{Meter, Volume};
 

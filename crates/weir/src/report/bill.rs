@@ -8,9 +8,9 @@ use crate::statement::ALL;
 use serde_json::{Value as Json, json};
 use weir_account::Zone;
 use weir_account::money::Money;
-use weir_account::percentile::{Direction, Percentile};
+use weir_account::percentile::{self, Direction, Percentile};
 use weir_account::statement::Unit;
-use weir_account::tariff::{Bill, Detail, Line, Proportion, Tariff};
+use weir_account::tariff::{Bill, Detail, Hours, InTier, Line, Proportion, Tariff};
 
 /// A tenant's bill of a period.
 pub(crate) struct Charged<'a> {
@@ -169,16 +169,17 @@ fn detail(detail: &Detail, tariff: &Tariff, zone: &Zone) -> Json {
     let days = |days: &Option<Proportion>| days.map(|(some, all)| json!({"days": some, "of": all}));
     match detail {
         Detail::Flat { price, days: part } => json!({"flat": price.to_string(), "part": days(part)}),
-        Detail::Volume { octets, billed, unit, units, price, allowance, tier } => json!({
-            "octets": number(*octets), "billed_octets": number(*billed), "unit_octets": unit,
-            "units": units.map(number), "price": price.to_string(), "allowance_octets": allowance.map(number), "tier": tier,
+        Detail::Volume { direction, hours, octets, billed, unit, units, price, allowance, tier } => json!({
+            "direction": direction.word(), "hours": hours.as_ref().map(self::hours), "octets": number(*octets), "billed_octets": number(*billed), "unit_octets": unit,
+            "units": units.map(number), "price": price.to_string(), "allowance_octets": allowance.map(number), "tier": tier.as_ref().map(self::tier),
         }),
         Detail::Committed { rate, unit, price } => {
             json!({"committed_bps": rate, "unit_bps": unit, "price": price.to_string()})
         }
-        Detail::Percentile { percentile: found, committed, unit, price } => {
+        Detail::Percentile { rule, percentile: found, committed, unit, price } => {
             let mut object = percentile(found, zone);
             if let Some(map) = object.as_object_mut() {
+                map.insert("rule".to_owned(), self::rule(rule));
                 map.insert("committed_bps".to_owned(), json!(committed));
                 map.insert("unit_bps".to_owned(), json!(unit));
                 map.insert("price".to_owned(), json!(price.to_string()));
@@ -195,16 +196,37 @@ fn detail(detail: &Detail, tariff: &Tariff, zone: &Zone) -> Json {
     }
 }
 
+fn hours(hours: &Hours) -> Json {
+    let (from, to) = hours.minutes();
+    let clock = |minutes: u16| format!("{:02}:{:02}", minutes / 60, minutes % 60);
+    let days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+    let days = days.iter().zip(hours.days()).filter(|(_, is_on)| *is_on).map(|(day, _)| *day);
+    json!({"from": clock(from), "to": clock(to), "weekdays": days.collect::<Vec<_>>()})
+}
+
+fn tier(tier: &InTier) -> Json {
+    let InTier { number, above, up_to, is_whole } = tier;
+    json!({"number": number, "above_octets": above, "up_to_octets": up_to, "whole": is_whole})
+}
+
+/// What makes a percentile one figure.
+fn rule(rule: &percentile::Rule) -> Json {
+    json!({
+        "hundredths_of_a_percent": rule.hundredths, "reading": rule.reading.word(), "method": rule.method.word(),
+        "missing": rule.missing.word(),
+    })
+}
+
 /// A percentile, and the slots that set it.
-pub(super) fn percentile(percentile: &Percentile, zone: &Zone) -> Json {
-    let set_by = percentile.set_by.iter().map(
+pub(super) fn percentile(found: &Percentile, zone: &Zone) -> Json {
+    let set_by = found.set_by.iter().map(
         |one| json!({"start": zone.rfc3339(one.start_ms), "octets": number(one.octets), "rank": one.rank}),
     );
     json!({
-        "slot_octets": {"numerator": number(percentile.octets.0.unsigned_abs()), "denominator": number(percentile.octets.1.unsigned_abs())},
-        "direction": percentile.direction.map(|d| match d { Direction::In => "in", Direction::Out => "out" }),
-        "set_by": set_by.collect::<Vec<_>>(), "slots": percentile.slots, "above": percentile.above,
-        "missing": percentile.missing,
+        "slot_octets": {"numerator": number(found.octets.0.unsigned_abs()), "denominator": number(found.octets.1.unsigned_abs())},
+        "direction": found.direction.map(|d| match d { Direction::In => "in", Direction::Out => "out" }),
+        "set_by": set_by.collect::<Vec<_>>(), "slots": found.slots, "above": found.above,
+        "missing": found.missing,
     })
 }
 

@@ -497,7 +497,7 @@ fn a_figure_is_explained_down_to_its_records() {
         "800,000,000 octets, 10 packets, 1 flow as closed",
         "core",
         "the same",
-        "800.000 MB in tier 1 at 0.10 a GB",
+        "800.000 MB incoming in tier 1 (to 1.000 GB) at 0.10 a GB",
         "CRC-32C",
     ] {
         assert!(text.contains(part), "{part}: {text}");
@@ -793,5 +793,52 @@ fn who_cannot_be_charged_is_named_with_the_cure() {
         "mend the tariff",
     ] {
         assert!(said.contains(part), "{part}: {said}");
+    }
+}
+
+/// Whoever pays can work the figure out from the paper alone: each choice of a rule stands beside it.
+#[test]
+fn every_choice_of_a_rule_stands_on_the_statement() {
+    let from = CONFIGURATION.find("[[tariff.rule]]\nname = \"traffic\"").unwrap();
+    let until = CONFIGURATION.find("[billing]").unwrap();
+    let rules = r#"
+[[tariff.rule]]
+name = "day"
+per = "MB"
+direction = "max"
+hours = "08:00-18:00"
+weekdays = "mon-fri"
+price = "1"
+
+[[tariff.rule]]
+name = "steps"
+per = "GB"
+tiers = [{ up_to = "100 MB", price = "3" }, { up_to = "10 GB", price = "2" }, { price = "1" }]
+tiers_are = "whole"
+
+[[tariff.rule]]
+name = "burst"
+percentile = "99.5"
+reading = "sum"
+method = "inclusive"
+missing = "zero"
+committed = "1 Mbit/s"
+price = "2.00"
+
+"#;
+    let mut text = CONFIGURATION.to_owned();
+    text.replace_range(from..until, rules);
+    let place = place();
+    place.write("weir.toml", format!("[store]\npath = \"store\"\n\n{text}"));
+    // The words of the statement, each rule in one cell.
+    let words = place.done("rate acme --period 2025-10 -o csv");
+    for part in [
+        "800.000 MB in or out, whichever is more, only Mon Tue Wed Thu Fri 08:00–18:00 at 1 a MB",
+        "900.000 MB in and out in tier 2 (above 100.000 MB to 10.000 GB), whose price all of it has at 2 a GB",
+        "1 Mbit/s committed at 2.00 a Mbit/s",
+        "percentile 99.5 of five-minute slots (between neighbours, inclusive; in and out)",
+        "without data counted as 0",
+    ] {
+        assert!(words.contains(part), "{part}: {words}");
     }
 }

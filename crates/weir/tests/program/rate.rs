@@ -98,8 +98,8 @@ fn a_bill_is_what_its_tariff_says() {
     let text = place.done("rate acme --period this-year");
     for part in [
         "25.00 a period",
-        "7.500 GB at 0.08 a GB",
-        "200.000 MB in tier 2 at 0.05 a GB",
+        "7.500 GB incoming at 0.08 a GB",
+        "200.000 MB outgoing in tier 2 (above 1.000 GB) at 0.05 a GB",
         "19 % of 25.71",
         "30.59",
     ] {

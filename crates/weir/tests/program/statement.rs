@@ -198,7 +198,7 @@ fn seven_tenants_are_told_their_month() {
     assert_eq!(row("2026-10-26")[..4], ["2026-10-26", "2.160 GB", "48.000 MB", "0 B"]);
     // 67.673187 × 0.08 = 5.41385…; 30.41 × 0.19 = 5.7779.
     assert_eq!(row("line"), ["line", "25.00 a period", "25.00"]);
-    assert_eq!(row("traffic"), ["traffic", "67.673 GB at 0.08 a GB", "5.41"]);
+    assert_eq!(row("traffic"), ["traffic", "67.673 GB incoming at 0.08 a GB", "5.41"]);
     assert_eq!(row("net"), ["net", "30.41"]);
     assert_eq!(row("VAT"), ["VAT", "19 % of 30.41", "5.78"]);
     assert_eq!(row("to pay"), ["to pay", "36.19 €"]);

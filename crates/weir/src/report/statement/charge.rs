@@ -4,9 +4,9 @@ use crate::statement::language::fill;
 use crate::statement::{ALL, Language, Style};
 use weir_account::Zone;
 use weir_account::money::{Money, Rounding};
-use weir_account::percentile::{Direction, Percentile};
+use weir_account::percentile::{self, Method, Missing, Percentile, Reading};
 use weir_account::statement::Unit;
-use weir_account::tariff::{Detail, Line, Proportion, Tariff, Unrated};
+use weir_account::tariff::{Detail, Direction, Hours, InTier, Line, Proportion, Tariff, Unrated};
 
 /// What the amounts of a tariff are told with.
 pub(crate) struct Words<'a> {
@@ -77,7 +77,7 @@ impl<'a> Words<'a> {
             Detail::Flat { price, days } => {
                 self.fill(w.flat, &[("price", self.decimal(price)), ("part", self.part(*days))])
             }
-            Detail::Volume { octets, billed, unit, units, price, allowance, tier } => {
+            Detail::Volume { direction, hours, octets, billed, unit, units, price, allowance, tier } => {
                 // In thousands of what the price is for, whatever the rest of the page is in.
                 let size = |octets: u128| self.language.size(octets, base(*unit));
                 let mut amount = size(*billed);
@@ -88,23 +88,23 @@ impl<'a> Words<'a> {
                 if let Some(units) = units {
                     amount.push_str(&self.fill(w.begun, &[("units", self.language.number(*units))]));
                 }
-                if let Some(tier) = tier {
-                    amount.push_str(&self.fill(w.tier, &[("tier", tier.to_string())]));
-                }
+                amount.push_str(&format!(" {}", self.direction(*direction)));
+                amount.push_str(&hours.as_ref().map_or_else(String::new, |hours| self.hours(hours)));
+                amount.push_str(&tier.map_or_else(String::new, |tier| self.tier(&tier, base(*unit))));
                 let values =
                     [("amount", amount), ("price", self.decimal(price)), ("unit", self.piece(*unit))];
                 self.fill(w.at_price, &values)
             }
             Detail::Committed { rate, unit, price } => {
                 let values = [
-                    ("amount", self.bits(*rate)),
+                    ("amount", self.amount_of_bits(*rate)),
                     ("price", self.decimal(price)),
                     ("unit", self.bits(*unit)),
                 ];
                 self.fill(w.committed, &values)
             }
-            Detail::Percentile { percentile, committed, unit, price } => {
-                self.percentile(percentile, *committed, *unit, self.decimal(price))
+            Detail::Percentile { rule, percentile, committed, unit, price } => {
+                self.percentile(rule, percentile, (*committed, *unit, self.decimal(price)))
             }
             Detail::Once { at_ms } => self.language.date(&self.zone.date_text(*at_ms)),
             Detail::Minimum { least, days } => {
@@ -116,20 +116,90 @@ impl<'a> Words<'a> {
         }
     }
 
-    fn percentile(&self, percentile: &Percentile, committed: u64, unit: u64, price: String) -> String {
+    /// Which way's octets.
+    fn direction(&self, direction: Direction) -> &'static str {
+        let w = self.language.words();
+        match direction {
+            Direction::In => w.incoming,
+            Direction::Out => w.outgoing,
+            Direction::Sum => w.in_and_out,
+            Direction::Greater => w.greater,
+        }
+    }
+
+    /// `, only Mon Tue Wed Thu Fri 08:00–18:00`.
+    fn hours(&self, hours: &Hours) -> String {
+        let w = self.language.words();
+        let named = w.weekdays.split(' ').zip(hours.days()).filter(|(_, is_on)| *is_on);
+        let named: Vec<&str> = named.map(|(day, _)| day).collect();
+        let days = if named.len() == 7 { String::new() } else { named.join(" ") + " " };
+        let clock = |minutes: u16| format!("{:02}:{:02}", minutes / 60, minutes % 60);
+        let (from, to) = hours.minutes();
+        self.fill(w.only_hours, &[("days", days), ("from", clock(from)), ("to", clock(to))])
+    }
+
+    /// ` in tier 2 (above 1 GB)`.
+    fn tier(&self, tier: &InTier, base: Unit) -> String {
+        let w = self.language.words();
+        let size = |octets: u64| self.language.size(octets, base);
+        let span = match (tier.above, tier.up_to) {
+            (above, None) => self.fill(w.tier_above, &[("from", size(above))]),
+            (0, Some(to)) => self.fill(w.tier_up_to, &[("to", size(to))]),
+            (above, Some(to)) => self.fill(w.tier_between, &[("from", size(above)), ("to", size(to))]),
+        };
+        let text = if tier.is_whole { w.tier_whole } else { w.tier };
+        self.fill(text, &[("tier", tier.number.to_string()), ("span", span)])
+    }
+
+    /// Which percentile it is: `percentile 95 by nearest rank, the greater of in and out`.
+    fn rule(&self, rule: &percentile::Rule) -> String {
+        let w = self.language.words();
+        let method = match rule.method {
+            Method::NearestRank => w.nearest_rank,
+            Method::Inclusive => w.inclusive,
+            Method::Exclusive => w.exclusive,
+        };
+        let reading = match rule.reading {
+            Reading::In => w.incoming,
+            Reading::Out => w.outgoing,
+            Reading::Greater => w.greater_rank,
+            Reading::GreaterEachSlot => w.greater_each,
+            Reading::Sum => w.in_and_out,
+        };
+        let (whole, part) = (rule.hundredths / 100, rule.hundredths % 100);
+        let plain = format!("{whole}.{part:02}");
+        let plain = plain.trim_end_matches('0').trim_end_matches('.');
+        let values = [
+            ("percent", self.language.decimal(plain)),
+            ("method", method.to_owned()),
+            ("reading", reading.to_owned()),
+        ];
+        self.fill(w.percentile_rule, &values)
+    }
+
+    fn percentile(
+        &self,
+        rule: &percentile::Rule,
+        percentile: &Percentile,
+        (committed, unit, price): (u64, u64, String),
+    ) -> String {
         let w = self.language.words();
         let number = |n: usize| self.language.number(n as u64);
         let above = match committed {
             0 => String::new(),
-            some => self.fill(w.percentile_above, &[("amount", self.bits(some))]),
+            some => self.fill(w.percentile_above, &[("amount", self.amount_of_bits(some))]),
         };
         let missing = match percentile.missing {
             0 => String::new(),
-            slots => self.fill(w.without_data, &[("slots", number(slots))]),
+            slots => {
+                let text =
+                    if rule.missing == Missing::Zero { w.without_data_zero } else { w.without_data_left_out };
+                self.fill(text, &[("slots", number(slots))])
+            }
         };
         let direction = match percentile.direction {
-            Some(Direction::In) => format!(" {}", w.r#in),
-            Some(Direction::Out) => format!(" {}", w.out),
+            Some(percentile::Direction::In) => format!(" {}", w.r#in),
+            Some(percentile::Direction::Out) => format!(" {}", w.out),
             None => String::new(),
         };
         let set = percentile.set_by.iter().map(|one| self.language.instant(&self.zone.rfc3339(one.start_ms)));
@@ -137,6 +207,7 @@ impl<'a> Words<'a> {
         self.fill(
             w.percentile,
             &[
+                ("rule", self.rule(rule)),
                 ("rate", self.rate(percentile)),
                 ("direction", direction),
                 ("above", above),
@@ -179,6 +250,12 @@ impl<'a> Words<'a> {
     /// Bits a second, exactly where they are a round number of a unit.
     fn bits(&self, rate: u64) -> String {
         self.multiple(rate, &BITS).unwrap_or_else(|| format!("{} bit/s", self.language.number(rate)))
+    }
+
+    /// Bits a second as an amount: `1 Mbit/s`.
+    fn amount_of_bits(&self, rate: u64) -> String {
+        let text = self.bits(rate);
+        if text.starts_with(|c: char| c.is_ascii_digit()) { text } else { format!("1 {text}") }
     }
 
     /// So many octets that something costs so much a piece of: `GB`, `10 GB`.

@@ -54,7 +54,9 @@ words! {
     classes, classes_note, class,
     // Charges.
     charges, charges_by, overhead, rule, how, net, to_pay, unrated, unrated_class, not_charged, of_classes,
-    flat, part, less, begun, tier, at_price, committed, percentile, percentile_above, and, without_data,
+    flat, part, less, begun, tier, tier_whole, tier_up_to, tier_above, tier_between, incoming, outgoing, in_and_out, greater, only_hours, weekdays,
+    at_price, committed, percentile, percentile_rule, nearest_rank, inclusive, exclusive, greater_rank, greater_each,
+    percentile_above, and, without_data_left_out, without_data_zero,
     minimum, tax, adjusted,
     // Adjustments and quotas.
     adjustments, late, late_elsewhere, statement_number, reason, quotas, quota, used, of,
