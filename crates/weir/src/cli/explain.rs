@@ -12,6 +12,7 @@ use clap::Args;
     weir explain 7 in\n  \
     weir explain avtotrade/2026-10 traffic      the rule of this name on its bill\n  \
     weir explain 7 'class national'             its traffic of this class\n  \
+    weir explain 7 adjustments                  what it has of earlier periods\n  \
     weir explain 7 -o json\n\n\
     From a figure to the accounts of five minutes behind it, to the records behind these: how many, from which\n\
     exporter, with which sampling interval as said by whom; to the files they are in, and the rules that make money\n\
@@ -20,7 +21,7 @@ pub(super) struct Arguments {
     /// Its number, or TENANT/PERIOD
     #[arg(value_name = "STATEMENT")]
     statement: String,
-    /// One line of it: in, out, local_in, local_out, "class NAME", or a rule of the tariff
+    /// One line of it: in, out, local_in, local_out, "class NAME", a rule or a tax of the tariff, minimum, adjustments
     #[arg(value_name = "LINE")]
     line: Option<String>,
     #[command(flatten)]

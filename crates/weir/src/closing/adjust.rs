@@ -152,7 +152,11 @@ pub(crate) fn due(books: &Books, snapshot: &Snapshot, until_ms: i64) -> Outcome<
         {
             continue;
         }
-        all.extend(again.due(books, snapshot, Origin::Accounts)?);
+        for due in again.due(books, snapshot, Origin::Accounts)? {
+            // Held against its digest: what was changed since is nothing to take a difference from.
+            due.statement.map(|number| books.statement(number)).transpose()?;
+            all.push(due);
+        }
     }
     Ok(all)
 }

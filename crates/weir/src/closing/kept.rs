@@ -127,6 +127,19 @@ impl Paper {
         super::basis::kept_configuration(&closing.configuration, &closing.period)
     }
 
+    /// Its figures.
+    ///
+    /// # Errors
+    /// The books hold what is none.
+    pub(crate) fn figures(&self) -> Outcome<Figures> {
+        Figures::parse(&self.kept.figures).ok_or_else(|| {
+            Failure::new(format!(
+                "statement {} in the books has no figures: run weir verify",
+                self.kept.number
+            ))
+        })
+    }
+
     /// What is said beside it.
     ///
     /// # Errors

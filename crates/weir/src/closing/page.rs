@@ -3,7 +3,7 @@
 use super::close::Done;
 use super::figure::{Amounts, Figures, UNITS, Used, WAYS};
 use super::recount::Origin;
-use super::verify::{Problem, Verified};
+use super::verify::{Problem, Source, Verified};
 use super::zone;
 use crate::exit::{Failure, Outcome};
 use crate::report::csv_line;
@@ -219,7 +219,7 @@ fn ways(used: &Used, unit: Unit) -> [String; 4] {
 }
 
 /// A difference, in exact figures: `in +1,000 octets, +2 packets, +1 flows; 0.08 EUR more`.
-fn change(figures: &Figures) -> String {
+pub(super) fn change(figures: &Figures) -> String {
     let mut parts = Vec::new();
     for (way, [octets, packets, flows]) in ["in", "out", "local in", "local out"].iter().zip(figures.used) {
         if (octets, packets, flows) != (0, 0, 0) {
@@ -273,11 +273,12 @@ pub(crate) fn verified(found: &Verified) -> String {
     }
     for period in &found.periods {
         let how = match period.from {
-            Some(Origin::Records) => "computed again from its records",
-            Some(Origin::Accounts) => "computed again from its accounts: its records were given up",
-            None => {
+            Source::Whole(Origin::Records) => "computed again from its records",
+            Source::Whole(Origin::Accounts) => "computed again from its accounts: its records were given up",
+            Source::GivenUp => {
                 "NOT computed again: its records and accounts were given up, and it stands as it was closed"
             }
+            Source::Unreadable => "NOT computed again: what it takes cannot be read",
         };
         let statements = things(period.statements.unsigned_abs(), "statement");
         let adjusted = match period.adjustments {
@@ -294,6 +295,11 @@ pub(crate) fn verified(found: &Verified) -> String {
         let _ = writeln!(out, "{}{since}, {statements}: {how}{adjusted}", period.period);
     }
     out.push_str(&match found.problems.len() {
+        0 if found.books.is_none() => format!(
+            "all is as it was written, and every account is what its records say\nthere are no books: nothing was ever closed here, or \
+             {} is gone\n",
+            weir_books::FILE
+        ),
         0 => "all is as it was written, every account is what its records say, and every closed figure stands\n".to_owned(),
         n => format!("{}\n", things(n as u64, "problem")),
     });
@@ -312,7 +318,10 @@ pub(crate) fn verified_document(found: &Verified) -> Json {
         json!({
             "period": period.period, "starts_at": period.starts_at, "zone": period.zone,
             "statements": period.statements, "adjustments": period.adjustments,
-            "computed_from": period.from.map(Origin::word),
+            "computed_from": match period.from {
+                Source::Whole(origin) => Some(origin.word()),
+                Source::GivenUp | Source::Unreadable => None,
+            },
         })
     });
     json!({

@@ -5,7 +5,6 @@ use super::adjust::{Again, Due};
 use super::basis;
 use super::figure::{Difference, Figures};
 use super::recount::Origin;
-use crate::cli::snapshot;
 use crate::config::Config;
 use crate::exit::Outcome;
 use serde_json::Value as Json;
@@ -49,10 +48,20 @@ pub(crate) struct Recomputed {
     pub(crate) starts_at: String,
     pub(crate) zone: String,
     pub(crate) statements: i64,
-    /// From what; `None` if the store has given up what it takes.
-    pub(crate) from: Option<Origin>,
+    /// From what.
+    pub(crate) from: Source,
     /// Adjustments made since.
     pub(crate) adjustments: usize,
+}
+
+/// What a closed period was computed again from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    Whole(Origin),
+    /// The store has given up what it takes.
+    GivenUp,
+    /// It could not be read: that is one of the problems.
+    Unreadable,
 }
 
 /// All that was looked at.
@@ -91,7 +100,8 @@ pub(crate) fn verify(config: &Config) -> Outcome<Verified> {
     verified.problems.extend(rows);
     verified.books = Some(checked);
     verified.end = digest::hex(&books.end()?);
-    let (snapshot, audit) = (snapshot(config, None)?, books.audit()?);
+    // Its files are opened when they are read: one that is gone takes only away what is in it.
+    let (snapshot, audit) = (Snapshot::open(&config.store)?, books.audit()?);
     for closed in books.closings()? {
         let period = closed.closing.period.clone();
         witnessed(&audit, &period, &digest::hex(&closed.digest), &mut verified.problems);
@@ -129,11 +139,20 @@ impl Verified {
             self.problems.push(Problem::Period { period: period.clone(), why });
         }
         books.statements(closed.place, |kept| self.problems.extend(document(&kept)))?;
-        let from = Origin::best(snapshot, &again.span);
-        if let Some(origin) = from {
-            let due = again.due(books, snapshot, origin)?;
-            self.problems.extend(due.into_iter().filter_map(|due| wrong(due, origin)).map(Problem::Figure));
-        }
+        let origin = Origin::best(snapshot, &again.span);
+        let from = match origin.map(|origin| (origin, again.due(books, snapshot, origin))) {
+            None => Source::GivenUp,
+            Some((origin, Ok(due))) => {
+                let wrong = due.into_iter().filter_map(|due| wrong(due, origin));
+                self.problems.extend(wrong.map(Problem::Figure));
+                Source::Whole(origin)
+            }
+            Some((_, Err(failure))) => {
+                let why = format!("it cannot be computed again: {failure}");
+                self.problems.push(Problem::Period { period: period.clone(), why });
+                Source::Unreadable
+            }
+        };
         let adjustments = books.adjustments_to(closed.place)?.len();
         let (period, zone, statements) = (period.clone(), closed.closing.zone.clone(), closed.statements);
         let starts_at = again.span.zone.rfc3339(again.span.from_ms);

@@ -357,6 +357,32 @@ fn mails_go_into_the_outbox_for_each_once() {
 }
 
 #[test]
+fn a_tenant_is_written_to_in_its_language_and_unit() {
+    let text = CONFIGURATION
+        .replace("do = \"webhook\"\nurl = \"http://192.0.2.9/\"", "do = \"mail\"\nto = [\"tenant\"]")
+        .replace(
+            "name = \"acme\"\n",
+            "name = \"acme\"\nlanguage = \"de\"\nunit = 1024\nmail = [\"a@example.org\"]\n",
+        )
+        .replace("limit = \"1000\"", "limit = \"2 MiB\"");
+    let mail = "[mail]\nfrom = \"weir@example.org\"\nsendmail = \"/nowhere/sendmail\"\n";
+    let config = crate::config::read(&format!("{mail}{text}")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let day = reading(1, &[("acme", 2 << 20)]);
+    turn(&config, folder.path(), &day, &mut World::default());
+    let mut books = Books::open(folder.path()).unwrap();
+    assert_eq!(books.deliveries_since(0).unwrap()[0].subject, "fair: acme 100 % erreicht");
+    let parcel = books.take_due(day.now_ms).unwrap().unwrap();
+    let message = String::from_utf8_lossy(&parcel.message).replace("=\r\n", "");
+    for part in ["100 % erreicht: verbraucht 2,000 MiB von 2,000 MiB (100 %) in ", "Kontingent: fair, von "] {
+        assert!(message.contains(part), "{part}: {message}");
+    }
+    // What programs and the audit trail are told is the same for everybody.
+    let why = &books.quota_entries(1).unwrap()[0].why;
+    assert!(why.contains("100 % passed: used 2.097 MB of 2.097 MB"), "{why}");
+}
+
+#[test]
 fn who_has_no_address_is_not_written_to_again_and_again() {
     let text = CONFIGURATION
         .replace("do = \"webhook\"\nurl = \"http://192.0.2.9/\"", "do = \"mail\"\nto = [\"tenant\"]");

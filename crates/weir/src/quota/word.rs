@@ -5,7 +5,8 @@ use super::meter::Metered;
 use super::whose::Whose;
 use crate::config::Config;
 use crate::config::quota::Quota;
-use crate::report::number::octets;
+use crate::statement::language::fill;
+use crate::statement::{Language, Style};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeSet;
 use weir_account::quota::{Change, Edge, Threshold};
@@ -24,28 +25,29 @@ pub(super) struct Crossing<'a> {
 }
 
 impl Crossing<'_> {
-    /// As: 80 % passed: used 80.123 GB of 100.000 GB (80.1 %) in 2026-11, about 0.6 GB more not yet reported.
+    /// In English, for the log, the audit trail and programs. As: 80 % passed: used 80.123 GB of 100.000 GB (80 %) in 2026-11,
+    /// about 600.000 MB more not yet reported.
     pub(super) fn sentence(&self) -> String {
-        let used = used(self.metered, self.quota, self.unit);
-        let at = self.change.threshold;
-        let how = match (self.change.what, at) {
-            (Edge::Passed, Threshold::Forecast) => {
-                let when = self.quota.rule.forecast_ms(&self.metered.seen).map(|ms| self.zone.rfc3339(ms));
-                match when {
-                    Some(when) => {
-                        format!("at this pace the limit is passed at {when}, before the cycle ends")
-                    }
-                    None => "at this pace the limit is passed before the cycle ends".to_owned(),
-                }
-            }
-            (Edge::Passed, _) => format!("{at} passed"),
-            (Edge::Turned, _) => format!("{at} taken back: a new cycle, {}, has begun", self.metered.cycle),
-            (Edge::Fell, Threshold::Percent(_)) => {
-                format!("{at} taken back: figures were corrected, or the limit raised")
-            }
-            (Edge::Fell, _) => format!("{at} taken back: it goes slower now"),
+        self.told(Language::English, self.unit)
+    }
+
+    /// The same in a language and unit.
+    fn told(&self, language: Language, unit: Unit) -> String {
+        let w = language.words();
+        let at = threshold(self.change.threshold, language);
+        let forecast_ms = || self.quota.rule.forecast_ms(&self.metered.seen);
+        let when = |ms| language.instant(&self.zone.rfc3339(ms));
+        let how = match (self.change.what, self.change.threshold) {
+            (Edge::Passed, Threshold::Forecast) => match forecast_ms() {
+                Some(ms) => fill(w.quota_forecast_at, &[("when", &when(ms))]),
+                None => w.quota_forecast.to_owned(),
+            },
+            (Edge::Passed, _) => fill(w.quota_passed, &[("at", &at)]),
+            (Edge::Turned, _) => fill(w.quota_turned, &[("at", &at), ("cycle", &self.metered.cycle)]),
+            (Edge::Fell, Threshold::Percent(_)) => fill(w.quota_fell, &[("at", &at)]),
+            (Edge::Fell, _) => fill(w.quota_slower, &[("at", &at)]),
         };
-        format!("{how}: {used}")
+        format!("{how}: {}", used(self.metered, self.quota, language, unit))
     }
 
     /// A mail to these addresses; `tenant` stands for the tenant's own (of a group: all its tenants'), `group` for those of
@@ -71,15 +73,34 @@ impl Crossing<'_> {
             "group" => group(),
             _ => vec![to.clone()],
         };
-        let whom = &metered.whose;
-        let subject = format!("{}: {} {} {}", quota.name, whom, change.threshold, change.what.word());
-        let (from, to_end) = (zone.rfc3339(metered.seen.cycle.start), zone.rfc3339(metered.seen.cycle.end));
-        let text =
-            format!("{whom}\n\n{}\n\nQuota: {}, from {from} to {to_end}\n", self.sentence(), quota.name);
+        let whom = metered.whose.to_string();
+        let style = self.style(to, config);
+        let (language, w) = (style.language, style.language.words());
+        let edge = match change.what {
+            Edge::Passed => w.quota_edge_passed,
+            Edge::Turned => w.quota_edge_turned,
+            Edge::Fell => w.quota_edge_fell,
+        };
+        let at = threshold(change.threshold, language);
+        let subject = format!("{}: {whom} {at} {edge}", quota.name);
+        let [from, until] =
+            [metered.seen.cycle.start, metered.seen.cycle.end].map(|ms| language.instant(&zone.rfc3339(ms)));
+        let about = fill(w.quota_about, &[("quota", &quota.name), ("from", &from), ("to", &until)]);
+        let text = format!("{whom}\n\n{}\n\n{about}\n", self.told(language, style.unit));
         let mut to: Vec<String> = to.iter().flat_map(expand).collect();
         let mut known = BTreeSet::new();
         to.retain(|one| known.insert(one.clone()));
         Errand::Mail { to, subject, text }
+    }
+
+    /// The language and unit of a mail: the tenant's where it goes to that, else the group's, else everybody's.
+    fn style(&self, to: &[String], config: &Config) -> Style {
+        let is_to = |word: &str| to.iter().any(|one| one == word);
+        match (&self.metered.whose, self.metered.whose.group()) {
+            (Whose::Tenant(name) | Whose::Host(name, _), _) if is_to("tenant") => config.style(Some(name)),
+            (_, Some(group)) if is_to("group") => config.group_style(group),
+            _ => config.style(None),
+        }
     }
 
     /// What a webhook is sent. `id` is added when it is: the same however often it is tried.
@@ -166,19 +187,32 @@ pub(crate) fn percent(used: u64, limit: u64) -> u128 {
 
 /// What was used, of what, and what is likely to come: used 98.200 GB of 100.000 GB (98 %) in 2026-11, about 600.000 MB
 /// more not yet reported.
-pub(crate) fn used(metered: &Metered, quota: &Quota, unit: Unit) -> String {
-    let (used, limit) = (metered.seen.used, quota.rule.limit);
+fn used(metered: &Metered, quota: &Quota, language: Language, unit: Unit) -> String {
+    let w = language.words();
+    let size = |octets: u64| language.size(octets, unit);
     let more = match metered.more {
-        Some(0) => ", no more expected of what is not yet reported".to_owned(),
-        Some(more) => format!(", about {} more not yet reported", octets(more, unit).trim()),
-        None => ", and an unknown amount not yet reported".to_owned(),
+        Some(0) => w.quota_no_more.to_owned(),
+        Some(more) => fill(w.quota_more, &[("more", &size(more))]),
+        None => w.quota_more_unknown.to_owned(),
     };
-    let (percent, cycle) = (percent(used, limit), &metered.cycle);
     let of = match &quota.classes[..] {
         [] => String::new(),
-        classes => format!(" of class {}", classes.join(", ")),
+        classes => fill(w.of_classes, &[("classes", &classes.join(", "))]),
     };
-    format!("used {} of {} ({percent} %){of} in {cycle}{more}", octets(used, unit), octets(limit, unit))
+    let percent = percent(metered.seen.used, quota.rule.limit).to_string();
+    let (used, limit) = (size(metered.seen.used), size(quota.rule.limit));
+    let values = [("used", &*used), ("limit", &limit), ("percent", &percent), ("of", &of)];
+    fill(w.quota_used, &[&values[..], &[("cycle", &metered.cycle), ("more", &more)]].concat())
+}
+
+/// A threshold in words.
+fn threshold(threshold: Threshold, language: Language) -> String {
+    let w = language.words();
+    match threshold {
+        Threshold::Percent(_) => threshold.to_string(),
+        Threshold::Pace(_) => threshold.to_string().replace("pace", w.quota_pace),
+        Threshold::Forecast => w.quota_forecast_word.to_owned(),
+    }
 }
 
 #[cfg(test)]

@@ -196,7 +196,8 @@ fn detail(detail: &Detail, tariff: &Tariff, zone: &Zone) -> Json {
     }
 }
 
-fn hours(hours: &Hours) -> Json {
+/// Hours of a week.
+pub(crate) fn hours(hours: &Hours) -> Json {
     let (from, to) = hours.minutes();
     let clock = |minutes: u16| format!("{:02}:{:02}", minutes / 60, minutes % 60);
     let days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];

@@ -504,6 +504,14 @@ fn a_figure_is_explained_down_to_its_records() {
     }
     late(&place);
     place.done("close --period 2025-11");
+    let november = place.done("explain acme/2025-11 adjustments");
+    for part in [
+        "2025-10, statement 1: in +700,000,000 octets, +7 packets, +1 flows; to pay 0.05 EUR; `weir explain 1`",
+        "to pay, with these: 29.80 EUR",
+    ] {
+        assert!(november.contains(part), "{part}: {november}");
+    }
+    assert!(place.done("explain 1 VAT").contains("19 % of 25.13"));
     let text = place.done("explain 1 in");
     assert!(text.contains("with adjustments since: 1,500,000,000 octets, 17 packets, 2 flows"), "{text}");
 }
@@ -524,7 +532,9 @@ fn evidence_can_be_checked_without_weir() {
     assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stdout));
     let readme = fs::read_to_string(place.path("pack/README.md")).unwrap();
     assert!(
-        readme.contains("| in | 800000000 | 10 | 1 |") && readme.contains("statement 1 of acme"),
+        readme.contains("| in | 800000000 | 10 | 1 |")
+            && readme.contains("statement 1 of acme")
+            && readme.contains("what the closed statement says, to the octet"),
         "{readme}"
     );
     let flows = fs::read_to_string(place.path("pack/flows.csv")).unwrap();
@@ -688,7 +698,12 @@ fn what_is_to_pay_has_the_adjustments_wherever_it_stands() {
         csv.lines().any(|line| line.starts_with("acme,") && line.ends_with(",25.00,29.75,0.05,29.80,EUR")),
         "{csv}"
     );
-    // October's stands as it was closed, whatever came.
+    // October's stands as it was closed, whatever came; what is put together for a dispute says what is in which.
+    place.done("evidence acme --period 2025-10 --out pack");
+    let readme = fs::read_to_string(place.path("pack/README.md")).unwrap();
+    for part in ["closed with other figures", "| in | 800000000 | 10 | 1 |", "| in | 1500000000 | 17 | 2 |"] {
+        assert!(readme.contains(part), "{part}: {readme}");
+    }
     let october = place.json("statement --summary --period 2025-10 -o json");
     assert_eq!(october["to_pay"], json!({"EUR": "29.85"}));
 }
@@ -830,6 +845,11 @@ price = "2.00"
     text.replace_range(from..until, rules);
     let place = place();
     place.write("weir.toml", format!("[store]\npath = \"store\"\n\n{text}"));
+    place.done("close --period 2025-10");
+    // Behind a rule with hours are the accounts of those hours: 14:00 in Berlin on the 10th, a Friday.
+    let day = place.done("explain acme/2025-10 day");
+    assert!(day.contains("in, in the hours of the rule; in all hours 800,000,000 octets"), "{day}");
+    assert!(day.contains("of 800,000,000 octets, 10 packets, 1 flow: what the rule is about"), "{day}");
     // The words of the statement, each rule in one cell.
     let words = place.done("rate acme --period 2025-10 -o csv");
     for part in [
@@ -841,4 +861,46 @@ price = "2.00"
     ] {
         assert!(words.contains(part), "{part}: {words}");
     }
+}
+
+/// What a missing file takes away is said; everything else is still looked at.
+#[test]
+fn a_file_that_is_gone_is_named_and_the_rest_is_verified() {
+    let place = place();
+    place.done("close --period 2025-10");
+    let gone = files(&place, "flows").remove(0);
+    fs::remove_file(&gone).unwrap();
+    let found = place.weir("verify");
+    assert_eq!(found.code, Some(1));
+    let name = gone.file_name().unwrap().to_str().unwrap();
+    for part in [
+        name,
+        "2025-10: it cannot be computed again",
+        "1 closed period, 2 statements",
+        "NOT computed again: what it takes cannot be read",
+    ] {
+        assert!(found.out.contains(part), "{part}: {} {}", found.out, found.err);
+    }
+    // Without books there is no closed figure that could stand.
+    let place = crate::closing::place();
+    place.done("close --period 2025-10");
+    for file in ["books.sqlite", "books.sqlite-wal", "books.sqlite-shm"] {
+        let _ = fs::remove_file(place.path("store").join(file));
+    }
+    let said = place.done("verify");
+    assert!(said.contains("there are no books") && !said.contains("every closed figure stands"), "{said}");
+}
+
+/// The files below a folder of the store.
+fn files(place: &Place, folder: &str) -> Vec<PathBuf> {
+    let mut folders = vec![place.path("store").join(folder)];
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() { folders.push(path) } else { files.push(path) }
+        }
+    }
+    files.sort();
+    files
 }

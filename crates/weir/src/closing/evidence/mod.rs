@@ -7,7 +7,7 @@ mod mask;
 mod readme;
 mod share;
 
-use super::figure::WAYS;
+use super::figure::{Used, WAYS};
 use super::kept::{self, Paper};
 use crate::cli::snapshot;
 use crate::clock;
@@ -59,6 +59,8 @@ pub(crate) struct Pack {
     pub(crate) shares: Option<[[u128; 3]; 4]>,
     /// What is said of the statement.
     pub(crate) statement: String,
+    /// What it says by way, if it is closed.
+    pub(crate) stated: Option<Used>,
     /// The period begins before this, ms since 1970, and flow records that ended before it were given up,
     pub(crate) flows_before: Option<i64>,
     /// or accounts of before it.
@@ -71,11 +73,12 @@ pub(crate) struct Pack {
 /// The folder is not empty, there is no such tenant, or something cannot be read or written.
 pub(crate) fn evidence(config: &Config, order: &Order<'_>) -> Outcome<Pack> {
     let snapshot = snapshot(config, Some(&range(order.period)))?;
-    let (papers, note) = papers(config, order)?;
+    let (papers, note, stated) = papers(config, order)?;
     folder(order.out)?;
     let gone = |before: Option<i64>| before.filter(|before| order.period.from_ms() < *before);
     let mut pack = Pack {
         statement: note,
+        stated,
         flows_before: gone(snapshot.flows_before()),
         accounts_before: gone(snapshot.accounts_before()),
         ..Pack::default()
@@ -108,14 +111,14 @@ fn folder(out: &Path) -> Outcome {
 /// Files by their names.
 type Papers = Vec<(String, Vec<u8>)>;
 
-/// The statement in all forms, as it was closed, or as it is now; and a sentence on which.
-fn papers(config: &Config, order: &Order<'_>) -> Outcome<(Papers, String)> {
+/// The statement in all forms, as it was closed, or as it is now; a sentence on which, and the figures that were closed.
+fn papers(config: &Config, order: &Order<'_>) -> Outcome<(Papers, String, Option<Used>)> {
     let named =
         |form: &str, bytes| (format!("statement.{}", if form == "text" { "txt" } else { form }), bytes);
     if let Some(paper) = kept::kept(config, order.tenant, order.period)? {
         let forms = ["json", "text", "html", "csv", "pdf"].into_iter();
         let kept = forms.filter_map(|form| paper.bytes(form).ok().map(|bytes| named(form, bytes)));
-        return Ok((kept.collect(), closed(&paper)?));
+        return Ok((kept.collect(), closed(&paper)?, Some(paper.figures()?.used)));
     }
     let document = statement::one(config, order.period, clock::now_ms(), order.tenant)?;
     let papers = vec![
@@ -125,7 +128,7 @@ fn papers(config: &Config, order: &Order<'_>) -> Outcome<(Papers, String)> {
         named("csv", document.csv().into_bytes()),
         named("pdf", document.pdf()?),
     ];
-    Ok((papers, "The period is not closed: the statement is as it would be now.".to_owned()))
+    Ok((papers, "The period is not closed: the statement is as it would be now.".to_owned(), None))
 }
 
 fn closed(paper: &Paper) -> Outcome<String> {

@@ -37,7 +37,7 @@ pub(super) fn text(order: &Order<'_>, pack: &Pack) -> String {
     }
     out.push_str(
         "## To check it\n\nThe files are those that were made:\n\n```sh\nsha256sum -c SHA256SUMS\n```\n\n\
-         The accounts add up to the statement, to the octet (any reader of Parquet does; this is DuckDB):\n\n\
+         What the accounts add up to (any reader of Parquet does; this is DuckDB):\n\n\
          ```sql\nSELECT way, sum(octets), sum(packets), sum(flows) FROM 'accounts.parquet' GROUP BY way;\n```\n\n",
     );
     table(&mut out, &pack.accounts);
@@ -48,6 +48,7 @@ pub(super) fn text(order: &Order<'_>, pack: &Pack) -> String {
         );
         table(&mut out, shares);
     }
+    out.push_str(&stated(pack));
     out.push_str(
         "\n`in` is from the outside, `out` to the outside, `local` between tenants. `octets` are those of IP, headers of layer 3 and \
          up: what was measured (`measured_octets`) times the sampling interval (`sampling_interval`, 1 in N).\n\n\
@@ -67,6 +68,26 @@ pub(super) fn text(order: &Order<'_>, pack: &Pack) -> String {
         out.push_str("\nNo record reaches over an end of the period, so both tables are the same.\n");
     }
     out.push_str(&gone(order, pack));
+    out
+}
+
+/// What the statement says of the same.
+fn stated(pack: &Pack) -> String {
+    let Some(stated) = &pack.stated else {
+        return "\nThat is what the statement says, to the octet.\n".to_owned();
+    };
+    let mut sums = pack.accounts;
+    for (sum, share) in sums.as_flattened_mut().iter_mut().zip(pack.shares.iter().flatten().flatten()) {
+        *sum += share;
+    }
+    let is_same = |(sum, stated): (&u128, &i128)| i128::try_from(*sum) == Ok(*stated);
+    if sums.as_flattened().iter().zip(stated.as_flattened()).all(is_same) {
+        return "\nThat is what the closed statement says, to the octet.\n".to_owned();
+    }
+    let mut out = "\nThe statement was closed with other figures. What came, or was learned, after that is in the accounts here; it is no part \
+                   of the closed statement, but of an adjustment on a later one. What was closed:\n\n"
+        .to_owned();
+    table(&mut out, stated);
     out
 }
 
@@ -114,7 +135,7 @@ fn flows(order: &Order<'_>) -> String {
     )
 }
 
-fn table(out: &mut String, ways: &[[u128; 3]; 4]) {
+fn table(out: &mut String, ways: &[[impl std::fmt::Display; 3]; 4]) {
     out.push_str("| way | octets | packets | flows |\n|---|--:|--:|--:|\n");
     for (way, [octets, packets, flows]) in WAYS.iter().zip(ways) {
         // Writing into a string does not fail.

@@ -19,9 +19,9 @@ use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 use weir_account::class::OTHER;
 use weir_account::percentile::Reading;
-use weir_account::tariff::{Charge, Direction, Tariff};
+use weir_account::tariff::{Charge, Direction, Hours, Tariff};
 use weir_account::usage::Kind;
-use weir_account::{Overflow, Period, Pool, Sums};
+use weir_account::{Overflow, Period, Pool, Sums, Zone};
 use weir_books::{Books, Kept};
 use weir_flow::filter::Filter;
 use weir_flow::{Addr, Column};
@@ -40,6 +40,18 @@ pub(crate) struct Explained {
     pub(crate) completeness: Json,
     /// The bill as computed now, rule by rule, for people and for programs.
     pub(crate) bill: Option<(String, Json)>,
+    /// What it has of earlier periods.
+    pub(crate) brought: Vec<Brought>,
+    /// What it says is to pay, with the currency.
+    pub(crate) to_pay: Option<String>,
+}
+
+/// A difference of an earlier period, which stands on the statement.
+pub(crate) struct Brought {
+    pub(crate) period: String,
+    /// The number of the statement that it adjusts; `None` if the tenant had none then.
+    pub(crate) statement: Option<i64>,
+    pub(crate) figures: Figures,
 }
 
 /// What is behind the traffic of one way.
@@ -48,7 +60,9 @@ pub(crate) struct Way {
     pub(crate) at: usize,
     /// Of this class of traffic only, if of one.
     pub(crate) class: Option<String>,
-    /// Octets, packets and flows as they were closed,
+    /// In these hours only, if a rule is about some.
+    pub(crate) hours: Option<Hours>,
+    /// Octets, packets and flows of all hours as they were closed,
     pub(crate) closed: [i128; 3],
     /// with what was adjusted since.
     pub(crate) stands: [i128; 3],
@@ -93,8 +107,13 @@ pub(crate) struct Sampled {
     pub(crate) measured_octets: u128,
 }
 
+/// Lines of a bill that other lines make.
+const SUMS: [&str; 3] = ["minimum", "net", "to pay"];
+/// The line of what is of earlier periods.
+const ADJUSTMENTS: &str = "adjustments";
+
 /// Finds what is behind a statement: its number, or `TENANT/PERIOD`; and of it one line, if any is named: a way, a class
-/// of traffic or a rule of the tariff.
+/// of traffic, a rule or a tax of the tariff, its minimum, or the adjustments.
 ///
 /// # Errors
 /// There is no such statement or line, or the store cannot be read.
@@ -127,15 +146,33 @@ pub(crate) fn explain(config: &Config, statement: &str, line: Option<&str>) -> O
         let records = has_records.then(|| records(&snapshot, &again, filter)).transpose()?;
         let (closed, now) = (asked.sums(&figures), asked.sums(&stands));
         let accounts = accounts(&snapshot, &again, &kept.tenant, &asked)?;
-        let Asked { at, class } = asked;
-        ways.push(Way { at, class, closed, stands: now, accounts, records });
+        let Asked { at, class, hours } = asked;
+        ways.push(Way { at, class, hours, closed, stands: now, accounts, records });
     }
     let bill = tariff.map(|tariff| bill(&snapshot, &again, &kept.tenant, tariff)).transpose()?;
     let document: Json = serde_json::from_slice(&kept.document).unwrap_or_default();
     let completeness = document.get("completeness").cloned().unwrap_or_default();
     let (files, journaled) =
         (snapshot.committed(&again.span.range()), snapshot.journaled(&again.span.range()));
-    Ok(Explained { kept, again, ways, files, journaled, completeness, bill })
+    let brought = brought(&books, &kept)?;
+    let currency = figures.bill.as_ref().map(|bill| bill.currency.code());
+    let to_pay = document.get("to_pay").and_then(Json::as_str);
+    let to_pay = to_pay.zip(currency).map(|(amount, code)| format!("{amount} {code}"));
+    Ok(Explained { kept, again, ways, files, journaled, completeness, bill, brought, to_pay })
+}
+
+/// What a statement has of earlier periods.
+fn brought(books: &Books, kept: &Kept) -> Outcome<Vec<Brought>> {
+    let mut brought = Vec::new();
+    for one in books.adjustments(kept.closing)?.into_iter().filter(|one| one.tenant == kept.tenant) {
+        let figures = Figures::parse(&one.figures)
+            .ok_or_else(|| Failure::new("the figures of an adjustment cannot be read: run `weir verify`"))?;
+        let closed = books.closing(one.adjusts)?;
+        let period =
+            closed.map_or_else(|| format!("closing {}", one.adjusts), |closed| closed.closing.period);
+        brought.push(Brought { period, statement: one.statement, figures });
+    }
+    Ok(brought)
 }
 
 fn find(books: &Books, text: &str) -> Outcome<Kept> {
@@ -164,10 +201,11 @@ fn find(books: &Books, text: &str) -> Outcome<Kept> {
     Err(none(format!("\"{tenant}\" has no statement of {period}")))
 }
 
-/// A way whose traffic is asked for, of one class only if one is named.
+/// A way whose traffic is asked for, of one class only if one is named, and in a rule's hours only.
 struct Asked {
     at: usize,
     class: Option<String>,
+    hours: Option<Hours>,
 }
 
 impl Asked {
@@ -181,30 +219,44 @@ impl Asked {
         }
     }
 
-    /// Whether an account of its way is of its class. What was given none is of the last resort.
-    fn takes(&self, class: Option<&str>) -> bool {
+    /// Whether an account of its way is of its class and hours. What was given no class is of the last resort.
+    fn takes(&self, class: Option<&str>, bin: i64, zone: &Zone) -> bool {
         self.class.as_deref().is_none_or(|asked| asked == class.unwrap_or(OTHER))
+            && self.hours.is_none_or(|hours| hours.contains(bin, zone))
     }
 }
 
 /// Which ways are meant: the one that is named, those of the class that is named, or those that a rule of the tariff is
 /// about.
 fn asked(line: Option<&str>, tariff: Option<&Tariff>, figures: &Figures) -> Outcome<Vec<Asked>> {
-    let all = |ways: &[usize]| ways.iter().map(|at| Asked { at: *at, class: None }).collect();
+    let all = |ways: &[usize]| -> Vec<Asked> {
+        ways.iter().map(|at| Asked { at: *at, class: None, hours: None }).collect()
+    };
     let Some(line) = line else { return Ok(all(&[0, 1, 2, 3])) };
     if let Some(at) = WAYS.iter().position(|way| *way == line.replace(' ', "_")) {
         return Ok(all(&[at]));
     }
     let of_class = |class: &str, ways: &[usize]| -> Vec<Asked> {
-        ways.iter().map(|at| Asked { at: *at, class: Some(class.to_owned()) }).collect()
+        ways.iter().map(|at| Asked { at: *at, class: Some(class.to_owned()), hours: None }).collect()
     };
     let rules = tariff.map(|tariff| tariff.rules.as_slice()).unwrap_or_default();
     if let Some(rule) = rules.iter().find(|rule| rule.name == line) {
         let ways = ways(&rule.charge);
-        return Ok(match rule.charge.classes() {
+        let mut asked = match rule.charge.classes() {
             [] => all(ways),
             classes => classes.iter().flat_map(|class| of_class(class, ways)).collect(),
-        });
+        };
+        if let Charge::Volume { of, .. } = &rule.charge {
+            asked.iter_mut().for_each(|one| one.hours = of.hours);
+        }
+        return Ok(asked);
+    }
+    // Sums of other lines, and what is of other periods: no traffic is behind them by itself.
+    let taxes = tariff.map(|tariff| tariff.taxes.as_slice()).unwrap_or_default();
+    let taxes = taxes.iter().map(|tax| tax.name.as_str());
+    let sums: Vec<&str> = SUMS.into_iter().chain(taxes).filter(|_| tariff.is_some()).collect();
+    if line == ADJUSTMENTS || sums.contains(&line) {
+        return Ok(Vec::new());
     }
     let classes = figures.classes.keys().map(|class| format!("class {class}"));
     let classes: Vec<String> = classes.collect();
@@ -212,7 +264,8 @@ fn asked(line: Option<&str>, tariff: Option<&Tariff>, figures: &Figures) -> Outc
         return Ok(of_class(class.trim_start_matches("class "), &[0, 1]));
     }
     let names = WAYS.iter().copied().chain(rules.iter().map(|rule| rule.name.as_str()));
-    let names: Vec<&str> = names.chain(classes.iter().map(String::as_str)).collect();
+    let names = names.chain(classes.iter().map(String::as_str)).chain(sums).chain([ADJUSTMENTS]);
+    let names: Vec<&str> = names.collect();
     let near = crate::config::nearest(line, &names)
         .map_or_else(String::new, |near| format!("did you mean {near}? "));
     Err(Failure::usage(format!("there is no line \"{line}\" on it; {near}there are {}", names.join(", "))))
@@ -243,7 +296,7 @@ fn accounts(snapshot: &Snapshot, again: &Again, tenant: &str, asked: &Asked) -> 
     let names: Vec<&str> = std::iter::once(tenant).chain(shared.iter().map(String::as_str)).collect();
     let mut taken = Ok(());
     snapshot.bins_of(again.span.range(), &names, |row| {
-        if row.kind.word() != way || !asked.takes(row.class) {
+        if row.kind.word() != way || !asked.takes(row.class, row.bin, &again.span.zone) {
             return;
         }
         let c = row.counts;

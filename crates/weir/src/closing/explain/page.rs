@@ -1,8 +1,10 @@
 //! How what is behind a statement looks.
 
-use super::{Explained, Records, Sampled, Way};
+use super::{Brought, Explained, Records, Sampled, Way};
 use crate::closing::basis;
 use crate::closing::figure::{WAYS, number, sums};
+use crate::closing::page::change;
+use crate::report::bill;
 use crate::report::number::{grouped, things};
 use crate::report::table::{Align, Columns};
 use serde_json::{Value as Json, json};
@@ -28,6 +30,8 @@ impl Explained {
             "closed_at": zone.rfc3339(closing.at_ms),
             "lines": self.ways.iter().map(|way| way.document(exporter)).collect::<Vec<_>>(),
             "bill": self.bill.as_ref().map(|(_, json)| json),
+            "adjustments": self.brought.iter().map(Brought::document).collect::<Vec<_>>(),
+            "to_pay": self.to_pay,
             "files": basis::files(&self.files),
             "records_in_journal": self.journaled,
             "made_from": self.again.made_from,
@@ -54,6 +58,12 @@ impl Explained {
         }
         if let Some((text, _)) = &self.bill {
             let _ = write!(out, "\nwhat it costs, rule by rule, by the tariff it was closed with\n{text}");
+        }
+        if !self.brought.is_empty() {
+            out.push_str("\nadjustments of earlier periods on it\n");
+            self.brought.iter().for_each(|brought| brought.text(&mut out));
+            let to_pay = self.to_pay.as_deref().unwrap_or("–");
+            let _ = writeln!(out, "to pay, with these: {to_pay}");
         }
         self.files(&mut out);
         if let Some(percent) = self.completeness.get("percent").and_then(Json::as_str) {
@@ -96,6 +106,26 @@ impl Explained {
     }
 }
 
+impl Brought {
+    fn document(&self) -> Json {
+        let mut members = self.figures.members();
+        members.insert("statement".to_owned(), json!(self.statement));
+        members.insert("period".to_owned(), json!(self.period));
+        Json::Object(members)
+    }
+
+    fn text(&self, out: &mut String) {
+        let Self { period, statement, figures } = self;
+        let (which, cure) = match statement {
+            Some(number) => {
+                (format!("statement {number}"), format!("`weir explain {number}` shows what is behind it"))
+            }
+            None => ("no statement".to_owned(), "there was none then".to_owned()),
+        };
+        let _ = writeln!(out, "  {period}, {which}: {}; {cure}", change(figures));
+    }
+}
+
 impl Way {
     fn document(&self, exporter: &dyn Fn(Addr) -> String) -> Json {
         let accounts = &self.accounts;
@@ -111,6 +141,9 @@ impl Way {
         });
         if let (Some(object), Some(class)) = (way.as_object_mut(), &self.class) {
             object.insert("class".to_owned(), json!(class));
+        }
+        if let (Some(object), Some(hours)) = (way.as_object_mut(), &self.hours) {
+            object.insert("hours".to_owned(), bill::hours(hours));
         }
         if let (Some(object), false) = (way.as_object_mut(), accounts.shares.is_empty()) {
             let shares = accounts.shares.iter().map(
@@ -128,12 +161,23 @@ impl Way {
             Some(class) => format!("{way}, class {class}"),
         };
         // Writing into a string does not fail.
-        let _ = write!(out, "\n{name}: {} as closed\n", counted(self.closed));
+        let _ = match self.hours {
+            None => write!(out, "\n{name}: {} as closed\n", counted(self.closed)),
+            Some(_) => write!(
+                out,
+                "\n{name}, in the hours of the rule; in all hours {} as closed\n",
+                counted(self.closed)
+            ),
+        };
         if self.stands != self.closed {
             let _ = writeln!(out, "  with adjustments since: {}", counted(self.stands));
         }
         let accounts = &self.accounts;
-        let same = if accounts.sums == self.stands { "the same" } else { "NOT THE SAME: run `weir verify`" };
+        let same = match self.hours {
+            Some(_) => "what the rule is about",
+            None if accounts.sums == self.stands => "the same",
+            None => "NOT THE SAME: run `weir verify`",
+        };
         let _ = writeln!(
             out,
             "  accounts: {} ({} of five minutes, {}, {}) of {}: {same}",
@@ -153,7 +197,12 @@ impl Way {
         }
         match &self.records {
             None => out.push_str("  records: given up, at least in part; the accounts were made from them\n"),
-            Some(records) if records.matched > 0 => records.text(out, exporter),
+            Some(records) if records.matched > 0 => {
+                if self.hours.is_some() {
+                    out.push_str("  (records of all hours: one may reach over several)\n");
+                }
+                records.text(out, exporter);
+            }
             Some(_) => {}
         }
     }

@@ -74,6 +74,9 @@ words! {
     charged, gross, adjusted_short, total, balance, transit_row, unmatched_row, duplicate_row, discarded_row, decoded,
     // Groups.
     group, without_group, other_calendar, group_note, group_closed, closed_since,
+    // Letters about quotas.
+    quota_passed, quota_forecast_at, quota_forecast, quota_turned, quota_fell, quota_slower, quota_used, quota_no_more,
+    quota_more, quota_more_unknown, quota_edge_passed, quota_edge_turned, quota_edge_fell, quota_about, quota_pace, quota_forecast_word,
 }
 
 impl Language {
