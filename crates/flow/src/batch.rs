@@ -78,6 +78,19 @@ impl Values {
         self.len() == 0
     }
 
+    /// The memory it has, bytes.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Bytes(v) => v.bytes(),
+            Self::U8(v) => v.capacity(),
+            Self::U16(v) => v.capacity().saturating_mul(2),
+            Self::U32(v) => v.capacity().saturating_mul(4),
+            Self::U64(v) => v.capacity().saturating_mul(8),
+            Self::Time(v) => v.capacity().saturating_mul(8),
+            Self::Addr(v) => v.capacity().saturating_mul(size_of::<Addr>()),
+        }
+    }
+
     fn pad(&mut self, len: usize) {
         match self {
             Self::Bytes(v) => v.pad(len),
@@ -206,6 +219,13 @@ impl Batch {
     #[must_use]
     pub fn new() -> Self {
         Self::with_columns(u64::MAX)
+    }
+
+    /// The memory that its rows have, bytes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let columns: usize = self.columns.iter().map(Values::bytes).sum();
+        columns.saturating_add(self.present.capacity().saturating_mul(8))
     }
 
     /// An empty batch that will hold only the columns whose bits are set.

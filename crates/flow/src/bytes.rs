@@ -17,6 +17,11 @@ impl Bytes {
         Self::default()
     }
 
+    /// The memory it has, bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.data.capacity().saturating_add(self.ends.capacity().saturating_mul(4))
+    }
+
     /// How many rows there are.
     #[must_use]
     pub fn len(&self) -> usize {

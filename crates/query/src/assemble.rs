@@ -12,8 +12,9 @@ pub(crate) struct Place {
     pub(crate) row: u32,
 }
 
-/// How many bytes a row of these columns takes in a batch.
-pub(crate) fn row_bytes(columns: u64) -> usize {
+/// How many bytes a row of these columns (a presence mask) takes in a batch, about.
+#[must_use]
+pub fn row_bytes(columns: u64) -> usize {
     let width = |kind| match kind {
         Kind::Addr => 16,
         Kind::Time | Kind::Mac | Kind::Unsigned(33..) => 8,

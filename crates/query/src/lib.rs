@@ -52,6 +52,7 @@ mod stop;
 pub mod table;
 mod thread;
 
+pub use assemble::row_bytes;
 pub use civil::{Bucket, Civil};
 pub use error::Error;
 pub use kept::cache::Cache;

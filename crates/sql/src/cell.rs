@@ -16,7 +16,7 @@ pub enum Cell {
     Bool(bool),
     /// A number, in decimal.
     Number(String),
-    /// Anything else, as people write it: times by RFC 3339 in UTC, addresses in their usual form, octets in
+    /// Anything else, as people write it: times by RFC 3339 with the offset of their zone, addresses in their usual form, octets in
     /// hexadecimal.
     Text(String),
 }
@@ -38,8 +38,11 @@ impl Class {
 
 /// How times and durations look.
 const FORMAT: FormatOptions<'static> = FormatOptions::new()
-    .with_timestamp_tz_format(Some("%Y-%m-%dT%H:%M:%S%.3fZ"))
+    .with_timestamp_tz_format(Some("%Y-%m-%dT%H:%M:%S%.3f%:z"))
     .with_timestamp_format(Some("%Y-%m-%dT%H:%M:%S%.3f"));
+
+/// The offset of UTC, which is written as Z.
+const ZERO: &str = "+00:00";
 
 /// A column of an answer, ready to be shown.
 pub(crate) struct Shown<'a> {
@@ -65,7 +68,11 @@ impl<'a> Shown<'a> {
             DataType::Float32 => float(self.array.as_primitive::<Float32Type>().value(row).into()),
             DataType::Float64 => float(self.array.as_primitive::<Float64Type>().value(row)),
             _ => {
-                let text = self.formatter.value(row).try_to_string()?;
+                let mut text = self.formatter.value(row).try_to_string()?;
+                if matches!(data_type, DataType::Timestamp(_, Some(_))) && text.ends_with(ZERO) {
+                    text.truncate(text.len() - ZERO.len());
+                    text.push('Z');
+                }
                 if data_type.is_numeric() { Cell::Number(text) } else { Cell::Text(text) }
             }
         })

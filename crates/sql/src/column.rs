@@ -30,15 +30,20 @@ const REQUIRED: u64 = Column::Start.bit()
     | Column::Domain.bit()
     | Column::ProtocolVersion.bit();
 
-/// Milliseconds since 1970, UTC.
-pub(crate) fn time() -> DataType {
-    DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into()))
+/// Milliseconds since 1970, as the clocks of this zone show them: what is cut to a day is cut to one of theirs.
+pub(crate) fn time(zone: &Arc<str>) -> DataType {
+    DataType::Timestamp(TimeUnit::Millisecond, Some(Arc::clone(zone)))
+}
+
+/// The zone of times that nobody asked for in another.
+pub(crate) fn utc() -> Arc<str> {
+    Arc::from("UTC")
 }
 
 /// The type of a column of this kind.
-pub(crate) fn data_type(kind: Kind) -> DataType {
+pub(crate) fn data_type(kind: Kind, zone: &Arc<str>) -> DataType {
     match kind {
-        Kind::Time => time(),
+        Kind::Time => time(zone),
         Kind::Addr => ADDR,
         Kind::Mac => MAC,
         Kind::Unsigned(0..=8) => DataType::UInt8,
@@ -51,10 +56,10 @@ pub(crate) fn data_type(kind: Kind) -> DataType {
 }
 
 /// The schema of `flows`.
-pub(crate) fn flows() -> SchemaRef {
+pub(crate) fn flows(zone: &Arc<str>) -> SchemaRef {
     let field = |definition: &weir_flow::schema::Definition| {
         let nullable = REQUIRED & definition.column.bit() == 0;
-        Field::new(definition.name, data_type(definition.kind), nullable)
+        Field::new(definition.name, data_type(definition.kind, zone), nullable)
     };
     Arc::new(Schema::new(COLUMNS.iter().map(field).collect::<Vec<_>>()))
 }
@@ -69,14 +74,22 @@ pub(crate) fn rows(
     schema: &SchemaRef,
     rows: Range<usize>,
 ) -> Result<RecordBatch, ArrowError> {
-    let arrays: Result<Vec<_>, _> =
-        columns.iter().map(|column| array(batch, *column, rows.clone())).collect();
+    let arrays: Result<Vec<_>, _> = columns
+        .iter()
+        .zip(schema.fields())
+        .map(|(column, field)| array(batch, *column, field.data_type(), rows.clone()))
+        .collect();
     // A question that only counts has no columns.
     let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
     RecordBatch::try_new_with_options(Arc::clone(schema), arrays?, &options)
 }
 
-fn array(batch: &Batch, column: Column, rows: Range<usize>) -> Result<ArrayRef, ArrowError> {
+fn array(
+    batch: &Batch,
+    column: Column,
+    data_type: &DataType,
+    rows: Range<usize>,
+) -> Result<ArrayRef, ArrowError> {
     let nulls = nulls(batch, column, &rows);
     Ok(match (batch.values(column), column.kind()) {
         (Values::U8(codes), Kind::Word(words)) => {
@@ -93,7 +106,7 @@ fn array(batch: &Batch, column: Column, rows: Range<usize>) -> Result<ArrayRef, 
             Arc::new(FixedSizeBinaryArray::try_new(MAC_OCTETS, octets.into(), nulls)?)
         }
         (Values::U64(v), _) => Arc::new(UInt64Array::new(part(v, &rows).to_vec().into(), nulls)),
-        (Values::Time(v), _) => times(part(v, &rows).to_vec(), nulls),
+        (Values::Time(v), _) => times(part(v, &rows).to_vec(), nulls, data_type),
         (Values::Addr(v), _) => addrs(part(v, &rows).iter(), nulls)?,
         (Values::Bytes(v), kind) => {
             let present = |at: usize| nulls.as_ref().is_none_or(|nulls| nulls.is_valid(at));
@@ -111,9 +124,13 @@ fn array(batch: &Batch, column: Column, rows: Range<usize>) -> Result<ArrayRef, 
     })
 }
 
-/// Moments, ms since 1970.
-pub(crate) fn times(ms: Vec<i64>, nulls: Option<NullBuffer>) -> ArrayRef {
-    Arc::new(TimestampMillisecondArray::new(ms.into(), nulls).with_timezone("UTC"))
+/// Moments, ms since 1970, of a type that [`time`] gave.
+pub(crate) fn times(ms: Vec<i64>, nulls: Option<NullBuffer>, data_type: &DataType) -> ArrayRef {
+    let zone = match data_type {
+        DataType::Timestamp(_, zone) => zone.clone(),
+        _ => None,
+    };
+    Arc::new(TimestampMillisecondArray::new(ms.into(), nulls).with_timezone_opt(zone))
 }
 
 /// Addresses.

@@ -3,7 +3,7 @@
 //! Addresses are text, as in all answers. Nothing has a type that only the newest readers know: text is `utf8`.
 
 use crate::cell;
-use crate::column::{ADDR, MAC, time, times};
+use crate::column::{ADDR, MAC, time, times, utc};
 use crate::error::{Error, Reason};
 use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, Int64Array, RecordBatch, RecordBatchOptions, StringArray, UInt64Array,
@@ -33,7 +33,7 @@ impl Values {
             Self::Text(_) => DataType::Utf8,
             Self::Unsigned(_) => DataType::UInt64,
             Self::Signed(_) => DataType::Int64,
-            Self::Time(_) => time(),
+            Self::Time(_) => time(&utc()),
         }
     }
 
@@ -44,7 +44,8 @@ impl Values {
             Self::Signed(values) => Arc::new(Int64Array::from(values)),
             Self::Time(values) => {
                 let known: NullBuffer = values.iter().map(Option::is_some).collect::<Vec<_>>().into();
-                times(values.into_iter().map(Option::unwrap_or_default).collect(), Some(known))
+                let ms = values.into_iter().map(Option::unwrap_or_default).collect();
+                times(ms, Some(known), &time(&utc()))
             }
         }
     }

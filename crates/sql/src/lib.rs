@@ -9,9 +9,10 @@
 //! * `column`: what a column of the store is in SQL. An address is sixteen octets (IPv4 mapped), so that one column
 //!   holds both families in one order; as text it is what people write.
 //! * `function`: `net`, `in_net`, `ip`, `addr`, `mac`, `service`, `host_name`, `tenant`; `sum`: sums that are exact.
-//! * `rewrite`: what makes `src_addr = '10.0.0.1'` a comparison of addresses.
+//! * `syntax`: what only PostgreSQL's syntax has; `rewrite`: what makes `src_addr = '10.0.0.1'` a comparison of addresses.
 //! * `guard`: what may be asked: questions only; `growth`: what functions may make of it at once; `held`: what window functions
 //!   keep.
+//! * `zone`: whose days and hours times are cut to.
 //! * `cell`: answers as people read them; `ipc`: as Arrow's readers do, which other answers may go as, too ([`Encoder`]).
 //! * `job`: threads that compute, apart from those that wait; `stop`: how a question ends before its end.
 //! * `server`: the same over PostgreSQL's protocol, for psql, Grafana and everything else that speaks it.
@@ -39,7 +40,9 @@ mod session;
 mod source;
 mod stop;
 mod sum;
+mod syntax;
 mod table;
+mod zone;
 
 pub use cell::{Cell, Class};
 pub use error::{Error, Reason};

@@ -124,11 +124,11 @@ fn divided(expr: RawBinaryExpr, schema: &DFSchema) -> PlannerResult<RawBinaryExp
 
 /// Integers, of which one has no sign.
 fn reckoned(expr: RawBinaryExpr, op: Operator, schema: &DFSchema) -> PlannerResult<RawBinaryExpr> {
-    let (Ok(left), Ok(right)) = (expr.left.get_type(schema), expr.right.get_type(schema)) else {
+    let (Some(left), Some(right)) = (integer(&expr.left, schema), integer(&expr.right, schema)) else {
         return PlannerResult::Original(expr);
     };
     let has_no_sign = left.is_unsigned_integer() || right.is_unsigned_integer();
-    if !(left.is_integer() && right.is_integer() && has_no_sign) {
+    if !has_no_sign {
         return PlannerResult::Original(expr);
     }
     let is_long = |data_type: &DataType| *data_type == DataType::UInt64;
@@ -139,6 +139,14 @@ fn reckoned(expr: RawBinaryExpr, op: Operator, schema: &DFSchema) -> PlannerResu
     let as_both = if is_wide { sum::WIDE } else { DataType::Int64 };
     let (left, right) = (cast(expr.left, as_both.clone()), cast(expr.right, as_both));
     PlannerResult::Planned(binary(left, op, right))
+}
+
+/// The type of an integer. A parameter whose type nobody has said may be any: it is taken for one with a sign.
+fn integer(expr: &Expr, schema: &DFSchema) -> Option<DataType> {
+    match expr {
+        Expr::Placeholder(placeholder) if placeholder.field.is_none() => Some(DataType::Int64),
+        _ => expr.get_type(schema).ok().filter(DataType::is_integer),
+    }
 }
 
 /// A number that is written out and has no sign.

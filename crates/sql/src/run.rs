@@ -8,6 +8,7 @@ use crate::meter::Reading;
 use crate::session::{Answer, Engine, Head, Limits, heads, rows};
 use crate::source::Source;
 use crate::stop::Stop;
+use crate::zone;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use std::ops::ControlFlow;
@@ -135,7 +136,8 @@ async fn ask<T>(
     stop: Stop,
     piece: Piece<T>,
 ) -> Result<(Answer, Piece<T>), Error> {
-    Ok((engine.session(&source)?.ask(&sql, &stop).await?, piece))
+    let zone = zone::of(&source.zone())?;
+    Ok((engine.session(&source, &zone)?.ask(&sql, &stop).await?, piece))
 }
 
 async fn take<T: Send + 'static>(

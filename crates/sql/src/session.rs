@@ -8,7 +8,7 @@ use crate::rewrite::Rewrite;
 use crate::source::{Shelf, Source};
 use crate::stop::{self, Stop};
 use crate::table::{self, Account, BATCH_ROWS, Content, Flows};
-use crate::{function, growth, guard, held, sum};
+use crate::{function, growth, guard, held, sum, syntax};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::ParamValues;
@@ -95,11 +95,11 @@ impl Engine {
         Ok(Self { runtime, limits })
     }
 
-    /// The tables of this store, for one question.
+    /// The tables of this store, for one question, whose times are those of this zone.
     ///
     /// # Errors
     /// The engine does not take a table or a function, which would be a mistake of ours.
-    pub(crate) fn session(&self, source: &Arc<dyn Source>) -> Result<Session, Error> {
+    pub(crate) fn session(&self, source: &Arc<dyn Source>, zone: &Arc<str>) -> Result<Session, Error> {
         let mut config = SessionConfig::new()
             .with_information_schema(true)
             .with_default_catalog_and_schema(CATALOG, SCHEMA)
@@ -108,7 +108,7 @@ impl Engine {
         let options = config.options_mut();
         options.sql_parser.dialect = Dialect::PostgreSQL;
         options.sql_parser.collect_spans = true;
-        options.execution.time_zone = Some("UTC".to_owned());
+        options.execution.time_zone = Some(zone.to_string());
         let state = SessionStateBuilder::new()
             .with_config(config)
             .with_runtime_env(Arc::clone(&self.runtime))
@@ -131,9 +131,10 @@ impl Engine {
             }
         }
         let (meter, shelf) = (Meter::default(), Arc::new(Shelf::new(Arc::clone(source))));
-        context.register_table("flows", Arc::new(Flows::new(Arc::clone(&shelf), meter.clone())))?;
+        context.register_table("flows", Arc::new(Flows::new(Arc::clone(&shelf), meter.clone(), zone)))?;
         for content in Content::ALL {
-            context.register_table(content.name(), Arc::new(Account::new(content, Arc::clone(&shelf))))?;
+            context
+                .register_table(content.name(), Arc::new(Account::new(content, Arc::clone(&shelf), zone)))?;
         }
         Ok(Session { context, meter, shelf, allowance })
     }
@@ -182,7 +183,8 @@ impl Session {
     }
 
     /// The same of a statement that is parsed.
-    pub(crate) async fn plan_statement(&self, statement: Statement) -> Result<LogicalPlan, Error> {
+    pub(crate) async fn plan_statement(&self, mut statement: Statement) -> Result<LogicalPlan, Error> {
+        syntax::plain(&mut statement);
         guard::statement(&statement)?;
         let plan = self.context.state().statement_to_plan(statement).await?;
         guard::plan(&plan)?;

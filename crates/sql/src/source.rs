@@ -17,6 +17,9 @@ pub trait Source: Send + Sync + 'static {
     /// # Errors
     /// It cannot be read.
     fn snapshot(&self, span: &Range<i64>) -> Result<Snapshot, weir_store::Error>;
+    /// The zone whose clocks times are shown by, and days and hours are of, unless a question is asked in another: a name of the
+    /// time zone database.
+    fn zone(&self) -> String;
     /// The names as they are now.
     fn lookup(&self) -> Arc<dyn Lookup>;
 }

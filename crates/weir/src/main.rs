@@ -11,6 +11,15 @@
 //! somebody used too much, `advice` knows exporters and their cures, `allocator` says how freed memory is treated, `name` what has names, `doctor` looks how they are, `metrics` and `web` say how the daemon
 //! is, `demo` is an office to try it all on. With the feature `sql`, `sql` answers questions in SQL.
 
+/// Says something beside the answer, on standard error. Whoever does not read that (`2>&1 | head`) has the answer all the
+/// same: where it cannot be said, it is not.
+macro_rules! aside {
+    ($($said:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stderr().lock(), $($said)*);
+    }};
+}
+
 mod advice;
 mod allocator;
 mod books;
@@ -47,7 +56,7 @@ fn main() -> ExitCode {
     match cli::run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("weir: {failure}");
+            aside!("weir: {failure}");
             failure.code()
         }
     }

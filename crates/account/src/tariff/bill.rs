@@ -191,8 +191,9 @@ impl Rater<'_> {
             lines.push(Line { rule: name, classes, detail, amount });
         };
         match &rule.charge {
-            // What is paid for being there.
-            Charge::Flat { .. } | Charge::Percentile { .. } if self.meter.is_absent() => {}
+            // What is paid for being there, or is paid once by who is.
+            Charge::Flat { .. } | Charge::Percentile { .. } | Charge::Once { .. }
+                if self.meter.is_absent() => {}
             Charge::Flat { amount, proration } => {
                 let days = self.days(*proration);
                 let paid = self.priced(&[amount.fraction(), fraction(days)])?;

@@ -212,7 +212,9 @@ fn hours_and_classes_choose_and_what_is_forgotten_is_said() {
 fn once_is_once() {
     let once = |amount, at_ms| Charge::Once { amount: decimal(amount), at_ms };
     let charges = vec![once("25.00", FROM), once("-5.50", TO - 1), once("99", TO), once("99", FROM - 1)];
-    assert_eq!(cents(&tariff(charges).rate(&october()).unwrap()), [2500, -550]);
+    assert_eq!(cents(&tariff(charges.clone()).rate(&october()).unwrap()), [2500, -550]);
+    // Who left before the period, and has a last statement in it, was not there for it.
+    assert_eq!(cents(&tariff(charges).rate(&october().active(0, FROM)).unwrap()), [0i128; 0]);
 }
 
 #[test]

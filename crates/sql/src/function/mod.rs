@@ -1,6 +1,7 @@
-//! Functions that know addresses.
+//! Functions that know addresses and names, and those that PostgreSQL has otherwise than the engine.
 
 mod address;
+mod format;
 mod named;
 mod network;
 
@@ -17,7 +18,14 @@ use weir_flow::Addr;
 
 /// All of them; those that know names ask `lookup`.
 pub(crate) fn all(lookup: &Arc<dyn Lookup>) -> Vec<Arc<ScalarUDF>> {
-    let pure = [&address::ADDR_OF, &address::MAC_OF, &address::IP_OF, &network::NET, &network::IN_NET];
+    let pure = [
+        &address::ADDR_OF,
+        &address::MAC_OF,
+        &address::IP_OF,
+        &network::NET,
+        &network::IN_NET,
+        &format::TO_CHAR,
+    ];
     let named = named::all(lookup).into_iter().map(Arc::new);
     pure.into_iter().map(|one| Arc::clone(one)).chain(named).collect()
 }

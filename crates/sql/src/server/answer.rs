@@ -3,12 +3,13 @@
 use super::cancel::{Running, Ticket};
 use super::parameter;
 use super::statement::{Meaning, read};
-use super::{catalog, problem, value};
+use super::{auth, catalog, problem, value};
 use crate::error::{Error, Reason};
 use crate::job::Job;
 use crate::session::{Engine, Session};
 use crate::source::Source;
 use crate::stop::Stop;
+use crate::zone;
 use datafusion::arrow::array::{RecordBatch, StringArray};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::ScalarValue;
@@ -54,14 +55,18 @@ fn words<'a>(names: impl IntoIterator<Item = &'a str>) -> SchemaRef {
 
 impl Answers {
     /// The tables, with the catalogs.
-    async fn session(&self, user: &str) -> Result<Session, Error> {
-        let session = self.engine.session(&self.source)?;
+    async fn session(&self, user: &str, zone: &Arc<str>) -> Result<Session, Error> {
+        let session = self.engine.session(&self.source, zone)?;
         catalog::add(&session, user).await?;
         Ok(session)
     }
 
-    async fn plan(&self, statement: &Statement, user: &str) -> Result<(Session, LogicalPlan), Error> {
-        let session = self.session(user).await?;
+    async fn plan(
+        &self,
+        statement: &Statement,
+        (user, zone): &(String, Arc<str>),
+    ) -> Result<(Session, LogicalPlan), Error> {
+        let session = self.session(user, zone).await?;
         let plan = session.plan_statement(statement.clone()).await?;
         Ok((session, plan))
     }
@@ -73,6 +78,7 @@ impl Answers {
             Meaning::Begin => Response::TransactionStart(Tag::new("BEGIN")),
             Meaning::End(word) => Response::TransactionEnd(Tag::new(word)),
             Meaning::Done(word) => Response::Execution(Tag::new(word)),
+            Meaning::Zone(_) => Response::Execution(Tag::new("SET")),
             Meaning::Nothing(columns) => {
                 let fields = value::fields(&words(columns.iter().map(String::as_str)), &Format::UnifiedText);
                 Response::Query(QueryResponse::new(Arc::new(fields), stream::empty()))
@@ -99,10 +105,10 @@ impl Answers {
         let (parameters, schema) = match &meaning {
             Meaning::Ask(statement) => {
                 let ticket = self.running.begin(client, self.time_max);
-                let (answers, statement, name) = (self.clone(), statement.clone(), user(client));
+                let (answers, statement, whose) = (self.clone(), statement.clone(), self.whose(client)?);
                 let types = types.to_vec();
                 let planned = async move {
-                    let (session, plan) = answers.plan(&statement, &name).await?;
+                    let (session, plan) = answers.plan(&statement, &whose).await?;
                     Ok((parameter::types(&plan, &types)?, session.schema(&plan)))
                 };
                 let (types, schema) = elsewhere(&self.workers, ticket.stop(), planned).await?;
@@ -110,9 +116,38 @@ impl Answers {
             }
             Meaning::Nothing(columns) => (Vec::new(), Some(words(columns.iter().map(String::as_str)))),
             Meaning::Show(name, _) => (Vec::new(), Some(words([name.as_str()]))),
-            Meaning::Begin | Meaning::End(_) | Meaning::Done(_) => (Vec::new(), None),
+            Meaning::Begin | Meaning::End(_) | Meaning::Done(_) | Meaning::Zone(_) => (Vec::new(), None),
         };
         Ok(Some(Prepared { meaning, parameters, schema }))
+    }
+
+    /// Who asks, and in which zone: what the client set last, else what it came with, else the store's. What it came with may be
+    /// a name of its own system, and is passed over then.
+    fn whose(&self, client: &impl ClientInfo) -> Result<(String, Arc<str>), Error> {
+        let zone = client.metadata().get(ZONE).map_or_else(
+            || auth::zone(client).map_or_else(|| zone::of(&self.source.zone()), Ok),
+            |name| zone::of(name),
+        )?;
+        Ok((user(client), zone))
+    }
+
+    /// What a statement means to this client: one that is about its zone changes that.
+    ///
+    /// # Errors
+    /// There is no such zone.
+    pub(super) fn settled(&self, meaning: Meaning, client: &mut impl ClientInfo) -> Result<Meaning, Error> {
+        Ok(match meaning {
+            Meaning::Zone(asked) => {
+                let name = asked.map_or_else(|| Ok(Arc::from(self.source.zone())), |name| zone::of(&name))?;
+                client.metadata_mut().insert(ZONE.to_owned(), name.to_string());
+                Meaning::Zone(Some(name.to_string()))
+            }
+            Meaning::Show(name, _) if name == "timezone" => {
+                let (_, zone) = self.whose(client)?;
+                Meaning::Show(name, zone.to_string())
+            }
+            other => other,
+        })
     }
 
     /// Begins to answer, in these formats.
@@ -124,10 +159,11 @@ impl Answers {
         values: Option<Vec<ScalarValue>>,
     ) -> PgWireResult<Response> {
         let ticket = self.running.begin(client, self.time_max);
-        let (answers, statement, name) = (self.clone(), statement.clone(), user(client));
+        let whose = self.whose(client).map_err(|error| problem(&error))?;
+        let (answers, statement) = (self.clone(), statement.clone());
         let (stop, formats) = (ticket.stop(), format.clone());
         let begin = async move {
-            let (session, plan) = answers.plan(&statement, &name).await?;
+            let (session, plan) = answers.plan(&statement, &whose).await?;
             let answer = session.execute(plan, values.map(Into::into), &stop).await?;
             let fields = value::fields(&answer.schema(), &formats);
             Ok((answer, move |batch: &RecordBatch| value::rows(batch, &fields)))
@@ -140,6 +176,9 @@ impl Answers {
         Ok(Response::Query(QueryResponse::new(Arc::new(value::fields(&schema, format)), rows)))
     }
 }
+
+/// Where a connection keeps the zone that was set on it. No client can come with such a name.
+const ZONE: &str = "\0zone";
 
 /// Whose question it is.
 fn user(client: &impl ClientInfo) -> String {

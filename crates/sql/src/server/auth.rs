@@ -59,10 +59,13 @@ pub(super) struct Door {
 }
 
 impl Door {
-    pub(super) fn new(users: Arc<Users>, wants_tls: bool) -> Self {
+    pub(super) fn new(users: Arc<Users>, wants_tls: bool, zone: String) -> Self {
         let mut scram = ScramAuth::new(users);
         scram.set_iterations(ITERATIONS);
-        Self { inner: SASLAuthStartupHandler::new(Arc::new(Parameters)).with_scram(scram), wants_tls }
+        Self {
+            inner: SASLAuthStartupHandler::new(Arc::new(Parameters { zone })).with_scram(scram),
+            wants_tls,
+        }
     }
 }
 
@@ -85,7 +88,16 @@ impl StartupHandler for Door {
 
 /// What clients are told when they come.
 #[derive(Debug)]
-struct Parameters;
+struct Parameters {
+    /// Of times, unless the client comes with one.
+    zone: String,
+}
+
+/// The zone that a client came with, if it is one.
+pub(super) fn zone(client: &impl ClientInfo) -> Option<Arc<str>> {
+    let named = client.metadata().iter().find(|(name, _)| name.eq_ignore_ascii_case("timezone"));
+    named.and_then(|(_, zone)| crate::zone::of(zone).ok())
+}
 
 impl ServerParameterProvider for Parameters {
     fn server_parameters<C>(&self, client: &C) -> Option<HashMap<String, String>>
@@ -94,7 +106,7 @@ impl ServerParameterProvider for Parameters {
     {
         let mut parameters = DefaultServerParameterProvider::default();
         VERSION.clone_into(&mut parameters.server_version);
-        "UTC".clone_into(&mut parameters.time_zone);
+        parameters.time_zone = zone(client).map_or_else(|| self.zone.clone(), |zone| zone.to_string());
         parameters.is_superuser = false;
         parameters.default_transaction_read_only = true;
         parameters.server_parameters(client)

@@ -5,7 +5,7 @@
 //! plain SQL over the tables and functions of [`super::catalog`]. A question to a catalog that is always empty here
 //! (indexes, triggers, policies, …) is answered without the engine: it has no rows, whatever else it says.
 
-use super::catalog;
+use super::{catalog, projection};
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, BinaryOperator, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
     FunctionArguments, Ident, ObjectName, ObjectNamePart, Query, Select, SelectItem, SetExpr, Statement,
@@ -48,6 +48,7 @@ fn is_empty(select: &Select) -> bool {
             from.joins.iter().filter(|join| is_inner(&join.join_operator)).map(|join| &join.relation);
         std::iter::once(&from.relation).chain(joined).any(|factor| match factor {
             TableFactor::Table { name, .. } => last(name).is_some_and(catalog::is_empty),
+            TableFactor::Derived { subquery, .. } => columns_of_nothing(subquery).is_some(),
             _ => false,
         })
     })
@@ -72,7 +73,7 @@ fn may_count(select: &Select) -> bool {
 }
 
 /// What PostgreSQL calls a column.
-fn name(item: &SelectItem) -> String {
+pub(super) fn name(item: &SelectItem) -> String {
     let nameless = || "?column?".to_owned();
     match item {
         SelectItem::ExprWithAlias { alias, .. } => alias.value.clone(),
@@ -100,6 +101,13 @@ impl VisitorMut for Translator {
         // PostgreSQL looks in its catalog first.
         if relation.0.len() == 1 && last(relation).is_some_and(catalog::is_known) {
             relation.0.insert(0, ObjectNamePart::Identifier(Ident::new(PG_CATALOG)));
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        if let SetExpr::Select(select) = query.body.as_mut() {
+            projection::apart(select);
         }
         ControlFlow::Continue(())
     }
@@ -223,6 +231,7 @@ fn function_call(mut function: Function) -> Expr {
             Some(parts) => number(parts.len()),
             None => Expr::Function(function),
         },
+        "array" if matches!(function.args, FunctionArguments::Subquery(_)) => null(),
         "current_user" | "session_user" | "user" | "current_role" | "current_catalog" => {
             let name = if name == "user" { "current_user" } else { &name };
             call(name, Vec::new())

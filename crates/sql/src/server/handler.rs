@@ -16,6 +16,7 @@ use pgwire::api::{ClientInfo, ClientPortalStore, DEFAULT_NAME, PgWireConnectionS
 use pgwire::error::{PgWireError, PgWireResult};
 use pgwire::messages::PgWireBackendMessage;
 use pgwire::messages::extendedquery::{Execute, PortalSuspended};
+use pgwire::messages::startup::ParameterStatus;
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -30,6 +31,8 @@ impl SimpleQueryHandler for Answers {
     {
         let mut responses = Vec::new();
         for meaning in read(query).map_err(|error| problem(&error))? {
+            let meaning = self.settled(meaning, client).map_err(|error| problem(&error))?;
+            tell_zone(client, &meaning).await?;
             responses.push(match &meaning {
                 Meaning::Ask(statement) => self.ask(statement, client, &Format::UnifiedText, None).await?,
                 other => match Self::without_engine(other) {
@@ -40,6 +43,17 @@ impl SimpleQueryHandler for Answers {
         }
         Ok(responses)
     }
+}
+
+/// Tells a client the zone that it set: some read times by that.
+async fn tell_zone<C>(client: &mut C, meaning: &Meaning) -> PgWireResult<()>
+where
+    C: futures::Sink<PgWireBackendMessage> + Unpin + Send + Sync,
+    PgWireError: From<<C as futures::Sink<PgWireBackendMessage>>::Error>,
+{
+    let Meaning::Zone(Some(zone)) = meaning else { return Ok(()) };
+    let status = ParameterStatus::new("TimeZone".to_owned(), zone.clone());
+    Ok(client.send(PgWireBackendMessage::ParameterStatus(status)).await?)
 }
 
 #[async_trait]
@@ -129,7 +143,9 @@ impl ExtendedQueryHandler for Answers {
         PgWireError: From<<C as futures::Sink<PgWireBackendMessage>>::Error>,
     {
         let prepared = &portal.statement.statement;
-        match &prepared.meaning {
+        let meaning = self.settled(prepared.meaning.clone(), client).map_err(|error| problem(&error))?;
+        tell_zone(client, &meaning).await?;
+        match &meaning {
             Meaning::Ask(statement) => {
                 let values = parameter::values(portal, &prepared.parameters)?;
                 let values = (!values.is_empty()).then_some(values);

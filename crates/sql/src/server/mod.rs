@@ -17,6 +17,7 @@ mod catalog;
 mod dialect;
 mod handler;
 mod parameter;
+mod projection;
 mod statement;
 mod value;
 
@@ -184,7 +185,8 @@ impl PgWireServerHandlers for Handlers {
     }
 
     fn startup_handler(&self) -> Arc<impl StartupHandler> {
-        Arc::new(Door::new(Arc::clone(&self.0.users), self.0.tls.is_some()))
+        let zone = self.0.answers.source.zone();
+        Arc::new(Door::new(Arc::clone(&self.0.users), self.0.tls.is_some(), zone))
     }
 
     fn cancel_handler(&self) -> Arc<impl CancelHandler> {

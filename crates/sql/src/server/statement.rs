@@ -5,7 +5,7 @@ use super::dialect;
 use crate::error::{Error, Reason};
 use crate::guard;
 use datafusion::sql::parser::Statement;
-use datafusion::sql::sqlparser::ast::Statement as Ast;
+use datafusion::sql::sqlparser::ast::{Expr, Set, Statement as Ast};
 
 /// Questions in one text: they begin together, before the first is answered.
 const QUESTIONS_MAX: usize = 16;
@@ -23,6 +23,8 @@ pub(super) enum Meaning {
     Begin,
     /// A transaction ends, with this word.
     End(&'static str),
+    /// Times are to be of this zone from now on; `None`: of that which they are of unless it is said.
+    Zone(Option<String>),
     /// Something without effect here, with its word: `SET`, `DISCARD`, …
     Done(&'static str),
 }
@@ -44,15 +46,15 @@ pub(super) fn read(sql: &str) -> Result<Vec<Meaning>, Error> {
 fn meaning(statement: Statement) -> Result<Meaning, Error> {
     let ast = match statement {
         Statement::Statement(ast) => ast,
-        Statement::Reset(_) => return Ok(Meaning::Done("RESET")),
+        Statement::Reset(reset) => return Ok(reset_of(&reset.to_string())),
         other => {
             guard::statement(&other)?;
             return Ok(Meaning::Ask(Box::new(other)));
         }
     };
     Ok(match *ast {
-        Ast::Set(_) => Meaning::Done("SET"),
-        Ast::Reset(_) => Meaning::Done("RESET"),
+        Ast::Set(set) => zone_of(&set).map_or(Meaning::Done("SET"), Meaning::Zone),
+        Ast::Reset(reset) => reset_of(&reset.to_string()),
         Ast::Discard { .. } => Meaning::Done("DISCARD ALL"),
         Ast::Deallocate { .. } => Meaning::Done("DEALLOCATE"),
         Ast::Savepoint { .. } => Meaning::Done("SAVEPOINT"),
@@ -66,6 +68,7 @@ fn meaning(statement: Statement) -> Result<Meaning, Error> {
             let name = variable.iter().map(|ident| ident.value.to_lowercase()).collect::<Vec<_>>().join(".");
             let name =
                 if name == "transaction.isolation.level" { "transaction_isolation".to_owned() } else { name };
+            let name = if name == "time.zone" { "timezone".to_owned() } else { name };
             match catalog::setting(&name) {
                 Some(value) => Meaning::Show(name, value),
                 None => return Err(unknown(&name)),
@@ -82,6 +85,33 @@ fn meaning(statement: Statement) -> Result<Meaning, Error> {
             dialect::translate(&mut ast);
             Meaning::Ask(Box::new(statement(ast)))
         }
+    })
+}
+
+/// `RESET ALL` and `RESET timezone` are about the zone.
+fn reset_of(text: &str) -> Meaning {
+    let name = text.trim().to_lowercase();
+    let is_zone =
+        ["reset all", "reset timezone", "reset time zone", "all", "timezone"].contains(&name.as_str());
+    if is_zone { Meaning::Zone(None) } else { Meaning::Done("RESET") }
+}
+
+/// The zone that `SET TIME ZONE 'Europe/Berlin'` and `SET timezone = 'Europe/Berlin'` are about.
+fn zone_of(set: &Set) -> Option<Option<String>> {
+    let value = match set {
+        Set::SetTimeZone { value, .. } => value,
+        Set::SingleAssignment { variable, values, .. } => {
+            let name = variable.to_string().replace('"', "");
+            values.first().filter(|_| name.eq_ignore_ascii_case("timezone"))?
+        }
+        _ => return None,
+    };
+    Some(match value {
+        Expr::Value(value) => value.value.clone().into_string(),
+        // `DEFAULT` and `LOCAL`; a name without quotes.
+        Expr::Identifier(name) => Some(name.value.clone())
+            .filter(|name| !["default", "local"].contains(&name.to_lowercase().as_str())),
+        other => Some(other.to_string()),
     })
 }
 

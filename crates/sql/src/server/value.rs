@@ -1,5 +1,6 @@
 //! Values in PostgreSQL's formats: text for all types, binary for those that clients ask for in binary.
 
+use super::projection;
 use crate::cell::{Cell, Shown};
 use crate::error::{Error, Reason};
 use bytes::{BufMut, BytesMut};
@@ -49,7 +50,8 @@ pub(super) fn fields(schema: &Schema, format: &Format) -> Vec<FieldInfo> {
             Format::Individual(codes) => FieldFormat::from(codes.get(at).copied().unwrap_or_default()),
             other => other.format_for(at),
         };
-        FieldInfo::new(field.name().clone(), None, None, pg_type, format).with_type_size(size)
+        FieldInfo::new(projection::shown(field.name()).to_owned(), None, None, pg_type, format)
+            .with_type_size(size)
     };
     schema.fields().iter().enumerate().map(field).collect()
 }
@@ -101,7 +103,12 @@ impl Column {
             Type::INT2 | Type::INT4 | Type::INT8 => Some(DataType::Int64),
             Type::FLOAT8 => Some(DataType::Float64),
             Type::TIMESTAMP => Some(DataType::Timestamp(TimeUnit::Microsecond, None)),
-            Type::TIMESTAMPTZ => Some(DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))),
+            Type::TIMESTAMPTZ => match array.data_type() {
+                DataType::Timestamp(_, zone) => {
+                    Some(DataType::Timestamp(TimeUnit::Microsecond, zone.clone()))
+                }
+                _ => None,
+            },
             Type::DATE => Some(DataType::Date32),
             _ => None,
         };
@@ -142,9 +149,10 @@ impl Column {
             Cell::Null => String::new(),
             Cell::Bool(value) => if value { "t" } else { "f" }.to_owned(),
             Cell::Number(text) => text,
-            // `2026-10-05T14:00:00.123Z` is `2026-10-05 14:00:00.123+00` in PostgreSQL.
+            // `2026-10-05T14:00:00.123Z` is `2026-10-05 14:00:00.123+00` in PostgreSQL, +02:00 is +02, +05:30 is +05:30.
             Cell::Text(text) if self.pg_type == Type::TIMESTAMPTZ => {
-                text.replace('T', " ").replace('Z', "+00")
+                let text = text.replace('T', " ").replace('Z', "+00");
+                text.strip_suffix(":00").filter(|rest| is_offset(rest)).map_or(text.clone(), str::to_owned)
             }
             Cell::Text(text) if self.pg_type == Type::TIMESTAMP => text.replace('T', " "),
             Cell::Text(text) => text.replace('\0', "\u{fffd}"),
@@ -181,6 +189,13 @@ impl Column {
         }
         Ok(())
     }
+}
+
+/// Whether a time ends with whole hours of offset: `… 14:00:00.123+02`.
+fn is_offset(text: &str) -> bool {
+    let mut end = text.bytes().rev();
+    let digits = end.next().zip(end.next()).is_some_and(|(a, b)| a.is_ascii_digit() && b.is_ascii_digit());
+    digits && matches!(end.next(), Some(b'+' | b'-'))
 }
 
 /// A decimal number in PostgreSQL's binary form: digits of base 10,000, the place of the first, sign, and how many

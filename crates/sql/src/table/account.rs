@@ -54,10 +54,10 @@ impl Content {
     }
 
     /// Its columns, as `FORMAT.md` lists them.
-    fn schema(self) -> SchemaRef {
+    fn schema(self, zone: &Arc<str>) -> SchemaRef {
         let must = |name: &str, data_type| Field::new(name, data_type, false);
         let may = |name: &str, data_type| Field::new(name, data_type, true);
-        let mut fields = vec![must(self.clock(), time()), must("exporter", ADDR)];
+        let mut fields = vec![must(self.clock(), time(zone)), must("exporter", ADDR)];
         match self {
             Self::Bins | Self::Tenants => {
                 fields.push(must("kind", DataType::Utf8View));
@@ -95,8 +95,8 @@ pub(crate) struct Account {
 }
 
 impl Account {
-    pub(crate) fn new(content: Content, shelf: Arc<Shelf>) -> Self {
-        Self { content, shelf, schema: content.schema() }
+    pub(crate) fn new(content: Content, shelf: Arc<Shelf>, zone: &Arc<str>) -> Self {
+        Self { content, shelf, schema: content.schema(zone) }
     }
 
     /// Rows that meet these conditions are of this span of time.
@@ -251,7 +251,7 @@ fn bins(rows: &[Bin], content: Content, schema: &SchemaRef) -> Result<RecordBatc
     let tenants: StringViewArray = rows.iter().map(|bin| bin.tenant.as_deref()).collect();
     let classes: StringViewArray = rows.iter().map(|bin| bin.class.as_deref()).collect();
     let mut columns = vec![
-        times(rows.iter().map(|bin| bin.row.bin).collect(), None),
+        times(rows.iter().map(|bin| bin.row.bin).collect(), None, schema.field(0).data_type()),
         addrs(rows.iter().map(|bin| &bin.row.exporter), None)?,
         Arc::new(words),
         Arc::new(tenants),
@@ -275,7 +275,7 @@ fn bins(rows: &[Bin], content: Content, schema: &SchemaRef) -> Result<RecordBatc
 fn counts(rows: &[health::Row], schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
     let what: StringViewArray = rows.iter().map(|row| Some(&*row.what)).collect();
     let columns: Vec<ArrayRef> = vec![
-        times(rows.iter().map(|row| row.bin).collect(), None),
+        times(rows.iter().map(|row| row.bin).collect(), None, schema.field(0).data_type()),
         addrs(rows.iter().map(|row| &row.exporter), None)?,
         Arc::new(UInt32Array::from_iter_values(rows.iter().map(|row| row.domain))),
         Arc::new(what),
@@ -292,7 +292,7 @@ fn samples(rows: &[Sample], schema: &SchemaRef) -> Result<RecordBatch, ArrowErro
         Arc::new(rows.iter().map(of).collect::<UInt64Array>())
     };
     let mut columns = vec![
-        times(rows.iter().map(|row| row.received).collect(), None),
+        times(rows.iter().map(|row| row.received).collect(), None, schema.field(0).data_type()),
         addrs(rows.iter().map(|row| &row.exporter), None)?,
         small(|row| Some(row.domain)),
         small(|row| Some(row.interface)),

@@ -39,8 +39,8 @@ pub(crate) struct Flows {
 }
 
 impl Flows {
-    pub(crate) fn new(shelf: Arc<Shelf>, meter: Meter) -> Self {
-        Self { shelf, schema: column::flows(), meter }
+    pub(crate) fn new(shelf: Arc<Shelf>, meter: Meter, zone: &Arc<str>) -> Self {
+        Self { shelf, schema: column::flows(zone), meter }
     }
 
     /// Of rows that meet these conditions none begins at its end or later, nor ends before it.

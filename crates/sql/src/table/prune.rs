@@ -7,7 +7,7 @@
 //! exclude the rows that are known not to have them (`address`).
 
 use super::address::Asked;
-use crate::column::{data_type, time};
+use crate::column::{data_type, time, utc};
 use datafusion::arrow::array::{ArrayRef, BooleanArray, UInt64Array};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::pruning::PruningStatistics;
@@ -114,6 +114,7 @@ impl Times {
     }
 }
 
+/// The engine takes bounds in whatever zone.
 fn moment(ms: i64) -> Option<ArrayRef> {
     ScalarValue::TimestampMillisecond(Some(ms), Some("UTC".into())).to_array().ok()
 }
@@ -217,18 +218,18 @@ impl PruningStatistics for Pieces {
 
 /// A bound as a value of its column; null where it is not known. `None` if it is not of this kind.
 fn scalar(kind: Kind, bound: Option<&Bound>) -> Option<ScalarValue> {
-    let null = || ScalarValue::try_from(data_type(kind)).ok();
+    let null = || ScalarValue::try_from(data_type(kind, &utc())).ok();
     let Some(bound) = bound else { return null() };
     Some(match (kind, bound) {
         (Kind::Time, Bound::Time(ms)) => {
-            ScalarValue::TimestampMillisecond(Some(*ms), Some("UTC".into())).cast_to(&time()).ok()?
+            ScalarValue::TimestampMillisecond(Some(*ms), Some("UTC".into())).cast_to(&time(&utc())).ok()?
         }
         (Kind::Addr, Bound::Addr(addr)) => ScalarValue::FixedSizeBinary(16, Some(addr.octets().to_vec())),
         (Kind::Mac, Bound::Unsigned(mac)) => {
             ScalarValue::FixedSizeBinary(6, Some(Mac(*mac).octets().to_vec()))
         }
         (Kind::Unsigned(_), Bound::Unsigned(number)) => {
-            ScalarValue::UInt64(Some(*number)).cast_to(&data_type(kind)).ok()?
+            ScalarValue::UInt64(Some(*number)).cast_to(&data_type(kind, &utc())).ok()?
         }
         (Kind::Word(_) | Kind::Name | Kind::Text, Bound::Text(text)) => {
             ScalarValue::Utf8View(Some(text.to_string()))

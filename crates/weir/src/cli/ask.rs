@@ -4,6 +4,7 @@ use super::memory;
 use crate::collect::{Decoder, file};
 use crate::config::Config;
 use crate::exit::{Failure, Outcome};
+use crate::report::import::Summary;
 use crate::{clock, log, name, report};
 use clap::Args;
 use std::ops::Range;
@@ -11,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 use weir_account::span::SpanText;
-use weir_account::{Span, Zone};
+use weir_account::{Span, Unit, Zone};
 use weir_flow::Batch;
 use weir_flow::filter::{Filter, Interface, Names};
 use weir_flow::label::{Kind, Labels};
@@ -118,7 +119,7 @@ impl Which {
             return Ok(none);
         }
         Ok(if self.reads_files() {
-            said(&self.batches(config)?)
+            said(&self.batches(config)?.0)
         } else if weir_store::exists(&config.store) {
             told_to(&snapshot(config, Some(&(0..0)))?)?
         } else {
@@ -158,36 +159,56 @@ impl Which {
     /// Where the records are.
     pub(super) fn source(&self, config: &Config) -> Outcome<Source> {
         Ok(if self.reads_files() {
-            Source::Files(self.batches(config)?)
+            let (batches, summary) = self.batches(config)?;
+            summary.remarks("read").iter().for_each(|remark| aside!("weir: {remark}"));
+            Source::Files(batches)
         } else {
             Source::Store(Box::new(snapshot(config, self.range(config)?.as_ref())?))
         })
     }
 
-    /// The records of the files, in memory: decoded and attributed as an import would.
-    pub(super) fn batches(&self, config: &Config) -> Outcome<Vec<Batch>> {
+    /// The records of the files, in memory, decoded and attributed as an import would; and what is to be said of the files.
+    fn batches(&self, config: &Config) -> Outcome<(Vec<Batch>, Summary)> {
+        // Of what is left half: they are held while the question is answered, which has a quarter.
+        let most = memory::unasked().saturating_mul(2);
         let mut decoder = Decoder::new(config, Realm::Import, Arc::default());
-        let mut batches = Vec::new();
+        let (mut batches, mut summary, mut bytes) = (Vec::new(), Summary::default(), 0u64);
         let mut problems = log::Limit::default();
         for path in self.split(config).0 {
-            file::read(
+            let contents = file::read(
                 path,
                 None,
                 clock::now_ms(),
                 &mut |item| {
                     decoder.take_item(item, &mut problems, |decoder| {
-                        batches.push(decoder.take());
-                        Ok(())
+                        let batch = decoder.take();
+                        summary.add(&batch.health);
+                        bytes = bytes.saturating_add(batch.bytes() as u64);
+                        batches.push(batch);
+                        if bytes > most { Err(too_much(path, most)) } else { Ok(()) }
                     })
                 },
                 &|_| {},
             )?;
+            summary.file(path, &contents);
         }
         problems.tell(Instant::now(), true);
-        batches.push(decoder.conclude());
+        let last = decoder.conclude();
+        summary.add(&last.health);
+        batches.push(last);
         scale_late(&mut batches);
-        Ok(batches)
+        Ok((batches, summary))
     }
+}
+
+/// The records of files do not fit into the memory that may be taken for them, so many bytes.
+fn too_much(path: &Path, most: u64) -> Failure {
+    Failure::new(format!(
+        "the records up to {} take more than {} of memory, which is half of what is left here: import the files (weir import) and \
+         ask the store",
+        path.display(),
+        report::number::octets(most, Unit::Binary)
+    ))
 }
 
 /// Where the records are that a question is about.
@@ -214,7 +235,7 @@ fn told_to(snapshot: &Snapshot) -> Outcome<Labels> {
     match snapshot.memory() {
         Ok(memory) => Ok(Labels::new(&memory)),
         Err(error) if error.is_damaged() => {
-            eprintln!(
+            aside!(
                 "weir: {error}; names of interfaces that exporters said are not shown until they say them again. The next \
                  start of weir run puts the file aside"
             );
@@ -306,7 +327,7 @@ fn begun_before(before: Option<i64>, range: Option<&Range<i64>>) -> Option<i64> 
 /// Says it beside the answer.
 pub(super) fn tell(what: Option<String>) {
     if let Some(what) = what {
-        eprintln!("weir: {what}");
+        aside!("weir: {what}");
     }
 }
 
@@ -394,7 +415,7 @@ pub(super) fn open(store: &Path, range: &Range<i64>) -> Result<Snapshot, weir_st
     allow_open_files();
     let snapshot = Snapshot::open_span(store, range)?;
     for damage in snapshot.damage() {
-        eprintln!(
+        aside!(
             "weir: the journal is damaged, its whole records are used: {} in {}",
             damage.how,
             damage.path.display()

@@ -52,11 +52,11 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         };
         let label = config.label(&period);
         if done.is_known {
-            eprintln!("weir: {label} was closed before: this is what was closed");
+            aside!("weir: {label} was closed before: this is what was closed");
         }
         for (tenant, time) in &done.between {
             let [from, to] = [time.start, time.end].map(|ms| period.zone().rfc3339(ms));
-            eprintln!(
+            aside!(
                 "weir: what \"{tenant}\" used from {from} to {to} is on no statement: its zone was another one"
             );
         }

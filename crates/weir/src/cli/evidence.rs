@@ -46,7 +46,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     for (what, before) in [("flow records", pack.flows_before), ("accounts", pack.accounts_before)] {
         if let Some(before) = before {
             let before = period.zone().rfc3339(before);
-            eprintln!(
+            aside!(
                 "weir: {what} before {before} were given up: they are not in the folder, and its README.md says so"
             );
         }

@@ -8,15 +8,18 @@ use crate::exit::{self, Failure, Outcome};
 use crate::name::{Book, Glossary};
 use crate::report::flows::{Writer, addresses, columns};
 use crate::report::name::Names;
-use crate::report::{self, Form, columns};
+use crate::report::{self, Form, columns, number};
 use clap::Args;
 use std::cmp::Reverse;
+use std::collections::hash_map::RandomState;
 use std::collections::{BTreeSet, HashMap};
+use std::hash::BuildHasher;
 use std::io::Write;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use weir_account::Unit;
 use weir_flow::batch::Value;
 use weir_flow::filter::Filter;
 use weir_flow::{Batch, Column};
@@ -156,7 +159,9 @@ impl<'a> Out<'a> {
             self.writer.learn(known(book, batch, 0..batch.len()));
         }
         if let Some(file) = &mut self.file {
-            return file.write(&self.writer.sheet(batch));
+            file.write(&self.writer.sheet(batch))?;
+            self.closed = file.is_closed();
+            return Ok(());
         }
         for row in 0..batch.len() {
             let text = self.writer.row(batch, row);
@@ -245,6 +250,17 @@ fn largest(
     limit: usize,
 ) -> Outcome<Batch> {
     const SPARE_ROWS: usize = 1 << 16;
+    let rows = limit.saturating_mul(2).saturating_add(SPARE_ROWS);
+    let bytes = rows.saturating_mul(weir_query::row_bytes(listing.columns));
+    if bytes > options.memory_bytes {
+        return Err(Failure::new(format!(
+            "the {} largest records may take {} of memory, and a question has {}: ask for fewer (-n), or narrow it and leave \
+             --sort out",
+            number::grouped(limit as u64),
+            number::octets(bytes as u64, Unit::Binary),
+            number::octets(options.memory_bytes as u64, Unit::Binary)
+        )));
+    }
     let mut held: Option<Batch> = None;
     let keep = |batch: &Batch| {
         let mut rows: Vec<u32> = (0..u32::try_from(batch.len()).unwrap_or(u32::MAX)).collect();
@@ -255,11 +271,7 @@ fn largest(
     list(source, listing, options, |batch| {
         let mut all = held.take().unwrap_or_else(|| Batch::with_columns(listing.columns));
         all.append(batch);
-        held = Some(if all.len() > limit.saturating_mul(2).saturating_add(SPARE_ROWS) {
-            keep(&all)
-        } else {
-            all
-        });
+        held = Some(if all.len() > rows { keep(&all) } else { all });
         ControlFlow::Continue(())
     })?;
     Ok(held.map_or_else(Batch::new, |batch| keep(&batch)))
@@ -289,12 +301,15 @@ fn follow(arguments: &Arguments, config: &Config, listing: Listing) -> Outcome {
         left: arguments.limit.unwrap_or(usize::MAX),
         book: arguments.book(config)?,
         seen: HashMap::new(),
+        keys: [RandomState::new(), RandomState::new()],
         since: crate::clock::now_ms().saturating_sub(LATE_MS),
         headed: false,
     };
     following.look(config, false)?;
     while following.left > 0 && !stop.load(Ordering::Relaxed) {
-        std::thread::sleep(Duration::from_millis(500));
+        if wait(Duration::from_millis(500)) {
+            break;
+        }
         match following.look(config, true) {
             // Given up in the middle of it.
             Err(_) if stop.load(Ordering::Relaxed) => break,
@@ -303,6 +318,16 @@ fn follow(arguments: &Arguments, config: &Config, listing: Listing) -> Outcome {
     }
     following.book.iter().for_each(super::name::remark);
     Ok(())
+}
+
+/// Waits so long; whether nobody reads standard output any more, which is then known at once.
+fn wait(time: Duration) -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let out = std::io::stdout();
+    let mut fds = [PollFd::new(&out, PollFlags::empty())];
+    let time = Timespec { tv_sec: 0, tv_nsec: i64::from(time.subsec_nanos()) };
+    let is_told = poll(&mut fds, Some(&time)).is_ok_and(|n| n > 0);
+    is_told && fds.iter().any(|fd| fd.revents().intersects(PollFlags::ERR | PollFlags::NVAL))
 }
 
 /// What was shown of the last half minute.
@@ -314,8 +339,10 @@ struct Following {
     /// How many records may still be shown.
     left: usize,
     book: Option<Book>,
-    /// Records shown, as text: when they were received, and how many of them there are.
-    seen: HashMap<String, (i64, u64)>,
+    /// Records shown: when they were received, and how many of them there are. Their texts would be gigabytes at a provider's
+    /// pace, so it is two hashes of them with keys of this process, 128 bits.
+    seen: HashMap<(u64, u64), (i64, u64)>,
+    keys: [RandomState; 2],
     /// What was received before is not looked for any more.
     since: i64,
     headed: bool,
@@ -339,7 +366,7 @@ impl Following {
             writer = writer.with_addresses();
         }
         let mut plain = Writer::new(Form::Ndjson, self.all, &config.zone, &exporter, &names);
-        let mut counted: HashMap<String, u64> = HashMap::new();
+        let mut counted: HashMap<(u64, u64), u64> = HashMap::new();
         let (mut out, mut rows, mut latest) = (writer.head(), 0, self.since);
         if self.headed {
             out.clear();
@@ -348,11 +375,13 @@ impl Following {
             let mut new = Vec::new();
             for row in 0..batch.len() {
                 let text = plain.row(batch, row);
+                let [one, other] = &self.keys;
+                let record = (one.hash_one(&text), other.hash_one(&text));
                 let received = batch.times(Column::Received).get(row).copied().unwrap_or_default();
                 latest = latest.max(received);
-                let count = counted.entry(text.clone()).or_default();
+                let count = counted.entry(record).or_default();
                 *count += 1;
-                let known = self.seen.entry(text).or_insert((received, 0));
+                let known = self.seen.entry(record).or_insert((received, 0));
                 if *count > known.1 {
                     known.1 = *count;
                     if show && rows + new.len() < self.left {

@@ -134,7 +134,7 @@ fn send(config: &Config, books: &mut Books) -> Outcome<bool> {
     let mut postman = Postman { config, books, who: &who, now_ms: &clock::now_ms, is_stopping: &|| false };
     let is_ours = postman.go_round()?.is_some();
     if !is_ours {
-        eprintln!("weir: another weir is sending the mail of this store, and takes what was queued along");
+        aside!("weir: another weir is sending the mail of this store, and takes what was queued along");
     }
     Ok(is_ours)
 }
@@ -143,15 +143,15 @@ fn send(config: &Config, books: &mut Books) -> Outcome<bool> {
 fn tell(config: &Config, queued: &Queued, is_retry: bool, period: &str) {
     if queued.before > 0 {
         let letters = things(count(queued.before), "letter");
-        eprintln!(
+        aside!(
             "weir: {letters} of {period} written before: --status says what became of them, --again writes anew"
         );
     }
     if !queued.unreached.is_empty() {
-        eprintln!("weir: no mail = […] in [[tenant]]: {}", queued.unreached.join(", "));
+        aside!("weir: no mail = […] in [[tenant]]: {}", queued.unreached.join(", "));
     }
     if !is_retry && config.tenants.iter().next().is_none() {
-        eprintln!("weir: the configuration has no [[tenant]]");
+        aside!("weir: the configuration has no [[tenant]]");
     }
 }
 
@@ -208,10 +208,7 @@ fn bounced(config: &Config, form: report::Form) -> Outcome {
     for recipient in &read.recipients {
         let addresses = recipient.addresses.join(", ");
         if !recipient.is_returned() {
-            eprintln!(
-                "weir: the letter to {addresses} is said to be {}: nothing is changed",
-                recipient.action
-            );
+            aside!("weir: the letter to {addresses} is said to be {}: nothing is changed", recipient.action);
             continue;
         }
         let why = format!("came back: {}", recipient.words);

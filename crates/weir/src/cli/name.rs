@@ -46,7 +46,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
 /// Says on standard error what is behind names that are missing.
 pub(super) fn remark(book: &Book) {
     for remark in book.remarks() {
-        eprintln!("weir: {remark}");
+        aside!("weir: {remark}");
     }
 }
 

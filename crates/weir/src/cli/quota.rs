@@ -136,10 +136,7 @@ fn undo(arguments: &UndoArguments) -> Outcome {
             None => report::print(&format!("{} is no longer blocked in {}\n", block.element, block.place))?,
             Some(one) => {
                 let why = if one.said.is_empty() { "the daemon has not done it yet" } else { &one.said };
-                eprintln!(
-                    "weir: {} is still blocked in {}: {why}; it is tried again",
-                    one.element, one.place
-                );
+                aside!("weir: {} is still blocked in {}: {why}; it is tried again", one.element, one.place);
             }
         }
     }

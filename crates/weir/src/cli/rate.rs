@@ -63,7 +63,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     for report in &reports {
         if let Some(before) = report.given_up_before {
             let said = report::completeness::given_up(before, report.period.zone());
-            eprintln!("weir: {said}: these bills are of that");
+            aside!("weir: {said}: these bills are of that");
         }
     }
     report::print(&bill::render(&reports, form))

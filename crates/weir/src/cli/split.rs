@@ -50,7 +50,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         exporter: &|address| config.exporter_name(address),
     };
     if form == Form::Csv || form == Form::Ndjson {
-        report.caveats().iter().for_each(|caveat| eprintln!("weir: {caveat}"));
+        report.caveats().iter().for_each(|caveat| aside!("weir: {caveat}"));
     }
     report::print(&report.render(form))?;
     if failed.is_empty() { Ok(()) } else { Err(Failure::new(failed.join("\n"))) }

@@ -128,7 +128,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
             Source::Files(_) => Some("files are read, which have none".to_owned()),
             Source::Store(snapshot) => weir_query::why_records(snapshot, &query),
         };
-        eprint!("{}", report::top::explain(&answer, why.as_deref()));
+        aside!("{}", report::top::explain(&answer, why.as_deref()).trim_end_matches('\n'));
     }
     let names = Names::new(source.labels()?, &config);
     let seen = seen(&asked, &query, &names)?;
@@ -250,7 +250,7 @@ fn widen(query: &mut Query) {
     if (from..to) != *range {
         *range = from..to;
         let step = report::number::duration(step.unsigned_abs());
-        eprintln!("weir: parts of flows are counted in steps of {step}: the span is widened to whole ones");
+        aside!("weir: parts of flows are counted in steps of {step}: the span is widened to whole ones");
     }
 }
 

@@ -140,7 +140,7 @@ fn span(arguments: &Arguments, config: &Config) -> Outcome<(usage::Span, Range<i
     let asked = arguments.when.span(config)?;
     let (span, widened) = asked.to_bins();
     if widened {
-        eprintln!("weir: accounts are kept in bins of 5 minutes: the span is widened to whole ones");
+        aside!("weir: accounts are kept in bins of 5 minutes: the span is widened to whole ones");
     }
     let named = named("", span, config);
     Ok((named, span.range()))

@@ -168,7 +168,7 @@ impl Paper {
     /// # Errors
     /// The form was not kept, or cannot be written.
     pub(crate) fn print(&self, form: Form) -> Outcome {
-        eprintln!("weir: {}", self.note()?);
+        aside!("weir: {}", self.note()?);
         let bytes = match form {
             Form::Json => self.bytes("json")?,
             Form::Csv => self.bytes("csv")?,

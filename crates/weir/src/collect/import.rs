@@ -99,16 +99,7 @@ fn one(
         }
         Err(error) => return Err(Failure::from(error)),
     }
-    summary.files += 1;
-    summary.other_frames += contents.other_frames;
-    if let Some((read, said)) = contents.differs {
-        summary.differs.push((label.clone(), read, said));
-    }
-    if contents.is_cut {
-        summary.cut.push(label);
-    } else if contents.is_open {
-        summary.open.push(label);
-    }
+    summary.file(path, &contents);
     summary.merge(counted);
     Ok(())
 }

@@ -67,15 +67,11 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     fs::write(&path, &text).map_err(|error| exit::io("cannot write", &path, &error))?;
     let config = crate::config::load(Some(&path))?.0;
     let period = period(arguments, &config)?;
-    eprintln!("weir: making {} of an office with {} tenants …", period.name(), config.tenants.len());
+    aside!("weir: making {} of an office with {} tenants …", period.name(), config.tenants.len());
     let (truth, datagrams) = play(arguments, &config, &period)?;
     let names = store.join(hosts::FILE);
     fs::write(&names, name::hosts_file()).map_err(|error| exit::io("cannot write", &names, &error))?;
-    eprintln!(
-        "weir: {} datagrams of three routers, {} flows\n",
-        grouped(datagrams),
-        grouped(truth.total.flows)
-    );
+    aside!("weir: {} datagrams of three routers, {} flows\n", grouped(datagrams), grouped(truth.total.flows));
     cli::print_period(&config, &period)?;
     verdict(&config, &period, &truth)?;
     report::print(&next(&directory, &period))

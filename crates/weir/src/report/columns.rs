@@ -3,16 +3,21 @@
 #[cfg(feature = "sql")]
 use super::arrow;
 use super::parquet;
+use super::pipe::{Closed, Pipe};
 use super::sheet::{Head, Sheet};
 use super::{Form, binary_output};
 use crate::exit::Outcome;
-use std::io::Stdout;
 
 /// A file that is being written onto standard output. All sheets must have the same heads.
-pub(crate) enum File {
-    Parquet(parquet::File<Stdout>),
+pub(crate) struct File {
+    writer: Writer,
+    closed: Closed,
+}
+
+enum Writer {
+    Parquet(parquet::File<Pipe>),
     #[cfg(feature = "sql")]
-    Arrow(arrow::File<Stdout>),
+    Arrow(arrow::File<Pipe>),
 }
 
 impl File {
@@ -22,7 +27,11 @@ impl File {
     /// Standard output is a terminal, or this weir has not the form.
     pub(crate) fn new(form: Form, heads: &[Head]) -> Outcome<Option<Self>> {
         match form {
-            Form::Parquet => Ok(Some(Self::Parquet(parquet::File::new(binary_output(form)?, heads)?))),
+            Form::Parquet => {
+                let pipe = binary_output(form)?;
+                let closed = pipe.closed();
+                Ok(Some(Self { writer: Writer::Parquet(parquet::File::new(pipe, heads)?), closed }))
+            }
             Form::Arrow => Self::arrow(heads).map(Some),
             Form::Table | Form::Json | Form::Ndjson | Form::Csv => Ok(None),
         }
@@ -30,7 +39,9 @@ impl File {
 
     #[cfg(feature = "sql")]
     fn arrow(heads: &[Head]) -> Outcome<Self> {
-        Ok(Self::Arrow(arrow::File::new(binary_output(Form::Arrow)?, heads)?))
+        let pipe = binary_output(Form::Arrow)?;
+        let closed = pipe.closed();
+        Ok(Self { writer: Writer::Arrow(arrow::File::new(pipe, heads)?), closed })
     }
 
     #[cfg(not(feature = "sql"))]
@@ -40,20 +51,25 @@ impl File {
 
     /// Appends the rows.
     pub(crate) fn write(&mut self, sheet: &Sheet) -> Outcome {
-        match self {
-            Self::Parquet(file) => file.write(sheet),
+        match &mut self.writer {
+            Writer::Parquet(file) => file.write(sheet),
             #[cfg(feature = "sql")]
-            Self::Arrow(file) => file.write(sheet),
+            Writer::Arrow(file) => file.write(sheet),
         }
     }
 
     /// Writes what ends it.
     pub(crate) fn finish(self) -> Outcome {
-        match self {
-            Self::Parquet(file) => file.finish(),
+        match self.writer {
+            Writer::Parquet(file) => file.finish(),
             #[cfg(feature = "sql")]
-            Self::Arrow(file) => file.finish(),
+            Writer::Arrow(file) => file.finish(),
         }
+    }
+
+    /// Whether nobody reads it any more.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.is()
     }
 }
 

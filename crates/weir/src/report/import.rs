@@ -2,8 +2,10 @@
 
 use super::Form;
 use super::number::{count, duration, grouped, octets, things};
+use crate::collect::file::Contents;
 use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeMap;
+use std::path::Path;
 use weir_account::statement::Unit;
 use weir_flow::health::{Counter, Row};
 use weir_flow::session::archive::Tally;
@@ -35,6 +37,21 @@ impl Summary {
                 (Some(counter), None) => *self.counts.entry(counter.name()).or_default() += row.value,
                 _ => *self.reasons.entry(row.what.to_string()).or_default() += row.value,
             }
+        }
+    }
+
+    /// Adds what was found of a file as a whole.
+    pub(crate) fn file(&mut self, path: &Path, contents: &Contents) {
+        let label = path.display().to_string();
+        self.files += 1;
+        self.other_frames += contents.other_frames;
+        if let Some((read, said)) = contents.differs {
+            self.differs.push((label.clone(), read, said));
+        }
+        if contents.is_cut {
+            self.cut.push(label);
+        } else if contents.is_open {
+            self.open.push(label);
         }
     }
 
@@ -136,6 +153,21 @@ impl Summary {
             count(n(C::Packets)),
         );
         out.push_str(&format!("{} at {} flows a second\n", duration(self.elapsed_ms), count(pace)));
+        self.remarks("imported").iter().for_each(|remark| out.push_str(&format!("  {remark}\n")));
+        if self.other_frames > 0 {
+            out.push_str(&format!("  {} frames that hold no UDP datagram\n", grouped(self.other_frames)));
+        }
+        for name in &self.known {
+            out.push_str(&format!("  {name} was imported before and is not counted again (--again does)\n"));
+        }
+        out
+    }
+
+    /// What is to be known of the files beside what is in them: a sentence each. `done` is what was done with what is whole.
+    pub(crate) fn remarks(&self, done: &str) -> Vec<String> {
+        use Counter as C;
+        let n = |counter| u64::try_from(self.get(counter)).unwrap_or_default();
+        let mut out = Vec::new();
         let remarks = [
             (C::RecordsLost, "records lost, by the exporters' sequence numbers"),
             (
@@ -149,37 +181,32 @@ impl Summary {
         ];
         for (counter, what) in remarks {
             if n(counter) > 0 {
-                out.push_str(&format!("  {} {what}\n", grouped(n(counter))));
+                out.push(format!("{} {what}", grouped(n(counter))));
             }
         }
         for (what, n) in &self.reasons {
-            out.push_str(&format!("  {n} {}\n", what.replace(':', ": ")));
-        }
-        if self.other_frames > 0 {
-            out.push_str(&format!("  {} frames that hold no UDP datagram\n", grouped(self.other_frames)));
+            out.push(format!("{n} {}", what.replace(':', ": ")));
         }
         for name in &self.cut {
-            out.push_str(&format!(
-                "  {name} ends in the middle of something, or is damaged: what was whole is imported\n"
+            out.push(format!(
+                "{name} ends in the middle of something, or is damaged: what was whole is {done}"
             ));
         }
         for name in &self.open {
-            out.push_str(&format!(
-                "  {name} was not closed by whoever writes it: imported as far as it is; once it is closed it is another \
-                 file, and would be counted again\n"
-            ));
+            let again = match done {
+                "imported" => "; once it is closed it is another file, and would be counted again",
+                _ => "",
+            };
+            out.push(format!("{name} was not closed by whoever writes it: {done} as far as it is{again}"));
         }
         for (name, read, said) in &self.differs {
-            out.push_str(&format!(
-                "  {name} says that it holds {} flows of {} octets, and {} of {} are in it\n",
+            out.push(format!(
+                "{name} says that it holds {} flows of {} octets, and {} of {} are in it",
                 grouped(said.flows),
                 grouped(said.octets),
                 grouped(read.flows),
                 grouped(read.octets),
             ));
-        }
-        for name in &self.known {
-            out.push_str(&format!("  {name} was imported before and is not counted again (--again does)\n"));
         }
         out
     }

@@ -21,6 +21,7 @@ pub(crate) mod number;
 pub(crate) mod other;
 pub(crate) mod outlook;
 pub(crate) mod parquet;
+pub(crate) mod pipe;
 pub(crate) mod quota;
 pub(crate) mod sheet;
 pub(crate) mod split;
@@ -78,14 +79,14 @@ pub(crate) fn print(text: &str) -> Outcome {
 }
 
 /// Standard output for what no terminal can show.
-pub(crate) fn binary_output(form: Form) -> Outcome<std::io::Stdout> {
+pub(crate) fn binary_output(form: Form) -> Outcome<pipe::Pipe> {
     let out = std::io::stdout();
     if out.is_terminal() {
         let (what, end) =
             if form == Form::Arrow { ("Arrow", "arrows") } else { ("a Parquet file", "parquet") };
         return Err(Failure::usage(format!("{what} is nothing for a terminal: add > answer.{end}")));
     }
-    Ok(out)
+    Ok(pipe::Pipe::new(out))
 }
 
 /// Prints a JSON document, readable on a terminal and in a file.

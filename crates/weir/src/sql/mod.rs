@@ -32,6 +32,10 @@ impl Source for Store {
         (self.open)(&self.config.store, span)
     }
 
+    fn zone(&self) -> String {
+        self.config.zone.name().to_owned()
+    }
+
     fn lookup(&self) -> Arc<dyn Lookup> {
         Arc::new(Known::new(&self.config.store, Arc::clone(&self.config)))
     }

@@ -96,6 +96,10 @@ impl Source for Store {
         Snapshot::open_files(&self.path, span, files_max())
     }
 
+    fn zone(&self) -> String {
+        (self.config)().zone.name().to_owned()
+    }
+
     fn lookup(&self) -> Arc<dyn Lookup> {
         Arc::new(Known::new(&self.path, (self.config)()))
     }

@@ -32,6 +32,13 @@ const FUNCTIONS: &[(&str, DataType, Body)] = &[
     }),
     ("set_config", DataType::Utf8, |args, _| text(args, 1).map_or(Value::Null, Value::Text)),
     ("quote_ident", DataType::Utf8, |args, _| text(args, 0).map_or(Value::Null, |name| quoted(&name))),
+    ("quote_literal", DataType::Utf8, |args, _| {
+        text(args, 0).map_or(Value::Null, |text| Value::Text(format!("'{}'", text.replace('\'', "''"))))
+    }),
+    ("format", DataType::Utf8, |args, _| {
+        text(args, 0).map_or(Value::Null, |pattern| formatted(&pattern, args))
+    }),
+    ("pg_size_pretty", DataType::Utf8, |args, _| number(args, 0).map_or(Value::Null, size)),
     ("format_type", DataType::Utf8, |args, _| {
         let oid = number(args, 0).and_then(|oid| u32::try_from(oid).ok());
         oid.map_or(Value::Null, |oid| type_name(oid).into())
@@ -168,6 +175,48 @@ fn number(args: &[ScalarValue], at: usize) -> Option<i64> {
 fn reads(args: &[ScalarValue]) -> Value {
     let wanted = args.last().and_then(|_| text(args, args.len() - 1)).unwrap_or_default().to_uppercase();
     Value::Bool(["SELECT", "USAGE", "CONNECT"].iter().any(|allowed| wanted.contains(allowed)))
+}
+
+/// `format('%I.%I', schema, name)`: `%s` is text, `%I` a name, `%L` a literal.
+fn formatted(pattern: &str, args: &[ScalarValue]) -> Value {
+    let mut out = String::new();
+    let mut letters = pattern.chars();
+    let mut next = 1;
+    while let Some(letter) = letters.next() {
+        if letter != '%' {
+            out.push(letter);
+            continue;
+        }
+        let kind = letters.next();
+        if kind == Some('%') {
+            out.push('%');
+            continue;
+        }
+        let value = text(args, next).or_else(|| number(args, next).map(|number| number.to_string()));
+        next += 1;
+        let value = match (kind, value) {
+            (Some('I'), Some(name)) => quoted(&name),
+            (Some('L'), Some(text)) => Value::Text(format!("'{}'", text.replace('\'', "''"))),
+            (Some('L'), None) => "NULL".into(),
+            (_, value) => Value::Text(value.unwrap_or_default()),
+        };
+        if let Value::Text(text) = value {
+            out.push_str(&text);
+        }
+    }
+    Value::Text(out)
+}
+
+/// `10 kB`, as PostgreSQL has sizes: in thousands of 1024 octets.
+fn size(octets: i64) -> Value {
+    let (mut left, mut unit) = (octets, "bytes");
+    for next in ["kB", "MB", "GB", "TB"] {
+        if left.unsigned_abs() < 10 * 1024 {
+            break;
+        }
+        (left, unit) = ((left + 512).div_euclid(1024), next);
+    }
+    Value::Text(format!("{left} {unit}"))
 }
 
 /// A name as it must be written.

@@ -32,6 +32,15 @@ const FIRST_TABLE: i64 = 16_384;
 /// The tables of the store.
 pub(super) const TABLES: [&str; 5] = ["flows", "bins", "tenants", "health", "counters"];
 
+/// The numbers that PostgreSQL gives tables of its catalog, by which descriptions say what they are of.
+const CATALOGS: [(&str, i64); 5] = [
+    ("pg_type", 1247),
+    ("pg_attribute", 1249),
+    ("pg_proc", 1255),
+    ("pg_class", 1259),
+    ("pg_namespace", 2615),
+];
+
 /// A value of a catalog's table.
 #[derive(Clone, Debug)]
 enum Value {
@@ -107,7 +116,12 @@ pub(super) fn is_empty(name: &str) -> bool {
 
 /// The number of a table of the store, by its name.
 fn number_of(name: &str) -> Option<i64> {
-    let name = name.trim_matches('"').trim_start_matches("public.").trim_matches('"');
+    let name = name.replace('"', "");
+    let name = name.trim_start_matches("public.");
+    let catalog = name.trim_start_matches("pg_catalog.");
+    if let Some((_, number)) = CATALOGS.iter().find(|(known, _)| *known == catalog) {
+        return Some(*number);
+    }
     (FIRST_TABLE..).zip(TABLES).find(|(_, table)| *table == name).map(|(number, _)| number)
 }
 

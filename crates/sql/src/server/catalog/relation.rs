@@ -39,6 +39,12 @@ pub(super) const EMPTY: &[(&str, &str)] = &[
          contypid:int conindid:int conparentid:int confrelid:int confupdtype confdeltype confmatchtype conislocal:bool \
          connoinherit:bool conkey confkey conbin",
     ),
+    (
+        "pg_conversion",
+        "oid:int conname connamespace:int conowner:int conforencoding:int contoencoding:int condefault:bool",
+    ),
+    ("pg_db_role_setting", "setdatabase:int setrole:int setconfig"),
+    ("pg_default_acl", "oid:int defaclrole:int defaclnamespace:int defaclobjtype defaclacl"),
     ("pg_depend", "classid:int objid:int objsubid:int refclassid:int refobjid:int refobjsubid:int deptype"),
     ("pg_enum", "oid:int enumtypid:int enumsortorder:int enumlabel"),
     ("pg_event_trigger", "oid:int evtname evtevent evtowner:int evtfoid:int evtenabled"),
@@ -57,6 +63,7 @@ pub(super) const EMPTY: &[(&str, &str)] = &[
     ("pg_language", "oid:int lanname lanowner:int lanispl:bool"),
     ("pg_locks", "locktype database:int relation:int pid:int mode granted:bool"),
     ("pg_matviews", "schemaname matviewname matviewowner definition"),
+    ("pg_available_extensions", "name default_version installed_version comment"),
     ("pg_opclass", "oid:int opcname opcnamespace:int"),
     ("pg_operator", "oid:int oprname oprnamespace:int"),
     ("pg_partitioned_table", "partrelid:int partstrat partnatts:int partattrs"),
@@ -67,17 +74,26 @@ pub(super) const EMPTY: &[(&str, &str)] = &[
     ("pg_publication_rel", "oid:int prpubid:int prrelid:int"),
     ("pg_range", "rngtypid:int rngsubtype:int"),
     ("pg_rewrite", "oid:int rulename ev_class:int ev_type ev_enabled is_instead:bool"),
+    ("pg_rules", "schemaname tablename rulename definition"),
+    ("pg_seclabel", "objoid:int classoid:int objsubid:int provider label"),
     ("pg_sequence", "seqrelid:int seqtypid:int seqstart:int seqincrement:int seqmax:int seqmin:int"),
     ("pg_sequences", "schemaname sequencename"),
     ("pg_shdescription", "objoid:int classoid:int description"),
     ("pg_stat_activity", "datid:int datname pid:int usename application_name state query"),
     ("pg_stat_user_tables", "relid:int schemaname relname n_live_tup:int"),
+    ("pg_stats", "schemaname tablename attname null_frac:int avg_width:int n_distinct:int"),
     ("pg_statistic_ext", "oid:int stxrelid:int stxname stxnamespace:int stxowner:int"),
+    ("pg_subscription", "oid:int subdbid:int subname subowner:int subenabled:bool"),
     ("pg_tablespace", "oid:int spcname spcowner:int"),
     (
         "pg_trigger",
         "oid:int tgrelid:int tgparentid:int tgname tgfoid:int tgenabled tgisinternal:bool tgconstraint:int",
     ),
+    ("pg_ts_config", "oid:int cfgname cfgnamespace:int cfgowner:int cfgparser:int"),
+    ("pg_ts_dict", "oid:int dictname dictnamespace:int dictowner:int dicttemplate:int"),
+    ("pg_ts_parser", "oid:int prsname prsnamespace:int"),
+    ("pg_ts_template", "oid:int tmplname tmplnamespace:int"),
+    ("pg_user_mappings", "umid:int srvid:int srvname umuser:int usename umoptions"),
     ("pg_views", "schemaname viewname viewowner definition"),
 ];
 
@@ -135,7 +151,10 @@ pub(super) fn all(
     let roles = [row![OWNER, user, false, true, false, false, true, false, -1]];
     let users = [row![user, OWNER, false, false]];
     let listed = tables.iter().map(|(name, _)| row!["public", *name, CATALOG]).collect::<Vec<_>>();
-    let settings = SETTINGS.iter().map(|(name, value)| row![*name, *value]).collect::<Vec<_>>();
+    let settings = SETTINGS
+        .iter()
+        .map(|(name, value)| row![*name, *value, "", "", "", "default", "user", "string", *value, *value])
+        .collect::<Vec<_>>();
     let mut all = vec![
         ("pg_am", table("oid:int amname amhandler amtype", &[row![2, "heap", "heap_tableam_handler", "t"]])?),
         ("pg_attribute", table(ATTRIBUTE, &attributes(tables))?),
@@ -148,7 +167,13 @@ pub(super) fn all(
         ("pg_description", table("objoid:int classoid:int objsubid:int description", &descriptions(tables))?),
         ("pg_namespace", table("oid:int nspname nspowner:int nspacl", &namespaces())?),
         ("pg_roles", table(ROLES, &roles)?),
-        ("pg_settings", table("name setting unit category short_desc", &settings)?),
+        (
+            "pg_settings",
+            table(
+                "name setting unit category short_desc source context vartype boot_val reset_val",
+                &settings,
+            )?,
+        ),
         ("pg_tables", table("schemaname tablename tableowner tablespace", &listed)?),
         ("pg_type", table(TYPE, &types())?),
         ("pg_user", table("usename usesysid:int usecreatedb:bool usesuper:bool", &users)?),

@@ -137,7 +137,7 @@ pub(crate) fn explain(config: &Config, statement: &str, line: Option<&str>) -> O
     let asked = asked(line, tariff, &figures)?;
     if let Some(before) = statement::given_up(&snapshot, &again.span.range()) {
         let said = report::completeness::given_up(before, &again.span.zone);
-        eprintln!("weir: {said}, and so are accounts and bill computed now");
+        aside!("weir: {said}, and so are accounts and bill computed now");
     }
     let has_records = snapshot.flows_before().is_none_or(|before| before <= again.span.from_ms);
     let mut ways = Vec::new();

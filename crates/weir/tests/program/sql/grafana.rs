@@ -57,6 +57,7 @@ with psycopg.connect(sys.argv[1], autocommit=True) as connection:
             ask("SELECT count(*) FROM flows WHERE src_addr = %s AND octets > %s", "192.0.2.3", 10),
             ask("SELECT sum(octets) OVER (), octets * 1.5, NULL, true, start IS NULL, tenant FROM flows "
                 "WHERE octets = 77 LIMIT 1"),
+            ask("SELECT octets - %s, octets * %s FROM flows WHERE octets = 77 LIMIT 1", 100, -2),
             ask("SELECT kind, sum(octets) * 8 / 300 FROM tenants WHERE kind = %s GROUP BY 1", "decoded"),
         ])
 print(json.dumps(asked))
@@ -76,6 +77,7 @@ fn prepared_statements_are_answered_in_text_and_in_binary() {
         [[443, "30030"]],
         [[2]],
         [["2310", 115.5, null, true, false, "ours"]],
+        [["-23", "-154"]],
         [["decoded", 32_340.0 * 8.0 / 300.0]],
     ]);
     assert_eq!(answers[0], expected, "in text");

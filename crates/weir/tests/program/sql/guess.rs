@@ -218,6 +218,48 @@ fn differences_of_integers_have_a_sign() {
     assert!(below > 20, "{below}");
 }
 
+/// October has 31 days in Berlin, and one of 25 hours.
+#[test]
+fn days_and_hours_are_a_zones_as_by_duckdb() {
+    let Some(lake) = Lake::new("days_and_hours_are_a_zones_as_by_duckdb") else { return };
+    for zone in ["Europe/Berlin", "America/St_Johns", "Asia/Kolkata"] {
+        let local = format!("timezone('{zone}', start)");
+        let asked = [
+            (
+                "to_char(date_trunc('day', start), 'YYYY-MM-DD')",
+                format!("strftime(date_trunc('day', {local}), '%Y-%m-%d')"),
+            ),
+            ("date_part('hour', start)::int", format!("date_part('hour', {local})::int")),
+            ("to_char(start, 'FMDay HH24 IW')", format!("strftime({local}, '%A %H %V')")),
+            ("start::date::text", format!("{local}::date::text")),
+        ];
+        let text = |what: &str| {
+            format!("SELECT {what} AS a, count(*) AS b, sum(octets) AS c from flows GROUP BY 1 ORDER BY 1")
+        };
+        let answers = lake.ask(&asked.iter().map(|(_, theirs)| text(theirs)).collect::<Vec<_>>());
+        for ((ours, theirs), answer) in asked.iter().zip(&answers) {
+            let output =
+                lake.place.command(&format!("sql -o ndjson --zone {zone}")).arg(text(ours)).output().unwrap();
+            let found: Vec<Vec<serde_json::Value>> = String::from_utf8(output.stdout)
+                .unwrap()
+                .lines()
+                .map(|line| {
+                    serde_json::from_str::<serde_json::Map<_, _>>(line)
+                        .unwrap()
+                        .into_iter()
+                        .map(|(_, v)| v)
+                        .collect()
+                })
+                .collect();
+            let texts = |rows: &[Vec<serde_json::Value>]| -> Vec<String> {
+                rows.iter().map(|row| json!(row).to_string().replace('"', "")).collect()
+            };
+            assert!(found.len() > 20, "{zone}: {ours}: {found:?}");
+            assert_eq!(texts(&found), texts(answer), "{zone}: {ours} / {theirs}");
+        }
+    }
+}
+
 #[test]
 fn accounts_are_added_up_as_by_duckdb() {
     let Some(lake) = Lake::new("accounts_are_added_up_as_by_duckdb") else { return };

@@ -112,6 +112,95 @@ fn psql_asks_and_is_answered() {
     assert!(ask("\\dn").contains("public|"));
 }
 
+/// What clients look around with, as DBeaver, Metabase and PostgreSQL's driver for Java write it: a line each.
+const CLIENTS: &str = include_str!("clients.sql");
+
+#[test]
+fn clients_look_around_as_in_a_database() {
+    let Some(psql) = psql("clients_look_around_as_in_a_database") else { return };
+    let base = Base::new("");
+    let ask = |line: &str| said(&base.psql(&psql, line));
+    for question in CLIENTS.lines() {
+        assert!(!ask(question).contains("ERROR"), "{question}");
+    }
+    let lines = |part: &str| {
+        let question = CLIENTS.lines().find(|line| line.contains(part)).unwrap_or_else(|| panic!("{part}"));
+        ask(question).lines().count()
+    };
+    // Tables, and the columns of flows, which is what they draw.
+    let columns = weir_flow::schema::COLUMNS.len();
+    assert_eq!((lines("AS TABLE_CAT, n.nspname"), lines("row_number() OVER")), (5, columns));
+    assert_eq!((lines("c.relname,a.*"), lines("AS \"schema\", \"c\"")), (columns, 5));
+    assert!(lines("AS \"database-type\"") > columns);
+    // psql's own, with everything that it shows of a table.
+    for command in [
+        "\\d+ flows",
+        "\\d+",
+        "\\du+",
+        "\\dp",
+        "\\dt+",
+        "\\drds",
+        "\\dF",
+        "\\dc",
+        "\\dD",
+        "\\dconfig",
+        "\\df",
+    ] {
+        let output = base.psql(&psql, command);
+        let err = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && !err.contains("ERROR"), "{command}: {err}");
+    }
+    assert!(ask("\\dt+").contains("public|flows|table|grafana|permanent|heap|0 bytes|"));
+    // Names that stand twice come twice, as they are.
+    let twice = base
+        .command(&psql, "pencil")
+        .args([
+            "-A",
+            "-c",
+            "SELECT octets AS x, packets AS x, count(*), count(*) FROM flows GROUP BY 1, 2 ORDER BY 1",
+        ])
+        .output()
+        .unwrap();
+    assert!(said(&twice).starts_with("x|x|count(*)|count(*)\n1|2|30|30\n"), "{twice:?}");
+}
+
+#[test]
+fn times_are_of_the_zone_that_is_set() {
+    let Some(psql) = psql("times_are_of_the_zone_that_is_set") else { return };
+    let base = Base::new("[billing]\nzone = \"Asia/Kolkata\"\n");
+    let ask = |line: &str| said(&base.psql(&psql, line));
+    assert_eq!(ask("SHOW timezone"), "Asia/Kolkata\n");
+    let moment = "SELECT timestamptz '2026-10-24T22:30:00Z'";
+    assert_eq!(ask(moment), "2026-10-25 04:00:00.000+05:30\n");
+    for (set, is) in [
+        ("SET timezone = 'Europe/Berlin'", "2026-10-25 00:30:00.000+02"),
+        ("SET TIME ZONE 'America/St_Johns'", "2026-10-24 20:00:00.000-02:30"),
+        ("SET SESSION timezone TO 'UTC'", "2026-10-24 22:30:00.000+00"),
+        ("SET timezone = 'UTC'; RESET timezone", "2026-10-25 04:00:00.000+05:30"),
+    ] {
+        assert_eq!(ask(&format!("{set}; {moment}")).lines().last(), Some(is), "{set}");
+    }
+    let wrong = base.psql(&psql, "SET timezone = 'Mars/Olympus'");
+    assert!(
+        String::from_utf8_lossy(&wrong.stderr).contains("there is no time zone \"Mars/Olympus\""),
+        "{wrong:?}"
+    );
+    // A client may come with one.
+    let output = base
+        .command(&psql, "pencil")
+        .env("PGTZ", "Pacific/Apia")
+        .args(["-At", "-c", "SHOW timezone"])
+        .output();
+    assert_eq!(said(&output.unwrap()), "Pacific/Apia\n");
+    assert_eq!(
+        ask("SELECT to_char(timestamptz '2026-10-24T22:30:00Z', 'FMDay, FMDDth HH24:MI OF')"),
+        "Sunday, 25th 04:00 +05:30\n"
+    );
+    let day = "SELECT count(DISTINCT date_trunc('day', start)), max(date_trunc('day', start)) <= max(start) FROM flows";
+    assert!(["1|t\n", "2|t\n"].contains(&ask(day).as_str()), "{}", ask(day));
+    assert_eq!(ask("SELECT -octets, -(packets - octets) FROM flows ORDER BY octets LIMIT 1"), "-1|-1\n");
+}
+
 #[test]
 fn who_may_not_ask_is_not_answered_and_nothing_is_changed() {
     let Some(psql) = psql("who_may_not_ask_is_not_answered_and_nothing_is_changed") else { return };
