@@ -24,15 +24,34 @@ pub enum Cell {
 /// What the values of a column are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
-    /// Numbers.
-    Number,
+    /// Integers that are never below 0.
+    Unsigned,
+    /// Integers.
+    Signed,
+    /// Numbers with a fraction.
+    Double,
+    /// Moments.
+    Time,
     /// Anything else.
     Other,
 }
 
 impl Class {
     pub(crate) fn of(data_type: &DataType) -> Self {
-        if data_type.is_numeric() { Self::Number } else { Self::Other }
+        match data_type {
+            one if one.is_unsigned_integer() => Self::Unsigned,
+            one if one.is_integer() => Self::Signed,
+            DataType::Decimal128(_, 0) | DataType::Decimal256(_, 0) => Self::Signed,
+            one if one.is_numeric() => Self::Double,
+            DataType::Timestamp(_, Some(_)) => Self::Time,
+            _ => Self::Other,
+        }
+    }
+
+    /// Whether its values are numbers.
+    #[must_use]
+    pub fn is_number(self) -> bool {
+        matches!(self, Self::Unsigned | Self::Signed | Self::Double)
     }
 }
 

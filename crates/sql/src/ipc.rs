@@ -6,7 +6,8 @@ use crate::cell;
 use crate::column::{ADDR, MAC, time, times, utc};
 use crate::error::{Error, Reason};
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, Int64Array, RecordBatch, RecordBatchOptions, StringArray, UInt64Array,
+    Array, ArrayRef, AsArray, Float64Array, Int64Array, RecordBatch, RecordBatchOptions, StringArray,
+    UInt64Array,
 };
 use datafusion::arrow::buffer::NullBuffer;
 use datafusion::arrow::compute::cast;
@@ -15,7 +16,7 @@ use datafusion::arrow::ipc::writer::StreamWriter;
 use std::sync::Arc;
 
 /// A column of values that may be unknown.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Values {
     /// Text.
     Text(Vec<Option<String>>),
@@ -23,6 +24,8 @@ pub enum Values {
     Unsigned(Vec<Option<u64>>),
     /// Numbers that may be negative.
     Signed(Vec<Option<i64>>),
+    /// Numbers with a fraction.
+    Double(Vec<Option<f64>>),
     /// Moments, ms since 1970.
     Time(Vec<Option<i64>>),
 }
@@ -33,6 +36,7 @@ impl Values {
             Self::Text(_) => DataType::Utf8,
             Self::Unsigned(_) => DataType::UInt64,
             Self::Signed(_) => DataType::Int64,
+            Self::Double(_) => DataType::Float64,
             Self::Time(_) => time(&utc()),
         }
     }
@@ -42,6 +46,7 @@ impl Values {
             Self::Text(values) => Arc::new(StringArray::from(values)),
             Self::Unsigned(values) => Arc::new(UInt64Array::from(values)),
             Self::Signed(values) => Arc::new(Int64Array::from(values)),
+            Self::Double(values) => Arc::new(Float64Array::from(values)),
             Self::Time(values) => {
                 let known: NullBuffer = values.iter().map(Option::is_some).collect::<Vec<_>>().into();
                 let ms = values.into_iter().map(Option::unwrap_or_default).collect();

@@ -38,7 +38,7 @@ use weir_query::{Listing, Options, Stop};
 pub(super) struct Arguments {
     #[command(flatten)]
     which: ask::Which,
-    /// At most so many, the oldest; with --sort, the largest [default with --sort: 20]
+    /// At most so many, the oldest; with --sort, the largest [default with --sort: 20]; 0 is all
     #[arg(short = 'n', long, value_name = "N")]
     limit: Option<usize>,
     /// The largest first: by octets, packets, duration, or any other column of numbers or times
@@ -74,7 +74,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         range: arguments.which.range(&config)?,
         filter: arguments.which.filter(&config)?,
         columns: columns(form, all),
-        limit: arguments.limit,
+        limit: arguments.limit.filter(|n| *n > 0),
     };
     let exporter = |address| config.exporter_name(address);
     if arguments.follow {
@@ -93,6 +93,9 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     match &arguments.sort {
         Some(by) => {
             let by = Sorted::by(by)?;
+            if arguments.limit == Some(0) {
+                return Err(Failure::usage("--sort shows the largest: say how many, as -n 100"));
+            }
             listing.columns |= by.columns();
             let limit = listing.limit.take().unwrap_or(20);
             let largest = largest(&source, &listing, &options, by, limit)?;
@@ -298,7 +301,7 @@ fn follow(arguments: &Arguments, config: &Config, listing: Listing) -> Outcome {
         listing: Listing { columns: listing.columns | Column::Received.bit(), limit: None, ..listing },
         form,
         all: arguments.all,
-        left: arguments.limit.unwrap_or(usize::MAX),
+        left: arguments.limit.filter(|n| *n > 0).unwrap_or(usize::MAX),
         book: arguments.book(config)?,
         seen: HashMap::new(),
         keys: [RandomState::new(), RandomState::new()],

@@ -65,6 +65,14 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         zone: zone.clone(),
         form: report::Form::Table,
     };
+    if let Some(path) = &arguments.file
+        && path.extension().is_some_and(|name| !name.eq_ignore_ascii_case("svg"))
+    {
+        return Err(Failure::usage(format!(
+            "{}: pictures are written as .svg; a browser or rsvg-convert makes other kinds of it",
+            path.display()
+        )));
+    }
     let config = common.config()?;
     let keys = if arguments.by.is_empty() { Vec::new() } else { keys(&arguments.by)? };
     if keys.iter().any(|key| key.is_of_time()) {
@@ -116,10 +124,6 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     };
     let svg = render(&plot);
     match &arguments.file {
-        Some(path) if path.extension().is_some_and(|name| name != "svg") => Err(Failure::usage(format!(
-            "{}: pictures are written as .svg; a browser or rsvg-convert makes other kinds of it",
-            path.display()
-        ))),
         Some(path) => std::fs::write(path, svg).map_err(|error| io("cannot write", path, &error)),
         None => report::print(&svg),
     }

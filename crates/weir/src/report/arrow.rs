@@ -40,6 +40,7 @@ fn none(kind: Kind) -> Values {
         Kind::Text => Values::Text(Vec::new()),
         Kind::Unsigned => Values::Unsigned(Vec::new()),
         Kind::Signed => Values::Signed(Vec::new()),
+        Kind::Double => Values::Double(Vec::new()),
         Kind::Time => Values::Time(Vec::new()),
     }
 }
@@ -66,6 +67,10 @@ fn values(kind: Kind, sheet: &Sheet, at: usize) -> Outcome<Values> {
                 _ => Ok(None),
             };
             Values::Signed(column().map(number).collect::<Outcome<_>>()?)
+        }
+        Kind::Double => {
+            let number = |value: &Value| if let Value::Double(n) = value { Some(*n) } else { None };
+            Values::Double(column().map(number).collect())
         }
         Kind::Time => {
             let time = |value: &Value| if let Value::Time(ms) = value { Some(*ms) } else { None };

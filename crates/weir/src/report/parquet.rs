@@ -66,6 +66,10 @@ fn field(head: &Head) -> Result<TypePtr, ParquetError> {
         Kind::Text => (Physical::BYTE_ARRAY, LogicalType::String),
         Kind::Unsigned => (Physical::INT64, LogicalType::integer(64, false)),
         Kind::Signed => (Physical::INT64, LogicalType::integer(64, true)),
+        Kind::Double => {
+            let builder = Type::primitive_type_builder(&head.name, Physical::DOUBLE);
+            return Ok(Arc::new(builder.with_repetition(Repetition::OPTIONAL).build()?));
+        }
         Kind::Time => (Physical::INT64, LogicalType::timestamp(true, TimeUnit::MILLIS)),
     };
     let builder = Type::primitive_type_builder(&head.name, physical);
@@ -89,6 +93,12 @@ fn write_column(writer: &mut ColumnWriter<'_>, sheet: &Sheet, at: usize) -> Outc
             let numbers = values().filter(|value| **value != Value::Null).map(number);
             writer.write_batch(&numbers.collect::<Outcome<Vec<i64>>>()?, Some(&known), None)?;
         }
+        ColumnWriter::DoubleColumnWriter(writer) => {
+            let numbers: Vec<f64> = values()
+                .filter_map(|value| if let Value::Double(n) = value { Some(*n) } else { None })
+                .collect();
+            writer.write_batch(&numbers, Some(&known), None)?;
+        }
         _ => return Err(Failure::new("a column has a type that is not written: an error of weir")),
     }
     Ok(())
@@ -100,7 +110,7 @@ fn number(value: &Value) -> Outcome<i64> {
         Value::Unsigned(n) => u64::try_from(*n).ok().map(u64::cast_signed),
         Value::Signed(n) => i64::try_from(*n).ok(),
         Value::Time(ms) => Some(*ms),
-        Value::Null | Value::Text(_) => None,
+        Value::Null | Value::Text(_) | Value::Double(_) => None,
     };
     number.ok_or_else(|| Failure::new("a sum exceeds the 64 bits that Parquet has: use -o csv or -o json"))
 }

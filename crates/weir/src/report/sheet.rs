@@ -12,17 +12,20 @@ pub(crate) enum Kind {
     Unsigned,
     /// A difference.
     Signed,
+    /// With a fraction.
+    Double,
     /// Milliseconds since 1970.
     Time,
 }
 
 /// A value; `Null` is unknown.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub(crate) enum Value {
     Null,
     Text(String),
     Unsigned(u128),
     Signed(i128),
+    Double(f64),
     Time(i64),
 }
 
@@ -46,7 +49,7 @@ impl Head {
 }
 
 /// Rows of columns.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Debug, Default)]
 pub(crate) struct Sheet {
     pub(crate) heads: Vec<Head>,
     /// Each has as many values as there are heads.
@@ -61,6 +64,7 @@ impl Value {
             Self::Text(text) => json!(text),
             Self::Unsigned(n) => u64::try_from(*n).map_or_else(|_| json!(n.to_string()), |n| json!(n)),
             Self::Signed(n) => i64::try_from(*n).map_or_else(|_| json!(n.to_string()), |n| json!(n)),
+            Self::Double(n) => json!(n),
             Self::Time(ms) => json!(ms),
         }
     }
@@ -72,6 +76,7 @@ impl Value {
             Self::Text(text) => text.clone(),
             Self::Unsigned(n) => n.to_string(),
             Self::Signed(n) => n.to_string(),
+            Self::Double(n) => n.to_string(),
             Self::Time(ms) => ms.to_string(),
         }
     }

@@ -2,6 +2,7 @@
 
 mod lookup;
 mod print;
+mod rows;
 mod serve;
 
 use crate::config::Config;
@@ -46,15 +47,15 @@ impl Source for Store {
 /// # Errors
 /// It is not understood or not allowed (usage), or cannot be answered.
 pub(crate) fn answer(question: &str, config: Config, open: Open, limits: Limits, form: Form) -> Outcome {
-    if form == Form::Parquet {
-        return Err(Failure::usage(
-            "sql answers in table, json, ndjson, csv and arrow: use -o with one of them",
-        ));
-    }
     let stop = stopped_by_signal()?;
     let store = Arc::new(Store { config: Arc::new(config), open });
     if form == Form::Arrow {
         return encoded(question, store, limits, &stop);
+    }
+    if form == Form::Parquet {
+        let mut rows = rows::Rows::default();
+        let reading = weir_sql::run(question, store, limits, &stop, &mut rows)?;
+        return rows.finish().and_then(|()| reading.map(drop).ok_or_else(|| Failure::new(STOPPED)));
     }
     let mut printer = print::Printer::new(form);
     let Some(reading) = weir_sql::run(question, store, limits, &stop, &mut printer)? else {
@@ -67,9 +68,12 @@ const STOPPED: &str = "stopped";
 
 /// The same as Arrow's stream.
 fn encoded(question: &str, store: Arc<Store>, limits: Limits, stop: &Stop) -> Outcome {
-    let mut out = BufWriter::new(binary_output(Form::Arrow)?);
+    let pipe = binary_output(Form::Arrow)?;
+    let closed = pipe.closed();
+    let mut out = BufWriter::new(pipe);
     let mut failed = None;
     let mut write = |bytes: &[u8]| match out.write_all(bytes) {
+        Ok(()) if closed.is() => ControlFlow::Break(()),
         Ok(()) => ControlFlow::Continue(()),
         Err(error) => {
             failed = Some(error);

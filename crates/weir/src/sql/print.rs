@@ -24,7 +24,7 @@ pub(super) struct Printer {
 }
 
 impl Printer {
-    /// Nothing is printed as Parquet, which is refused before, nor as Arrow.
+    /// Nothing is printed as Parquet or Arrow: those are no text.
     pub(super) fn new(form: Form) -> Self {
         let out = BufWriter::new(std::io::stdout());
         Self { form, out, heads: Vec::new(), table: None, rows: 0, failed: None, cut: false }
@@ -86,7 +86,7 @@ impl Taker for Printer {
         self.heads = head.to_vec();
         match self.form {
             Form::Table => {
-                let align = |class| if class == Class::Number { Align::Right } else { Align::Left };
+                let align = |class: Class| if class.is_number() { Align::Right } else { Align::Left };
                 let heads = head.iter().map(|head| (printable(&head.name), align(head.class)));
                 self.table = Some(Columns::new(heads));
                 ControlFlow::Continue(())

@@ -51,6 +51,22 @@ fn shown_and_others_add_up_in_every_form() {
 }
 
 #[test]
+fn what_is_grouped_by_a_measure_has_both() {
+    let place = imported();
+    let document = place.json("top octets -n 0 -o json");
+    let rows = document["rows"].as_array().unwrap();
+    for row in rows {
+        assert_eq!(number(row, "octets"), number(row, "by_octets") * number(row, "flows"), "{row}");
+    }
+    let flows: u64 = rows.iter().map(|row| number(row, "flows")).sum();
+    assert_eq!(flows, number(&document, "total.flows"));
+    // So many as there are, where 0 is said of records, too.
+    assert_eq!(place.done("flows -n 0 -o ndjson").lines().count() as u64, flows);
+    assert!(place.fails("flows -n 0 --sort octets", 2).contains("say how many"));
+    assert!(place.fails("flows -n 100000000 --sort octets", 1).contains("ask for fewer"));
+}
+
+#[test]
 fn several_measures_are_shown_in_their_order_and_the_first_orders() {
     let place = imported();
     let text = place.done("top proto --by packets,octets,measured_octets -o csv");

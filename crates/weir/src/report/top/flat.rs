@@ -8,7 +8,13 @@ use weir_query::{Cell, Key, Measure};
 
 /// The answer as a sheet. With the others, a column says which rows are groups.
 pub(crate) fn sheet(answer: &Answer, reading: &Reading<'_>) -> Sheet {
-    let mut heads: Vec<Head> = answer.keys.iter().map(|key| Head::new(key.to_string(), kind(*key))).collect();
+    let is_measured = |name: &str| answer.measures.iter().any(|measure| measure.name() == name);
+    // What is grouped by a number that is added up as well has two columns of one name.
+    let called = |key: &Key| match key.to_string() {
+        name if is_measured(&name) => format!("by_{name}"),
+        name => name,
+    };
+    let mut heads: Vec<Head> = answer.keys.iter().map(|key| Head::new(called(key), kind(*key))).collect();
     heads.extend(answer.measures.iter().map(|measure| Head::new(measure.name(), Kind::Unsigned)));
     let names = reading.beside.places(&answer.keys);
     heads.extend(names.iter().map(|(_, name)| Head::optional(name)));

@@ -58,3 +58,47 @@ fn arrow_has_the_figures_of_csv() {
         }
     }
 }
+
+/// A Parquet file as DuckDB reads it: types first, then the rows, times as milliseconds.
+const READ: &str = r#"
+import duckdb, json
+relation = duckdb.sql("SELECT * FROM 'answer.parquet'")
+print(json.dumps([str(one) for one in relation.types]))
+for row in duckdb.sql("SELECT epoch_ms(first) AS first, * EXCLUDE (first) FROM 'answer.parquet'").fetchall():
+    print(json.dumps([value if value is None or isinstance(value, (int, float, str)) else str(value) for value in row]))
+"#;
+
+#[test]
+fn sql_is_answered_in_parquet() {
+    let Some(python) = weir_testkit::duckdb_python() else {
+        return weir_testkit::skip("sql_is_answered_in_parquet", "there is no DuckDB");
+    };
+    let place = office();
+    let sql = "SELECT min(start) AS first, tenant, sum(octets) AS octets, avg(packets) AS mean, count(*) AS n, \
+               min(src_port) - 70000 AS low, max(src_addr) AS high, count(*) > 5 AS many FROM flows GROUP BY tenant ORDER BY 2";
+    let output = place.command("sql -o parquet").arg(sql).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    place.write("answer.parquet", output.stdout);
+    let read = Command::new(python).args(["-c", READ]).current_dir(place.path(".")).output().unwrap();
+    assert!(read.status.success(), "{}", String::from_utf8_lossy(&read.stderr));
+    let read = String::from_utf8(read.stdout).unwrap();
+    let mut lines = read.lines().map(|line| serde_json::from_str::<Vec<Value>>(line).unwrap());
+    let types =
+        ["TIMESTAMP WITH TIME ZONE", "VARCHAR", "BIGINT", "DOUBLE", "BIGINT", "BIGINT", "VARCHAR", "VARCHAR"];
+    assert_eq!(lines.next().unwrap(), types);
+    let told = super::rows(
+        &place,
+        &sql.replace("min(start) AS first", "(date_part('epoch', min(start)) * 1000)::bigint AS first"),
+    );
+    let found: Vec<Vec<Value>> = lines.collect();
+    assert_eq!(found.len(), told.len());
+    for (found, told) in found.iter().zip(&told) {
+        // Yes and no are words in a file of plain columns.
+        let told: Vec<Value> =
+            told.iter().map(|one| one.as_bool().map_or(one.clone(), |one| one.to_string().into())).collect();
+        assert_eq!(*found, told);
+    }
+    let none =
+        place.command("sql -o parquet").arg("SELECT octets FROM flows WHERE octets < 0").output().unwrap();
+    assert!(none.status.success() && none.stdout.starts_with(b"PAR1") && none.stdout.ends_with(b"PAR1"));
+}
