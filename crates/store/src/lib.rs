@@ -42,6 +42,7 @@ mod lock;
 mod log;
 mod manifest;
 mod memory;
+mod mend;
 mod owner;
 mod queue;
 mod reattribute;

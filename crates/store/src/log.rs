@@ -51,7 +51,7 @@ impl Log {
         disk.sync(&log.file, &log.path)?;
         if log.manifest.lines == 0 {
             log.append(disk, Line::WeirStore(FORMAT))?;
-        } else if log.manifest.format < FORMAT {
+        } else if log.manifest.format < FORMAT || log.manifest.mended.is_some() {
             log.checkpoint(disk)?;
         }
         Ok(log)

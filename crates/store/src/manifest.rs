@@ -6,7 +6,7 @@
 
 use crate::error::What;
 use crate::unit::{Late, Unit};
-use crate::{Error, Totals};
+use crate::{Error, Totals, mend};
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::fs;
@@ -309,6 +309,8 @@ pub(crate) struct Manifest {
     /// How many bytes the whole lines take; what follows is a torn tail.
     pub len: u64,
     pub torn: u64,
+    /// The byte of the file in which a bit was flipped, and was put right here.
+    pub mended: Option<u64>,
 }
 
 impl Manifest {
@@ -316,11 +318,23 @@ impl Manifest {
     pub(crate) fn read(root: &Path) -> Result<Self, Error> {
         let path = root.join(NAME);
         match fs::read(&path) {
-            Ok(bytes) => Self::parse(&path, &bytes),
+            Ok(bytes) => Self::parse(&path, &bytes).or_else(|error| Self::mended(&path, bytes, error)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 Err(Error::new(root, What::Missing))
             }
             Err(error) => Err(Error::io(&path, "read", error)),
+        }
+    }
+
+    /// Reads it with the one bit put right that is wrong, if there is one and no more.
+    fn mended(path: &Path, mut bytes: Vec<u8>, error: Error) -> Result<Self, Error> {
+        let Some(found) = mend::find(&bytes) else { return Err(error) };
+        if let Some(byte) = bytes.get_mut(found.at) {
+            *byte = found.byte;
+        }
+        match Self::parse(path, &bytes) {
+            Ok(manifest) => Ok(Self { mended: Some(found.at as u64), ..manifest }),
+            Err(_) => Err(error),
         }
     }
 
@@ -487,7 +501,7 @@ impl Files {
     }
 }
 
-fn parse_line(line: &[u8]) -> Result<Line, String> {
+pub(crate) fn parse_line(line: &[u8]) -> Result<Line, String> {
     let (crc, json) = line.split_at_checked(9).ok_or("it is too short")?;
     if crc != format!("{:08x} ", crc32c::crc32c(json)).as_bytes() {
         return Err("its checksum is wrong".to_owned());

@@ -7,9 +7,10 @@ use crate::seal::BINS;
 use crate::snapshot::SegmentEntry;
 use crate::unit::Unit;
 use crate::writer::Writer;
-use crate::{Damage, Error, day, memory};
+use crate::{Damage, Error, day, manifest, memory};
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::path::Path;
 use weir_flow::Addr;
 use weir_flow::memory::Memory;
 
@@ -271,6 +272,13 @@ pub(crate) fn accounts<'a>(
 }
 
 impl Damage {
+    /// Of the manifest of this store: a bit of this byte was flipped.
+    pub(crate) fn of_manifest(root: &Path, at: u64) -> Self {
+        let how = "one bit in it was flipped, and is put right by the checksum of its line; what writes the store next writes \
+                   it anew";
+        Self { path: root.join(manifest::NAME), bytes: at..at.saturating_add(1), how: how.to_owned() }
+    }
+
     /// Of what sessions remembered.
     pub(crate) fn of_memory(error: Error) -> Self {
         let mut damage = error.into_damage();

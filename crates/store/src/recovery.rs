@@ -172,6 +172,7 @@ pub(crate) fn read_journal(
     manifest: &Manifest,
     recovery: &mut Recovery,
 ) -> Result<Journaled, Error> {
+    recovery.damage.extend(manifest.mended.map(|at| Damage::of_manifest(disk.root(), at)));
     let sealed = manifest.sealed;
     let mut journaled = Journaled { last: sealed, ..Journaled::default() };
     let mut known = 0;

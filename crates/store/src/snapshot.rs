@@ -298,6 +298,7 @@ impl Snapshot {
             }
         }
         let manifest = Manifest::read(root)?;
+        damage.extend(manifest.mended.map(|at| Damage::of_manifest(root, at)));
         frames.retain(|f| f.sequence > manifest.sealed);
         frames.sort_by_key(|f| f.sequence);
         frames.dedup_by_key(|f| f.sequence);

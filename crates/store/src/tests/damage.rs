@@ -82,9 +82,13 @@ fn a_bit_flipped_in_any_file_is_never_another_answer() {
             fs::write(&name, &flipped).unwrap();
             let found = answers(path);
             let place = format!("{} byte {at}", name.display());
-            if found.len() == 1 {
-                let error = found[0].as_ref().unwrap_err();
-                assert!(name.ends_with("manifest") && error.path == name, "{place}: {error}");
+            if name.ends_with("manifest") {
+                // One bit is put right, and told.
+                let found: Vec<String> = found.into_iter().map(Result::unwrap).collect();
+                assert!(found == right, "{place}");
+                let told = verify(path).unwrap();
+                assert!(told.problems.is_empty() && told.damage.len() == 1, "{place}: {told:?}");
+                assert_eq!(told.damage[0].path, name);
                 continue;
             }
             let mut wrong = 0;
@@ -115,6 +119,47 @@ fn a_bit_flipped_in_any_file_is_never_another_answer() {
             }
         }
         fs::write(&name, &good).unwrap();
+    }
+}
+
+/// Every bit of a manifest, one by one: what it says is the same, and the next writer writes it anew.
+#[test]
+fn a_manifest_with_one_bit_wrong_says_the_same() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path();
+    everything(path);
+    let name = path.join("manifest");
+    let good = fs::read(&name).unwrap();
+    let right = format!("{:?}", crate::manifest::Manifest::read(path).unwrap());
+    let lines = good.iter().filter(|byte| **byte == b'\n').count();
+    assert!(lines > 2, "{lines}");
+    for bit in 0..good.len() * 8 {
+        let mut flipped = good.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        fs::write(&name, &flipped).unwrap();
+        let found =
+            crate::manifest::Manifest::read(path).unwrap_or_else(|error| panic!("bit {bit}: {error}"));
+        assert_eq!(found.mended, Some(bit as u64 / 8), "bit {bit}");
+        assert_eq!(format!("{:?}", crate::manifest::Manifest { mended: None, ..found }), right, "bit {bit}");
+    }
+    // Who writes next leaves none.
+    let (writer, _) = Writer::open_on(immortal(path), SMALL).unwrap();
+    drop(writer);
+    let anew = crate::manifest::Manifest::read(path).unwrap();
+    assert_eq!(anew.mended, None);
+    let files = |manifest: &crate::manifest::Manifest| {
+        manifest.files().names().map(str::to_owned).collect::<Vec<_>>()
+    };
+    fs::write(&name, &good).unwrap();
+    assert_eq!(files(&anew), files(&crate::manifest::Manifest::read(path).unwrap()));
+    // Two wrong bits are not guessed at.
+    for at in [3, good.len() / 3, good.len() / 2, good.len() - 20] {
+        let mut flipped = good.clone();
+        flipped[at] ^= 1;
+        flipped[at + 7] ^= 4;
+        fs::write(&name, &flipped).unwrap();
+        let error = crate::manifest::Manifest::read(path).unwrap_err();
+        assert!(error.is_damaged() && error.path == name, "{at}: {error}");
     }
 }
 
@@ -273,4 +318,23 @@ fn a_crash_while_accounts_are_computed_again_leaves_the_old_or_the_new() {
             assert_eq!(verify(path).unwrap().problems.len(), 0);
         },
     );
+}
+
+#[test]
+fn a_manifest_cut_short_has_its_whole_lines() {
+    let folder = TempDir::new().unwrap();
+    let (mut writer, _) = Writer::open_on(immortal(folder.path()), SMALL).unwrap();
+    for batch in batches(2) {
+        writer.append(&batch, NOON).unwrap();
+        writer.seal(NOON).unwrap();
+    }
+    drop(writer);
+    let path = folder.path().join("manifest");
+    let bytes = fs::read(&path).unwrap();
+    let third = bytes.iter().enumerate().filter(|b| *b.1 == b'\n').nth(1).unwrap().0 + 1;
+    // Its last line was never committed: what lines are whole count.
+    for len in third..bytes.len() {
+        fs::write(&path, &bytes[..len]).unwrap();
+        assert_eq!(Snapshot::open(folder.path()).unwrap().segments.len(), 1, "cut to {len}");
+    }
 }

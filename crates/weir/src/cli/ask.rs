@@ -415,11 +415,12 @@ pub(super) fn open(store: &Path, range: &Range<i64>) -> Result<Snapshot, weir_st
     allow_open_files();
     let snapshot = Snapshot::open_span(store, range)?;
     for damage in snapshot.damage() {
-        aside!(
-            "weir: the journal is damaged, its whole records are used: {} in {}",
-            damage.how,
-            damage.path.display()
-        );
+        let path = damage.path.display();
+        if damage.path.ends_with("manifest") {
+            aside!("weir: {path}: {}", damage.how);
+        } else {
+            aside!("weir: the journal is damaged, its whole records are used: {} in {path}", damage.how);
+        }
     }
     Ok(snapshot)
 }

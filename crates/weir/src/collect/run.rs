@@ -156,6 +156,6 @@ fn announce_recovery(config: &Config, recovery: &weir_store::Recovery) {
         );
     }
     for damage in &recovery.damage {
-        tracing::error!("the journal {} is damaged: {}", damage.path.display(), damage.how);
+        tracing::error!("{} is damaged: {}", damage.path.display(), damage.how);
     }
 }

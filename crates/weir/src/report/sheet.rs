@@ -13,6 +13,7 @@ pub(crate) enum Kind {
     /// A difference.
     Signed,
     /// With a fraction.
+    #[cfg_attr(not(feature = "sql"), expect(dead_code, reason = "only SQL has them"))]
     Double,
     /// Milliseconds since 1970.
     Time,
@@ -25,6 +26,7 @@ pub(crate) enum Value {
     Text(String),
     Unsigned(u128),
     Signed(i128),
+    #[cfg_attr(not(feature = "sql"), expect(dead_code, reason = "only SQL has them"))]
     Double(f64),
     Time(i64),
 }
