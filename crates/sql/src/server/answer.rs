@@ -57,7 +57,7 @@ impl Answers {
     /// The tables, with the catalogs.
     async fn session(&self, user: &str, zone: &Arc<str>) -> Result<Session, Error> {
         let session = self.engine.session(&self.source, zone)?;
-        catalog::add(&session, user).await?;
+        catalog::add(&session, user, zone).await?;
         Ok(session)
     }
 

@@ -200,16 +200,23 @@ fn addressees(config: &Config, order: &Order<'_>) -> Outcome<Vec<Line>> {
             return Err(Failure::new(format!("the configuration has no tenant \"{name}\"{near}")));
         }
     }
-    // Who had no network in the period is told of it only if somebody asks for that.
+    // Who had no network in the period is told of it only if somebody asks for that, or there is a statement.
     let time = order.period.from_ms()..order.period.to_ms();
     let is_for_all = order.tenants.is_empty() && order.groups.is_empty();
-    let is_wanted = |tenant: &&Tenant| match is_for_all {
-        true => tenant.is_present(&time),
-        false => order.tenants.contains(&tenant.name),
+    // Who left may have a last statement, of what came late.
+    let is_stated = |tenant: &Tenant| -> Outcome<bool> {
+        Ok(matches!(closing::standing(config, &tenant.name, order.period)?, Standing::Closed(_)))
     };
     let (name, label) = (order.period.name(), config.label(order.period));
     let mut lines = Vec::new();
-    for tenant in config.payers().filter(is_wanted) {
+    for tenant in config.payers() {
+        let is_wanted = match is_for_all {
+            true => tenant.is_present(&time) || is_stated(tenant)?,
+            false => order.tenants.contains(&tenant.name),
+        };
+        if !is_wanted {
+            continue;
+        }
         let to = if order.to.is_empty() { mailboxes(&tenant.mail) } else { order.to.to_vec() };
         lines.push(Line {
             kind: STATEMENT,

@@ -726,6 +726,13 @@ fn who_left_is_adjusted_on_a_last_statement() {
         let last = place.json("statement bolt --period 2025-11 -o json");
         assert_eq!((&last["in"], &last["adjustments"][0]["in_octets"]), (&sums(0, 0, 0), &json!(900)));
         assert!(place.done("verify").contains("every closed figure stands"));
+        if left.contains("bolt") {
+            let address = left.replace("name = \"bolt\"\n", "name = \"bolt\"\nmail = [\"b@example.org\"]\n");
+            let mail = "[mail]\nfrom = \"weir@example.org\"\nsendmail = \"/nowhere\"\n";
+            place.write("weir.toml", format!("[store]\npath = \"store\"\n\n{address}\n{mail}"));
+            let letters = place.weir("mail --period 2025-11 --preview=letters");
+            assert!(letters.out.contains("b@example.org"), "{} {}", letters.out, letters.err);
+        }
     }
 }
 

@@ -13,7 +13,15 @@ use pgwire::api::Type;
 use std::sync::Arc;
 
 /// The value for some arguments.
-type Body = fn(&[ScalarValue], &str) -> Value;
+type Body = fn(&[ScalarValue], &Asker) -> Value;
+
+/// Who asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Asker {
+    pub(super) user: String,
+    /// Of times.
+    pub(super) zone: String,
+}
 
 /// Name, type of the value, value.
 const FUNCTIONS: &[(&str, DataType, Body)] = &[
@@ -24,11 +32,12 @@ const FUNCTIONS: &[(&str, DataType, Body)] = &[
     ("current_database", DataType::Utf8, |_, _| CATALOG.into()),
     ("current_catalog", DataType::Utf8, |_, _| CATALOG.into()),
     ("current_schema", DataType::Utf8, |_, _| "public".into()),
-    ("current_user", DataType::Utf8, |_, user| user.into()),
-    ("session_user", DataType::Utf8, |_, user| user.into()),
-    ("current_role", DataType::Utf8, |_, user| user.into()),
-    ("current_setting", DataType::Utf8, |args, _| {
-        text(args, 0).and_then(|name| setting(&name)).map_or(Value::Null, Value::Text)
+    ("current_user", DataType::Utf8, |_, asker| asker.user.as_str().into()),
+    ("session_user", DataType::Utf8, |_, asker| asker.user.as_str().into()),
+    ("current_role", DataType::Utf8, |_, asker| asker.user.as_str().into()),
+    ("current_setting", DataType::Utf8, |args, asker| match text(args, 0) {
+        Some(name) if name.eq_ignore_ascii_case("timezone") => asker.zone.as_str().into(),
+        name => name.and_then(|name| setting(&name)).map_or(Value::Null, Value::Text),
     }),
     ("set_config", DataType::Utf8, |args, _| text(args, 1).map_or(Value::Null, Value::Text)),
     ("quote_ident", DataType::Utf8, |args, _| text(args, 0).map_or(Value::Null, |name| quoted(&name))),
@@ -43,7 +52,7 @@ const FUNCTIONS: &[(&str, DataType, Body)] = &[
         let oid = number(args, 0).and_then(|oid| u32::try_from(oid).ok());
         oid.map_or(Value::Null, |oid| type_name(oid).into())
     }),
-    ("pg_get_userbyid", DataType::Utf8, |_, user| user.into()),
+    ("pg_get_userbyid", DataType::Utf8, |_, asker| asker.user.as_str().into()),
     ("pg_encoding_to_char", DataType::Utf8, |_, _| "UTF8".into()),
     ("pg_relation_name", DataType::Utf8, |args, _| {
         number(args, 0).and_then(name_of).map_or(Value::Null, Value::from)
@@ -79,15 +88,15 @@ const FUNCTIONS: &[(&str, DataType, Body)] = &[
     ("shobj_description", DataType::Utf8, |_, _| Value::Null),
 ];
 
-/// All of them, for this user.
-pub(super) fn all(user: &str) -> impl Iterator<Item = ScalarUDF> {
+/// All of them, for who asks.
+pub(super) fn all(asker: &Asker) -> impl Iterator<Item = ScalarUDF> {
     FUNCTIONS.iter().map(move |(name, returns, body)| {
         let any = TypeSignature::OneOf(vec![TypeSignature::Nullary, TypeSignature::VariadicAny]);
         ScalarUDF::from(Fixed {
             name,
             returns: returns.clone(),
             body: *body,
-            user: user.to_owned(),
+            asker: asker.clone(),
             signature: Signature::new(any, Volatility::Stable),
         })
     })
@@ -99,13 +108,13 @@ struct Fixed {
     name: &'static str,
     returns: DataType,
     body: Body,
-    user: String,
+    asker: Asker,
     signature: Signature,
 }
 
 impl PartialEq for Fixed {
     fn eq(&self, other: &Self) -> bool {
-        self.name == other.name && self.user == other.user
+        self.name == other.name && self.asker == other.asker
     }
 }
 
@@ -139,7 +148,7 @@ impl ScalarUDFImpl for Fixed {
                 .iter()
                 .map(|array| ScalarValue::try_from_array(array, row))
                 .collect::<Result<Vec<_>>>()?;
-            values.push((self.body)(&scalars, &self.user));
+            values.push((self.body)(&scalars, &self.asker));
         }
         let values = values.into_iter();
         let array: ArrayRef = match self.returns {

@@ -135,7 +135,7 @@ fn name_of(number: i64) -> Option<&'static str> {
 ///
 /// # Errors
 /// The engine does not take them, which would be a mistake of ours.
-pub(super) async fn add(session: &Session, user: &str) -> Result<(), Error> {
+pub(super) async fn add(session: &Session, user: &str, zone: &str) -> Result<(), Error> {
     let context = session.context();
     let mut tables = Vec::new();
     for name in TABLES {
@@ -155,7 +155,8 @@ pub(super) async fn add(session: &Session, user: &str) -> Result<(), Error> {
         database.register_schema("pg_catalog", Arc::new(catalog))?;
         database.register_schema("information_schema", Arc::new(information))?;
     }
-    for function in function::all(user) {
+    let asker = function::Asker { user: user.to_owned(), zone: zone.to_owned() };
+    for function in function::all(&asker) {
         context.register_udf(function);
     }
     Ok(())

@@ -180,6 +180,7 @@ fn times_are_of_the_zone_that_is_set() {
     ] {
         assert_eq!(ask(&format!("{set}; {moment}")).lines().last(), Some(is), "{set}");
     }
+    assert_eq!(ask("SET timezone = 'UTC'; SELECT current_setting('TimeZone')").lines().last(), Some("UTC"));
     let wrong = base.psql(&psql, "SET timezone = 'Mars/Olympus'");
     assert!(
         String::from_utf8_lossy(&wrong.stderr).contains("there is no time zone \"Mars/Olympus\""),
