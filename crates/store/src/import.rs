@@ -122,6 +122,10 @@ impl<'a> Import<'a> {
         }
         // The import names the last frame before it: one that is lost would give its number to another.
         self.writer.sync()?;
+        if self.writer.synced() < self.writer.last_sequence() {
+            // After a flush that failed, only what is sealed is durable.
+            self.writer.seal(now_ms)?;
+        }
         let memory = self.write_memory()?;
         let import = manifest::Import {
             label: self.label.clone(),

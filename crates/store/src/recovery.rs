@@ -188,8 +188,10 @@ pub(crate) fn read_journal(
         known = file.sequence;
     }
     let mut order = Order { aside: journal::put_aside(disk.root())?, ..Order::default() };
+    // A number is given once: a file put aside says what became of its own, and not of a later one.
+    journaled.number = order.aside.iter().copied().max().unwrap_or(0);
     for (number, path) in journal::files(disk.root())? {
-        journaled.number = number;
+        journaled.number = journaled.number.max(number);
         let contents = journal::read(&path)?;
         let damaged = !contents.damage.is_empty();
         if contents.torn > 0 && !damaged {
@@ -225,10 +227,12 @@ pub(crate) fn read_journal(
     Ok(journaled)
 }
 
-/// Removes a journal file whose frames are sealed; one that is damaged is kept under another name.
+/// Removes a journal file whose frames are sealed; one that is damaged is kept under another name, which is durable: damage
+/// is told once, also where power fails afterwards.
 pub(crate) fn discard(disk: &Disk, path: &Path, damaged: bool) -> Result<(), Error> {
-    if damaged {
-        return disk.rename(path, &path.with_extension("wal.damaged"));
+    if !damaged {
+        return disk.remove(path);
     }
-    disk.remove(path)
+    disk.rename(path, &path.with_extension("wal.damaged"))?;
+    path.parent().map_or(Ok(()), |journal| disk.sync_folder(journal))
 }

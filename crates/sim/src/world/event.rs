@@ -50,9 +50,10 @@ impl World {
         let far = self.dice.pick([2_000, 120_000, 21_600_000]);
         self.ahead_ms = self.dice.between::<i64>(0, far * 2) - i64::try_from(far).unwrap_or_default();
         self.tell(format_args!("the collector's clock is set to {} ms ahead", self.ahead_ms));
-        // By that clock, what is not durable yet was appended now.
+        // The store goes by the time it is told. What it was told to be later than now it makes durable at once; the
+        // rest is due when it would have been, for a clock that went back a little is not seen to have gone back.
         let now = self.clock();
-        self.appended.values_mut().for_each(|at| *at = now);
+        self.appended.values_mut().for_each(|at| *at = now.max(*at));
         self.due = 0;
         Ok(())
     }

@@ -111,3 +111,52 @@ fn what_is_behind_damage_stays() {
         assert_holds(folder.path(), &left);
     }
 }
+
+/// Which folders were flushed since a file in them had another name.
+#[derive(Debug, Default)]
+struct Names(std::sync::Mutex<Vec<PathBuf>>);
+
+impl Fate for Names {
+    fn judge(&self, step: &Step<'_>) -> Verdict {
+        let mut open = self.0.lock().unwrap();
+        match (step.kind, step.to) {
+            (Kind::Rename, Some(to)) => open.push(to.to_path_buf()),
+            (Kind::SyncFolder, _) => open.retain(|name| name.parent() != Some(step.path)),
+            _ => {}
+        }
+        Verdict::Pass
+    }
+}
+
+#[test]
+fn a_damaged_file_is_put_aside_for_good() {
+    let (folder, _) = three_files();
+    Writer::open(folder.path(), SMALL).unwrap().0.close(NOON).unwrap();
+    // Of a file that is sealed already, and that a loss of power brought back, in part.
+    std::fs::write(file(&folder, 7), [[0xf5, b'w', b'f', 0x0a].as_slice(), &[7; 300]].concat()).unwrap();
+    let names = Arc::new(Names::default());
+    let disk = Disk::new(folder.path()).with_fate(names.clone()).single_threaded();
+    let (_writer, recovery) = Writer::open_on(disk, SMALL).unwrap();
+    assert_eq!(recovery.damage.len(), 1);
+    assert!(file(&folder, 7).with_extension("wal.damaged").exists());
+    assert_eq!(*names.0.lock().unwrap(), Vec::<PathBuf>::new(), "a loss of power would tell it again");
+}
+
+#[test]
+fn a_file_put_aside_explains_no_later_gap() {
+    let (folder, all) = three_files();
+    Writer::open(folder.path(), SMALL).unwrap().0.close(NOON).unwrap();
+    // Long ago a file was damaged, and the journal has been empty since.
+    std::fs::write(file(&folder, 2).with_extension("wal.damaged"), b"what was left").unwrap();
+    let (mut writer, _) = open(folder.path());
+    for batch in &all {
+        writer.append(batch, NOON).unwrap();
+    }
+    drop(writer);
+    assert!(!file(&folder, 2).exists() && file(&folder, 3).exists());
+    // Of the first of three new files power takes all.
+    std::fs::remove_file(file(&folder, 3)).unwrap();
+    let (_writer, recovery) = open(folder.path());
+    assert_eq!((recovery.frames, recovery.cut_frames), (0, 6));
+    assert_holds(folder.path(), &all);
+}

@@ -1,6 +1,7 @@
 //! What sessions remember, and interface counters: through seals, imports and crashes.
 
 use super::*;
+use std::sync::Arc;
 use weir_flow::Addr;
 use weir_flow::counter::{Sample, Side};
 use weir_flow::memory::{Change, Memory};
@@ -186,4 +187,55 @@ fn counters_come_back_as_they_were_from_journal_seal_and_import() {
     assert_eq!(Snapshot::open(folder.path()).unwrap().counters(i64::MIN..i64::MAX).unwrap().len(), 12);
     writer.retire(Retention { flows_before: None, accounts_before: day }, NOON).unwrap();
     assert_eq!(Snapshot::open(folder.path()).unwrap().counters(i64::MIN..i64::MAX).unwrap(), []);
+}
+
+/// A disk of which one flush of the journal fails, and that has no time to seal until it is waited for.
+#[derive(Debug, Default)]
+struct Forgetful {
+    refusals: std::sync::atomic::AtomicU32,
+}
+
+impl crate::Fate for Forgetful {
+    fn judge(&self, step: &crate::Step<'_>) -> crate::Verdict {
+        let is_journal = step.path.extension().is_some_and(|extension| extension == "wal");
+        if step.kind == crate::Kind::Sync && is_journal && self.refusals.fetch_add(1, Ordering::SeqCst) == 0 {
+            return crate::Verdict::Fail(std::io::Error::other("the disk refuses"));
+        }
+        crate::Verdict::Pass
+    }
+
+    fn is_time(&self) -> bool {
+        false
+    }
+}
+
+#[test]
+fn an_import_waits_for_what_a_failed_flush_left_in_doubt() {
+    let all = remembering(8);
+    let folder = TempDir::new().unwrap();
+    let path = folder.path();
+    let disk = Disk::new(path).with_fate(Arc::new(Forgetful::default())).single_threaded();
+    let (mut writer, _) = Writer::open_on(disk, SMALL).unwrap();
+    for batch in &all[..3] {
+        writer.append(batch, NOON).unwrap();
+    }
+    writer.sync().unwrap_err();
+    writer.sync().unwrap();
+    assert_eq!((writer.synced(), writer.last_sequence()), (0, 3), "nobody knows what the disk has of it");
+    let mut import = writer.import("day", false).unwrap();
+    import.append(&all[3]).unwrap();
+    import.commit(&DIGEST, 9, NOON).unwrap();
+    assert_eq!(writer.synced(), 3);
+    drop(writer);
+    // The power fails, and what was in doubt is gone.
+    std::fs::remove_dir_all(path.join("journal")).unwrap();
+    let (mut writer, _) = Writer::open(path, SMALL).unwrap();
+    for batch in &all[4..6] {
+        writer.append(batch, NOON).unwrap();
+    }
+    drop(writer);
+    let (writer, _) = Writer::open(path, SMALL).unwrap();
+    assert_eq!(rows(path), sample::sorted(&all[..6]));
+    // What was remembered after the import has a sequence that the import did not know.
+    assert_eq!(*writer.memory(), after(&all[..6]));
 }
