@@ -122,7 +122,8 @@ impl Recovery {
     }
 }
 
-fn list(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+/// What is in a folder; nothing where there is none.
+pub(crate) fn list(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error)

@@ -381,6 +381,23 @@ impl Snapshot {
         &self.damage
     }
 
+    /// The files that writers put aside because they are damaged, with their lengths. What could be read of them is in the
+    /// store; nothing reads them any more.
+    ///
+    /// # Errors
+    /// A folder cannot be listed.
+    pub fn put_aside(&self) -> Result<Vec<(PathBuf, u64)>, Error> {
+        let mut aside = Vec::new();
+        for folder in [crate::journal::FOLDER, crate::memory::FOLDER] {
+            let entries = crate::recovery::list(&self.root.join(folder))?;
+            aside.extend(entries.into_iter().filter(|path| path.extension().is_some_and(|e| e == "damaged")));
+        }
+        aside.sort();
+        // One that is taken away meanwhile is no matter any more.
+        let sized = |path: PathBuf| std::fs::metadata(&path).ok().map(|data| (path, data.len()));
+        Ok(aside.into_iter().filter_map(sized).collect())
+    }
+
     /// From the first to behind the last bin, or arrival of a counter, that is sealed: for who reads piece by piece.
     #[must_use]
     pub fn sealed_span(&self) -> Option<Range<i64>> {

@@ -152,6 +152,11 @@ fn here(finding: &Finding, address: &str) -> Vec<(&'static str, String)> {
         Finding::AllSilent { .. } => {
             vec![(MACHINE, "ss -ulnp | grep weir     # does it listen, and where?\ntcpdump -ni any -c 5 udp port 2055".to_owned())]
         }
+        Finding::PutAside { .. } => vec![(
+            MACHINE,
+            "journalctl -k -g 'I/O error|EXT4-fs|XFS|ECC'     # disk or memory? once looked at, remove the files: nothing reads them"
+                .to_owned(),
+        )],
         Finding::Saturated { .. } => vec![("cisco-ios", "flow record WEIR4\n collect counter bytes long\n collect counter packets long".to_owned())],
         _ => Vec::new(),
     }

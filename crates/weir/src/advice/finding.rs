@@ -99,6 +99,8 @@ pub(crate) enum Finding {
     AllSilent { for_ms: u64 },
     /// Nobody named it.
     NewExporter,
+    /// Files of the store that are damaged and were put aside, by name, and their length together.
+    PutAside { files: Vec<String>, octets: u64 },
 }
 
 /// Traffic that is counted more than once, in octets.
@@ -155,6 +157,7 @@ impl Finding {
             Self::Silent { .. } => "silent",
             Self::AllSilent { .. } => "all_silent",
             Self::NewExporter => "new_exporter",
+            Self::PutAside { .. } => "put_aside",
         }
     }
 
@@ -199,7 +202,8 @@ impl Finding {
             | Self::Refused { .. }
             | Self::NoActiveTimeout { .. }
             | Self::Evictions { .. }
-            | Self::AllSilent { .. } => Severity::Watch,
+            | Self::AllSilent { .. }
+            | Self::PutAside { .. } => Severity::Watch,
         }
     }
 
@@ -370,6 +374,7 @@ impl Finding {
             Self::RelayDropped { .. }
             | Self::RelayUnconvertible { .. }
             | Self::RelayNarrowed { .. } => self.of_relay(),
+            Self::PutAside { files, octets } => put_aside(files, *octets),
             Self::Evictions { times: n } => {
                 format!("sessions or templates were forgotten {} because there are too many of them", times(*n))
             }
@@ -467,6 +472,7 @@ impl Finding {
             Self::Restarts { times } | Self::Evictions { times } => json!({ "times": times }),
             Self::Silent { for_ms } | Self::AllSilent { for_ms } => json!({ "for_ms": for_ms }),
             Self::NewExporter => json!({}),
+            Self::PutAside { files, octets } => json!({ "files": files, "octets": octets }),
         }
     }
 }
@@ -538,6 +544,20 @@ fn not_kept(flows: u64, octets: u64) -> String {
         "{} ({}) arrived and could not be kept, because the disk was full or failed, or the journal was damaged: they \
          are on no bill",
         things(flows, "flow"),
+        things(octets, "octet")
+    )
+}
+
+fn put_aside(files: &[String], octets: u64) -> String {
+    let named = files.first().map_or("", String::as_str);
+    let more = match files.len() {
+        0 | 1 => String::new(),
+        n => format!(" and {} more", n - 1),
+    };
+    let (was, them) = if files.len() == 1 { ("was", "it") } else { ("were", "them") };
+    format!(
+        "{named}{more} ({}) {was} damaged and put aside when weir started: what could be read of {them} is stored, and what \
+         could not is on no bill",
         things(octets, "octet")
     )
 }

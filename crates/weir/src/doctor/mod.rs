@@ -20,6 +20,7 @@ use crate::exit::Outcome;
 use overlap::{Overlap, Point};
 use patient::Patient;
 use std::ops::Range;
+use std::path::Path;
 use weir_flow::Addr;
 use weir_flow::names::FlowDirection;
 use weir_store::Snapshot;
@@ -78,6 +79,7 @@ pub(crate) fn checkup(snapshot: &Snapshot, config: &Config, range: Range<i64>, n
     let mut sightings = seen.sightings;
     let overlap = overlap::find(&mut sightings);
     collector.extend(twice(&overlap, config));
+    collector.extend(put_aside(snapshot)?);
     collector.sort_by_key(Finding::severity);
     let newest = seen.newest.unwrap_or(until);
     let exporters = seen.patients.into_iter().map(|patient| {
@@ -106,6 +108,15 @@ pub(crate) fn counted_twice(
 ) -> Outcome<Option<Finding>> {
     let mut sightings = sample::busiest(snapshot, range)?;
     Ok(twice(&overlap::find(&mut sightings), config))
+}
+
+/// Files that were put aside because they are damaged, by their names in the store.
+fn put_aside(snapshot: &Snapshot) -> Outcome<Option<Finding>> {
+    let aside = snapshot.put_aside()?;
+    let name = |path: &Path| path.strip_prefix(snapshot.root()).unwrap_or(path).display().to_string();
+    let files: Vec<String> = aside.iter().map(|(path, _)| name(path)).collect();
+    let octets = aside.iter().map(|(_, octets)| octets).sum();
+    Ok((!files.is_empty()).then_some(Finding::PutAside { files, octets }))
 }
 
 /// Whether traffic is counted more than once, in the operator's names.

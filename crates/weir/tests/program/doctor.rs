@@ -271,3 +271,33 @@ fn what_was_written_down_of_an_exporter_is_shown() {
     assert!(text.contains("no collector has the store open"), "{text}");
     assert!(text.contains("could not send 40 records (4,000 octets)"), "{text}");
 }
+
+#[test]
+fn what_was_put_aside_is_told_until_it_is_taken_away() {
+    let place = Place::with(CONFIG);
+    let daemon = Daemon::start(&place);
+    let journal = place.path("store/journal/00000001.wal");
+    let socket = exporter(2);
+    let mut first_ends = 0;
+    for heard in 1..=2 {
+        socket.send_to(&netflow::v5(heard - 1, &[flow(1, 1000)]), daemon.to).unwrap();
+        usage_when(&place, "the datagram", |u| {
+            u["completeness"]["datagrams_received"].as_u64() == Some(heard.into())
+        });
+        first_ends = if heard == 1 { std::fs::metadata(&journal).unwrap().len() } else { first_ends };
+    }
+    daemon.kill();
+    let mut bytes = std::fs::read(&journal).unwrap();
+    bytes[usize::try_from(first_ends).unwrap() - 20] ^= 1;
+    std::fs::write(&journal, &bytes).unwrap();
+    Daemon::start(&place).stop();
+    let found = || serde_json::from_str::<Value>(&place.weir("doctor -o json").out).unwrap();
+    let before = found();
+    let aside = named(&before["findings"], "finding", "put_aside");
+    let name = "journal/00000001.wal.damaged";
+    assert_eq!(aside["figures"], serde_json::json!({ "files": [name], "octets": bytes.len() }));
+    assert_eq!(aside["severity"], "watch");
+    assert!(place.weir("doctor").out.contains(&format!("{name} (")), "{}", place.weir("doctor").out);
+    std::fs::remove_file(place.path(&format!("store/{name}"))).unwrap();
+    assert!(!names(&found()).contains(&"put_aside"));
+}
